@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.incident import Incident, read_incidents
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, day_ranges, read_attempts
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, days_of, read_attempts
 
 OPEN_DAYS = 30
 Done = Callable[[str, str, datetime], datetime | None]
@@ -55,13 +55,9 @@ def ended_at(incident: Incident, attempts: pl.DataFrame) -> datetime | None:
         pl.col("outcome") == Outcome.SUCCEEDED,
         pl.col("started_at") >= incident.failed_at,
     )
-    missing = {day for first, last in day_ranges(incident.partition) for day in _days(first, last)}
+    missing = days_of(incident.partition)
     for attempt in rows_of(PIPELINE_RUNS, later):
-        missing -= {day for first, last in day_ranges(attempt.partition) for day in _days(first, last)}
+        missing -= days_of(attempt.partition)
         if not missing:
             return attempt.started_at
     return None
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -16,7 +16,7 @@ from typing import Annotated
 import polars as pl
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
-from medallion_assets.contracts.run_days import DayRange, parse_days
+from medallion_assets.contracts.run_days import DayRange, days_in, parse_days
 from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse
 
@@ -124,6 +124,16 @@ def day_ranges(partition: str | None) -> list[DayRange]:
         return parse_days(partition or "")
     except ValueError:
         return []
+
+
+def days_of(partition: str | None) -> set[date]:
+    """Every day that an attempt names; none where it names none, or anything else."""
+    return set(days_in(day_ranges(partition)))
+
+
+def days_done(attempts: pl.DataFrame) -> set[date]:
+    """Every day that some attempts name."""
+    return set[date]().union(*map(days_of, attempts["partition"]))
 
 
 def run_of(attempts: pl.DataFrame) -> dict[str, str | None]:

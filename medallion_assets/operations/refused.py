@@ -6,20 +6,17 @@ Does not: refusing one (refining), or when it is looked at again.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 
 
-def refused_exports(lakehouse: Lakehouse, *, since: datetime | None = None) -> list[RefusedExport]:
-    """The exports that were refused, `since` a moment or ever, and are not in yet, in order of their ids."""
+def refused_exports(lakehouse: Lakehouse) -> list[RefusedExport]:
+    """The exports that were refused and are not in yet, in order of their ids."""
     found: list[RefusedExport] = []
     for table in lakehouse.catalog.loaded_tables:
         refusals = read_refusals(lakehouse, table.short_name).values()
-        recent = [refusal for refusal in refusals if since is None or refusal.judged_at >= since]
-        bronze = lakehouse.find(bronze_table(table.short_name)) if recent else None
+        bronze = lakehouse.find(bronze_table(table.short_name)) if refusals else None
         held = loaded_ids(bronze) if bronze else set()
-        found += [refusal for refusal in recent if refusal.export_id not in held]
+        found += [refusal for refusal in refusals if refusal.export_id not in held]
     return sorted(found, key=lambda refusal: (refusal.table_name, refusal.export_id, refusal.prefix))

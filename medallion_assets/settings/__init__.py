@@ -81,7 +81,7 @@ class Settings:
     `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job,
     `alert_jobs` which runs of a job raise one (`every_run` or `failures`), `reports_recoveries` whether
-    people hear that a failure is over. `query_alerts` is the file that declares
+    people hear that an alert is over. `query_alerts` is the file that declares
     queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
     and messages lie. `databricks_token` is a secret. `events_queue` is the URL of the SQS queue that tells of new
     exports, or empty, `arrivals_seconds` the most between two looks for them.

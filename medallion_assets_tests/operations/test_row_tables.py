@@ -68,7 +68,7 @@ HELD = {
         "event_date",
         (
             "alert_key Text, event Text, kind Text?, what Text?, where Text?, do Text?, run_id Text?, job Text?, "
-            "table Text?, channel Text?, error Text?, happened_at TimestampUtc, event_date Date"
+            "table Text?, condition Text?, channel Text?, error Text?, happened_at TimestampUtc, event_date Date"
         ),
     ),
     "operations.releases": (

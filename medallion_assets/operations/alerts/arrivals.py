@@ -58,6 +58,7 @@ def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
                 what=export.why,
                 where=f"{export.table}, export {export.export_id}",
                 table=export.table,
+                condition=f"gap/{export.table}/{reached}",
                 do="deliver the export of the missing window, or make a full export",
             )
 
@@ -72,6 +73,7 @@ def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
                 what=str(minute),
                 where=f"{table}, export {minute.export_id}",
                 table=table,
+                condition=f"unprotected_minute/{table}/{minute.full_export_id}",
                 do="export a window that covers the minute, or make a full export; nothing waits for it",
             )
 
@@ -91,6 +93,7 @@ def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
                 f"expected: some within {row.sla_hours:g} hours; found: the last at {last:%Y-%m-%d %H:%M} UTC",
                 where=row.table,
                 table=row.table,
+                condition=f"no_new_records/{row.table}/{last.isoformat()}",
                 do="see whether the application still writes to its table, and whether what is exported is that table; "
                 "or raise freshness_hours of the table, if it is seldom written to",
             )

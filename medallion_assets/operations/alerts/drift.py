@@ -42,6 +42,7 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
         name, records = row["expectation"], row["passed"] + row["failed"]
         yield Alert(
             key=f"schema_drift/{table.name}/appeared/{name}",
+            condition=f"schema_drift/{table.name}/appeared/{name}",
             kind="schema_drift",
             what=f"{table.name}: items have an attribute {name} that the contract lacks, {row['failed']:,} of "
             f"{records:,} in an export",
@@ -54,6 +55,7 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
         row = new.row(MOST_ALERTS, named=True)
         yield Alert(
             key=f"schema_drift/{table.name}/appeared",
+            condition=f"schema_drift/{table.name}/appeared",
             kind="schema_drift",
             what=f"{table.name}: items have at least {new.height - MOST_ALERTS} more attributes that the contract "
             f"lacks, such as {row['expectation']}",
@@ -81,6 +83,7 @@ def _vanished(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
             continue
         yield Alert(
             key=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
+            condition=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
             kind="schema_drift",
             what=f"{table.name}: no item has the attribute {name} any more; expected: some in each export, as in the "
             f"{first} before; found: none of {row['failed']:,} records",

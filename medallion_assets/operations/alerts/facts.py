@@ -20,8 +20,10 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
+from medallion_assets.operations.alerts.table import AlertEvent, open_alerts, read_events
 from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
@@ -72,7 +74,9 @@ class Facts:
     `minutes` names Silver tables with the minute of a full export that no window covers, `last_records` judged tables
     with when they were last brought a record. `known_runs` are the ids of
     runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day
-    that each daily job was to have closed by now; `first_day` is the first there is.
+    that each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
+    that were raised about conditions which nobody has been told the end of, by condition; `incidents` say whether a
+    stage that failed was done since.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -87,6 +91,8 @@ class Facts:
     known_runs: frozenset[str] = frozenset()
     days_due: Mapping[str, date] = field(default_factory=dict)
     first_day: date = date.min
+    open_alerts: Mapping[str, AlertEvent] = field(default_factory=dict)
+    incidents: Sequence[Incident] = ()
     catalog: Catalog = field(default_factory=Catalog)
 
 
@@ -104,7 +110,7 @@ def read_facts(
         "attempts": lambda: read_attempts(lakehouse, since=since),
         "results": lambda: read_results(lakehouse, since=since),
         "freshness": lambda: read_freshness(lakehouse, now),
-        "refused": lambda: refused_exports(lakehouse, since=now - timedelta(days=WINDOW_DAYS)),
+        "refused": lambda: refused_exports(lakehouse),
         "waiting": lambda: waiting_exports(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
         "last_records": lambda: last_records(
@@ -112,6 +118,7 @@ def read_facts(
             [table.name for table in lakehouse.catalog.loaded_tables],
             since=(now - timedelta(days=SILENT_DAYS)).date(),
         ),
+        "open_alerts": lambda: open_alerts(read_events(lakehouse, now)),
     }
     read: dict[str, Any] = {}
     unread: list[Unread] = []

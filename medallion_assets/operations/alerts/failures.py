@@ -49,6 +49,11 @@ def failure_key(
     return f"failed/{stage}/{cause}/since {good.isoformat() if isinstance(good, datetime) else 'the beginning'}"
 
 
+def failure_of(run_id: str, stage: str) -> str:
+    """The condition that a stage failed in a run, and was not done since."""
+    return f"failed/{run_id}/{stage}"
+
+
 def unseen_failures(
     attempts: pl.DataFrame, now: datetime, *, known_runs: Collection[str] = frozenset()
 ) -> Iterator[Alert]:
@@ -77,6 +82,7 @@ def unseen_failures(
             what=f"{row['stage']} failed: {row['error'] or 'it ended without a word'}",
             where=", ".join(part for part in (row["stage"], row["partition"]) if part),
             table=row["stage"],
+            condition=failure_of(row["run_id"], row["stage"]),
             do="do what the error says; the log of the run says more",
             run_id=row["run_id"],
             job=row["job"],

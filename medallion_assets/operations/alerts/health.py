@@ -29,7 +29,12 @@ class _Work:
     stage: str
     seconds: float
     peak_bytes: int = 0
-    state: str = "it has ended"
+    is_at_work: bool = False
+
+    @property
+    def state(self) -> str:
+        """As alerts say it."""
+        return "it is still at work" if self.is_at_work else "it has ended"
 
 
 def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
@@ -39,7 +44,7 @@ def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
             job=running.job,
             stage=running.stage,
             seconds=(now - running.started_at).total_seconds(),
-            state="it is still at work",
+            is_at_work=True,
         )
 
 
@@ -56,8 +61,10 @@ def _ended(facts: Facts) -> Iterator[_Work]:
 
 
 def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
+    key = f"{rule}/{work.run_id}/{work.stage}"
     return Alert(
-        key=f"{rule}/{work.run_id}/{work.stage}",
+        key=key,
+        condition=key if work.is_at_work else None,
         kind="warning",
         what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
         where=work.stage,
@@ -107,6 +114,6 @@ def slow_refresh(facts: Facts, now: datetime) -> Iterator[Alert]:
                     job=job,
                     stage=job,
                     seconds=seconds,
-                    state="it is still at work" if run_id in at_work else "it has ended",
+                    is_at_work=run_id in at_work,
                 )
                 yield _unhealthy("slow", work, f"took {seconds:,.0f} s", f"{refresh.health_seconds:,} s")

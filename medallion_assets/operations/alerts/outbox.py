@@ -3,7 +3,8 @@
 Belongs here: the state that follows from the events of operations.alerts, and taking what is due for oneself.
 Does not: sending, or which alerts there are.
 
-That an alert is over is sent to the channels that have it.
+That a condition has ended is sent to the channels that have an alert about it, after all alerts about it that they are
+to have; those of its occurrences before have had their own message.
 
 Each channel goes its own way. After a failure it rests, longer each time; then one alert finds out whether it is back.
 An alert that failed goes behind the others, so that one which a channel always refuses holds up none. A channel that
@@ -17,7 +18,7 @@ TAKEN_SECONDS are over; then they are sent again. So an alert comes at least onc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -96,9 +97,9 @@ class _Channel:
             case Event.DELIVERED:
                 state.is_delivered, self.failures = True, 0
 
-    def has_alert_of(self, key: str) -> bool:
-        """Whether it has the alert that a message is about the end of; true of every other message."""
-        return not key.startswith(RECOVERED) or self.alerts[key.removeprefix(RECOVERED)].is_delivered
+    def has_all(self, before: Collection[Delivery]) -> bool:
+        """Whether it has what was to be sent before, some at least."""
+        return bool(before) and all(self.alerts[delivery.alert.key].is_delivered for delivery in before)
 
     def rests_until(self) -> datetime | None:
         """When it may be tried again; None when it works as far as anybody knows."""
@@ -128,6 +129,7 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: datetime)
 def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: datetime) -> list[Alert]:
     """The alerts that some channel does not have yet, as far as the outbox can be read; nothing is taken.
 
+    That something is over is left out: it can wait until the outbox knows who has the alert.
     `channels` are names with what each takes.
     """
     try:
@@ -135,7 +137,8 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: dat
     except LAKEHOUSE_ERRORS:
         return []
     due, _ = waiting(events, channels, now)
-    return list({delivery.alert.key: delivery.alert for delivery in due}.values())
+    alerts = {delivery.alert.key: delivery.alert for delivery in due}
+    return [alert for key, alert in alerts.items() if not key.startswith(RECOVERED)]
 
 
 def waiting(
@@ -157,12 +160,30 @@ def waiting(
         deliveries = [
             Delivery(channel=name, alert=alert, raised_at=raised_at)
             for alert, raised_at in raised.values()
-            if takes(alert) and raised_at >= since and states[name].has_alert_of(alert.key)
+            if takes(alert) and raised_at >= since
         ]
-        taken, when = _due_on(states[name], deliveries, now)
+        taken, when = _due_on(states[name], _in_turn(states[name], deliveries), now)
         due += taken
         later += [when] if when is not None else []
     return due, min(later, default=None)
+
+
+def _in_turn(channel: _Channel, deliveries: Iterable[Delivery]) -> list[Delivery]:
+    """What a channel may be sent: no message that a condition has ended before the alerts about it."""
+    found: list[Delivery] = []
+    about: dict[str | None, list[Delivery]] = defaultdict(list)
+    for delivery in sorted(deliveries, key=lambda delivery: (delivery.raised_at, _is_end(delivery))):
+        condition = delivery.alert.condition
+        if not _is_end(delivery):
+            about[condition].append(delivery)
+        elif not channel.has_all(about.pop(condition, ())):
+            continue
+        found.append(delivery)
+    return found
+
+
+def _is_end(delivery: Delivery) -> bool:
+    return delivery.alert.key.startswith(RECOVERED)
 
 
 def _due_on(channel: _Channel, deliveries: list[Delivery], now: datetime) -> tuple[list[Delivery], datetime | None]:
@@ -191,5 +212,5 @@ def _alert(event: AlertEvent) -> Alert | None:
     kind, what, where, do = event.kind, event.what, event.where, event.do
     if kind not in ALERT_KINDS or what is None or where is None or do is None:
         return None
-    about = {"run_id": event.run_id, "job": event.job, "table": event.table}
+    about = {"run_id": event.run_id, "job": event.job, "table": event.table, "condition": event.condition}
     return Alert(key=event.alert_key, kind=kind, what=what, where=where, do=do, **about)

@@ -62,6 +62,7 @@ class Finding:
         """What people are told, once a day as long as it stays so."""
         asked = self.asked
         run: dict[str, Any] = {"run_id": run_id, "job": QUERY_ALERTS_JOB if run_id else None}
+        run["condition"] = f"query/{QUERY_ALERTS_JOB}.{asked.name}"
         if self.error is not None:
             return Alert(
                 key=f"query_unanswered/{asked.name}/{now.date()}",

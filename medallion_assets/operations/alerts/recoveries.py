@@ -1,33 +1,31 @@
-"""Recoveries: the message that a failure is over.
+"""Recoveries: the messages that alerts are over, one for each condition that has ended.
 
-Belongs here: which alert an ended incident belongs to, and the words.
-Does not: what ends an incident (operations.incident_ends), or who gets the message (operations.alerts.outbox).
+Belongs here: which messages follow from the alerts that people know of and the conditions that go on; their words.
+Does not: what goes on (operations.alerts.standing), or who gets the message (operations.alerts.outbox).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 
-from medallion_assets.operations.alerts.table import RECOVERED, Alert, AlertEvent, Event
-from medallion_assets.operations.incident import Incident
+from medallion_assets.operations.alerts.table import RECOVERED, Alert, AlertEvent
 
 
-def recoveries(events: Iterable[AlertEvent], ended: Collection[Incident]) -> list[Alert]:
-    """A message for each alert that a stage failed in the run of an incident that has ended."""
-    by_stage = {(incident.run_id, incident.stage): incident for incident in ended}
-    found: dict[str, Alert] = {}
-    for event in events:
-        incident = by_stage.get((event.run_id or "", event.table or ""))
-        if incident is None or event.event is not Event.RAISED or not event.alert_key.startswith("failed/"):
-            continue
-        done_at = f"{incident.ended_at:%Y-%m-%d %H:%M} UTC" if incident.ended_at else "a later time"
-        found[event.alert_key] = Alert(
-            key=f"{RECOVERED}{event.alert_key}",
-            kind=event.kind or "failure",
-            what=f"{incident.stage} has succeeded again, in a run that began at {done_at}",
-            where=event.where or incident.stage,
-            do="nothing: it is over",
-            job=event.job,
-            table=event.table,
-        )
-    return list(found.values())
+def recoveries(open_alerts: Mapping[str, AlertEvent], standing: Collection[str]) -> list[Alert]:
+    """A message for each alert that is open and whose condition does not go on."""
+    return [_over(condition, raised) for condition, raised in open_alerts.items() if condition not in standing]
+
+
+def _over(condition: str, raised: AlertEvent) -> Alert:
+    """The key of the last alert about it names the occurrence: whoever finds out that it is over makes this key."""
+    headline = (raised.what or condition).partition("\n")[0]
+    return Alert(
+        key=f"{RECOVERED}{raised.alert_key}",
+        kind=raised.kind or "warning",
+        what=f"no longer so: {headline}",
+        where=raised.where or condition,
+        do=f"nothing: what was reported on {raised.happened_at:%Y-%m-%d at %H:%M} UTC is over",
+        job=raised.job,
+        table=raised.table,
+        condition=condition,
+    )

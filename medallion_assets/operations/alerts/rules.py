@@ -17,21 +17,25 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.run_days import days_in, days_text
 from medallion_assets.contracts.triggers import SCHEDULE
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.drift import schema_drift
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
-from medallion_assets.operations.alerts.failures import unseen_failures
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS, unseen_failures
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import Outcome, day_ranges, run_of
+from medallion_assets.operations.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
+from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
+UNREADABLE = "blind/"
+"""How the condition begins that facts cannot be read; the rest names them."""
 
 _SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 
@@ -72,6 +76,7 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
                 f"expected: at least {threshold:.2%} of {int(own['records'].sum()):,}",
                 where=name,
                 table=name,
+                condition=f"quality/{name}",
                 do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
                 **run_of(own),
             )
@@ -90,23 +95,31 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
                 f"found: data until {reached}, refreshed {refreshed}",
                 where=row.table,
                 table=row.table,
+                condition=f"stale/{row.table}",
                 do="see whether exports arrive and join up (medallion exports verify), and whether its runs fail, wait "
                 "in the queue, or are not asked for: is the daemon up, are its sensors and schedules on?",
                 **run_of(facts.attempts.filter(pl.col("stage") == row.table)),
             )
 
 
-def refused_export(facts: Facts, _now: datetime) -> Iterator[Alert]:
+def refused(refusal: RefusedExport) -> str:
+    """The condition that an export is refused, whatever its files are."""
+    return f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}"
+
+
+def refused_export(facts: Facts, now: datetime) -> Iterator[Alert]:
     """An export does not verify: tampered with, torn, or of a table that was made anew."""
     for refusal in facts.refused:
-        if refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
+        is_old = refusal.judged_at < now - timedelta(days=WINDOW_DAYS)
+        if is_old or refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
             continue
         yield Alert(
-            key=f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}/{refusal.verdict}/{refusal.fingerprint}",
+            key=f"{refused(refusal)}/{refusal.verdict}/{refusal.fingerprint}",
             kind="failure",
             what=f"export {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
             where=f"bronze.{refusal.table_name}, export {refusal.export_id}",
             table=f"bronze.{refusal.table_name}",
+            condition=refused(refusal),
             do="do what the message says; the other exports go on, and this one is read again when its files change",
         )
 
@@ -127,8 +140,7 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     if facts.attempts.filter(pl.col("started_at") < over_at).is_empty():
         return
     tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
-    done = [days for partition in tried.filter(_SUCCEEDED)["partition"] for days in day_ranges(partition)]
-    if any(first <= day <= last for first, last in done):
+    if day in days_done(tried.filter(_SUCCEEDED)):
         return
     became, runs = ("published", f"gold and {table.path}") if stage.kind == "serving" else ("built", table.path)
     yield Alert(
@@ -138,16 +150,25 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
         "MEDALLION_DAILY_DONE_BY say; found: no run that did",
         where=f"{table.name}, {day}",
         table=table.name,
+        condition=f"daily_not_done/{table.name}/{day}",
         do=f"see why its run fails or waits; run {runs} for {day} when that is mended",
         **run_of(tried),
     )
 
 
 def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
-    """A day was closed before its sources covered its end (rule V6): one warning, whatever its job made of it."""
-    closed = facts.attempts.filter(pl.col("trigger") == SCHEDULE, _SUCCEEDED, ~pl.col("is_complete"))
+    """A day was closed before its sources covered its end (rule V6), and is not complete yet.
+
+    One warning, whatever its job made of it.
+    """
+    succeeded = facts.attempts.filter(_SUCCEEDED)
+    closed = succeeded.filter(pl.col("trigger") == SCHEDULE, ~pl.col("is_complete"))
     for row in closed.iter_rows(named=True):
+        later = succeeded.filter(pl.col("stage") == row["stage"], pl.col("started_at") > row["started_at"])
+        completed = days_complete(later)
         for first, last in day_ranges(row["partition"]):
+            if completed.issuperset(days_in([(first, last)])):
+                continue
             days = str(first) if first == last else f"{first} to {last}"
             reach = row["sources_covered_until"]
             yield Alert(
@@ -157,6 +178,7 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
                 f"found: data until {reach.isoformat() if reach else 'nothing'}",
                 where=f"{row['job']}, {row['stage']}",
                 table=row["stage"],
+                condition=f"provisional/{row['job']}/{days_text([(first, last)])}",
                 do="see which export is late; once it is in, the day is built and published again by itself, and is "
                 "complete then",
                 run_id=row["run_id"],
@@ -164,14 +186,26 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
             )
 
 
+def days_complete(attempts: pl.DataFrame) -> set[date]:
+    """The days that some attempts made when their sources covered them, also where those of other days were behind."""
+    found = attempts.select("partition", "is_complete", "sources_covered_until").rows()
+    return {
+        day
+        for partition, is_complete, until in found
+        for day in days_of(partition)
+        if is_complete or (until is not None and end_of_business_day(day) <= until)
+    }
+
+
 def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
         yield Alert(
-            key=f"blind/{missing.what}/{now.date()}",
+            key=f"{UNREADABLE}{missing.what}/{now.date()}",
             kind="warning",
             what=f"alert rules cannot see {missing.what}: {missing.error}",
             where="operations",
+            condition=f"{UNREADABLE}{missing.what}",
             do="do what the error says; until then nobody hears of what these rules would find",
         )
 

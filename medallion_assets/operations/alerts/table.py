@@ -6,14 +6,17 @@ Does not: when to raise one, what is still to be sent, or sending it.
 The table holds events and is only appended to: `raised`, and for each channel `sending`, `delivered` and `failed`. What
 is so now follows from them, so writers need not know of each other.
 
+What goes on until it ends is a condition: all alerts about it name it, and one message says that it is over
+(operations.alerts.recoveries). What has happened and cannot end has none.
+
 An alert is known by its key, and the same key is not raised again for KEPT_DAYS. So a key names the occurrence: the
 export, the version, the failure streak, or, for what goes on until a person acts, the day, which reminds once a day.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -26,7 +29,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 RECOVERED = "recovered/"
-"""How the key of a message begins that an alert is over; the rest is the alert's key."""
+"""How the key of a message begins that a condition has ended; the rest is the key of the last alert about it."""
 KEPT_DAYS = 30
 """So long an alert is not raised again, and is tried to be sent."""
 TEXT_CHARACTERS = 4000
@@ -47,7 +50,8 @@ class Alert:
     """A message to people.
 
     `kind`, one of settings.alerts.ALERT_KINDS, chooses the channels; so do the `table` (`layer.table`) and the `job`.
-    `key` names the occurrence, `what` happened `where`, and what a person can `do`. No part may hold a secret.
+    `key` names the occurrence, `condition` what goes on until it ends (None: it has happened, and cannot end), `what`
+    happened `where`, and what a person can `do`. No part may hold a secret.
     """
 
     key: str
@@ -58,6 +62,7 @@ class Alert:
     run_id: str | None = None
     job: str | None = None
     table: str | None = None
+    condition: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a kind that no setting has channels for."""
@@ -77,12 +82,13 @@ class AlertEvent:
     alert_key: Annotated[str, "names the occurrence; the same one is not raised twice"]
     event: Annotated[Event, "raised, sending, delivered or failed"]
     kind: Annotated[str | None, "failure, warning, a warning of its own kind, skipped or success"] = None
-    what: Annotated[str | None, "what happened; of a raised alert, as the five columns below"] = None
+    what: Annotated[str | None, "what happened; of a raised alert, as the six columns below"] = None
     where: Annotated[str | None, "the table, export, job or day"] = None
     do: Annotated[str | None, "what a person can do about it"] = None
     run_id: Annotated[str | None, "the Dagster run, where there is one"] = None
     job: Annotated[str | None, "its job"] = None
     table: Annotated[str | None, "the table that it is about: layer.table"] = None
+    condition: Annotated[str | None, "what goes on until it ends; null: it has happened, and cannot end"] = None
     channel: Annotated[str | None, "which URL of the settings: kind[position] scheme; never the URL"] = None
     error: Annotated[str | None, "why sending failed, without secrets"] = None
     happened_at: Annotated[datetime, "when"]
@@ -98,9 +104,12 @@ ALERTS = row_table(
 )
 
 
-def raise_alerts(lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime) -> list[Alert]:
+def raise_alerts(
+    lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime, *, is_sent: bool = True
+) -> list[Alert]:
     """Keep alerts to be sent, and give those that were new: one whose key was raised in KEPT_DAYS is not.
 
+    Those that are not to be sent (`is_sent`) are kept without a kind, for which no channel asks.
     Safe to call twice, and from several processes: two raisers of one alert at once leave two events of one alert.
 
     Raises:
@@ -113,7 +122,8 @@ def raise_alerts(lakehouse: Lakehouse, alerts: Collection[Alert], now: datetime)
         return []
     known = {event.alert_key for event in read_events(lakehouse, now) if event.event is Event.RAISED}
     fresh = [alert for key, alert in wanted.items() if key not in known]
-    append_events(lakehouse, [_raised(alert, now) for alert in fresh])
+    raised = [_raised(alert, now) for alert in fresh]
+    append_events(lakehouse, raised if is_sent else [replace(event, kind=None) for event in raised])
     return fresh
 
 
@@ -132,15 +142,28 @@ def events_in(alerts: Snapshot, now: datetime) -> list[AlertEvent]:
     return sorted(events, key=lambda row: (row.happened_at, place[row.event], row.alert_key, row.channel or ""))
 
 
-def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
-    """The alerts that were raised on `since` (UTC) or later, oldest first, each once.
+def open_alerts(events: Iterable[AlertEvent]) -> dict[str, AlertEvent]:
+    """By condition the last alert that was raised about it, where nobody has been told yet that it is over.
 
-    Columns: key, kind, what, where, do, run_id, job, raised_at.
+    `events` come oldest first.
     """
-    raised = scan_rows(lakehouse, ALERTS, since=since).filter(pl.col("event") == Event.RAISED)
+    raised = [event for event in events if event.event is Event.RAISED and event.condition is not None]
+    keys = {event.alert_key for event in raised}
+    last = {event.condition or "": event for event in raised if not event.alert_key.startswith(RECOVERED)}
+    return {condition: event for condition, event in last.items() if f"{RECOVERED}{event.alert_key}" not in keys}
+
+
+def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
+    """The alerts that were raised to be sent on `since` (UTC) or later, oldest first, each once.
+
+    Columns: key, kind, what, where, do, run_id, job, condition, raised_at.
+    """
+    raised = scan_rows(lakehouse, ALERTS, since=since).filter(
+        pl.col("event") == Event.RAISED, pl.col("kind").is_not_null()
+    )
     named = raised.select(
         pl.col("alert_key").alias("key"),
-        *("kind", "what", "where", "do", "run_id", "job"),
+        *("kind", "what", "where", "do", "run_id", "job", "condition"),
         pl.col("happened_at").alias("raised_at"),
     )
     return named.sort("raised_at", "key").unique("key", keep="first", maintain_order=True).collect()

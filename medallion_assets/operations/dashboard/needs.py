@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from medallion_assets.operations.alerts.table import RECOVERED
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.pipeline_runs import StageAttempt
@@ -20,7 +21,7 @@ from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table
 
-ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", "recovered/")
+ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
 TOLD_WITHIN = timedelta(days=1)
 PARTS = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}
@@ -70,7 +71,7 @@ def needs_of(facts: Facts) -> list[Need]:
         *_features(facts),
         *_stale(facts, known, {fresh.table for fresh in of_its_own}),
     ]
-    return [*urgent, *_bad(facts, blocked), *_warned(facts), *_told(facts)]
+    return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_told(facts)]
 
 
 def parts_of(error: str) -> dict[str, str | None]:
@@ -119,6 +120,24 @@ def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
             run_id=attempt.run_id,
             since=attempt.started_at,
         )
+
+
+def _unended(facts: Facts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
+    """Open incidents of stages that go on, as other days than those that failed were done: the newest of each stage."""
+    by_stage = {found.stage: found for found in facts.incidents if found.ended_at is None}
+    for stage in known:
+        incident = by_stage.get(stage.table.name)
+        if incident is not None and incident.stage not in blocked:
+            yield Need(
+                where=incident.stage,
+                what=short(f"still open: {_without(incident.stage, incident.headline)}"),
+                found=incident.found and short(incident.found),
+                do=short(incident.do or "look at the log of the run; then run it again"),
+                command=commands.materialize(stage, incident.partition),
+                run_id=incident.run_id,
+                since=incident.failed_at,
+                is_urgent=False,
+            )
 
 
 def _held(facts: Facts, stage: Stage, attempt: StageAttempt) -> str | None:
@@ -219,12 +238,16 @@ def _warned(facts: Facts) -> Iterator[Need]:
 
 
 def _told(facts: Facts) -> Iterator[Need]:
-    """Alerts of the last day about anything else, each once."""
+    """Alerts of the last day about anything else, each once, but for what is over by now."""
     seen = set[tuple[str, str]]()
+    over = set[str | None]()
     for alert in facts.alerts.reverse().iter_rows(named=True):
         about = (alert["where"] or "", alert["what"] or "")
         is_recent = alert["raised_at"] > facts.now - TOLD_WITHIN and alert["kind"] != "success"
-        if is_recent and about not in seen and not alert["key"].startswith(ELSEWHERE):
+        if alert["key"].startswith(RECOVERED):
+            over.add(alert["condition"])
+        is_over = alert["condition"] is not None and alert["condition"] in over
+        if is_recent and not is_over and about not in seen and not alert["key"].startswith(ELSEWHERE):
             seen.add(about)
             where, what = about
             do = alert["do"]

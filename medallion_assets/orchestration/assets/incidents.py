@@ -20,7 +20,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key, failure_of
 from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
@@ -136,6 +136,7 @@ def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
         what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
         where=", ".join(place for place in places if place),
         table=incident.stage,
+        condition=failure_of(incident.run_id, incident.stage),
         do=incident.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
         run_id=incident.run_id,
         job=incident.job,

@@ -17,6 +17,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
+from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.triggers.run_if import Status
 
 WILL_RETRY_TAG = "dagster/will_retry"
@@ -26,6 +27,8 @@ BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
 OF_STAGES = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
 FAILED_CHECKS_ERROR = "DagsterAssetCheckFailedError"
 """The name of the error with which Dagster fails a step whose blocking checks failed."""
+MOST_SUCCESSES = 20
+"""Among so many runs of a job that succeeded, the newest, one is looked for that began after a failure."""
 WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested", "Failure"}
 """What Dagster, and `stage_errors`, put around the error of a step."""
 
@@ -137,14 +140,17 @@ def _broken_checks(events: Iterable[dg.DagsterEvent], step: str | None) -> Itera
 def done_without_row(instance: dg.DagsterInstance, stage: str, job: str, since: datetime) -> datetime | None:
     """When a stage that leaves no rows, or a job that began none, was done again after `since`.
 
-    None: it was not.
+    None: it was not, or nothing that can be read says so; `run_outcomes` reports runs that cannot be read.
     """
-    entry = instance.get_latest_materialization_event(dg.AssetKey(stage.split("."))) if stage != job else None
-    if entry is not None:
-        made_at = datetime.fromtimestamp(entry.timestamp, UTC)
+    if stage != job:
+        try:
+            entry = instance.get_latest_materialization_event(dg.AssetKey(stage.split(".")))
+        except Exception:  # noqa: BLE001 - whatever broke it, other stages have to be looked at
+            return None
+        made_at = datetime.fromtimestamp(entry.timestamp, UTC) if entry is not None else since
         return made_at if made_at > since else None
     succeeded = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
-    records = instance.get_run_records(succeeded, limit=1) if stage == job else []
+    records = readable_records(instance, succeeded, [], limit=MOST_SUCCESSES)
     began = [record.start_time for record in records if record.start_time is not None]
     return next((at for start in began if (at := datetime.fromtimestamp(start, UTC)) > since), None)
 

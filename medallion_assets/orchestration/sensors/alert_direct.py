@@ -10,8 +10,8 @@ take is an error, for whoever raised it to come back to; the other channels get 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime, timedelta
 
 import dagster as dg
 
@@ -71,7 +71,22 @@ def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
         what=f"the lakehouse takes no writes: {error}",
         where=lakehouse.uri(ALERTS),
         do="do what the error says; until then nothing is loaded or published, and alerts are sent without being kept",
+        condition="unwritable",
     )
+
+
+def unwritable_before(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime
+) -> Iterator[Alert]:
+    """The alert that the outbox could not be written, where channels were sent it since yesterday.
+
+    It is kept afterwards, so that they hear that it is over.
+    """
+    marks = Marks(instance.run_storage)
+    for day in (now - timedelta(days=1), now):
+        alert = unwritable(lakehouse, PermanentError("for a while"), day)
+        if any(marks.of(channel.name, [alert.key]) for channel in channels_of(settings)):
+            yield alert
 
 
 def send_directly(

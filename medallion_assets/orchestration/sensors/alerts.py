@@ -21,13 +21,15 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, read_facts
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.recoveries import recoveries
 from medallion_assets.operations.alerts.rules import judge, said_by
-from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert, read_events
-from medallion_assets.operations.incident import end_incidents
+from medallion_assets.operations.alerts.standing import runs_unread, standing_conditions
+from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert, raise_alerts
+from medallion_assets.operations.incident import end_incidents, read_incidents
 from medallion_assets.operations.incident_ends import ended_incidents
 from medallion_assets.operations.stages import DAILY, last_stages
 from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
@@ -36,7 +38,13 @@ from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import done_without_row
 from medallion_assets.orchestration.runs.records import readable_records, unread_run
-from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
+from medallion_assets.orchestration.sensors.alert_direct import (
+    keep_or_send,
+    send_directly,
+    takes_no_writes,
+    unwritable,
+    unwritable_before,
+)
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.orchestration.wakes.event_notes import DO, EventNotes
@@ -79,21 +87,36 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     )
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
-        found = judge(facts_of(lake, context.instance, settings, now), now)
+        facts = facts_of(lake, context.instance, settings, now)
+        found = judge(facts, now)
         try:
             found += said_by("queue_alerts", partial(queue_alerts, context.instance, settings, now), now)
             skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
             found += said_by("skipped_days", skipped, now)
-            fresh = keep_or_send(lake, context.instance, settings, found, now)
-            ended = ended_incidents(lake, now, partial(done_without_row, context.instance))
-            if settings.reports_recoveries and ended:
-                keep_or_send(lake, context.instance, settings, recoveries(read_events(lake, now), ended), now)
-            end_incidents(lake, ended)  # after the messages: a tick that ends between them sends these again, once
+            unkept = unwritable_before(lake, context.instance, settings, now)
+            fresh = keep_or_send(lake, context.instance, settings, [*unkept, *found], now)
+            end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
+            fresh += report_ends(lake, facts, found, settings, now)
         except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"alerts cannot be kept: {error}")
         return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")
 
     return alert_rules
+
+
+def report_ends(
+    lakehouse: Lakehouse, facts: Facts, found: Sequence[Alert], settings: Settings, now: datetime
+) -> list[Alert]:
+    """Raise a message for each condition that people know of and that has ended; gives those messages.
+
+    `found` are the alerts that hold now.
+    """
+    if not facts.open_alerts:
+        return []
+    since = (now - timedelta(days=KEPT_DAYS + WINDOW_DAYS)).date()
+    known = replace(facts, incidents=read_incidents(lakehouse, since=since))
+    over = recoveries(facts.open_alerts, standing_conditions(known, found, now))
+    return raise_alerts(lakehouse, over, now, is_sent=settings.reports_recoveries)
 
 
 def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -165,7 +188,8 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
         first_day=settings.first_day,
     )
     last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
-    known = readable_records(instance, dg.RunsFilter(run_ids=last), unread) if last else []
+    asked = [*last, *runs_unread(facts.open_alerts)]
+    known = readable_records(instance, dg.RunsFilter(run_ids=asked), unread) if asked else []
     known_runs = frozenset(record.dagster_run.run_id for record in known)
     return replace(facts, known_runs=known_runs, unread=[*facts.unread, *unread])
 
@@ -197,7 +221,7 @@ def queue_alerts(instance: dg.DagsterInstance, settings: Settings, now: datetime
     if note is None or not (problem := note.problem_at(moment)) or note.seconds_at(moment) <= RULES_SECONDS:
         return
     key, where = f"export_events/{now.date()}", settings.events_queue
-    yield Alert(key=key, kind="failure", what=problem, where=where, do=DO)
+    yield Alert(key=key, kind="failure", what=problem, where=where, do=DO, condition="export_events")
 
 
 def running_stages(instance: dg.DagsterInstance, catalog: Catalog, unread: list[Unread]) -> Iterator[RunningStage]:

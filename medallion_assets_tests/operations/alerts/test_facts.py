@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import read_facts
-from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.rules import judge, refused, refused_export
 from medallion_assets.operations.expectation_results import record_results, results_of
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.operations.status import read_status
@@ -92,9 +92,14 @@ def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(lakehouse: Lake
 
 
 def test_a_refusal_is_a_fact_while_the_export_is_not_in(lakehouse: Lakehouse) -> None:
+    """One of long ago raises no alert any more, and that of then is not over."""
     mended, old = replace(REFUSED, export_id=FIRST), replace(REFUSED, judged_at=NOW - timedelta(days=8, seconds=1))
-    record_refusals(lakehouse, [REFUSED, mended, replace(old, export_id="01746403200000-0000000f")])
+    record_refusals(lakehouse, [REFUSED, mended])
     assert read_facts(lakehouse, NOW).refused == [REFUSED]
+    record_refusals(lakehouse, [late := replace(old, export_id="01746403200000-0000000f")])
+    facts = read_facts(lakehouse, NOW)
+    assert set(facts.refused) == {REFUSED, late}
+    assert [alert.condition for alert in refused_export(facts, NOW)] == [refused(REFUSED)]
 
 
 def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:

@@ -40,8 +40,8 @@ def test_an_alert_is_raised_once_with_all_it_says(lake: Lakehouse) -> None:
     assert raise_alerts(lake, [first, second, alert("a", what="later")], NOW) == [first, second]
     assert raise_alerts(lake, [second, first], NOW + timedelta(hours=1)) == []
     assert read_alerts(lake, since=NOW.date()).rows() == [
-        ("a", "failure", "Silver failed", "silver.customers", "look", "r1", "refine", NOW),
-        ("b", "warning", "Silver failed", "silver.customers", "look", "r1", "refine", NOW),
+        ("a", "failure", "Silver failed", "silver.customers", "look", "r1", "refine", None, NOW),
+        ("b", "warning", "Silver failed", "silver.customers", "look", "r1", "refine", None, NOW),
     ]
 
 

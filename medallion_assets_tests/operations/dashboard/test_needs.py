@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.dashboard.commands import export_window
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of, parts_of
+from medallion_assets.operations.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.operations.sources import TableSource
 from medallion_assets.refining.chain import Gap
@@ -123,6 +125,40 @@ def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> 
     raise_alerts(lakehouse, [Alert(key="query/old", kind="warning", what="old", where="w", do="d")], NOW - 25 * HOUR)
     found = [(need.what, need.is_urgent) for need in needs(lakehouse)]
     assert sorted(found) == [("of daily_not_done/x", True), ("of query/a", False)]
+
+
+def test_an_incident_that_is_open_is_an_entry_also_where_its_stage_goes_on(tmp_path: Path) -> None:
+    """Other days were done since; the stage's own failure stands for it as long as it is the last that happened."""
+    lakehouse = lakehouse_in(tmp_path)
+    broken = Incident(
+        run_id="r1",
+        job="refine",
+        stage=TRANSACTIONS,
+        error="e",
+        headline="no",
+        failed_at=NOW - 2 * HOUR,
+        raised_at=NOW,
+    )
+    record_incidents(lakehouse, [broken])
+    assert [(need.what, need.run_id, need.is_urgent) for need in needs(lakehouse)] == [("still open: no", "r1", False)]
+    end_incidents(lakehouse, [replace(broken, ended_at=NOW)])
+    assert needs(lakehouse) == []
+    record_incidents(lakehouse, [replace(broken, run_id="r2")])
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error="the gate")])
+    assert [need.what for need in needs(lakehouse)] == ["the gate"]
+
+
+def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+
+    def said(key: str, hours: int) -> list[str]:
+        alert = Alert(key=key, kind="warning", what=f"at {hours}", where="w", do="d", condition="query/a")
+        raise_alerts(lakehouse, [alert], NOW - hours * HOUR)
+        return [need.what for need in needs(lakehouse)]
+
+    assert said("query/a/1", 3) == ["at 3"]
+    assert said("recovered/query/a/1", 2) == []
+    assert said("query/a/2", 1) == ["at 1"]
 
 
 def test_an_error_is_taken_apart_as_it_was_put_together() -> None:

@@ -13,11 +13,12 @@ from sqlalchemy import text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.rules import judge
-from medallion_assets.operations.alerts.table import read_alerts
+from medallion_assets.operations.alerts.table import open_alerts, read_alerts, read_events
+from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.records import readable_records
-from medallion_assets.orchestration.sensors.alerts import facts_of, running_stages
+from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, facts_of, running_stages
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
@@ -39,7 +40,19 @@ def add(instance: dg.DagsterInstance, run_id: str, status: dg.DagsterRunStatus =
 def spoil(instance: dg.DagsterInstance, run_id: str) -> None:
     """Leave of a run what no release of Dagster reads."""
     with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
-        connection.execute(text(f"update runs set run_body = '{{' where run_id = '{run_id}'"))
+        connection.execute(text(f"update runs set run_body = '{{' || run_body where run_id = '{run_id}'"))
+
+
+def mend(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Undo `spoil`."""
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        connection.execute(text(f"update runs set run_body = substr(run_body, 2) where run_id = '{run_id}'"))
+
+
+def tick(sensor: dg.SensorDefinition, lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    resource = LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)
+    with dg.build_sensor_context(instance=instance, resources={"lakehouse": resource}) as context:
+        sensor(context)
 
 
 def test_runs_are_read_one_by_one_where_one_breaks_them_all(instance: dg.DagsterInstance) -> None:
@@ -58,15 +71,61 @@ def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
     for run_id in ("odd", "broken"):
         add(instance, run_id)
     spoil(instance, "odd")
-    resource = LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)
     for _ in range(2):
-        with dg.build_sensor_context(instance=instance, resources={"lakehouse": resource}) as context:
-            run_outcome_sensor(load_settings({}))(context)
+        tick(run_outcome_sensor(load_settings({})), lakehouse, instance)
     told = read_alerts(lakehouse, since=(datetime.now(UTC) - timedelta(days=1)).date()).to_dicts()
     assert sorted((alert["kind"], alert["what"].partition(": ")[0]) for alert in told) == [
         ("failure", "refine failed"),
         ("warning", "alert rules cannot see run odd"),
     ]
+
+
+def test_it_is_over_when_the_run_can_be_read(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    """Whichever sensor had to do with it."""
+    add(instance, "odd")
+    spoil(instance, "odd")
+    tick(run_outcome_sensor(load_settings({})), lakehouse, instance)
+
+    def known() -> list[str]:
+        tick(alert_rules_sensor(load_settings({})), lakehouse, instance)
+        return list(open_alerts(read_events(lakehouse, datetime.now(UTC))))
+
+    assert "blind/run odd" in known()
+    mend(instance, "odd")
+    assert "blind/run odd" not in known()
+
+
+def test_an_incident_ends_although_the_newest_run_cannot_be_read(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
+    """It is the success of a job no stage of which began; another has succeeded before."""
+    failed_at = datetime.now(UTC) - timedelta(hours=1)
+    record_incidents(
+        lakehouse,
+        [
+            Incident(
+                run_id="r",
+                job="refine",
+                stage="refine",
+                error="no",
+                headline="no",
+                failed_at=failed_at,
+                raised_at=failed_at,
+            )
+        ],
+    )
+    for run_id in ("good", "odd"):
+        add(instance, run_id, dg.DagsterRunStatus.STARTED)
+        instance.report_dagster_event(
+            dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="refine"), run_id=run_id
+        )
+        instance.report_dagster_event(
+            dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name="refine"), run_id=run_id
+        )
+    spoil(instance, "odd")
+    tick(alert_rules_sensor(load_settings({})), lakehouse, instance)
+    (incident,) = read_incidents(lakehouse)
+    assert incident.ended_at is not None
 
 
 def test_a_run_at_work_that_cannot_be_read_blinds_no_rule(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
