@@ -165,7 +165,8 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
 
     `creates_tables`: serving tables that are missing are made. Their names begin with `prefix`. `publish_samples` names
-    tables, or the lakehouse, for which sample data may leave this machine.
+    tables, or the lakehouse, for which sample data may leave this machine. All publishers of an account use at most
+    `total_wcu` write capacity units a second (None: each its own `target_wcu`).
     """
 
     endpoint_url: dg.ResourceDependency[str | None] = _given(None)
@@ -175,6 +176,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     creates_tables: dg.ResourceDependency[bool] = _given(False)
     prefix: dg.ResourceDependency[str] = _given("")
     publish_samples: dg.ResourceDependency[Sequence[str]] = _given(())
+    total_wcu: dg.ResourceDependency[float | None] = _given(None)
 
     def serving(self) -> Serving:
         """The same for a stage that publishes."""
@@ -183,6 +185,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             creates_tables=self.creates_tables,
             prefix=self.prefix,
             publish_samples=tuple(self.publish_samples),
+            total_wcu=self.total_wcu,
         )
 
     def client(self) -> "DynamoDBClient":

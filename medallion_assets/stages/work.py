@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Wish = TypeVar("Wish", bound=BaseModel)
+BY_HAND = "a person"
+"""What says why a run works that no sensor or schedule asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,7 @@ class Serving:
     creates_tables: bool = False
     prefix: str = ""
     publish_samples: tuple[str, ...] = ()
+    total_wcu: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,11 @@ class Work:
     rows_loaded: Any = None
     repeating: Repeating = Repeating()
     serving: Serving | None = None
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether no sensor or schedule asked for the run."""
+        return self.trigger in ("", BY_HAND)
 
     def repeat(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""

@@ -33,10 +33,12 @@ from medallion_assets.orchestration.sensors.restated_runs import (
     runs_at_work,
     times_asked,
 )
+from medallion_assets.orchestration.sensors.restated_together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
+from medallion_assets.stages.together import companions
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import Memory, choose
@@ -65,6 +67,12 @@ class Kept:
         return self.gold.table
 
     @property
+    def together(self) -> tuple[Gold, ...]:
+        """The Gold tables whose days are published together with its own."""
+        published = self.pipeline.publishing(self.gold)
+        return () if published is None else self.pipeline.published_with(published)
+
+    @property
     def job(self) -> str:
         """The job that makes it."""
         return closing_job(self.pipeline)
@@ -77,7 +85,7 @@ def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
 
 
 def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
-    gold, serving = kept.table, kept.serving
+    gold, serving, together = kept.table, kept.serving, kept.together
     timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
@@ -104,30 +112,32 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         newest = min(reading.ledger.greatest_day or today, today)
         wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
+        ready = ready_ranges(instance, companions(lake, together), found)
         chosen = choose(
             now,
             cursor.memory if cursor else Memory(),
-            found,
+            ready.ranges,
             timers,
             newest=newest,
             busy=at_work.days,
             in_flight=at_work.asked_here,
-            past=past_runs(instance, gold, reading) if found else [],
+            past=past_runs(instance, gold, reading) if ready.ranges else [],
         )
         if chosen.given_up:
             alert_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, len(found)),
+            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, ready),
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated
 
 
-def _waiting(gold: Gold, held_from: date | None, first: date, ranges: int) -> str:
+def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> str:
     """Why nothing is asked for; with the days that never are, as they lie before the first one."""
-    reason = f"{ranges} day ranges wait" if ranges else "up to date"
+    ranges = f"{len(ready.ranges)} day ranges wait" if ready.ranges else ""
+    reason = "; ".join(filter(None, [ranges, str(ready)])) or "up to date"
     if is_of_days(gold) and held_from is not None and held_from < first:
         reason += f"; {gold.source.name} holds days from {held_from} on, before MEDALLION_FIRST_DAY {first}: they are "
         reason += f"never built unless it is set to {held_from}"

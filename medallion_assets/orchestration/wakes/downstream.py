@@ -36,10 +36,13 @@ def wake_downstream(instance: dg.DagsterInstance, catalog: Catalog, run: dg.Dags
 
 
 def gold_sensors(catalog: Catalog, written: Table) -> Iterator[str]:
-    """The sensors of the Gold tables that are made from a table."""
-    for gold in catalog.gold:
-        if gold.source.name == written.name:
-            yield restated(gold.table)
+    """The sensors of the Gold tables that are made from a table, or published together with it (rule P6)."""
+    for pipeline in catalog.pipelines:
+        for gold in pipeline.gold:
+            published = pipeline.publishing(gold)
+            together = () if published is None else pipeline.published_with(published)
+            if written.name in (gold.source.name, *(other.table.name for other in together)):
+                yield restated(gold.table)
 
 
 def made_from(catalog: Catalog, written: Table) -> Iterator[Table]:

@@ -55,9 +55,12 @@ def test_what_the_run_does_not_make_itself_is_woken(
     assert woken(dagster_instance, written, made) == expected
 
 
-def test_gold_is_woken_by_its_source_and_by_nothing_else(dagster_instance: dg.DagsterInstance) -> None:
+def test_gold_is_woken_by_its_source_and_by_what_it_is_published_together_with(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
     assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, 0)
-    assert woken(dagster_instance, CATALOG.gold[0].table, [CATALOG.gold[0].table]) == {}
+    sales, ltv = CATALOG.gold
+    assert woken(dagster_instance, sales.table, [sales.table]) == {f"restated_{ltv.table.short_name}": 0}
 
 
 @pytest.mark.parametrize(
