@@ -87,17 +87,19 @@ def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What lets exports through, by a policy. `by_hand`: its threshold is a person's, for one run."""
+    """What lets exports through, by a policy. `by_hand`: a person has set it for one run."""
 
     policy: GatePolicy
     by_hand: bool = False
 
     @classmethod
-    def of(cls, policy: GatePolicy, threshold: float | None = None) -> Gate:
-        """The gate of a policy, with the threshold of the run config where one is given (a share from 0 to 1)."""
-        if threshold is None:
+    def of(cls, policy: GatePolicy, threshold: float | None = None, min_bad_records: int | None = None) -> Gate:
+        """The gate of a policy, with a share from 0 to 1 and a least number of bad records that the run config sets."""
+        if threshold is None and min_bad_records is None:
             return cls(policy=policy)
-        return cls(policy=replace(policy, quality_threshold=threshold), by_hand=True)
+        share = policy.quality_threshold if threshold is None else threshold
+        least = policy.quality_min_bad_records if min_bad_records is None else min_bad_records
+        return cls(policy=replace(policy, quality_threshold=share, quality_min_bad_records=least), by_hand=True)
 
     def lets_through(self, counted: Counts) -> bool:
         """Whether the export may be published without a person's decision."""

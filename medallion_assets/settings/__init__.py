@@ -85,8 +85,7 @@ class Settings:
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
     (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
     says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
-    secret. `events_queue` is the URL of the SQS queue that tells of new exports, or empty, `arrivals_seconds` the most
-    between two looks for them.
+    secret. `events_queue` is the SQS queue that tells of new exports, or empty; `arrivals_seconds` pass between looks.
     """
 
     home: Path
