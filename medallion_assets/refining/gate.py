@@ -1,4 +1,4 @@
-"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7).
+"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7, C8).
 
 Belongs here: the score and the verdict, as pure values.
 Does not: judging single records (refining.typing.decode, contracts.expectations).
@@ -20,6 +20,9 @@ MASS_DELETE = "mass_delete"
 """The name of rule C7 in checks, results and errors."""
 
 
+LEAST_UPSERTS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
@@ -27,6 +30,7 @@ class Counts:
     `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
     deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
     were: for a full export those older than its S, which it decides. `duplicates` are identical records left out.
+    `nulls` says in how many of the `upserts` that could be read a column has no value that the contract counts on.
     """
 
     export_id: str
@@ -40,6 +44,8 @@ class Counts:
     duplicates: int = 0
     absent: int = 0
     live: int = 0
+    upserts: int = 0
+    nulls: Mapping[str, int] = field(default_factory=Counter)
 
     @property
     def score(self) -> float:
@@ -60,7 +66,16 @@ class Counts:
             duplicates=self.duplicates + sign * other.duplicates,
             absent=self.absent + sign * other.absent,
             live=self.live + sign * other.live,
+            upserts=self.upserts + sign * other.upserts,
+            nulls=_plus(self.nulls, other.nulls, sign),
         )
+
+    @property
+    def null_columns(self) -> list[str]:
+        """Rule C8: the columns of which no record has a value; of fewer records than three nobody can tell."""
+        if self.upserts < LEAST_UPSERTS:
+            return []
+        return sorted(name for name, count in self.nulls.items() if count == self.upserts)
 
 
 def rules_of(loaded: Loaded) -> str:
@@ -103,7 +118,8 @@ class Gate:
 
     def lets_through(self, counted: Counts) -> bool:
         """Whether the export may be published without a person's decision."""
-        return not (self.is_too_bad(counted) or counted.failures or self.is_mass_delete(counted))
+        is_wrong = self.is_too_bad(counted) or counted.failures or counted.null_columns
+        return not (is_wrong or self.is_mass_delete(counted))
 
     def is_too_bad(self, counted: Counts) -> bool:
         """Rule C3: its score is under the threshold, and it has enough bad records to tell."""

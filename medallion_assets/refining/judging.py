@@ -26,6 +26,7 @@ from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Counts
+from medallion_assets.refining.null_columns import count_nulls, wanted_columns
 from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
 
 RAW_BYTES = "_raw_bytes"
@@ -109,15 +110,18 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     return with_key_hash(records.lazy(), identity(table.key, loaded.source.order)).collect()
 
 
-def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None = None) -> dict[str, Counts]:
+def count_records(
+    records: pl.DataFrame, table: Table, *, duplicates_of: pl.DataFrame | None = None
+) -> dict[str, Counts]:
     """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
     before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
-    judged = records.select("_export_id", *counted)
+    judged = records.select("_export_id", *counted, *wanted_columns(table))
     ids = judged["_export_id"].unique()
     for export_id in ids:
         part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
+        upserts, nulls = count_nulls(part, table)
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[export_id] = Counts(
             export_id=export_id,
@@ -129,6 +133,8 @@ def count_records(records: pl.DataFrame, *, duplicates_of: pl.DataFrame | None =
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
+            upserts=upserts,
+            nulls=nulls,
         )
     return result
 
@@ -157,13 +163,13 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
     )
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
-    counts = count_records(records, duplicates_of=before)
+    counts = count_records(records, table, duplicates_of=before)
     return _Part(
         good=put[0],
         bad=put[1],
         counts=counts,
         line_bytes=int(records[RAW_BYTES].sum()),
-        before={} if before is None else count_records(before),
+        before={} if before is None else count_records(before, table),
     )
 
 

@@ -238,7 +238,8 @@ class _Work:
                     "nothing was changed",
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
-                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})",
+                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})"
+                    + "".join(f", {name} is null in every record" for name in counted.null_columns),
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
                     export_id=export.id,
