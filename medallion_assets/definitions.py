@@ -32,6 +32,7 @@ from medallion_assets.orchestration.assets.query_alerts import query_alerts_asse
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
 from medallion_assets.orchestration.jobs import jobs
+from medallion_assets.orchestration.recipients import expect_known_recipients
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
@@ -64,6 +65,7 @@ def build_defs(
         judged(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day
     expect_known_tables(settings.compute, catalog, first_day)
+    expect_known_recipients(settings, catalog)
     queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)

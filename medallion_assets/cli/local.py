@@ -84,7 +84,7 @@ def pages(
 ) -> None:
     """Serve the dashboard and the business figures until Ctrl-C, as of the moment you look. It writes nothing."""
     with Terminal(as_json=False) as terminal:
-        import threading
+        import time
         from contextlib import suppress
 
         from medallion_assets.cli.page_server import DASHBOARD, served_pages
@@ -94,7 +94,8 @@ def pages(
         check_port(port, "--port", host=host)
         with served_pages(load_settings(), port=port, host=host) as server, suppress(KeyboardInterrupt):
             terminal.answer(server.url, lambda: f"{server.url}{DASHBOARD}  (Ctrl-C ends it)")
-            threading.Event().wait()
+            while True:  # Polars handles SIGINT so that it ends no wait for a thread, but it ends a sleep
+                time.sleep(60)
 
 
 def dev(

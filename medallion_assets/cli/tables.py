@@ -138,14 +138,17 @@ def verify(
 def validate(json: Json = False) -> None:
     """See whether contracts can be kept, and whether the items that there are fill their columns; makes nothing.
 
-    Exit 1: a column that no item fills.
+    Recipients of alerts have to be of tables and jobs that there are. Exit 1: a column that no item fills.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.validation_page import validation_page
         from medallion_assets.operations.validation import validate as validate_contracts
+        from medallion_assets.orchestration.recipients import expect_known_recipients
         from medallion_assets.settings import load_settings
 
-        found = validate_contracts(lakehouse_for("validate"), load_settings().raw_url)
+        settings, lakehouse = load_settings(), lakehouse_for("validate")
+        expect_known_recipients(settings, lakehouse.catalog)
+        found = validate_contracts(lakehouse, settings.raw_url)
         terminal.answer(found, lambda: validation_page(found), found=bool(found.unfilled))
 
 

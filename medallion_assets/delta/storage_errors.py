@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
+from medallion_assets.errors.aws import REQUEST_KEYS
 from medallion_assets.errors.native import native_failures
 
 REFUSED = re.compile(
@@ -26,6 +27,7 @@ REFUSED = re.compile(
 """What no repetition helps against, in the words of a local disk or of S3."""
 FULL = re.compile(r"\bos error (?:28|122)\b|No space left on device|Disk quota exceeded")
 READ_ONLY = re.compile(r"\bos error 30\b|Read-only file system")
+NO_CREDENTIALS = re.compile(r"no credentials found in chain")
 COLOURS = re.compile(r"\x1b\[\d*m")
 FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
 LONGEST = 400
@@ -53,6 +55,8 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
         if REFUSED.search(str(error)) or isinstance(error, PermissionError):
             raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
+            if NO_CREDENTIALS.search(str(error)):
+                raise _without_credentials(table_name) from error
             do = "run it again; if it stays, check the disk, or the network and the AWS variables"
             raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
         raise not_a_table(table_name, uri, found) from error
@@ -125,6 +129,16 @@ def _refused(table_name: str, uri: str, found: str) -> PermanentError:
         found=found,
         do="give it access, or move away what stands in the way; or set MEDALLION_LAKEHOUSE_URL (on S3 also the AWS "
         "variables) to the place of the tables",
+    )
+
+
+def _without_credentials(table_name: str) -> TransientError:
+    """A role of the host may be out of reach for a moment: then it passes."""
+    return TransientError(
+        f"{table_name}: this process has no AWS credentials",
+        expected=REQUEST_KEYS,
+        found="none of them",
+        do="set them where this process is started, or give the host a role; with a role, run it again",
     )
 
 

@@ -22,6 +22,9 @@ TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
 GATE = "gate"
 """The kind of a rule of whole exports (rules C3, C7): it is no matter of single records."""
+UNKNOWN, ABSENT = "unknown attribute", "absent attribute"
+"""The kinds of rows that judge no record: an attribute that the contract lacks, and one of it that no record had."""
+OF_NO_RECORD = (GATE, UNKNOWN, ABSENT)
 QUALITY = "quality_threshold"
 """The name of rule C3 in checks and results."""
 
@@ -33,8 +36,8 @@ class ExpectationResult:
     run_id: Annotated[str, "the Dagster run that judged it"]
     table_name: Annotated[str, "layer.table"]
     export_id: Annotated[str, "the export"]
-    expectation: Annotated[str, "the rule, or the reason code of a type"]
-    kind: Annotated[str, "expect, expect_or_drop, expect_or_fail, type, or gate"]
+    expectation: Annotated[str, "the rule, or the reason code of a type; or an attribute"]
+    kind: Annotated[str, "expect, expect_or_drop, expect_or_fail, type, gate, unknown or absent attribute"]
     passed: Annotated[int, "records that kept it; mass_delete: rows that the export leaves"]
     failed: Annotated[int, "records that broke it; mass_delete: rows that it deletes by absence"]
     is_published: Annotated[bool, "false when the export failed the gate in that run"]
@@ -57,7 +60,8 @@ def results_of(
 ) -> Iterator[ExpectationResult]:
     """A row for every rule of the contract and every other reason that was found.
 
-    So do the export's own score (rule C3), and what a full export deletes by absence (rule C7).
+    So do the export's own score (rule C3), what a full export deletes by absence (rule C7), and attributes: those that
+    some records (`failed`) had and the contract lacks, and those of the contract that no good record had.
     """
     table = loaded.table
     kinds = {rule.name: str(rule.action) for rule in table.expectations}
@@ -66,6 +70,8 @@ def results_of(
     figures[QUALITY] = (GATE, counted.records, counted.bad)
     if counted.absent:
         figures[MASS_DELETE] = (GATE, counted.live, counted.absent)
+    for name, kind, count in _attributes(loaded, counted):
+        figures.setdefault(name, (kind, counted.records, count))
     rules = rules_of(loaded)
     for name, (kind, of, count) in sorted(figures.items()):
         yield ExpectationResult(
@@ -80,6 +86,16 @@ def results_of(
             rules=rules,
             judged_at=now,
         )
+
+
+def _attributes(loaded: Loaded, counted: Counts) -> Iterator[tuple[str, str, int]]:
+    """The attributes that an export has too many or too few of, with kind and number of records."""
+    for name, count in counted.unknown_attributes.items():
+        yield name, UNKNOWN, count
+    if (items := counted.records - counted.deletes - counted.bad) > 0:
+        for column in loaded.table.columns:
+            if column.source is not None and column.name not in counted.filled:
+                yield column.source, ABSENT, items
 
 
 def record_results(lakehouse: Lakehouse, results: Iterable[ExpectationResult]) -> None:

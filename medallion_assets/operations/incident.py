@@ -1,18 +1,20 @@
 """Incidents: the `operations.incidents` table, one row for each stage that failed in a run.
 
-Belongs here: the table, writing a row once, and reading rows.
-Does not: finding out what happened, or how it looks in Dagster.
+Belongs here: the table, writing a row once, its end, and reading rows.
+Does not: finding out what happened or whether it is over (operations.incident_ends), or how it looks in Dagster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from operator import attrgetter
 from typing import Annotated
 
-from medallion_assets.delta.rows import append_rows, read_rows, row_table
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.rows import append_rows, frame_of, read_rows, row_table, rows_of
 from medallion_assets.delta.table import Lakehouse
 
 
@@ -41,6 +43,7 @@ class Incident:
     last_good_at: Annotated[datetime | None, "when that was"] = None
     failed_at: Annotated[datetime, "when the run ended"]
     raised_at: Annotated[datetime, "when this was looked into"]
+    ended_at: Annotated[datetime | None, "when a later run had done what failed; null as long as none has"] = None
 
     def __post_init__(self) -> None:
         """Name the incident."""
@@ -64,6 +67,29 @@ def record_incidents(lakehouse: Lakehouse, incidents: Collection[Incident]) -> l
         CommitConflictError: other writers were faster, every time.
     """
     return append_rows(lakehouse, INCIDENTS, incidents, if_unknown=True)
+
+
+def end_incidents(lakehouse: Lakehouse, ended: Iterable[Incident]) -> None:
+    """Write the ends of incidents, one commit for each day on which they failed; the first end of two stays.
+
+    Raises:
+        CommitConflictError: other writers were faster, every time.
+    """
+    by_day: dict[date, dict[str, datetime | None]] = {}
+    for incident in ended:
+        by_day.setdefault(incident.failed_at.date(), {})[incident.incident_id] = incident.ended_at
+    for day, ends in by_day.items():
+        until_committed(partial(_end, lakehouse, day, ends))
+
+
+def _end(lakehouse: Lakehouse, day: date, ends: Mapping[str, datetime | None]) -> None:
+    """Replace a day's rows by the same with their ends, on the version that they were read from."""
+    snapshot = lakehouse.ready(INCIDENTS)
+    rows = rows_of(INCIDENTS, snapshot.scan(partitions=[day]).collect())
+    changed = [row if row.ended_at else replace(row, ended_at=ends.get(row.incident_id)) for row in rows]
+    if changed != rows:
+        staged = snapshot.folder.stage(frame_of(INCIDENTS, changed).lazy(), partition=day)
+        snapshot.commit([staged], remove=snapshot.partition_files([day])["path"].to_list())
 
 
 def read_incidents(lakehouse: Lakehouse, *, since: date | None = None) -> list[Incident]:

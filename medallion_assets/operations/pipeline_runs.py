@@ -93,10 +93,10 @@ PIPELINE_RUNS = row_table(
 )
 
 
-ENDED_AT = pl.col("started_at") + pl.duration(microseconds=(pl.col("duration_seconds") * 1e6).cast(pl.Int64))
-"""When an attempt ended, of rows of PIPELINE_RUNS."""
-JUDGED = pl.col("quality_score").is_not_null() & (pl.col("records_in") > 0) & (pl.col("outcome") == Outcome.SUCCEEDED)
-"""Attempts that judged records and published: what the gate holds back is judged again when a person has decided."""
+_LONGEST_SECONDS = 366 * 86400
+_LASTED = pl.col("duration_seconds").fill_nan(None).clip(0, _LONGEST_SECONDS).fill_null(0) * 1e6
+ENDED_AT = pl.col("started_at") + pl.duration(microseconds=_LASTED.cast(pl.Int64))
+"""When an attempt ended, of rows of PIPELINE_RUNS, whatever duration a foreign writer left there."""
 
 
 def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *, if_unknown: bool = False) -> None:
@@ -126,11 +126,9 @@ def day_ranges(partition: str | None) -> list[DayRange]:
         return []
 
 
-def quality(attempts: pl.DataFrame) -> float | None:
-    """The share of good records over all records of the JUDGED attempts; None when they judged no record."""
-    judged = attempts.filter(JUDGED)
-    good = float((judged["quality_score"] * judged["records_in"]).sum())
-    return good / int(judged["records_in"].sum()) if judged.height else None
+def run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
+    """The run of the last of some attempts, and its job, as `run_id` and `job`; nothing where there is none."""
+    return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}
 
 
 def last_covered(lakehouse: Lakehouse, stages: Collection[str], *, sources: bool = False) -> dict[str, Coverage]:
@@ -148,6 +146,21 @@ def last_covered(lakehouse: Lakehouse, stages: Collection[str], *, sources: bool
         reached = rows.filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(wanted))
         for stage, until in reached.group_by("stage").agg(pl.col(column).max()).collect().iter_rows():
             found[stage] = UNKNOWN if until is None else Coverage(until)
+    return found
+
+
+def last_records(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, datetime]:
+    """When the last attempt of each stage began that read a record, whatever became of it; others are absent.
+
+    Days are read from the newest back, until every stage has one.
+    """
+    found = dict[str, datetime]()
+    for rows in _days_back(lakehouse):
+        wanted = [stage for stage in stages if stage not in found]
+        if not wanted:
+            break
+        brought = rows.filter(pl.col("records_in") > 0, pl.col("stage").is_in(wanted))
+        found.update(brought.group_by("stage").agg(pl.col("started_at").max()).collect().iter_rows())
     return found
 
 

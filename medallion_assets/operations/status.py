@@ -20,12 +20,14 @@ from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.checkpoint import read_checkpoints
+from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Checkpoint, Freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, quality, read_attempts
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.places import lakehouse_place, look_at_places
+from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, data_tables, stages
@@ -34,7 +36,7 @@ WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
 SHOWN = 10
 """How many alerts, and how many incidents."""
-INCIDENT_COLUMNS = ("failed_at", "stage", "partition", "export_id", "headline", "do", "run_id")
+INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", "headline", "do", "run_id")
 ERROR_CHARACTERS = 500
 BROKEN = (Outcome.FAILED, Outcome.LOST)
 
@@ -43,7 +45,7 @@ BROKEN = (Outcome.FAILED, Outcome.LOST)
 class StageStatus:
     """What one stage did in the 7 days before: its last attempt, and figures of all attempts.
 
-    `quality` is the share of good records over all that were judged; null where nothing was. `quality_threshold` is
+    `quality` is the share of good records over all that were published; null where nothing was. `quality_threshold` is
     null of stages that judge nothing.
     """
 
@@ -112,7 +114,9 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
     since = now - WINDOW
     attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
     fresh = read_freshness(lakehouse, now)
-    found = [stage_status(stage, attempts) for stage in stages(lakehouse.catalog)]
+    results = read_results(lakehouse, since=since.date()).filter(pl.col("judged_at").is_between(since, now))
+    scores = published_scores(attempts, results)
+    found = [stage_status(stage, attempts, scores) for stage in stages(lakehouse.catalog)]
     alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
     incidents = read_incidents(lakehouse, since=since.date())[: -SHOWN - 1 : -1]
     places = [lakehouse_place(lakehouse)] if raw_url is None else look_at_places(lakehouse, raw_url)
@@ -145,7 +149,7 @@ def _look(lakehouse: Lakehouse) -> OneLook:
     return look
 
 
-def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
+def stage_status(stage: Stage, attempts: pl.DataFrame, scores: pl.DataFrame) -> StageStatus:
     """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages."""
     table = stage.table
     own = attempts.filter(pl.col("stage") == table.name)
@@ -161,7 +165,7 @@ def stage_status(stage: Stage, attempts: pl.DataFrame) -> StageStatus:
         records_in=int(own["records_in"].sum()),
         records_out=int(own["records_out"].sum()),
         records_quarantined=int(own["records_quarantined"].sum()),
-        quality=quality(own) if stage.gate else None,
+        quality=quality(scores.filter(pl.col("stage") == table.name)) if stage.gate else None,
         quality_threshold=stage.gate.quality_threshold if stage.gate else None,
     )
 

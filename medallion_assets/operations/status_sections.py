@@ -119,6 +119,7 @@ def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
         Row(
             (
                 format_minute(incident.failed_at),
+                "open" if incident.ended_at is None else format_minute(incident.ended_at),
                 incident.stage,
                 incident.headline,
                 incident.found or "",
@@ -131,14 +132,14 @@ def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
         )
         for incident in incidents
     ]
+    about = ("stage", "what is wrong", "found", "reasons", "what to do", "days", "export", "run")
+    columns = ("when (UTC)", "ended (UTC)", *about)
     return Section(
         name="incidents",
         title="Incidents",
         lead=f"Stages that failed a run, and what was found out; {newest}.",
         nothing="There was no incident.",
-        grid=Grid(
-            ("when (UTC)", "stage", "what is wrong", "found", "reasons", "what to do", "days", "export", "run"), rows
-        ),
+        grid=Grid(columns, rows),
     )
 
 

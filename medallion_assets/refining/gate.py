@@ -27,6 +27,7 @@ LEAST_UPSERTS = 3
 class Counts:
     """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
 
+    `filled` counts by column the records that have a value in it; a column that none has is absent.
     `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
     deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
     were: for a full export those older than its S, which it decides. `duplicates` are identical records left out.
@@ -40,6 +41,7 @@ class Counts:
     warnings: Mapping[str, int] = field(default_factory=Counter)
     failures: Mapping[str, int] = field(default_factory=Counter)
     unknown_attributes: Mapping[str, int] = field(default_factory=Counter)
+    filled: Mapping[str, int] = field(default_factory=Counter)
     deletes: int = 0
     duplicates: int = 0
     absent: int = 0
@@ -62,6 +64,7 @@ class Counts:
             warnings=_plus(self.warnings, other.warnings, sign),
             failures=_plus(self.failures, other.failures, sign),
             unknown_attributes=_plus(self.unknown_attributes, other.unknown_attributes, sign),
+            filled=_plus(self.filled, other.filled, sign),
             deletes=self.deletes + sign * other.deletes,
             duplicates=self.duplicates + sign * other.duplicates,
             absent=self.absent + sign * other.absent,

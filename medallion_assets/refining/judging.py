@@ -117,7 +117,9 @@ def count_records(
     before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
-    judged = records.select("_export_id", *counted, *wanted_columns(table))
+    sourced = [column.name for column in table.decoded_columns if column.source is not None]
+    looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
+    judged = records.select("_export_id", *counted, *looked_at)
     ids = judged["_export_id"].unique()
     for export_id in ids:
         part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
@@ -135,6 +137,7 @@ def count_records(
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
             upserts=upserts,
             nulls=nulls,
+            filled=Counter({name: many for name in sourced if (many := part.height - part[name].null_count())}),
         )
     return result
 

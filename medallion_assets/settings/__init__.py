@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, read_recipients
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
 from medallion_assets.settings.looks import BETWEEN_LOOKS, seconds_between_looks
 from medallion_assets.settings.names import expect_known
@@ -38,9 +39,6 @@ from medallion_assets.settings.values import (
 )
 
 ENGINES = ("polars", "spark")
-ALERT_KINDS = ("failure", "warning", "skipped", "success")
-"""The kinds of alerts, each with a list of URLs of its own."""
-ALERT_CHOICES = ("failures", "every_run")
 DBT_DOCS_URL, PAGES_URL = "MEDALLION_DBT_DOCS_URL", "MEDALLION_PAGES_URL"
 QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
 SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
@@ -82,10 +80,11 @@ class Settings:
     after `first_wait_seconds`; the whole step is tried again after `step_retry_seconds`, which no variable sets.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
-    `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_jobs` which runs of a job raise one
-    (`every_run` or `failures`). `query_alerts` is the file that declares queries which must find nothing. `compute`
-    says where the stage of each table runs, `remote_url` where its requests and messages lie. `databricks_token` is a
-    secret. `events_queue` is the SQS queue that tells of new exports, or empty; `arrivals_seconds` pass between looks.
+    `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job,
+    `alert_jobs` which runs of a job raise one (`every_run` or `failures`). `query_alerts` is the file that declares
+    queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
+    and messages lie. `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or
+    empty; `arrivals_seconds` pass at most between two looks.
     """
 
     home: Path
@@ -117,6 +116,7 @@ class Settings:
     dbt_docs_url: str
     pages_url: str
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
+    alert_recipients: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
     query_alerts: Path | None
     ui_url: str
@@ -208,8 +208,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
         pages_url=(env.get(PAGES_URL) or "").rstrip("/"),
-        alert_urls={kind: tuple(env.get(f"MEDALLION_ALERTS_{kind.upper()}", "").split()) for kind in ALERT_KINDS},
-        alert_jobs=_alert_jobs(env),
+        alert_urls=read_alert_urls(env),
+        alert_recipients=read_recipients(env),
+        alert_jobs=read_alert_jobs(env),
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
         compute=compute,
@@ -289,12 +290,3 @@ def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     lines = json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
     usual = {**SCHEDULES, **({QUERY_ALERTS_JOB: SCHEDULES["monitor"]} if env.get(QUERY_ALERTS) else {})}
     return {**usual, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}
-
-
-def _alert_jobs(env: Mapping[str, str]) -> dict[str, str]:
-    example = 'such as {"ingest": "failures", "daily_gold_and_publish": "every_run"}'
-    chosen = json_object(env, "MEDALLION_ALERT_JOBS", example)
-    for of_job in chosen.values():
-        if of_job not in ALERT_CHOICES:
-            raise not_allowed("MEDALLION_ALERT_JOBS", f"{' or '.join(ALERT_CHOICES)} for each job", of_job)
-    return {job: str(of_job) for job, of_job in chosen.items()}

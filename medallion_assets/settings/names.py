@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.settings.alerts import ALERT_KINDS
 
 PREFIX = "MEDALLION_"
 OF_SETTINGS = (
@@ -38,7 +39,8 @@ OF_SETTINGS = (
         "REMOTE_URL",
     ),
     *("DBT_MEMORY", "DBT_THREADS", "DBT_DOCS_URL", "QUERY_ALERTS", "ALERT_JOBS", "UI_URL", "PAGES_URL"),
-    *("ALERTS_FAILURE", "ALERTS_WARNING", "ALERTS_SKIPPED", "ALERTS_SUCCESS"),
+    *(f"ALERTS_{kind.upper()}" for kind in ALERT_KINDS),
+    "ALERTS_FOR",
 )
 OF_DEPLOYMENTS = ("ACCOUNT", "CODE_SERVER_PORT", "LOG_FORMAT", "PAGES_PORT", "SETTINGS", "UI_HOST", "UI_PORT")
 OF_TESTS = ("EXAMPLES", "FAULTS", "KILLS", "REQUIRE", "STOPS")

@@ -92,8 +92,10 @@ class JudgedStage:
             only=wanted,
             done=done,
         )
-        work.repeat(partial(judge, progress=work.log.info))
-        yield Judged(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
+        try:
+            work.repeat(partial(judge, progress=work.log.info))
+        finally:  # what was published before it failed counts all the same
+            yield Judged(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
         snapshot = lake.open(table, version=done.version)
         yield from refine_checks(loaded, snapshot, done)
         yield new_records(table, done, bronze_loaded=work.rows_loaded)

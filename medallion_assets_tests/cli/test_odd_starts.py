@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+from typer.main import get_command
 
+from medallion_assets.cli import app
 from medallion_assets_tests.cli.command_line import run
+from medallion_assets_tests.services.processes import free_port
 
 COMMANDS = (
     ("demo",),
@@ -25,7 +31,10 @@ COMMANDS = (
     ("sql", "select 1 from silver.customers"),
     ("sample-export",),
     ("fetch", "customers"),
+    ("ui",),
 )
+APART = (("pages",), ("sample",), ("dbt-prepare",), ("dbt-docs",), ("dbt-sandbox",))
+"""Commands that need no home: they read, or write where an option says."""
 Plant = Callable[[Path, pytest.MonkeyPatch], None]
 
 
@@ -49,27 +58,115 @@ def refused_value(folder: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MEDALLION_ENGINE", "sparc")
 
 
+def home_is_no_place(_folder: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MEDALLION_HOME", "/proc/nothing")
+
+
+def no_credentials(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MEDALLION_HOME", str(folder))
+    environment.setenv("MEDALLION_RAW_URL", "s3://exports/raw")
+    environment.setenv("MEDALLION_LAKEHOUSE_URL", "s3://tables/lakehouse")
+
+
 STARTS: dict[str, tuple[Plant, str | None]] = {
     "home is a file": (home_is_a_file, None),
     "home is below a file": (home_is_below_a_file, None),
     "unknown variable": (unknown_variable, "rename it to MEDALLION_FIRST_DAY"),
     "refused value": (refused_value, "one of polars, spark"),
+    "home is no place": (home_is_no_place, None),
+    "no credentials": (no_credentials, None),
 }
+WELL = {("home is no place", "validate"), ("no credentials", "ui")}
+"""Contracts are looked at wherever tables may be, and runs wherever those are."""
+SERVERS = ("ui", "pages", "dev")
+"""What goes on until Ctrl-C."""
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-@pytest.mark.parametrize("start", STARTS)
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder, and an account without settings: of AWS too, in files or of a host."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "MEDALLION_LAKEHOUSE", "MEDALLION_RAW")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "command"),
+    [(start, command) for start in STARTS for command in COMMANDS if (start, *command) not in WELL],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
 def test_a_command_ends_with_one_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str, command: tuple[str, ...]
 ) -> None:
-    for name in ("MEDALLION_LAKEHOUSE_URL", "MEDALLION_RAW_URL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
     plant, words = STARTS[start]
     plant(tmp_path, monkeypatch)
+    said = refused(*command)
+    assert words is None or words in said, said
+
+
+def test_no_command_is_left_out() -> None:
+    known = {*COMMANDS, *APART}
+    every = set(commands(get_command(app)))
+    assert {command for command in every if not any(one[: len(command)] == command for one in known)} == set()
+
+
+def test_no_sample_is_written_without_credentials() -> None:
+    assert "no access to the store" in refused("sample", "--table", "customers", "--out", "s3://exports/raw")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [pytest.param(("status",), marks=pytest.mark.slow), ("exports", "verify", "s3://exports/raw")],
+    ids=" ".join,
+)
+def test_an_endpoint_that_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    no_credentials(tmp_path, monkeypatch)
+    endpoint = f"http://127.0.0.1:{free_port()}"
+    variables = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-west-2", "AWS_ALLOW_HTTP": "true"}
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    for name, value in {**variables, **keys}.items():
+        monkeypatch.setenv(name, value)
+    assert endpoint.removeprefix("http://") in refused(*command)
+
+
+def test_missing_credentials_are_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_credentials(tmp_path, monkeypatch)
+    said = refused("status")
+    assert "this process has no AWS credentials" in said
+    assert "expected: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in said
+
+
+@pytest.mark.parametrize("command", SERVERS)
+def test_a_port_that_is_taken_is_named_with_what_chooses_another(command: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        said = refused(command, "--port", port)
+    assert f"port {port} is not free" in said
+    assert "name another with --port" in said
+
+
+def refused(*command: object) -> str:
+    """What a command says that ends with one message: no traceback, and no exit code 0."""
     result = run(*command)
     said = f"{result.stdout}{result.stderr}"
     assert result.exit_code in (1, 2), said
     assert "Traceback" not in said
     assert "unexpected" not in said
-    assert words is None or words in " ".join(said.replace("│", " ").split()), said
+    return " ".join(said.replace("│", " ").split())
+
+
+def commands(group: click.Command, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Every command that there is, in words."""
+    members = getattr(group, "commands", None)
+    if members is None:
+        yield above
+    for name, member in (members or {}).items():
+        yield from commands(member, (*above, name))

@@ -14,6 +14,7 @@ import yaml
 from dagster._core.instance.config import dagster_instance_config
 from dagster._core.workspace.config_schema import process_workspace_config
 
+from medallion_assets.settings.alerts import ALERT_KINDS
 from medallion_assets_tests.services.processes import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -131,7 +132,7 @@ def test_the_example_names_every_setting_and_no_other() -> None:
     example = set(re.findall(r"^#?(MEDALLION_\w+)=", (DEPLOY / "medallion.env.example").read_text(), re.MULTILINE))
     source = "".join(path.read_text() for path in (REPOSITORY / "medallion_assets" / "settings").glob("*.py"))
     known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source))
-    known |= {f"MEDALLION_ALERTS_{kind}" for kind in ("FAILURE", "WARNING", "SKIPPED", "SUCCESS")}
+    known |= {f"MEDALLION_ALERTS_{kind.upper()}" for kind in ALERT_KINDS}
     started = [(DEPLOY / "Procfile").read_text(), (DEPLOY / "systemd" / "medallion-pages.service").read_text()]
     on_command_lines = set(re.findall(r"\$\{?(MEDALLION_\w+)", "".join(started)))
     assert example == known | on_command_lines

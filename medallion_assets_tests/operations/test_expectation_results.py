@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from medallion_assets.operations.expectation_results import (
+    ABSENT,
     EXPECTATION_RESULTS,
     GATE,
     QUALITY,
     TYPE,
+    UNKNOWN,
     ExpectationResult,
     read_results,
     record_results,
@@ -22,11 +25,14 @@ from medallion_assets_tests.pipeline import declared, lakehouse_at
 
 NOW = datetime(2025, 5, 1, tzinfo=UTC)
 RULE = CUSTOMER_TRANSACTIONS.expectations[0]
+FILLED = {column.name: 1 for column in CUSTOMER_TRANSACTIONS.columns}
 
 
 def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     """A rule that nobody broke is told as well: a share over time needs its zeros."""
-    counted = Counts(export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}))
+    counted = Counts(
+        export_id="e1", records=10, bad=3, reasons=Counter({RULE.name: 2, "missing": 1}), filled=Counter(FILLED)
+    )
     found = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r1", now=NOW)
     rows = {row.expectation: row for row in found}
     assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing", QUALITY}
@@ -51,13 +57,29 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
 def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -> None:
     lakehouse, tomorrow = lakehouse_at(tmp_path), NOW + timedelta(days=1)
     for run, at in (("r2", tomorrow), ("r1", NOW)):
-        counted = Counts(export_id=f"of {run}", records=1)
+        counted = Counts(export_id=f"of {run}", records=1, filled=Counter(FILLED))
         record_results(
             lakehouse, results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=True, run_id=run, now=at)
         )
     rules = len(CUSTOMER_TRANSACTIONS.expectations) + 1
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}
+
+
+def test_attributes_that_an_export_has_too_many_or_too_few_of_have_their_rows() -> None:
+    """By the name in the item; what deletes and bad records lack says nothing."""
+    filled = Counter({name: many for name, many in FILLED.items() if name != "transaction_at"})
+    counted = Counts(
+        export_id="e1", records=10, bad=3, deletes=2, filled=filled, unknown_attributes=Counter({"coupon": 4})
+    )
+
+    def attributes(counts: Counts) -> set[tuple[str, str, int, int]]:
+        found = results_of(declared(CUSTOMER_TRANSACTIONS), counts, is_published=True, run_id="r1", now=NOW)
+        return {(row.kind, row.expectation, row.passed, row.failed) for row in found if row.kind in (UNKNOWN, ABSENT)}
+
+    unknown = (UNKNOWN, "coupon", 6, 4)
+    assert attributes(counted) == {unknown, (ABSENT, "transaction_timestamp", 5, 5)}
+    assert attributes(replace(counted, deletes=7)) == {unknown}
 
 
 def test_nothing_judged_makes_no_table(tmp_path: Path) -> None:

@@ -61,14 +61,14 @@ HELD = {
             "incident_id Text, run_id Text, job Text, stage Text, partition Text?, trigger Text?, cause Text?, "
             "export_id Text?, error Text, error_kind Text?, headline Text, expected Text?, found Text?, do Text?, "
             "reasons Text?, sample Text?, failed_checks Text?, last_good_version Integer?, last_good_at "
-            "TimestampUtc?, failed_at TimestampUtc, raised_at TimestampUtc, failed_date Date"
+            "TimestampUtc?, failed_at TimestampUtc, raised_at TimestampUtc, ended_at TimestampUtc?, failed_date Date"
         ),
     ),
     "operations.alerts": (
         "event_date",
         (
             "alert_key Text, event Text, kind Text?, what Text?, where Text?, do Text?, run_id Text?, job Text?, "
-            "channel Text?, error Text?, happened_at TimestampUtc, event_date Date"
+            "table Text?, channel Text?, error Text?, happened_at TimestampUtc, event_date Date"
         ),
     ),
     "operations.releases": (

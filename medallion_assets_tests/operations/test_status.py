@@ -23,12 +23,13 @@ from medallion_assets.operations.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
-    quality,
     read_attempts,
     record_attempts,
 )
+from medallion_assets.operations.quality import published_scores
 from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets_tests.operations import planted
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, lakehouse_at, pipeline_with, stage_of
 
@@ -59,6 +60,9 @@ def attempts(lakehouse: Lakehouse, given: Iterable[StageAttempt]) -> pl.DataFram
     return read_attempts(lakehouse)
 
 
+NO_SCORES = published_scores(planted.attempts(), planted.results())
+
+
 def page(status: Status) -> str:
     out = io.StringIO()
     Console(file=out, width=250).print(status_page(status))
@@ -72,7 +76,8 @@ def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
         ONE, run_id="r3", started_at=NOW - 3 * HOUR, duration_seconds=9.0, records_in=300, quality_score=0.95
     )
     slow = replace(BAD, duration_seconds=99.0)
-    found = stage_status(stage_of(CUSTOMER_TRANSACTIONS), attempts(lakehouse, [ONE, long, slow, other]))
+    rows = attempts(lakehouse, [ONE, long, slow, other])
+    found = stage_status(stage_of(CUSTOMER_TRANSACTIONS), rows, published_scores(rows, planted.results()))
     assert found.last == slow
     assert found.is_broken
     assert (found.attempts, found.succeeded) == (3, 2)
@@ -81,14 +86,6 @@ def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
     assert found.quality_threshold == 0.98
     assert found.quality == pytest.approx(0.96), "300 of 400 records scored 0.95"
     assert found.is_below_threshold
-
-
-def test_quality_counts_records_and_not_runs(lakehouse: Lakehouse) -> None:
-    """A run that judged nothing scores 1.0, and must not hide the others."""
-    idle = [replace(ONE, run_id=f"i{n}", records_in=0, quality_score=1.0) for n in range(50)]
-    bad = replace(ONE, quality_score=0.5)
-    assert quality(attempts(lakehouse, [*idle, bad])) == 0.5
-    assert quality(attempts(lakehouse, []).filter(pl.col("records_in") == 0)) is None
 
 
 def test_who_says_whose_exports_are_taken(lakehouse: Lakehouse) -> None:
@@ -114,7 +111,7 @@ def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
     for outcome in Outcome:
         last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
         frame = attempts(lakehouse_at(Path(lakehouse.url) / outcome), [BAD, last])
-        told[outcome] = problems([], [stage_status(stage_of(CUSTOMER_TRANSACTIONS), frame)])
+        told[outcome] = problems([], [stage_status(stage_of(CUSTOMER_TRANSACTIONS), frame, NO_SCORES)])
     assert told[Outcome.SUCCEEDED] == told[Outcome.CANCELED] == []
     (lost,) = told[Outcome.LOST]
     assert lost.startswith("silver.customer_transactions: its last attempt (2025-05-08 00:00 UTC) was lost: eee")

@@ -109,6 +109,17 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
 
 
+def test_values_are_counted_by_column_and_identical_duplicates_once(tmp_path: Path) -> None:
+    lakehouse = lake(tmp_path)
+    lines = [upsert_line(AT_MICROS, transaction(key)) for key in "abb"]
+    pipeline.land(lakehouse, window_of(1, *lines, '{"Keys": {"transaction_id": {"S": "c"}}}'))
+    bronze = lakehouse.open(bronze_table(TRANSACTIONS))
+    (counted,) = judging.judge_exports(
+        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path))
+    ).counts.values()
+    assert (counted.filled["amount"], counted.duplicates) == (2, 1)
+
+
 def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A map whose names are ids would be counted without end; the most frequent names are kept."""
     monkeypatch.setattr(judging, "MOST_UNKNOWN_NAMES", 3)

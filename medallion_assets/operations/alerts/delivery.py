@@ -1,10 +1,10 @@
 """Delivering alerts: every channel of the settings is an Apprise URL, and gets what it does not have yet.
 
-Belongs here: the channels, the words of a message, sending it with a bound on time, and keeping secrets out of logs.
-Does not: which alerts are due, or when this runs.
+Belongs here: the words of a message, sending it with a bound on time, and keeping secrets out of logs.
+Does not: which channels there are (operations.alerts.channels), which alerts are due, or when this runs.
 
 A channel's URL is a secret: it goes to Apprise and nowhere else. What Apprise and the HTTP library below it log while
-they send is dropped, but for the status of an HTTP answer; a channel is known by its kind, position and scheme.
+they send is dropped, but for the status of an HTTP answer; a channel is known by its list, position and scheme.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import logging
 import re
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
+from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
 from medallion_assets.operations.alerts.table import Alert, Event, append_events
@@ -45,30 +45,8 @@ TITLE_CHARACTERS = 120
 TALKATIVE = ("apprise", "urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
 """The loggers that may log a URL, each by the exact name that it logs under."""
 HTTP_STATUS = re.compile(r"error=(\d{3})\b")
-SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,19})://")
 
 _statuses: ContextVar[list[str] | None] = ContextVar("statuses", default=None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
-    """Where alerts of a kind go. `place` says which URL of the settings it is, from 0; the URL is a secret."""
-
-    kind: str
-    place: int
-    url: str = field(repr=False)
-
-    @property
-    def name(self) -> str:
-        """Its kind, position from 0, and scheme: `failure[0] mailto`."""
-        return f"{self.kind}[{self.place}] {_scheme(self.url)}"
-
-
-def channels_of(alert_urls: Mapping[str, Iterable[str]]) -> list[Channel]:
-    """The channels of the settings, in their order."""
-    return [
-        Channel(kind=kind, place=place, url=url) for kind, urls in alert_urls.items() for place, url in enumerate(urls)
-    ]
 
 
 def check_alert_urls(settings: Settings) -> None:
@@ -77,18 +55,17 @@ def check_alert_urls(settings: Settings) -> None:
     Raises:
         SettingsError: names the variable, the position and the scheme, and nothing else of the URL.
     """
-    for channel in channels_of(settings.alert_urls):
+    for channel in channels_of(settings):
         with _silent():
             service = _service(channel.url)
         if service is None:
             place = channel.place + 1
-            variable = f"MEDALLION_ALERTS_{channel.kind.upper()}"
             raise SettingsError(
-                f"{variable}: Apprise cannot send to URL {place}",
+                f"{channel.variable}: Apprise cannot send to URL {place}",
                 expected="Apprise URLs with spaces between them, such as mailtos://user:password@example.com, "
                 "slack://tokenA/tokenB/tokenC, or json://host/path",
-                found=f"{_scheme(channel.url)}://..., the rest of which is not shown",
-                do=f"correct URL {place} of {variable}; https://appriseit.com says how each service is written",
+                found=f"{scheme(channel.url)}://..., the rest of which is not shown",
+                do=f"correct URL {place} of {channel.variable}; https://appriseit.com says how each service is written",
             )
 
 
@@ -110,7 +87,7 @@ def deliver_due(
         MedallionError: the storage did not answer, or takes no writes.
     """
     by_name = {channel.name: channel for channel in channels}
-    due_alerts = take_due(lakehouse, {name: channel.kind for name, channel in by_name.items()}, now)
+    due_alerts = take_due(lakehouse, {name: channel.takes for name, channel in by_name.items()}, now)
     if due_alerts.due:
         _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
@@ -159,7 +136,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
     _load_apprise()
     from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
 
-    types = {"failure": NotifyType.FAILURE, "warning": NotifyType.WARNING, "success": NotifyType.SUCCESS}
+    types = {"failure": NotifyType.FAILURE, "skipped": NotifyType.INFO, "success": NotifyType.SUCCESS}
     title, body = message(alert, ui_url=ui_url)
     with _silent() as statuses:
         service = _service(channel.url)
@@ -168,7 +145,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
         result = Apprise(service).notify(
             body=body,
             title=title,
-            notify_type=types.get(alert.kind, NotifyType.INFO),
+            notify_type=types.get(alert.kind, NotifyType.WARNING),
             body_format=NotifyFormat.TEXT,
             timeout=SEND_SECONDS,
         )
@@ -186,7 +163,7 @@ def message(alert: Alert, *, ui_url: str) -> tuple[str, str]:
     link = f"{ui_url}/runs/{alert.run_id}" if alert.run_id else ui_url
     lines = [alert.what, "", f"Where: {alert.where}", f"What to do: {alert.do}"]
     lines += [f"Job: {alert.job}"] if alert.job else []
-    return f"{alert.kind.capitalize()}: {short}", "\n".join([*lines, f"Look: {link}"])
+    return f"{alert.kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])
 
 
 def _service(url: str) -> NotifyBase | None:
@@ -209,11 +186,6 @@ def _load_apprise() -> None:
         from apprise import Apprise
 
         Apprise.instantiate("json://localhost")
-
-
-def _scheme(url: str) -> str:
-    found = SCHEME.match(url)
-    return found[1].lower() if found else "?"
 
 
 class _Silence(logging.Filter):

@@ -16,7 +16,7 @@ import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.expectation_results import GATE
+from medallion_assets.operations.expectation_results import OF_NO_RECORD
 
 USUAL_EXPORTS = 20
 """The share that is usual is the median of so many exports before."""
@@ -29,7 +29,7 @@ LEAST_SHARE = 0.01
 def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """An expectation failed far more often in an export than it usually does (`is_unusual`)."""
     rule = ("table_name", "expectation")
-    of_records = facts.results.filter(pl.col("kind") != GATE)  # what exports delete is no matter of single records
+    of_records = facts.results.filter(~pl.col("kind").is_in(OF_NO_RECORD))
     latest = of_records.unique([*rule, "export_id"], keep="last", maintain_order=True).sort(*rule, "export_id")
     for (table, expectation), rows in groupby(latest.iter_rows(named=True), key=itemgetter(*rule)):
         usual: list[float] = []
@@ -42,6 +42,7 @@ def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
                     what=f"{expectation} failed for {row['failed'] / records:.2%} of the records of an export; "
                     f"usual: {median(usual):.2%}",
                     where=f"{table}, export {row['export_id']}",
+                    table=table,
                     do="look at these records in quarantine, and ask who sends them what changed",
                     run_id=row["run_id"],
                 )

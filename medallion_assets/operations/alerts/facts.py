@@ -24,7 +24,7 @@ from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS,
 from medallion_assets.operations.freshness import read_freshness
 from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.refused import refused_exports
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
@@ -32,12 +32,16 @@ from medallion_assets.refining.refused_exports import RefusedExport
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingExport:
-    """An export of a Silver table that waits for a window that is missing, and where its own window ends."""
+    """An export of a Silver table that waits for a window that is missing, and where its own window ends.
+
+    `covered_until` is where the missing window begins; None: no full export has begun the chain.
+    """
 
     table: str
     export_id: str
     why: str
     to_at: datetime
+    covered_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +66,8 @@ class Unread:
 class Facts:
     """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `minutes` names Silver tables with the minute of a full export that no window covers. `known_runs` are the ids of
+    `minutes` names Silver tables with the minute of a full export that no window covers, `last_records` judged tables
+    with when they were last brought a record. `known_runs` are the ids of
     runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day
     that each daily job was to have closed by now; `first_day` is the first there is.
     """
@@ -73,6 +78,7 @@ class Facts:
     refused: Sequence[RefusedExport] = ()
     waiting: Sequence[WaitingExport] = ()
     minutes: Sequence[tuple[str, UnprotectedMinute]] = ()
+    last_records: Mapping[str, datetime] = field(default_factory=dict)
     running: Sequence[RunningStage] = ()
     unread: Sequence[Unread] = ()
     known_runs: frozenset[str] = frozenset()
@@ -98,6 +104,7 @@ def read_facts(
         "refused": lambda: refused_exports(lakehouse, since=now - timedelta(days=WINDOW_DAYS)),
         "waiting": lambda: waiting_exports(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
+        "last_records": lambda: last_records(lakehouse, [table.name for table in lakehouse.catalog.loaded_tables]),
     }
     read: dict[str, Any] = {}
     unread: list[Unread] = []
@@ -118,7 +125,13 @@ def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
     for table, ledger in read_ledgers(lakehouse):
         ends = {export.id: export.covers_to for export in ledger.pending}
         found += [
-            WaitingExport(table=table.name, export_id=gap.export_id, why=str(gap), to_at=ends[gap.export_id])
+            WaitingExport(
+                table=table.name,
+                export_id=gap.export_id,
+                why=str(gap),
+                to_at=ends[gap.export_id],
+                covered_until=gap.covered_until,
+            )
             for gap in ledger.gaps
         ]
     return found

@@ -76,6 +76,7 @@ def unseen_failures(
             kind="failure",
             what=f"{row['stage']} failed: {row['error'] or 'it ended without a word'}",
             where=", ".join(part for part in (row["stage"], row["partition"]) if part),
+            table=row["stage"],
             do="do what the error says; the log of the run says more",
             run_id=row["run_id"],
             job=row["job"],

@@ -49,7 +49,9 @@ def _ended(facts: Facts) -> Iterator[_Work]:
         (ENDED_AT.max() - pl.col("started_at").min()).dt.total_seconds(fractional=True),
         pl.col("peak_memory_bytes").max().fill_null(0).alias("peak_bytes"),
     )
-    for row in runs.rename({"started_at": "seconds"}).sort("run_id", "stage").iter_rows(named=True):
+    for row in (
+        runs.rename({"started_at": "seconds"}).drop_nulls("seconds").sort("run_id", "stage").iter_rows(named=True)
+    ):
         yield _Work(**row)
 
 
@@ -59,6 +61,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
         kind="warning",
         what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
         where=work.stage,
+        table=work.stage,
         do="nothing was ended for it; see in the run's log what took so long, or raise the limits in its declaration",
         run_id=work.run_id,
         job=work.job,

@@ -27,6 +27,7 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
         kind="skipped",
         what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
         where=table,
+        table=table,
         do="start a backfill of these days in the UI, if they are wanted",
     )
 

@@ -15,7 +15,7 @@ TAKEN_SECONDS are over; then they are sent again. So an alert comes at least onc
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
@@ -25,8 +25,10 @@ from medallion_assets.delta.rows import commit_rows
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, events_in, read_events
-from medallion_assets.settings import ALERT_KINDS
+from medallion_assets.settings.alerts import ALERT_KINDS
 
+Takes = Callable[[Alert], bool]
+"""Whether a channel is to have an alert."""
 FIRST_REST_SECONDS = 30.0
 LONGEST_REST_SECONDS = 600.0
 TAKEN_SECONDS = 60.0
@@ -100,8 +102,8 @@ class _Channel:
         return self.failed_at + timedelta(seconds=seconds)
 
 
-def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> DueAlerts:
-    """What this sender is to send now; nobody else is given it for TAKEN_SECONDS. `channels` are names with kinds.
+def take_due(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: datetime) -> DueAlerts:
+    """What this sender is to send now; nobody else is given it for TAKEN_SECONDS. `channels`: by name what each takes.
 
     Raises:
         TransientError: the storage did not answer, or other writers were faster every time.
@@ -117,10 +119,10 @@ def take_due(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -
     return until_committed(take)
 
 
-def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datetime) -> list[Alert]:
+def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: datetime) -> list[Alert]:
     """The alerts that some channel does not have yet, as far as the outbox can be read; nothing is taken.
 
-    `channels` are names with kinds.
+    `channels` are names with what each takes.
     """
     try:
         events = read_events(lakehouse, now)
@@ -131,7 +133,7 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, str], now: datet
 
 
 def waiting(
-    events: Iterable[AlertEvent], channels: Mapping[str, str], now: datetime
+    events: Iterable[AlertEvent], channels: Mapping[str, Takes], now: datetime
 ) -> tuple[list[Delivery], datetime | None]:
     """What is due now, channel by channel, and when something is next. `events` come oldest first."""
     raised: dict[str, tuple[Alert, datetime]] = {}
@@ -143,13 +145,13 @@ def waiting(
             raised.setdefault(alert.key, (alert, event.happened_at))
     due: list[Delivery] = []
     later: list[datetime] = []
-    for name, kind in channels.items():
+    for name, takes in channels.items():
         first_at = states[name].first_at or now
         since = first_at - timedelta(hours=NEW_CHANNEL_HOURS)
         deliveries = [
             Delivery(channel=name, alert=alert, raised_at=raised_at)
             for alert, raised_at in raised.values()
-            if alert.kind == kind and raised_at >= since
+            if takes(alert) and raised_at >= since
         ]
         taken, when = _due_on(states[name], deliveries, now)
         due += taken
@@ -183,4 +185,5 @@ def _alert(event: AlertEvent) -> Alert | None:
     kind, what, where, do = event.kind, event.what, event.where, event.do
     if kind not in ALERT_KINDS or what is None or where is None or do is None:
         return None
-    return Alert(key=event.alert_key, kind=kind, what=what, where=where, do=do, run_id=event.run_id, job=event.job)
+    about = {"run_id": event.run_id, "job": event.job, "table": event.table}
+    return Alert(key=event.alert_key, kind=kind, what=what, where=where, do=do, **about)

@@ -10,7 +10,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from typing import Any
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.incident import Incident, end_incidents, read_incidents, record_incidents
+from medallion_assets.operations.incident_ends import open_incidents
 from medallion_assets.settings import QUERY_ALERTS, QUERY_ALERTS_JOB
 
 SEVERITIES = ("warning", "failure")
@@ -107,13 +108,19 @@ def record_findings(
 ) -> list[Incident]:
     """An incident for each query that found something, or gave no answer: one a day, as its alert is. Gives the new.
 
+    Those of queries that find nothing any more have ended.
+
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
+    findings = list(findings)
+    well = {f"{QUERY_ALERTS_JOB}.{finding.asked.name}" for finding in findings if finding.is_well}
+    unended = [found for found in open_incidents(lakehouse, now) if found.stage in well]
+    end_incidents(lakehouse, [replace(found, ended_at=now) for found in unended])
     incidents = [finding.incident(now, run_id=run_id, trigger=trigger) for finding in findings if not finding.is_well]
     if not incidents:
         return []
-    known = {incident.stage for incident in read_incidents(lakehouse, since=now.date())}
+    known = {found.stage for found in read_incidents(lakehouse, since=now.date()) if found.ended_at is None}
     return record_incidents(lakehouse, [incident for incident in incidents if incident.stage not in known])
 
 

@@ -10,43 +10,44 @@ while it goes on (operations.alerts).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
+from functools import partial
 
 import polars as pl
 
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.triggers import SCHEDULE
+from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
+from medallion_assets.operations.alerts.drift import schema_drift
 from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.failures import unseen_failures
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import JUDGED, Outcome, day_ranges, quality
+from medallion_assets.operations.pipeline_runs import Outcome, day_ranges, run_of
+from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
 from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
-GAP_PATIENCE_SECONDS = 3600.0
-"""A window that ended only just now may still be followed by the one before it."""
-
 
 _SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 
 
 def judge(facts: Facts, now: datetime) -> list[Alert]:
     """What every rule has to say, in the order of the rules."""
-    return [alert for rule in RULES for alert in _said_by(rule, facts, now)]
+    return [alert for rule in RULES for alert in said_by(rule.__name__, partial(rule, facts, now), now)]
 
 
-def _said_by(rule: Rule, facts: Facts, now: datetime) -> list[Alert]:
+def said_by(name: str, rule: Callable[[], Iterable[Alert]], now: datetime) -> list[Alert]:
     """What a rule says; of one that odd facts break, that it says nothing: the others still do."""
     try:
-        return list(rule(facts, now))
+        return list(rule())
     except Exception as error:
-        logging.getLogger(__name__).exception("the alert rule %s broke", rule.__name__)
-        return list(unreadable_facts(Facts(unread=[Unread(what=rule.__name__, error=repr(error))]), now))
+        logging.getLogger(__name__).exception("the alert rule %s broke", name)
+        return list(unreadable_facts(Facts(unread=[Unread(what=name, error=repr(error))]), now))
 
 
 def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
@@ -56,22 +57,23 @@ def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
     """The share of good records over the last 7 days, all counting the same, is under the declared threshold."""
-    recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=QUALITY_DAYS), JUDGED)
+    scores = published_scores(facts.attempts, facts.results).filter(pl.col("at") > now - timedelta(days=QUALITY_DAYS))
     for stage in stages(facts.catalog):
         if stage.gate is None:
             continue
         name, threshold = stage.table.name, stage.gate.quality_threshold
-        rows = recent.filter(pl.col("stage") == name)
-        share = quality(rows)
+        own = scores.filter(pl.col("stage") == name)
+        share = quality(own)
         if share is not None and share < threshold:
             yield Alert(
                 key=f"quality/{name}/{now.date()}",
                 kind="warning",
                 what=f"over {QUALITY_DAYS} days {share:.2%} of the records of {name} were good; "
-                f"expected: at least {threshold:.2%} of {int(rows['records_in'].sum()):,}",
+                f"expected: at least {threshold:.2%} of {int(own['records'].sum()):,}",
                 where=name,
+                table=name,
                 do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
-                **_run_of(rows),
+                **run_of(own),
             )
 
 
@@ -87,29 +89,10 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
                 what=f"{row.table} is stale: expected: data of the last {row.sla_hours:g} hours; "
                 f"found: data until {reached}, refreshed {refreshed}",
                 where=row.table,
+                table=row.table,
                 do="see whether exports arrive and join up (medallion exports verify), and whether its runs fail, wait "
                 "in the queue, or are not asked for: is the daemon up, are its sensors and schedules on?",
-                **_run_of(facts.attempts.filter(pl.col("stage") == row.table)),
-            )
-
-
-def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """An export reached readers later than declared, in the last day (rule V5)."""
-    recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=1), _SUCCEEDED)
-    for stage in stages(facts.catalog):
-        if (limit := stage.export_age_hours) is None:
-            continue
-        late = recent.filter(pl.col("stage") == stage.table.name, pl.col("export_age_seconds") > limit * 3600)
-        for row in late.tail(1).iter_rows(named=True):
-            yield Alert(
-                key=f"late_export/{stage.table.name}/{row['started_at'].date()}",
-                kind="warning",
-                what=f"an export reached the readers of {stage.table.name} {row['export_age_seconds'] / 3600:.1f} "
-                f"hours after its time; expected: within {limit:g} hours",
-                where=stage.table.name,
-                do="see what took so long: when the export came to lie in its bucket, whether its runs waited or "
-                "failed; or raise export_age_hours where the table is published",
-                **_run_of(late),
+                **run_of(facts.attempts.filter(pl.col("stage") == row.table)),
             )
 
 
@@ -123,34 +106,9 @@ def refused_export(facts: Facts, _now: datetime) -> Iterator[Alert]:
             kind="failure",
             what=f"export {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
             where=f"bronze.{refusal.table_name}, export {refusal.export_id}",
+            table=f"bronze.{refusal.table_name}",
             do="do what the message says; the other exports go on, and this one is read again when its files change",
         )
-
-
-def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """An export waits since the window before it is missing."""
-    for export in facts.waiting:
-        if now - export.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
-            yield Alert(
-                key=f"gap/{export.table}/{export.export_id}",
-                kind="warning",
-                what=export.why,
-                where=f"{export.table}, export {export.export_id}",
-                do="deliver the export of the missing window, or make a full export",
-            )
-
-
-def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """A window joined a full export, and writes in the minute before it may be in neither."""
-    for table, minute in facts.minutes:
-        if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
-            yield Alert(
-                key=f"unprotected_minute/{table}/{minute.full_export_id}",
-                kind="warning",
-                what=str(minute),
-                where=f"{table}, export {minute.export_id}",
-                do="export a window that covers the minute, or make a full export; nothing waits for it",
-            )
 
 
 def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
@@ -179,8 +137,9 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
         what=f"{day} is not closed: expected: {table.name} {became} by now, as MEDALLION_SCHEDULES and "
         "MEDALLION_DAILY_DONE_BY say; found: no run that did",
         where=f"{table.name}, {day}",
+        table=table.name,
         do=f"see why its run fails or waits; run {runs} for {day} when that is mended",
-        **_run_of(tried),
+        **run_of(tried),
     )
 
 
@@ -197,6 +156,7 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
                 what=f"{days} was closed as provisional: expected: sources that cover its end; "
                 f"found: data until {reach.isoformat() if reach else 'nothing'}",
                 where=f"{row['job']}, {row['stage']}",
+                table=row["stage"],
                 do="see which export is late; once it is in, the day is built and published again by itself, and is "
                 "complete then",
                 run_id=row["run_id"],
@@ -227,12 +187,9 @@ RULES: tuple[Rule, ...] = (
     refused_export,
     gap,
     unprotected_minute,
+    no_new_records,
+    schema_drift,
     daily_not_done,
     provisional_day,
     unreadable_facts,
 )
-
-
-def _run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
-    """The run that an alert links: that of the last of some attempts, if there is one."""
-    return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}

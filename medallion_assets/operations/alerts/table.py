@@ -23,7 +23,7 @@ import polars as pl
 from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.settings import ALERT_KINDS
+from medallion_assets.settings.alerts import ALERT_KINDS
 
 KEPT_DAYS = 30
 """So long an alert is not raised again, and is tried to be sent."""
@@ -42,8 +42,9 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """A message to people. `kind` is one of settings.ALERT_KINDS: it chooses the channels.
+    """A message to people.
 
+    `kind`, one of settings.alerts.ALERT_KINDS, chooses the channels; so do the `table` (`layer.table`) and the `job`.
     `key` names the occurrence, `what` happened `where`, and what a person can `do`. No part may hold a secret.
     """
 
@@ -54,6 +55,7 @@ class Alert:
     do: str
     run_id: str | None = None
     job: str | None = None
+    table: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a kind that no setting has channels for."""
@@ -72,12 +74,13 @@ class AlertEvent:
 
     alert_key: Annotated[str, "names the occurrence; the same one is not raised twice"]
     event: Annotated[Event, "raised, sending, delivered or failed"]
-    kind: Annotated[str | None, "failure, warning, skipped or success"] = None
-    what: Annotated[str | None, "what happened; of a raised alert, as the four columns below"] = None
+    kind: Annotated[str | None, "failure, warning, a warning of its own kind, skipped or success"] = None
+    what: Annotated[str | None, "what happened; of a raised alert, as the five columns below"] = None
     where: Annotated[str | None, "the table, export, job or day"] = None
     do: Annotated[str | None, "what a person can do about it"] = None
     run_id: Annotated[str | None, "the Dagster run, where there is one"] = None
     job: Annotated[str | None, "its job"] = None
+    table: Annotated[str | None, "the table that it is about: layer.table"] = None
     channel: Annotated[str | None, "which URL of the settings: kind[position] scheme; never the URL"] = None
     error: Annotated[str | None, "why sending failed, without secrets"] = None
     happened_at: Annotated[datetime, "when"]

@@ -223,7 +223,7 @@ def _told(facts: Facts) -> Iterator[Need]:
     seen = set[tuple[str, str]]()
     for alert in facts.alerts.reverse().iter_rows(named=True):
         about = (alert["where"] or "", alert["what"] or "")
-        is_recent = alert["raised_at"] > facts.now - TOLD_WITHIN and alert["kind"] in ("failure", "warning", "skipped")
+        is_recent = alert["raised_at"] > facts.now - TOLD_WITHIN and alert["kind"] != "success"
         if is_recent and about not in seen and not alert["key"].startswith(ELSEWHERE):
             seen.add(about)
             where, what = about

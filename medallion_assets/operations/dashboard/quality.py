@@ -1,7 +1,7 @@
 """Quality: the share of good records over time, and why records were bad.
 
-Belongs here: these figures, from operations.pipeline_runs and operations.expectation_results.
-Does not: judging, or drawing.
+Belongs here: these figures as pictures need them.
+Does not: which records count (operations.quality), judging, or drawing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.held import KINDS_OF_BAD, held_exports
-from medallion_assets.operations.pipeline_runs import JUDGED
+from medallion_assets.operations.quality import published_scores
 
 POINTS = 100
 """A picture shows so many of the newest marks of a kind at most."""
@@ -55,15 +55,14 @@ class Reason:
 
 def quality_histories(facts: Facts) -> list[QualityHistory]:
     """Each judged table that judged something."""
-    scored, held = facts.attempts.filter(JUDGED), held_exports(facts.results)
-    good, judged = pl.col("quality_score") * pl.col("records_in"), pl.col("records_in")
+    scores, held = published_scores(facts.attempts, facts.results), held_exports(facts.results)
     found = []
     for stage in facts.status.stages:
         if stage.quality_threshold is None:
             continue
-        own = scored.filter(pl.col("stage") == stage.stage)
-        week = good.rolling_sum_by("started_at", "7d") / judged.rolling_sum_by("started_at", "7d")
-        runs = own.with_columns(mean=week).tail(POINTS) if own.height else own.with_columns(mean=pl.lit(None))
+        own = scores.filter(pl.col("stage") == stage.stage)
+        week = [pl.col(name).rolling_sum_by("at", "7d") for name in ("good", "records")]
+        runs = own.with_columns(mean=week[0] / week[1]).tail(POINTS) if own.height else own.with_columns(mean=None)
         stopped = held.filter(pl.col("table_name") == stage.stage).tail(POINTS)
         if runs.height or stopped.height:
             found.append(
@@ -72,10 +71,10 @@ def quality_histories(facts: Facts) -> list[QualityHistory]:
                     threshold=stage.quality_threshold,
                     quality=stage.quality,
                     runs=[
-                        Score(at=at, score=score)
-                        for at, score in runs.select("started_at", "quality_score").iter_rows()
+                        Score(at=at, score=good / records)
+                        for at, good, records in runs.select("at", "good", "records").iter_rows()
                     ],
-                    means=list(runs.select("started_at", "mean").iter_rows()),
+                    means=list(runs.select("at", "mean").iter_rows()),
                     held=[
                         Score(
                             at=row["judged_at"],

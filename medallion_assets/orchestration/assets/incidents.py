@@ -135,6 +135,7 @@ def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
         kind="failure",
         what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
         where=", ".join(place for place in places if place),
+        table=incident.stage,
         do=incident.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
         run_id=incident.run_id,
         job=incident.job,

@@ -59,6 +59,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
             parts["error_kind"] = kind_of_interrupt(_said(events))
         checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() == asset]
         version, made_at = _last_good(instance, asset)
+        said: dict[str, Any] = {name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
         incidents.append(
             Incident(
                 run_id=run.run_id,
@@ -67,7 +68,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
                 partition=days_named(run.tags),
                 trigger=run.tags.get(TRIGGER_TAG),
                 cause=_cause(run, step),
-                **({name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()} | _findings(checks)),
+                **(said | _findings(checks)),
                 last_good_version=version,
                 last_good_at=made_at,
                 failed_at=now if ended_at is None else datetime.fromtimestamp(ended_at, UTC),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -131,6 +132,21 @@ def _broken_checks(events: Iterable[dg.DagsterEvent], step: str | None) -> Itera
             check = event.asset_check_evaluation_data
             if check.blocking and not check.passed and check.severity is dg.AssetCheckSeverity.ERROR:
                 yield check.check_name
+
+
+def done_without_row(instance: dg.DagsterInstance, stage: str, job: str, since: datetime) -> datetime | None:
+    """When a stage that leaves no rows, or a job that began none, was done again after `since`.
+
+    None: it was not.
+    """
+    entry = instance.get_latest_materialization_event(dg.AssetKey(stage.split("."))) if stage != job else None
+    if entry is not None:
+        made_at = datetime.fromtimestamp(entry.timestamp, UTC)
+        return made_at if made_at > since else None
+    succeeded = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
+    records = instance.get_run_records(succeeded, limit=1) if stage == job else []
+    began = [record.start_time for record in records if record.start_time is not None]
+    return next((at for start in began if (at := datetime.fromtimestamp(start, UTC)) > since), None)
 
 
 def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:

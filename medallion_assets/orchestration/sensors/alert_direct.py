@@ -18,7 +18,8 @@ import dagster as dg
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError, TransientError
-from medallion_assets.operations.alerts.delivery import Channel, channels_of, sent
+from medallion_assets.operations.alerts.channels import Channel, channels_of
+from medallion_assets.operations.alerts.delivery import sent
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
 from medallion_assets.settings import Settings
@@ -45,7 +46,7 @@ def keep_or_send(
     """
     if not alerts:
         return []
-    channels = channels_of(settings.alert_urls) if settings else []
+    channels = channels_of(settings) if settings else []
     marks, ui_url = Marks(instance.run_storage), settings.ui_url if settings else ""
     try:
         fresh = raise_alerts(lakehouse, alerts, now)
@@ -76,7 +77,7 @@ def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
 def send_directly(
     channels: Collection[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
 ) -> list[Alert]:
-    """Send alerts to the channels of their kinds, each once; gives those that some channel was sent.
+    """Send alerts to the channels that take them, each once; gives those that some channel was sent.
 
     A channel that did not take one rests for a minute, if there are others: they do not wait for it.
 
@@ -88,7 +89,7 @@ def send_directly(
     reached: set[str] = set()
     open_ends: list[str] = []
     for channel in channels:
-        wanted = {alert.key: alert for alert in alerts if alert.kind == channel.kind}
+        wanted = {alert.key: alert for alert in alerts if channel.takes(alert)}
         known = marks.of(channel.name, wanted)
         left = [alert for key, alert in wanted.items() if key not in known]
         reached |= known
@@ -106,8 +107,7 @@ def send_directly(
         if len(left) > MOST_DIRECT:
             open_ends.append(f"{channel.name}: {len(left) - MOST_DIRECT} more")
     if open_ends:
-        kinds = {channel.kind for channel in channels}
-        is_partly = all(alert.key in reached for alert in alerts if alert.kind in kinds)
+        is_partly = all(alert.key in reached for alert in alerts if any(channel.takes(alert) for channel in channels))
         raise (PartlySentError if is_partly else TransientError)(
             "alerts can neither be kept nor sent",
             expected="a lakehouse that can be written, or every channel to answer",
@@ -124,6 +124,6 @@ def _take_over(
     delivered = [
         AlertEvent(alert_key=key, event=Event.DELIVERED, channel=channel.name, happened_at=now)
         for channel in channels
-        for key in sorted(marks.of(channel.name, [alert.key for alert in fresh if alert.kind == channel.kind]))
+        for key in sorted(marks.of(channel.name, [alert.key for alert in fresh if channel.takes(alert)]))
     ]
     append_events(lakehouse, delivered)

@@ -10,6 +10,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
 import dagster as dg
 
@@ -17,18 +18,23 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
-from medallion_assets.operations.alerts.delivery import Channel, channels_of, check_alert_urls, deliver_due
-from medallion_assets.operations.alerts.facts import Facts, RunningStage, read_facts
+from medallion_assets.operations.alerts.channels import Channel, channels_of
+from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due
+from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, read_facts
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
-from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.rules import judge, said_by
 from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
+from medallion_assets.operations.incident import end_incidents
+from medallion_assets.operations.incident_ends import ended_incidents
 from medallion_assets.operations.stages import DAILY, last_stages
 from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import step_names
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.outcomes import done_without_row
+from medallion_assets.orchestration.runs.records import readable_records, unread_run
 from medallion_assets.orchestration.sensors.alert_direct import keep_or_send, send_directly, takes_no_writes, unwritable
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
@@ -74,9 +80,11 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         found = judge(facts_of(lake, context.instance, settings, now), now)
         try:
-            found += queue_alerts(context.instance, settings, now)
-            found += skipped_days(context.instance, lakehouse.catalog, settings, now)
+            found += said_by("queue_alerts", partial(queue_alerts, context.instance, settings, now), now)
+            skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
+            found += said_by("skipped_days", skipped, now)
             fresh = keep_or_send(lake, context.instance, settings, found, now)
+            end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
         except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"nobody can be told: {error}")
         return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")
@@ -86,7 +94,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
 
 def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that sends alerts; it reads the table only when that has changed or something is due."""
-    channels = channels_of(settings.alert_urls)
+    channels = channels_of(settings)
     names = ", ".join(channel.name for channel in channels) or "nobody: no channel is set"
 
     @dg.sensor(
@@ -124,7 +132,7 @@ def sent_without_outbox(
     now: datetime,
 ) -> str:
     """Send what waits although the outbox takes no writes; says what became of it."""
-    names = {channel.name: channel.kind for channel in channels}
+    names = {channel.name: channel.takes for channel in channels}
     waiting = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
     try:
         sent = send_directly(channels, marks, waiting, settings.ui_url, now)
@@ -142,17 +150,20 @@ def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
 
 
 def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:
-    """The facts of the tables, with what only Dagster and the settings know."""
+    """The facts of the tables, with what only Dagster and the settings know. A run that cannot be read is `unread`."""
+    unread: list[Unread] = []
+    running = list(running_stages(instance, lakehouse.catalog, unread))
     facts = read_facts(
         lakehouse,
         now,
-        running=list(running_stages(instance, lakehouse.catalog)),
+        running=running,
         days_due=days_due(lakehouse.catalog, settings, now),
         first_day=settings.first_day,
     )
     last = facts.attempts.unique("stage", keep="last", maintain_order=True)["run_id"].unique().to_list()
-    known = instance.get_runs(dg.RunsFilter(run_ids=last)) if last else []
-    return replace(facts, known_runs=frozenset(run.run_id for run in known))
+    known = readable_records(instance, dg.RunsFilter(run_ids=last), unread) if last else []
+    known_runs = frozenset(record.dagster_run.run_id for record in known)
+    return replace(facts, known_runs=known_runs, unread=[*facts.unread, *unread])
 
 
 def days_due(catalog: Catalog, settings: Settings, now: datetime) -> dict[str, date]:
@@ -185,11 +196,18 @@ def queue_alerts(instance: dg.DagsterInstance, settings: Settings, now: datetime
     yield Alert(key=key, kind="failure", what=problem, where=where, do=DO)
 
 
-def running_stages(instance: dg.DagsterInstance, catalog: Catalog) -> Iterator[RunningStage]:
-    """The stages that are at work now, waits before retries included."""
+def running_stages(instance: dg.DagsterInstance, catalog: Catalog, unread: list[Unread]) -> Iterator[RunningStage]:
+    """The stages that are at work now, waits before retries included; runs that cannot be read go to `unread`."""
     names = step_names(catalog)
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=MOST_RUNNING):
-        for step in instance.get_run_step_stats(run.run_id):
+    started = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])
+    for record in readable_records(instance, started, unread, limit=MOST_RUNNING):
+        run = record.dagster_run
+        try:
+            steps = instance.get_run_step_stats(run.run_id)
+        except Exception as error:  # noqa: BLE001 - it is reported, and the others are looked at
+            unread.append(unread_run(run.run_id, error))
+            continue
+        for step in steps:
             if step.step_key in names and step.start_time is not None and step.end_time is None:
                 yield RunningStage(
                     run_id=run.run_id,

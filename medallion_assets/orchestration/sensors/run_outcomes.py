@@ -16,13 +16,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 import dagster as dg
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
+from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.assets.incidents import failure_alerts
 from medallion_assets.orchestration.requests import sensor_status
@@ -30,6 +33,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
+from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
@@ -98,7 +102,8 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         if cursor.waiting:
             kept = context.instance.get_runs(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
             cursor = replace(cursor, waiting=frozenset(run.run_id for run in kept))
-        for run, updated_at in ended_runs(context, cursor):
+        unread: list[Unread] = []
+        for run, updated_at in ended_runs(context, cursor, unread):
             try:
                 alerts = found_out(context, lake, run, settings.alert_jobs, now)
                 keep_or_send(lake, context.instance, settings, alerts, now)
@@ -110,17 +115,24 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
                 context.log.exception("run %s and the next ones wait until alerts can be kept or sent", run.run_id)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
+        if unread:
+            with suppress(*LAKEHOUSE_ERRORS):  # nothing is lost: they are found again
+                keep_or_send(lake, context.instance, settings, list(unreadable_facts(Facts(unread=unread), now)), now)
         return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=dump_cursor(cursor))
 
     return run_outcomes
 
 
-def ended_runs(context: dg.SensorEvaluationContext, cursor: Cursor) -> Iterator[tuple[dg.DagsterRun, datetime]]:
-    """The runs of this code location that ended and were not handled, oldest first, with when they were updated."""
+def ended_runs(
+    context: dg.SensorEvaluationContext, cursor: Cursor, unread: list[Unread]
+) -> Iterator[tuple[dg.DagsterRun, datetime]]:
+    """The runs of this code location that ended and were not handled, oldest first, with when they were updated.
+
+    Those that cannot be read go to `unread`.
+    """
     instance, repository = context.instance, context.repository_def
-    records = instance.get_run_records(
-        dg.RunsFilter(statuses=list(FINISHED), updated_after=cursor.since), order_by="update_timestamp", ascending=True
-    )
+    ended = dg.RunsFilter(statuses=list(FINISHED), updated_after=cursor.since)
+    records = sorted(readable_records(instance, ended, unread), key=attrgetter("update_timestamp"))
     found = Counter[bool]()
     for record in records:
         run = record.dagster_run
@@ -147,7 +159,7 @@ def found_out(
         return outcome_alerts(lakehouse, context.instance, run, alert_jobs, now)
     except Exception:
         context.log.exception("run %s cannot be looked into", run.run_id)
-        return [] if run.status is dg.DagsterRunStatus.SUCCESS else [_failed(run)]
+        return [] if run.status is dg.DagsterRunStatus.SUCCESS else [_failed(run, where=run.job_name)]
 
 
 def outcome_alerts(
@@ -162,16 +174,16 @@ def outcome_alerts(
     if run.status is dg.DagsterRunStatus.CANCELED:
         return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]
     incidents = diagnose(instance, run, now=now)
-    return failure_alerts(lakehouse, incidents) if incidents else [_failed(run)]
+    return failure_alerts(lakehouse, incidents) if incidents else [_failed(run, where=_subject(run))]
 
 
-def _failed(run: dg.DagsterRun) -> Alert:
+def _failed(run: dg.DagsterRun, *, where: str) -> Alert:
     """A run that failed though every stage of it was done."""
     return Alert(
         key=f"failed/{run.run_id}",
         kind="failure",
         what=f"{run.job_name} failed, and no stage of it says why",
-        where=_subject(run),
+        where=where,
         do="read the log of the run",
         run_id=run.run_id,
         job=run.job_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,8 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts import delivery as alert_delivery
-from medallion_assets.operations.alerts.delivery import channels_of, check_alert_urls, deliver_due, message, send
+from medallion_assets.operations.alerts.channels import Channel, channels_of
+from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due, message, send
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlerts
 from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
@@ -41,6 +42,11 @@ def hook() -> Iterator[Webhook]:
         yield webhook
 
 
+def channels_to(urls: Mapping[str, Iterable[str]]) -> list[Channel]:
+    """The channels of some URLs by kind."""
+    return channels_of(load_settings({f"MEDALLION_ALERTS_{kind.upper()}": " ".join(of) for kind, of in urls.items()}))
+
+
 def alert(key: str, *, kind: str = "failure") -> Alert:
     return Alert(
         key=key, kind=kind, what=f"{key} failed", where="silver.customers", do="look", run_id="r1", job="refine"
@@ -54,7 +60,7 @@ def deliver(
     clock: Callable[[], float] = time.monotonic,
     **more: tuple[str, ...],
 ) -> DueAlerts:
-    channels = channels_of({"failure": urls, **more})
+    channels = channels_to({"failure": urls, **more})
     with dg.DagsterInstance.ephemeral() as instance:
         return deliver_due(lake, channels, ui_url=UI, now=now, marks=Marks(instance.run_storage), clock=clock)
 
@@ -141,7 +147,7 @@ def test_what_a_channel_refuses_is_told_by_its_status(lake: Lakehouse, hook: Web
 def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, hook: Webhook) -> None:
     monkeypatch.setattr(alert_delivery, "SEND_SECONDS", 0.05)
     hook.gate.clear()
-    (channel,) = channels_of({"failure": [f"json://127.0.0.1:{hook.port}"]})
+    (channel,) = channels_to({"failure": [f"json://127.0.0.1:{hook.port}"]})
     assert send(channel, alert("a"), ui_url=UI) == "no answer within 0 s"
 
 
@@ -192,7 +198,7 @@ def test_no_secret_is_logged_or_kept(lake: Lakehouse, hook: Webhook, caplog: pyt
     files = [path.read_bytes() for path in Path(lake.url).rglob("*") if path.is_file()]
     assert SECRET not in caplog.text
     assert not [data for data in files if SECRET.encode() in data]
-    assert SECRET not in repr(channels_of({"failure": urls}))
+    assert SECRET not in repr(channels_to({"failure": urls}))
 
 
 def test_others_may_still_log_what_they_send(caplog: pytest.LogCaptureFixture) -> None:

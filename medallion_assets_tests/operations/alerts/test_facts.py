@@ -83,7 +83,7 @@ def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(lakehouse: Lake
     ((table, minute),) = read_facts(lakehouse, NOW).minutes
     assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
     (alert,) = [alert for alert in judge(read_facts(lakehouse, NOW), NOW) if not alert.key.startswith("stale/")]
-    assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "warning")
+    assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "unprotected_minute")
     (warning,) = read_status(lakehouse, NOW).warnings
     assert warning == f"{SILVER}: {minute}"
     land(lakehouse, window(TRANSACTIONS, "01746316800000-0000000f", AT + DAY, AT + 2 * DAY, []))
@@ -102,7 +102,7 @@ def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
     record_refusals(lakehouse, [REFUSED])
     log_file(lakehouse, PIPELINE_RUNS, 0).write_text("{")
     facts = read_facts(lakehouse, NOW)
-    assert [one.what for one in facts.unread] == ["attempts", "freshness"]
+    assert [one.what for one in facts.unread] == ["attempts", "freshness", "last_records"]
     assert facts.refused == [REFUSED]
     kinds = {one.key.split("/")[0] for one in judge(facts, NOW)}
     assert kinds == {"blind", "refused"}

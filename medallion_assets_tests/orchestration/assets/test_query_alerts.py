@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ from moto import mock_aws
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
+from medallion_assets.operations.alerts.queries import Finding, QueryAlert, record_findings
 from medallion_assets.operations.alerts.table import read_events
 from medallion_assets.operations.incident import read_incidents
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
@@ -59,6 +61,16 @@ def test_what_a_query_finds_is_an_incident_with_its_rows_one_a_day(asking: Graph
     assert (incident.run_id, incident.stage) == (first.result.run_id, "query_alerts.nothing_at_all")
     assert (incident.found, incident.do, incident.sample) == ("1", "stay calm", '[{"one": 1}]')
     assert incident.headline == "the query nothing_at_all found 1 row; expected: none; the first:"
+
+
+def test_an_incident_ends_when_its_query_finds_nothing(asking: Graph) -> None:
+    """And is a new one when it finds something again on the same day."""
+    query = QueryAlert(name="q", query="")
+    found, well = Finding(asked=query, rows=1), Finding(asked=query)
+    for number, finding in enumerate([found, found, well, well, found]):
+        record_findings(asking.lakehouse, [finding], NOW + timedelta(minutes=number), run_id=f"r{number}")
+    ends = [(incident.run_id, incident.ended_at) for incident in read_incidents(asking.lakehouse)]
+    assert ends == [("r0", NOW + timedelta(minutes=2)), ("r4", None)]
 
 
 def test_queries_are_asked_on_a_schedule(asking: Graph) -> None:

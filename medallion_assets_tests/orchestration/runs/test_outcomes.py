@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.events import StepMaterializationData, StepSuccessData  # what a real step tells; not public
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.runs.outcomes import finished_run, stage_ends
+from medallion_assets.orchestration.runs.outcomes import done_without_row, finished_run, stage_ends
 from medallion_assets.triggers.run_if import Status
 
 
@@ -76,3 +77,17 @@ def test_what_a_person_ended_did_not_fail(instance: dg.DagsterInstance, run: dg.
 def test_a_run_at_work_cannot_be_looked_into(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     with pytest.raises(PermanentError, match=r"found: a run that is NOT_STARTED; what to do: .* wait until"):
         finished_run(instance, run.run_id)
+
+
+def test_a_stage_that_leaves_no_rows_or_a_job_is_done_when_dagster_knows_of_a_later_success(
+    instance: dg.DagsterInstance,
+) -> None:
+    began = datetime.now(UTC) - timedelta(minutes=1)
+    assert [done_without_row(instance, stage, "work", began) for stage in ("before", "work")] == [None, None]
+    assert DEFINITIONS.resolve_job_def("work").execute_in_process(instance=instance).success
+    ended = datetime.now(UTC)
+    for stage in ("before", "work"):
+        at = done_without_row(instance, stage, "work", began)
+        assert at is not None
+        assert began < at <= ended
+        assert done_without_row(instance, stage, "work", ended) is None

@@ -9,10 +9,11 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import TransientError
-from medallion_assets.operations.alerts.delivery import Channel
+from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.marks import REST, Marks
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, send_directly
+from medallion_assets.settings import load_settings
 from medallion_assets_tests.services.listeners import Webhook, web_server
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
@@ -32,9 +33,8 @@ def hooks() -> Iterator[tuple[Webhook, Webhook]]:
 
 
 def channels(hooks: tuple[Webhook, Webhook]) -> list[Channel]:
-    return [
-        Channel(kind="failure", place=number, url=f"json://127.0.0.1:{hook.port}/") for number, hook in enumerate(hooks)
-    ]
+    urls = " ".join(f"json://127.0.0.1:{hook.port}/" for hook in hooks)
+    return channels_of(load_settings({"MEDALLION_ALERTS_FAILURE": urls}))
 
 
 def alert(key: str) -> Alert:

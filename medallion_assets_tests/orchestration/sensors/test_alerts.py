@@ -3,6 +3,7 @@
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
 from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
+from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.sensors.alerts import (
@@ -116,13 +118,13 @@ def test_a_stage_at_work_is_known_with_when_its_first_attempt_began() -> None:
 
     @dg.asset(key=["silver", "customers"], deps=[ended], retry_policy=dg.RetryPolicy(max_retries=1))
     def at_work(context: dg.AssetExecutionContext) -> None:
-        found.extend(running_stages(context.instance, CATALOG))
+        found.extend(running_stages(context.instance, CATALOG, []))
         if context.retry_number == 0:
             raise ValueError
 
     with dg.DagsterInstance.ephemeral() as instance:
         run = dg.materialize([ended, at_work], instance=instance).run_id
-        assert list(running_stages(instance, CATALOG)) == []
+        assert list(running_stages(instance, CATALOG, [])) == []
     first, again = found
     assert first == again
     assert (first.run_id, first.job, first.stage) == (run, "__ephemeral_asset_job__", "silver.customers")
@@ -183,3 +185,19 @@ def test_a_url_that_makes_no_sense_is_refused_at_start_and_no_secret_is_in_a_def
     sensors = outcome_sensors(load_settings({"MEDALLION_ALERTS_FAILURE": "json://user:Tr0ub4dor@localhost"}))
     assert [sensor.name for sensor in sensors] == ["run_outcomes", "alert_rules", "alert_sender"]
     assert sensors[-1].description == "Sends alerts to failure[0] json."
+
+
+def test_the_incident_of_a_stage_that_has_done_what_failed_is_ended(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    failed_at = NOW - timedelta(hours=2)
+    broken = Incident(
+        run_id="r1", job="refine", stage=SILVER, error="no", headline="no", failed_at=failed_at, raised_at=NOW
+    )
+    record_incidents(lakehouse, [broken])
+    record_attempts(lakehouse, [attempt(run_id="r1", ago=7300, **FAILED)])
+    tick(alert_rules_sensor(load_settings({})), lakehouse, dagster_instance)
+    assert read_incidents(lakehouse) == [broken]
+    record_attempts(lakehouse, [attempt(run_id="r2", ago=3600)])
+    tick(alert_rules_sensor(load_settings({})), lakehouse, dagster_instance)
+    assert read_incidents(lakehouse) == [replace(broken, ended_at=NOW - timedelta(hours=1))]

@@ -1,0 +1,96 @@
+"""Arrivals: rules about what came late, what is missing in between, and what brings nothing any more.
+
+Belongs here: the rules about exports and the records in them, and the words of their alerts.
+Does not: exports that are refused, tables that are stale, or reading facts.
+
+A table that is stale has an alert of its own: that it has no new records follows from the same cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.pipeline_runs import Outcome, run_of
+from medallion_assets.operations.stages import stages
+
+GAP_PATIENCE_SECONDS = 3600.0
+"""A window that ended only just now may still be followed by the one before it."""
+
+
+def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """An export reached readers later than declared, in the last day (rule V5)."""
+    succeeded = pl.col("outcome") == Outcome.SUCCEEDED
+    recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=1), succeeded)
+    for stage in stages(facts.catalog):
+        if (limit := stage.export_age_hours) is None:
+            continue
+        late = recent.filter(pl.col("stage") == stage.table.name, pl.col("export_age_seconds") > limit * 3600)
+        for row in late.tail(1).iter_rows(named=True):
+            yield Alert(
+                key=f"late_export/{stage.table.name}/{row['started_at'].date()}",
+                kind="warning",
+                what=f"an export reached the readers of {stage.table.name} {row['export_age_seconds'] / 3600:.1f} "
+                f"hours after its time; expected: within {limit:g} hours",
+                where=stage.table.name,
+                table=stage.table.name,
+                do="see what took so long: when the export came to lie in its bucket, whether its runs waited or "
+                "failed; or raise export_age_hours where the table is published",
+                **run_of(late),
+            )
+
+
+def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """An export waits since the window before it is missing: one alert for all that wait for the same one."""
+    seen = set[tuple[str, str]]()
+    for export in facts.waiting:
+        reached = export.covered_until.isoformat() if export.covered_until else "the beginning"
+        is_new = (export.table, reached) not in seen
+        if is_new and now - export.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            seen.add((export.table, reached))
+            yield Alert(
+                key=f"gap/{export.table}/{reached}",
+                kind="gap",
+                what=export.why,
+                where=f"{export.table}, export {export.export_id}",
+                table=export.table,
+                do="deliver the export of the missing window, or make a full export",
+            )
+
+
+def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A window joined a full export, and writes in the minute before it may be in neither."""
+    for table, minute in facts.minutes:
+        if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            yield Alert(
+                key=f"unprotected_minute/{table}/{minute.full_export_id}",
+                kind="unprotected_minute",
+                what=str(minute),
+                where=f"{table}, export {minute.export_id}",
+                table=table,
+                do="export a window that covers the minute, or make a full export; nothing waits for it",
+            )
+
+
+def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
+    """A judged table that is not stale was brought no record for longer than its data may be behind."""
+    for row in facts.freshness:
+        last = facts.last_records.get(row.table)
+        if last is None or row.sla_hours is None or row.is_stale:
+            continue
+        silent = (row.measured_at or now) - last
+        if silent > timedelta(hours=row.sla_hours):
+            yield Alert(
+                key=f"no_new_records/{row.table}/{last.isoformat()}",
+                kind="no_new_records",
+                what=f"{row.table} was brought no record for {silent.total_seconds() / 3600:.0f} hours; "
+                f"expected: some within {row.sla_hours:g} hours; found: the last at {last:%Y-%m-%d %H:%M} UTC",
+                where=row.table,
+                table=row.table,
+                do="see whether the application still writes to its table, and whether what is exported is that table; "
+                "or raise freshness_hours of the table, if it is seldom written to",
+            )

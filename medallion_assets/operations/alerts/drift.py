@@ -1,0 +1,74 @@
+"""Drift: attributes of items that appeared although no contract knows them, and attributes that vanished.
+
+Belongs here: which of them are reported, and the words of their alerts.
+Does not: counting them in exports (refining), or the check of a run (stages.judged).
+
+One alert an attribute. An attribute counts as vanished when it stood in every export before and is in no record of the
+newest one; exports with few records say nothing, as an attribute may be rare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import polars as pl
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.expectation_results import ABSENT, QUALITY, UNKNOWN
+
+FEWEST_EXPORTS = 5
+FEWEST_RECORDS = 10
+
+
+def schema_drift(facts: Facts, _now: datetime) -> Iterator[Alert]:
+    """An attribute appeared, or vanished."""
+    for loaded in facts.catalog.loaded:
+        own = facts.results.filter(pl.col("table_name") == loaded.table.name)
+        yield from _appeared(loaded.table, own)
+        yield from _vanished(loaded.table, own)
+
+
+def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+    known = {column.source for column in table.columns} | set(table.left_out)
+    found = results.filter(pl.col("kind") == UNKNOWN, ~pl.col("expectation").is_in(list(known - {None})))
+    for row in found.unique("expectation", keep="first", maintain_order=True).iter_rows(named=True):
+        name, records = row["expectation"], row["passed"] + row["failed"]
+        yield Alert(
+            key=f"schema_drift/{table.name}/appeared/{name}",
+            kind="schema_drift",
+            what=f"{table.name}: items have an attribute {name} that the contract lacks, {row['failed']:,} of "
+            f"{records:,} in an export",
+            where=f"{table.name}, export {row['export_id']}",
+            table=table.name,
+            do=f"add a column for it to the contract of {table.name}, or name it in left_out; Bronze keeps it",
+            run_id=row["run_id"],
+        )
+
+
+def _vanished(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+    is_score = pl.col("expectation") == QUALITY
+    last = results.unique(["export_id", "expectation"], keep="last", maintain_order=True)
+    large = last.filter(is_score, pl.col("passed") >= FEWEST_RECORDS)["export_id"].to_list()
+    if len(large) <= FEWEST_EXPORTS:
+        return
+    absent = last.filter(pl.col("kind") == ABSENT, pl.col("export_id").is_in(large))
+    newest = absent.filter(pl.col("export_id") == large[-1])
+    for row in newest.iter_rows(named=True):
+        name = row["expectation"]
+        without = set(absent.filter(pl.col("expectation") == name)["export_id"])
+        first = next(place for place, export_id in enumerate(large) if export_id in without)
+        if first < FEWEST_EXPORTS or any(export_id not in without for export_id in large[first:]):
+            continue
+        yield Alert(
+            key=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
+            kind="schema_drift",
+            what=f"{table.name}: no item has the attribute {name} any more; expected: some in each export, as in the "
+            f"{first} before; found: none of {row['failed']:,} records",
+            where=f"{table.name}, export {large[first]}",
+            table=table.name,
+            do="ask who writes the items whether it was renamed or dropped; then change the contract",
+            run_id=row["run_id"],
+        )

@@ -1,0 +1,37 @@
+"""Records of runs, although one of them cannot be read.
+
+Belongs here: reading the runs that Dagster keeps one by one, where all at once fail for one of them.
+Does not: what became of a run (orchestration.runs.outcomes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from medallion_assets.operations.alerts.facts import Unread
+
+
+def readable_records(
+    instance: dg.DagsterInstance, filters: dg.RunsFilter, unread: list[Unread], *, limit: int | None = None
+) -> Sequence[dg.RunRecord]:
+    """The runs that can be read, in no order; the others go to `unread`.
+
+    A row that a later release of Dagster wrote, or that is broken, breaks every reading of which it is a part.
+    """
+    try:
+        return instance.get_run_records(filters, limit=limit)
+    except Exception:  # noqa: BLE001 - whatever broke it, the ids alone can be read
+        found: list[dg.RunRecord] = []
+        for run_id in instance.get_run_ids(filters, limit=limit):
+            try:
+                found += instance.get_run_records(dg.RunsFilter(run_ids=[run_id]))
+            except Exception as error:  # noqa: BLE001 - it is reported, and the others are read
+                unread.append(unread_run(run_id, error))
+        return found
+
+
+def unread_run(run_id: str, error: Exception) -> Unread:
+    """That a run cannot be read, and why."""
+    return Unread(what=f"run {run_id}", error=repr(error))

@@ -1,0 +1,58 @@
+"""Drift is reported once an attribute: that it appeared, or that it is in no record any more."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from medallion_assets.operations.alerts.drift import schema_drift
+from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
+from medallion_assets_tests.operations.planted import NOW, SILVER, results
+from medallion_assets_tests.pipeline import CATALOG
+
+EXPORTS = 6
+
+
+def exports(*, records: int = 10, many: int = EXPORTS) -> pl.DataFrame:
+    """The scores of exports `0000` and so on."""
+    return results(*[(0, records)] * many, expectation=QUALITY, kind=GATE)
+
+
+def attribute(name: str, kind: str, *numbers: int, records: int = 10) -> pl.DataFrame:
+    """What the exports of these numbers say of an attribute."""
+    said = results(*[(records, records)] * EXPORTS, expectation=name, kind=kind)
+    return said.filter(pl.col("export_id").is_in([f"{number:04}" for number in numbers]))
+
+
+def keys(*parts: pl.DataFrame) -> list[str]:
+    found = pl.concat(parts).sort("judged_at", "export_id", "expectation")
+    return [alert.key for alert in schema_drift(Facts(results=found, catalog=CATALOG), NOW)]
+
+
+def test_an_attribute_that_appeared_is_one_alert_however_many_exports_have_it() -> None:
+    (alert,) = schema_drift(Facts(results=attribute("coupon", UNKNOWN, 1, 2, 3), catalog=CATALOG), NOW)
+    assert (alert.kind, alert.table, alert.key) == ("schema_drift", SILVER, f"schema_drift/{SILVER}/appeared/coupon")
+    assert "attribute coupon that the contract lacks, 10 of 10" in alert.what
+
+
+def test_an_attribute_that_the_contract_knows_by_now_is_no_drift() -> None:
+    assert keys(attribute("amount", UNKNOWN, 1)) == []
+
+
+def test_an_attribute_that_vanished_is_named_with_the_first_export_that_lacks_it() -> None:
+    assert keys(exports(), attribute("amount", ABSENT, 5)) == [f"schema_drift/{SILVER}/vanished/amount/0005"]
+
+
+@pytest.mark.parametrize(
+    ("absent", "records"),
+    [
+        ((4, 5), 10),  # four exports had it: too few to know
+        ((2, 5), 10),  # it is rare
+        ((0, 1, 2, 3, 4, 5), 10),  # it was never there
+        ((4,), 10),  # it is back
+        ((5,), 9),  # small exports say nothing
+    ],
+)
+def test_what_is_rare_or_back_has_not_vanished(absent: tuple[int, ...], records: int) -> None:
+    assert keys(exports(records=records), attribute("amount", ABSENT, *absent)) == []

@@ -1,0 +1,89 @@
+"""An incident is over when its stage has done, in a run that began later, every day that failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.incident import INCIDENTS, Incident, end_incidents, read_incidents, record_incidents
+from medallion_assets.operations.incident_ends import ended_at, ended_incidents, open_incidents
+from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
+from medallion_assets_tests.pipeline import lakehouse_at
+
+FAILED_AT = NOW - timedelta(hours=2)
+BROKEN = Incident(
+    run_id="r1", job="refine", stage=SILVER, error="no", headline="no", failed_at=FAILED_AT, raised_at=NOW
+)
+DAYS = replace(BROKEN, partition="2025-05-01...2025-05-03")
+LATER = attempt(run_id="r2", ago=3600)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lakehouse:
+    return lakehouse_at(tmp_path)
+
+
+def unknown(*_: Any) -> datetime | None:
+    return None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(LATER, started_at=FAILED_AT - timedelta(seconds=1)),
+        replace(LATER, outcome=Outcome.FAILED),
+        replace(LATER, stage="silver.customers"),
+    ],
+)
+def test_it_is_over_with_a_later_success_of_its_stage_and_with_nothing_else(other: StageAttempt) -> None:
+    assert ended_at(BROKEN, attempts(other)) is None
+    assert ended_at(BROKEN, attempts(other, LATER)) == LATER.started_at
+
+
+def test_days_are_over_when_all_of_them_are_done() -> None:
+    first = replace(LATER, partition="2025-04-30...2025-05-02")
+    last = replace(LATER, run_id="r3", partition="2025-05-03", started_at=NOW)
+    assert ended_at(DAYS, attempts(first)) is None
+    assert ended_at(DAYS, attempts(first, last)) == NOW
+
+
+def test_an_end_is_written_once_and_leaves_the_other_incidents_as_they_are(lake: Lakehouse) -> None:
+    other = replace(BROKEN, run_id="r5", stage="silver.customers")
+    record_incidents(lake, [BROKEN, other])
+    record_attempts(lake, [LATER])
+    for at in (NOW, NOW + timedelta(hours=1)):
+        end_incidents(lake, ended_incidents(lake, at, unknown))
+        end_incidents(lake, [replace(BROKEN, ended_at=at)])
+    assert read_incidents(lake) == [replace(BROKEN, ended_at=LATER.started_at), other]
+    assert open_incidents(lake, NOW) == [other]
+    assert record_incidents(lake, [BROKEN]) == []
+
+
+def test_a_stage_that_leaves_no_rows_is_over_when_dagster_says_so(lake: Lakehouse) -> None:
+    record_incidents(lake, [replace(BROKEN, job="monitor", stage="operations.data_freshness")])
+    asked: list[tuple[str, str, datetime]] = []
+
+    def done(stage: str, job: str, since: datetime) -> datetime | None:
+        asked.append((stage, job, since))
+        return NOW
+
+    assert [incident.ended_at for incident in ended_incidents(lake, NOW, done)] == [NOW]
+    assert asked == [("operations.data_freshness", "monitor", FAILED_AT)]
+    assert ended_incidents(lake, NOW + timedelta(days=31), done) == []
+
+
+def test_incidents_of_a_release_that_knew_no_end_are_open_and_can_end(lake: Lakehouse) -> None:
+    columns = tuple(column for column in INCIDENTS.columns if column.name != "ended_at")
+    older = lake.ready(replace(INCIDENTS, columns=columns))
+    row = frame_of(INCIDENTS, [BROKEN]).drop("ended_at").lazy()
+    older.commit([older.folder.stage(row, partition=FAILED_AT.date())])
+    assert open_incidents(lake, NOW) == [BROKEN]
+    end_incidents(lake, [replace(BROKEN, ended_at=NOW)])
+    assert read_incidents(lake) == [replace(BROKEN, ended_at=NOW)]

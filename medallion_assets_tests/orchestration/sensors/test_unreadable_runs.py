@@ -1,0 +1,94 @@
+"""A run that cannot be read is reported; neither it nor a row with an absurd value hides what happened to others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+from sqlalchemy import text
+
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.facts import Facts, Unread
+from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.table import read_alerts
+from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.records import readable_records
+from medallion_assets.orchestration.sensors.alerts import facts_of, running_stages
+from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
+from medallion_assets.settings import load_settings
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
+from medallion_assets_tests.pipeline import CATALOG
+
+FAILURE = dg.DagsterRunStatus.FAILURE
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        yield ephemeral
+
+
+def add(instance: dg.DagsterInstance, run_id: str, status: dg.DagsterRunStatus = FAILURE) -> None:
+    instance.add_run(dg.DagsterRun(run_id=run_id, job_name="refine", status=status))
+
+
+def spoil(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Leave of a run what no release of Dagster reads."""
+    with instance.run_storage.connect() as connection:  # type: ignore[attr-defined]
+        connection.execute(text(f"update runs set run_body = '{{' where run_id = '{run_id}'"))
+
+
+def test_runs_are_read_one_by_one_where_one_breaks_them_all(instance: dg.DagsterInstance) -> None:
+    for run_id in ("before", "odd", "after"):
+        add(instance, run_id)
+    spoil(instance, "odd")
+    unread: list[Unread] = []
+    records = readable_records(instance, dg.RunsFilter(statuses=[FAILURE]), unread)
+    assert {record.dagster_run.run_id for record in records} == {"before", "after"}
+    assert [missing.what for missing in unread] == ["run odd"]
+
+
+def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
+    lakehouse: Lakehouse, instance: dg.DagsterInstance
+) -> None:
+    for run_id in ("odd", "broken"):
+        add(instance, run_id)
+    spoil(instance, "odd")
+    resource = LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)
+    for _ in range(2):
+        with dg.build_sensor_context(instance=instance, resources={"lakehouse": resource}) as context:
+            run_outcome_sensor(load_settings({}))(context)
+    told = read_alerts(lakehouse, since=(datetime.now(UTC) - timedelta(days=1)).date()).to_dicts()
+    assert sorted((alert["kind"], alert["what"].partition(": ")[0]) for alert in told) == [
+        ("failure", "refine failed"),
+        ("warning", "alert rules cannot see run odd"),
+    ]
+
+
+def test_a_run_at_work_that_cannot_be_read_blinds_no_rule(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+    add(instance, "odd", dg.DagsterRunStatus.STARTED)
+    spoil(instance, "odd")
+    unread: list[Unread] = []
+    assert list(running_stages(instance, CATALOG, unread)) == []
+    assert [missing.what for missing in unread] == ["run odd"]
+    assert [missing.what for missing in facts_of(lakehouse, instance, load_settings({}), NOW).unread] == ["run odd"]
+
+
+@pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan, 1e300])
+@pytest.mark.parametrize("score", [math.nan, math.inf, -5.0])
+def test_a_row_with_absurd_figures_hides_no_other(seconds: float, score: float) -> None:
+    odd = attempt(run_id="odd", duration_seconds=seconds, quality_score=score, records_in=10**9)
+    poor = attempt(run_id="poor", records_in=100, quality_score=0.5)
+    failed = attempt(
+        run_id="failed", stage="silver.customers", outcome=Outcome.FAILED, error="no", error_kind="OSError"
+    )
+    slow = attempt(run_id="slow", stage="silver.customers", ago=90_000, duration_seconds=8000.0)
+    facts = Facts(attempts=attempts(odd, poor, slow, failed), catalog=CATALOG)
+    found = {alert.key.split("/")[0]: alert for alert in judge(facts, NOW)}
+    assert {"quality", "failed", "slow"} <= found.keys()
+    assert "blind" not in found
+    assert found["quality"].what.startswith(f"over 7 days 50.00% of the records of {SILVER}")
