@@ -31,6 +31,7 @@ from medallion_assets.orchestration.assets.monitor import monitor_job, operation
 from medallion_assets.orchestration.assets.query_alerts import query_alerts_asset, query_alerts_job
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
+from medallion_assets.orchestration.instance_settings import warn_in_dagster_dev
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.recipients import expect_known_recipients
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
@@ -42,7 +43,7 @@ from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.refining.judged_contracts import judged
-from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.stages.all import expect_known_tables
 
 
@@ -134,4 +135,5 @@ def pipeline_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
     ]
 
 
+warn_in_dagster_dev(inherited_environment())
 defs = build_defs(load_settings())

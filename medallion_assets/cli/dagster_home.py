@@ -1,7 +1,7 @@
-"""Dagster's settings on one machine: where they lie, and how they come into a home that has none of its own.
+"""Dagster's settings on one machine, the same for `dev`, `ui` and `demo`: how they come into a home without its own.
 
 Belongs here: `dagster.yaml` of a home.
-Does not: production (deploy/put-dagster-yaml), or the instance that only shows.
+Does not: production (deploy/put-dagster-yaml), or what a file of somebody's own lacks (instance_settings.py).
 """
 
 from __future__ import annotations
@@ -9,26 +9,19 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from medallion_assets.orchestration.instance_settings import DEV_NAME, dev_yaml, missing
+
 NAME = "dagster.yaml"
-DEV_NAME = "dagster.dev.yaml"
-DEMO_YAML = "telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
-"""What the demo writes into a home of its own."""
 WRITTEN_BEFORE = (
     "1111d57b60ac249ac68600a794f5cabdb9712912dc01b634e22d969936a14242",
     "5a47260b41eecc43ec1c2b5d9c9bf02ce06c7748658b7f4a8f6a675b49b45df0",
+    "3fae54066104e59d7b5f5d39db83e4c046072c5abecc88e66ad8d54325461c93",
 )
-"""SHA-256 of the copies that earlier releases wrote into a home at each start."""
-
-
-def dev_yaml() -> Path:
-    """The settings of `medallion dev`: within the package where it was installed from a wheel, else in deploy/."""
-    package = Path(__file__).parents[1]
-    packaged = package / DEV_NAME
-    return packaged if packaged.exists() else package.parent / "deploy" / DEV_NAME
+"""SHA-256 of what earlier releases wrote into a home: copies at each start, and what their demo had."""
 
 
 def link_dev_yaml(dagster_home: Path) -> bool:
-    """Link the settings of `medallion dev` into a Dagster home; one of somebody's own is kept, and the answer false."""
+    """Link the settings into a Dagster home; a file of somebody's own is kept, and the answer false."""
     dagster_home.mkdir(parents=True, exist_ok=True)
     link = dagster_home / NAME
     if not _is_ours(link):
@@ -38,12 +31,10 @@ def link_dev_yaml(dagster_home: Path) -> bool:
     return True
 
 
-def put_demo_yaml(dagster_home: Path) -> None:
-    """Write the demo's settings into a Dagster home that has none."""
-    dagster_home.mkdir(parents=True, exist_ok=True)
-    file = dagster_home / NAME
-    if not file.is_symlink() and not file.exists():
-        file.write_text(DEMO_YAML)
+def own_settings(dagster_home: Path) -> str:
+    """What a person should know of a dagster.yaml of somebody's own."""
+    lacks = missing(dagster_home)
+    return "a dagster.yaml of your own: it is kept, and holds" + (f"; it lacks: {', '.join(lacks)}" if lacks else "")
 
 
 def _is_ours(file: Path) -> bool:
@@ -53,4 +44,4 @@ def _is_ours(file: Path) -> bool:
     if not file.exists():
         return True
     content = file.read_bytes()
-    return content in (b"", DEMO_YAML.encode()) or hashlib.sha256(content).hexdigest() in WRITTEN_BEFORE
+    return content == b"" or hashlib.sha256(content).hexdigest() in WRITTEN_BEFORE

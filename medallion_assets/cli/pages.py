@@ -201,7 +201,7 @@ def verification_page(answer: Verification) -> RenderableType:
         title = f"{finding.table}: {finding.check}" + (f", {finding.file}" if finding.file else "")
         lines = [f"expected: {finding.expected}", f"found: {finding.found}", f"what to do: {finding.do}"]
         parts.append(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", border_style="red"))
-    last = f"{len(answer.findings)} findings" if answer.findings else "nothing found: every table is well"
+    last = f"{len(answer.findings)} findings" if answer.findings else "no problems found"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
 

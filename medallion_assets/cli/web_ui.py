@@ -3,7 +3,8 @@
 Belongs here: the web server alone, without a daemon; which home it shows, and under which variables.
 Does not: sensors, schedules, a queue.
 
-Whoever materializes an asset in it gets the run at once: a queue would wait for a daemon.
+Whoever materializes an asset in it gets the run at once: a queue would wait for a daemon. All else is as in
+`medallion dev`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
+from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
@@ -26,12 +29,13 @@ OLD_DEMO = "demo.json"
 
 @dataclass(frozen=True, kw_only=True)
 class WebUi:
-    """What is to be run: the command and its environment."""
+    """What is to be run: the command and its environment. `own_dagster_yaml` is null where ours holds."""
 
     url: str
     pages_url: str
     home: Path
     is_demo: bool
+    own_dagster_yaml: Path | None
     command: list[str]
     environment: Mapping[str, str]
 
@@ -52,19 +56,29 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     home = place if is_demo else settings.home
     left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", DBT_DOCS_URL) if is_demo else ()
     pipelines = {"MEDALLION_PIPELINES": " ".join(PIPELINES)} if is_demo else {}
+    dagster_home = home / "dagster_home"
+    is_ours = link_dev_yaml(dagster_home)
     url, pages_url = ui_address(port), ui_address(pages_port(port))
     variables = {name: value for name, value in environment.items() if name not in left_out} | {
         **pipelines,
         "MEDALLION_HOME": str(home),
         "MEDALLION_UI_URL": url,
         PAGES_URL: pages_url,
-        "DAGSTER_HOME": str(home / "dagster_home"),
-        "DAGSTER_WEBSERVER_INSTANCE_REF": _instance(home / "dagster_home"),  # in a command line all could read it
+        "DAGSTER_HOME": str(dagster_home),
+        "DAGSTER_WEBSERVER_INSTANCE_REF": _instance(dagster_home),  # in a command line all could read it
     }
     command = [sys.executable, "-m", "medallion_assets.cli.page_server", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
     command += ["--code-server-log-level", "warning"]
-    return WebUi(url=url, pages_url=pages_url, home=home, is_demo=is_demo, command=command, environment=variables)
+    return WebUi(
+        url=url,
+        pages_url=pages_url,
+        home=home,
+        is_demo=is_demo,
+        own_dagster_yaml=None if is_ours else dagster_home / DAGSTER_YAML,
+        command=command,
+        environment=variables,
+    )
 
 
 def ui_address(port: int) -> str:
@@ -104,13 +118,20 @@ def _has_runs(home: Path) -> bool:
 
 
 def _instance(dagster_home: Path) -> str:
-    """A Dagster home as its dagster.yaml says, but runs start at once and nothing is sent to anybody; as text."""
-    from dagster import serialize_value
+    """A Dagster home as its dagster.yaml says, but runs start at once and nothing is sent to anybody; as text.
+
+    Runs that were lost meanwhile are said to be, and their pools are free again: no daemon may have been there since.
+    """
+    from dagster import DagsterInstance, serialize_value
     from dagster._core.instance.ref import InstanceRef
     from dagster._serdes import ConfigurableClassData
 
-    dagster_home.mkdir(parents=True, exist_ok=True)
+    from medallion_assets.orchestration.runs.watch import conclude_all
+
     quiet = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
     instance = InstanceRef.from_dir(str(dagster_home), overrides=quiet)
     at_once = ConfigurableClassData("dagster.core.run_coordinator", "DefaultRunCoordinator", "{}\n")
-    return serialize_value(instance._replace(run_coordinator_data=at_once))
+    instance = instance._replace(run_coordinator_data=at_once)
+    with DagsterInstance.from_ref(instance) as opened:
+        conclude_all(opened)
+    return serialize_value(instance)

@@ -33,6 +33,7 @@ class Bounds:
 
     A block holds raw lines, a few of which are worked on at a time. A group holds all rows of some keys, or of a day,
     and some days that are made together hold about `days_rows`. Narrow rows are a key or a hash each.
+    Of each day `held_of_day` rows at least are held where those of all days are written at a time.
     `commit_rows` are the records of exports that are settled together, where one export has not more, and
     `delivery_rows` those of one that are read by one process.
     """
@@ -42,6 +43,7 @@ class Bounds:
     group_rows: int = 1_000_000
     group_bytes: int = 128 * MEBIBYTE
     days_rows: int = 500_000
+    held_of_day: int = 4_096
     keys: int = 2_000_000
     hashes: int = 10_000_000
     commit_rows: int = 500_000

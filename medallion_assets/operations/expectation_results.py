@@ -25,6 +25,8 @@ GATE = "gate"
 UNKNOWN, ABSENT = "unknown attribute", "absent attribute"
 """The kinds of rows that judge no record: an attribute that the contract lacks, and one of it that no record had."""
 OF_NO_RECORD = (GATE, UNKNOWN, ABSENT)
+MOST_ATTRIBUTES = 100
+"""So many attributes that the contract lacks have a row, the most frequent: items may have one for each user."""
 QUALITY = "quality_threshold"
 """The name of rule C3 in checks and results."""
 
@@ -90,7 +92,8 @@ def results_of(
 
 def _attributes(loaded: Loaded, counted: Counts) -> Iterator[tuple[str, str, int]]:
     """The attributes that an export has too many or too few of, with kind and number of records."""
-    for name, count in counted.unknown_attributes.items():
+    frequent = sorted(counted.unknown_attributes.items(), key=lambda found: (-found[1], found[0]))
+    for name, count in frequent[:MOST_ATTRIBUTES]:
         yield name, UNKNOWN, count
     if (items := counted.records - counted.deletes - counted.bad) > 0:
         for column in loaded.table.columns:

@@ -149,13 +149,13 @@ def last_covered(lakehouse: Lakehouse, stages: Collection[str], *, sources: bool
     return found
 
 
-def last_records(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, datetime]:
+def last_records(lakehouse: Lakehouse, stages: Collection[str], *, since: date) -> dict[str, datetime]:
     """When the last attempt of each stage began that read a record, whatever became of it; others are absent.
 
-    Days are read from the newest back, until every stage has one.
+    Days are read from the newest back, until every stage has one, but none before `since`.
     """
     found = dict[str, datetime]()
-    for rows in _days_back(lakehouse):
+    for rows in _days_back(lakehouse, since):
         wanted = [stage for stage in stages if stage not in found]
         if not wanted:
             break
@@ -187,11 +187,11 @@ def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, S
     return found
 
 
-def _days_back(lakehouse: Lakehouse) -> Iterator[pl.LazyFrame]:
-    """The attempts of some days at a time, the newest first."""
+def _days_back(lakehouse: Lakehouse, since: date = date.min) -> Iterator[pl.LazyFrame]:
+    """The attempts of some days at a time, the newest first, and none before `since`."""
     snapshot = lakehouse.find(PIPELINE_RUNS)
     if snapshot is None:
         return
-    days = [day for day in reversed(snapshot.partitions) if day is not None]
+    days = [day for day in reversed(snapshot.partitions) if day is not None and day >= since]
     for first in range(0, len(days), DAYS_AT_ONCE):
         yield snapshot.scan(partitions=days[first : first + DAYS_AT_ONCE])

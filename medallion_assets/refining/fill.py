@@ -10,27 +10,23 @@ one good record a key. So days are not put together one by one from all parts of
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 
 import polars as pl
 
 from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitioned_files import MOST_OPEN, LocalFile, write_partitions
+from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place, expect_all_written
-from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.extent import Extent, extents, total
-from medallion_assets.engines.pieces import LONG_ROW_BYTES
+from medallion_assets.engines.extent import extents
 from medallion_assets.refining.change import Change
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge_days import STATE
-
-HEIGHTS = (32_768, 16_384, 8_192, 4_096)
-"""Rows of a day that are held until they are written, as a row group: as many as there is room for."""
+from medallion_assets.refining.one_pass import held_of_each
 
 
 def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change | None:
@@ -51,7 +47,7 @@ def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
         return None
     rows = records.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())
     days = extents(rows, by=str(table.partition_by))
-    height = _height(days, engine.bounds)
+    height = held_of_each(days, engine.bounds)
     if height is None:
         return None
     written = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=engine.bounds.group_bytes)
@@ -65,19 +61,6 @@ def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
         restated={day for day in days if day is not None},
         rows=found.total(),
     )
-
-
-def _height(days: Mapping[date | None, Extent], bounds: Bounds) -> int | None:
-    """How many rows are held of each day, so that all days are within the bounds and each is written in few files."""
-    if not days or max(extent.row_bytes for extent in days.values()) > LONG_ROW_BYTES:
-        return None
-    longest = max(extent.rows for extent in days.values())
-    for height in HEIGHTS:
-        held = total(extent.of(height) for extent in days.values())
-        are_open = len(days) <= MOST_OPEN or longest <= height
-        if held.rows <= bounds.group_rows and held.size <= bounds.group_bytes and are_open:
-            return height
-    return None
 
 
 def _staged(file: LocalFile, *, folder: TableFolder) -> StagedFile:

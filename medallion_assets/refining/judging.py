@@ -120,9 +120,7 @@ def count_records(
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
     looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
     judged = records.select("_export_id", *counted, *looked_at)
-    ids = judged["_export_id"].unique()
-    for export_id in ids:
-        part = judged if ids.len() == 1 else judged.filter(pl.col("_export_id") == export_id)
+    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
         upserts, nulls = count_nulls(part, table)
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[export_id] = Counts(

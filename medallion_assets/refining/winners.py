@@ -1,7 +1,7 @@
 """Winners: the rows that win over what a table holds, in parts, by day.
 
 Belongs here: where they are, and reading those of some days.
-Does not: which rows win (refining.merge), or putting them into the table (refining.merge_days).
+Does not: which rows win (refining.winning), or putting them into the table (refining.merge_days).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import polars as pl
 from medallion_assets.engines.aside import Place, streamed_apart
 from medallion_assets.engines.extent import Extent, total
 
-WonRows = Mapping[date | None, pl.DataFrame] | pl.LazyFrame
+WonRows = Mapping[date | None, pl.DataFrame] | Mapping[date | None, pl.LazyFrame] | pl.LazyFrame
 """Rows cut into partitions, or (one part of several) in a file, in the order of their partitions."""
 
 
@@ -62,6 +62,16 @@ class NewRows:
         return [part for number, part in enumerate(self.parts) if in_parts >> number & 1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Won:
+    """The rows of a part that win, how many there are by partition, and the keys that change theirs."""
+
+    rows: WonRows
+    extents: Mapping[date | None, Extent]
+    moved: pl.DataFrame
+    count: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Winners:
     """The rows that win over what the table holds, how many each part has by partition, and the keys that move."""
@@ -70,6 +80,16 @@ class Winners:
     extents: Sequence[Mapping[date | None, Extent]]
     moved: pl.DataFrame
     count: int
+
+    @classmethod
+    def of_parts(cls, new: NewRows, parts: Sequence[Won]) -> Winners:
+        """Those of all parts, whose rows are `new`."""
+        return cls(
+            new=new,
+            extents=[part.extents for part in parts],
+            moved=pl.concat([part.moved for part in parts]),
+            count=sum(part.count for part in parts),
+        )
 
     @property
     def partitions(self) -> set[date | None]:

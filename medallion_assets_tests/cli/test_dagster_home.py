@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.cli.dagster_home import DEMO_YAML, dev_yaml, link_dev_yaml, put_demo_yaml
+from medallion_assets.cli.dagster_home import link_dev_yaml
+from medallion_assets.orchestration.instance_settings import dev_yaml
 from medallion_assets_tests.services.processes import REPOSITORY
 
 EARLIER = ("2daf237", "b86cf4d")
 """The commits whose dev copied its settings into the home."""
+
+OF_A_DEMO = b"telemetry:\n  enabled: false\nnux:\n  enabled: false\n"
 
 
 def test_a_home_without_one_gets_that_of_this_release(tmp_path: Path) -> None:
@@ -21,7 +24,7 @@ def test_a_home_without_one_gets_that_of_this_release(tmp_path: Path) -> None:
         assert (home / "dagster.yaml").read_bytes() == dev_yaml().read_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", DEMO_YAML.encode()])
+@pytest.mark.parametrize("content", [b"", OF_A_DEMO])
 def test_what_an_earlier_release_wrote_gives_way(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "dagster.yaml").write_bytes(content)
     assert link_dev_yaml(tmp_path)
@@ -44,7 +47,6 @@ def test_one_of_somebodys_own_is_kept(tmp_path: Path, content: bytes) -> None:
     own = tmp_path / "dagster.yaml"
     own.write_bytes(content)
     assert not link_dev_yaml(tmp_path)
-    put_demo_yaml(tmp_path)
     assert own.read_bytes() == content
 
 
@@ -53,5 +55,4 @@ def test_a_link_of_somebodys_own_is_kept(tmp_path: Path) -> None:
     own = tmp_path / "dagster.yaml"
     own.symlink_to("/srv/dagster/dagster.yaml")
     assert not link_dev_yaml(tmp_path)
-    put_demo_yaml(tmp_path)
     assert str(own.readlink()) == "/srv/dagster/dagster.yaml"

@@ -10,9 +10,11 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._serdes import deserialize_value
 
+from medallion_assets.cli.dagster_home import own_settings
 from medallion_assets.cli.demo.home import recording
 from medallion_assets.cli.web_ui import HOST, WebUi, web_ui
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.instance_settings import dev_yaml
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.services.processes import free_port
 
@@ -64,7 +66,7 @@ def test_a_demo_that_was_not_run_is_not_shown(tmp_path: Path) -> None:
     "own", [None, "run_queue: {dequeue_interval_seconds: 1}\nconcurrency: {runs: {max_concurrent_runs: 3}}\n"]
 )
 def test_runs_start_at_once_whatever_the_dagster_yaml_says(tmp_path: Path, own: str | None) -> None:
-    """Nobody would take them out of a queue; the file itself is left as it is, and none is made."""
+    """Nobody would take them out of a queue. One of somebody's own is left as it is, and what it lacks is named."""
     yaml = tmp_path / "dagster_home" / "dagster.yaml"
     if own:
         yaml.parent.mkdir()
@@ -73,7 +75,11 @@ def test_runs_start_at_once_whatever_the_dagster_yaml_says(tmp_path: Path, own: 
     instance = deserialize_value(shown.environment["DAGSTER_WEBSERVER_INSTANCE_REF"], InstanceRef)
     assert not isinstance(instance.run_coordinator, QueuedRunCoordinator)
     assert instance.settings["telemetry"] == {"enabled": False}
-    assert (yaml.read_text() if yaml.exists() else None) == own
+    assert yaml.is_symlink() == (own is None)
+    assert yaml.read_text() == (own or dev_yaml().read_text())
+    assert shown.own_dagster_yaml == (yaml if own else None)
+    lacks = "it lacks: pools, so that two runs never write one table at once, retries of runs that crash, runs"
+    assert (lacks in own_settings(yaml.parent)) == bool(own)
 
 
 def test_it_starts_a_web_server_and_no_daemon(tmp_path: Path) -> None:

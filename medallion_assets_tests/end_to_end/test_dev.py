@@ -31,6 +31,7 @@ from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.pipeline import CATALOG, EXPORTED_TABLES
+from medallion_assets_tests.services.instance_settings import of_production, of_server
 from medallion_assets_tests.services.processes import free_port
 
 pytestmark = pytest.mark.xdist_group("web_server")
@@ -142,6 +143,7 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     url = f"http://127.0.0.1:{dev.ports['--port']}"
     assert f"Dagster UI {url}" in dev.printed
     assert requests.get(f"{url}/server_info", timeout=10).ok
+    assert of_server(url) == of_production()
     assert is_heard(dev.settings.dagster_home), "the daemon is ours: sensors look as soon as they are woken"
     landed = dev.sample_export()
     destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)

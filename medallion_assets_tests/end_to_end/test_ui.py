@@ -22,6 +22,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.pipelines.transactions.samples.test_next_exports import NOW
+from medallion_assets_tests.services.instance_settings import of_production, of_server
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, running
 
 pytestmark = pytest.mark.xdist_group("web_server")
@@ -75,7 +76,7 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
 
     printed = re.search(r"http://\S+/dashboard\.html", (ui.home.parent / "log").read_text())
     assert printed is not None
-    assert "Nothing needs a person." in requests.get(printed[0], timeout=60).text
+    assert f"missing: {ui.home}/lakehouse" in requests.get(printed[0], timeout=60).text
 
     lakehouse, bronze = (
         Lakehouse(catalog=CATALOG, url=load_settings({"MEDALLION_HOME": str(ui.home)}).lakehouse_url),
@@ -86,7 +87,12 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
     done = subprocess.run([*run_now, "--url", ui.url], capture_output=True, text=True, check=False, timeout=SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     assert lakehouse.exists(bronze_table(bronze))
-    assert not (ui.home / "dagster_home" / "dagster.yaml").exists()
+
+
+def test_it_has_the_settings_of_production_and_says_what_needs_a_daemon(ui: Ui) -> None:
+    assert of_server(ui.url) == of_production()
+    said = " ".join((ui.home.parent / "log").read_text().split())
+    assert "There is no daemon: no sensor, no schedule, no limit to the runs at work, no new start of a run" in said
 
 
 @pytest.mark.usefixtures("ui")

@@ -31,6 +31,7 @@ def small_bounds(records: int) -> Bounds:
         block_bytes=300 * records,
         group_rows=records,
         days_rows=records,
+        held_of_day=1,
         group_bytes=60,
         keys=records,
         hashes=records,

@@ -11,6 +11,7 @@ from medallion_assets.operations.expectation_results import (
     ABSENT,
     EXPECTATION_RESULTS,
     GATE,
+    MOST_ATTRIBUTES,
     QUALITY,
     TYPE,
     UNKNOWN,
@@ -80,6 +81,20 @@ def test_attributes_that_an_export_has_too_many_or_too_few_of_have_their_rows() 
     unknown = (UNKNOWN, "coupon", 6, 4)
     assert attributes(counted) == {unknown, (ABSENT, "transaction_timestamp", 5, 5)}
     assert attributes(replace(counted, deletes=7)) == {unknown}
+
+
+def test_items_with_an_attribute_for_each_of_their_users_have_rows_of_the_most_frequent() -> None:
+    """Else a table of millions of users would have a row for each, and so would every export of it."""
+    names = Counter({f"user_{number}": 1 for number in range(3 * MOST_ATTRIBUTES)} | {"coupon": 2})
+    rows = results_of(
+        declared(CUSTOMER_TRANSACTIONS),
+        Counts(export_id="e1", records=400, deletes=400, unknown_attributes=names),
+        run_id="r1",
+        now=NOW,
+        is_published=True,
+    )
+    found = [row.expectation for row in rows if row.kind == UNKNOWN]
+    assert (len(found), "coupon" in found) == (MOST_ATTRIBUTES, True)
 
 
 def test_nothing_judged_makes_no_table(tmp_path: Path) -> None:

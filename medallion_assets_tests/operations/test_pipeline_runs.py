@@ -121,8 +121,10 @@ def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(
 def test_when_each_stage_was_last_brought_a_record(tmp_path: Path) -> None:
     """Whatever became of the attempt; one that found nothing brought none."""
     lakehouse = lakehouse_at(tmp_path)
-    assert last_records(lakehouse, [ONE.stage]) == {}
+    since = (AT - 90 * DAY).date()
+    assert last_records(lakehouse, [ONE.stage], since=since) == {}
     old = replace(ONE, run_id="old", started_at=AT - 90 * DAY, records_in=5, outcome=Outcome.FAILED)
     older = replace(old, run_id="older", started_at=AT - 91 * DAY)
     record_attempts(lakehouse, [older, old, replace(ONE, records_in=0), replace(ONE, run_id="r2", stage="gold.t")])
-    assert last_records(lakehouse, [ONE.stage, "gold.t"]) == {ONE.stage: old.started_at}
+    assert last_records(lakehouse, [ONE.stage, "gold.t"], since=since) == {ONE.stage: old.started_at}
+    assert last_records(lakehouse, [ONE.stage], since=since + DAY) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,6 +45,15 @@ def check_history(data: st.DataObject, history: History, engine: Engine) -> None
 def test_tables_do_not_depend_on_how_much_is_in_memory(data: st.DataObject, history: History, records: int) -> None:
     """K4, R3, H1: every bound on what is in memory at a time is a few records."""
     check_history(data, history, PolarsEngine(small_bounds(records)))
+
+
+@examples(10)
+@given(data=st.data(), history=settled_histories(), records=st.integers(2, 8))
+def test_tables_do_not_depend_on_full_exports_being_compared_by_day(
+    data: st.DataObject, history: History, records: int
+) -> None:
+    """K1, R3: a full export of several parts, a few rows of each of whose days are in memory at a time."""
+    check_history(data, history, PolarsEngine(replace(small_bounds(records), group_bytes=100_000)))
 
 
 @examples(10)

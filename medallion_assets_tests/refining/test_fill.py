@@ -71,7 +71,7 @@ def test_the_log_has_the_digest_and_bounds_of_each_file(
     tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of a long day there are several."""
-    monkeypatch.setattr(fill, "_height", lambda *_: 2)
+    monkeypatch.setattr(fill, "held_of_each", lambda *_: 2)
     lakehouse = lake(tmp_path, Bounds(group_bytes=100))
     refined(lakehouse, PICTURE)
     silver = lakehouse.open(SILVER)

@@ -1,8 +1,8 @@
-"""When a first full export is filled, and when it is merged: by its records, its source, and how long its days are."""
+"""When a first full export is filled, and when it is merged: by its records and its source."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -11,11 +11,9 @@ import pytest
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.source import LATEST_ID_WINS, LOWEST_ID_WINS, RecordOrder
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.extent import Extent
 from medallion_assets.refining.change import Change
 from medallion_assets.refining.events import event_schema
-from medallion_assets.refining.fill import HEIGHTS, _height, fill
+from medallion_assets.refining.fill import fill
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.refining.planting import AT, lake
@@ -23,7 +21,6 @@ from medallion_assets_tests.refining.planting import AT, lake
 pytestmark = pytest.mark.own_engine
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
 DAY, OTHER_DAY = date(2025, 3, 7), date(2025, 3, 8)
-BOUNDS = Bounds(group_rows=1_000_000, group_bytes=128_000_000)
 
 
 def events(*days: date | None, deleted: int | None = None) -> pl.LazyFrame:
@@ -66,38 +63,3 @@ def test_deletes_are_merged(tmp_path: Path) -> None:
 def test_several_states_of_a_key_are_merged(tmp_path: Path) -> None:
     """One of them wins."""
     assert filled(tmp_path, events(DAY, OTHER_DAY), LATEST_ID_WINS) is None
-
-
-@pytest.mark.parametrize(
-    ("extents", "height"),
-    [
-        ([Extent(10, 5_000)], HEIGHTS[0]),
-        ([Extent(10_000_000, 3_000_000_000)], HEIGHTS[0]),
-        ([Extent(33_000, 33_000 * 300)] * 61, HEIGHTS[-1]),
-        ([Extent(20_000, 20_000 * 300)] * 128, None),
-        ([Extent(1_200, 1_200 * 200)] * 500, HEIGHTS[0]),
-        ([Extent(1_200, 1_200 * 960)] * 500, None),
-        ([Extent(400, 400 * 200)] * 3_000, None),
-        ([Extent(5_000, 5_000 * 30)] * 129, HEIGHTS[0]),
-        ([Extent(25_000, 25_000 * 10)] * 129, None),
-        ([Extent(100_000, 100_000 * 200), Extent(40, 40 * 400_000)], None),
-        ([], None),
-    ],
-    ids=[
-        "few rows",
-        "one long day",
-        "two months",
-        "a third of a year, too long",
-        "many short days",
-        "many short days of wide rows",
-        "more rows than a group",
-        "more files than are open, of a row group each",
-        "more files than are open, of several row groups",
-        "long rows among short ones",
-        "nothing",
-    ],
-)
-def test_so_many_rows_of_each_day_are_held(extents: list[Extent], height: int | None) -> None:
-    """By the rows and bytes of each day: an average of all days tells nothing of the longest."""
-    days: dict[date | None, Extent] = {DAY + timedelta(days=number): extent for number, extent in enumerate(extents)}
-    assert _height(days, BOUNDS) == height

@@ -24,6 +24,7 @@ from medallion_assets.operations.business.writing import write_business_page
 from medallion_assets.operations.dashboard.writing import write_dashboard
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.orchestration.runs.watch import conclude_all
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.star_schema.models import STAR
@@ -79,6 +80,7 @@ class DemoPipeline:
         definitions = build_defs(settings, catalog.pipelines, dynamodb=resource, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
         self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+        conclude_all(self.instance)
 
     def run(self, title: str, tables: list[Table], first: date | None = None, last: date | None = None) -> None:
         """Materialize the assets of some tables in one Dagster run."""

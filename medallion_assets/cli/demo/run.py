@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
-from medallion_assets.cli.dagster_home import put_demo_yaml
+from medallion_assets.cli.dagster_home import link_dev_yaml, own_settings
 from medallion_assets.cli.demo.home import MADE_BY, demo_settings, recording
 from medallion_assets.cli.demo.pipeline import INGEST, MONTH, REFINE, SHOP, DemoPipeline, TableSummary
 from medallion_assets.cli.demo.view import DemoView
@@ -72,7 +72,8 @@ def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -
     """
     settings = replace(demo_settings(settings), first_day=FIRST_DAY, spark=_for_small_tables(settings.spark))
     with only_one(settings.home, MADE_BY), recording(settings.home):
-        put_demo_yaml(settings.dagster_home)
+        if not link_dev_yaml(settings.dagster_home):
+            view.note(own_settings(settings.dagster_home))
         return _tell(settings, view, size or DemoSize())
 
 

@@ -11,6 +11,7 @@ import shlex
 from rich.console import Console, Group
 from rich.text import Text
 
+from medallion_assets.cli.dagster_home import own_settings
 from medallion_assets.cli.dev.log import DagsterLog, Line
 from medallion_assets.cli.dev.run import DevServer
 from medallion_assets.cli.page_server import DASHBOARD
@@ -38,7 +39,7 @@ def dev_page(server: DevServer) -> Group:
         _line("DynamoDB", server.endpoint, _contents(server)),
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         *([_line("dbt docs", server.docs_url, "of models; their assets link there")] if server.docs_url else []),
-        *([_line("settings", str(own), "a dagster.yaml of your own: it is kept, and holds")] if own else []),
+        *([_line("settings", str(own), own_settings(own.parent))] if own else []),
         Text("In other terminals, for commands that are to see the same:", style="bold"),
         *(command_line(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
@@ -49,6 +50,7 @@ def dev_page(server: DevServer) -> Group:
 
 def ui_page(shown: WebUi) -> Group:
     """What is shown, where, and that nothing is started."""
+    theirs = shown.own_dagster_yaml
     other = "--no-demo" if shown.is_demo else "--demo"
     whose = "the demo's" if shown.is_demo else "your own"
     return Group(
@@ -59,7 +61,12 @@ def ui_page(shown: WebUi) -> Group:
             "is everything complete, fresh and good? business figures: /business.html",
         ),
         _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
-        Text("Nothing starts by itself; what you materialize runs at once. Sensors and schedules: `medallion dev`"),
+        *([_line("settings", str(theirs), own_settings(theirs.parent))] if theirs else []),
+        Text(
+            "Nothing starts by itself. What you materialize runs at once, and goes on without the UI. There is no "
+            "daemon: no sensor, no schedule, no limit to the runs at work, no new start of a run that crashes. "
+            "`medallion dev` has one."
+        ),
     )
 
 

@@ -3,8 +3,9 @@
 Belongs here: which of them are reported, and the words of their alerts.
 Does not: counting them in exports (refining), or the check of a run (stages.judged).
 
-One alert an attribute. An attribute counts as vanished when it stood in every export before and is in no record of the
-newest one; exports with few records say nothing, as an attribute may be rare.
+One alert an attribute, and one for all that are beyond MOST_ALERTS of a table. An attribute counts as vanished when it
+stood in every export before and is in no record of the newest one; exports with few records say nothing, as an
+attribute may be rare.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from medallion_assets.operations.expectation_results import ABSENT, QUALITY, UNK
 
 FEWEST_EXPORTS = 5
 FEWEST_RECORDS = 10
+MOST_ALERTS = 10
+"""Items may have an attribute for each of their users: people get an alert for so many."""
 
 
 def schema_drift(facts: Facts, _now: datetime) -> Iterator[Alert]:
@@ -34,7 +37,8 @@ def schema_drift(facts: Facts, _now: datetime) -> Iterator[Alert]:
 def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
     known = {column.source for column in table.columns} | set(table.left_out)
     found = results.filter(pl.col("kind") == UNKNOWN, ~pl.col("expectation").is_in(list(known - {None})))
-    for row in found.unique("expectation", keep="first", maintain_order=True).iter_rows(named=True):
+    new = found.unique("expectation", keep="first", maintain_order=True)
+    for row in new.head(MOST_ALERTS).iter_rows(named=True):
         name, records = row["expectation"], row["passed"] + row["failed"]
         yield Alert(
             key=f"schema_drift/{table.name}/appeared/{name}",
@@ -44,6 +48,19 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
             where=f"{table.name}, export {row['export_id']}",
             table=table.name,
             do=f"add a column for it to the contract of {table.name}, or name it in left_out; Bronze keeps it",
+            run_id=row["run_id"],
+        )
+    if new.height > MOST_ALERTS:
+        row = new.row(MOST_ALERTS, named=True)
+        yield Alert(
+            key=f"schema_drift/{table.name}/appeared",
+            kind="schema_drift",
+            what=f"{table.name}: items have at least {new.height - MOST_ALERTS} more attributes that the contract "
+            f"lacks, such as {row['expectation']}",
+            where=f"{table.name}, export {row['export_id']}",
+            table=table.name,
+            do=f"see who writes them, as their names may be data; name in left_out of {table.name} what is to stay "
+            "out; Bronze keeps all of it",
             run_id=row["run_id"],
         )
 

@@ -29,6 +29,9 @@ from medallion_assets.operations.refused import refused_exports
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 
+SILENT_DAYS = 60
+"""A table that was brought no record for so long has had its alert, or was never used: nobody looks further back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingExport:
@@ -104,7 +107,11 @@ def read_facts(
         "refused": lambda: refused_exports(lakehouse, since=now - timedelta(days=WINDOW_DAYS)),
         "waiting": lambda: waiting_exports(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
-        "last_records": lambda: last_records(lakehouse, [table.name for table in lakehouse.catalog.loaded_tables]),
+        "last_records": lambda: last_records(
+            lakehouse,
+            [table.name for table in lakehouse.catalog.loaded_tables],
+            since=(now - timedelta(days=SILENT_DAYS)).date(),
+        ),
     }
     read: dict[str, Any] = {}
     unread: list[Unread] = []

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
+from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
 from medallion_assets.orchestration.runs.whereabouts import (
@@ -81,6 +82,13 @@ def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
         _give_up(instance, run, f"the process {IS_GONE}, and it was {run.status.value} still")
 
 
+def conclude_all(instance: dg.DagsterInstance) -> None:
+    """The same of every run at work, and their pools: for a start where no daemon may have been since."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.STARTED])):
+        conclude(instance, run.run_id)
+    release_pools(instance)
+
+
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
     if found.state is State.GONE:
@@ -140,6 +148,7 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
             else:
                 said = allow_restart(instance, current)
                 instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
+            release_pools(instance)
             current = instance.get_run_by_id(run.run_id)
     finally:
         if current is None or current.is_finished:

@@ -86,7 +86,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
             fresh = keep_or_send(lake, context.instance, settings, found, now)
             end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
         except LAKEHOUSE_ERRORS as error:
-            return dg.SkipReason(f"nobody can be told: {error}")
+            return dg.SkipReason(f"alerts cannot be kept: {error}")
         return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")
 
     return alert_rules
@@ -137,7 +137,7 @@ def sent_without_outbox(
     try:
         sent = send_directly(channels, marks, waiting, settings.ui_url, now)
     except MedallionError as failure:
-        return f"nobody can be told: {failure}"
+        return f"alerts cannot be sent: {failure}"
     return f"{len(sent)} were sent without the outbox: {error}"
 
 

@@ -15,6 +15,7 @@ from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets_tests.cli.demo.conftest import Told, settings_at
 from medallion_assets_tests.demo_snapshot import SMALL, WORK, commands, difference, looks, take
+from medallion_assets_tests.services.instance_settings import of_production, relied_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # told once, not by every worker
 
@@ -44,9 +45,10 @@ def test_the_tables_have_figures(told: Told) -> None:
 
 
 def test_the_dagster_ui_finds_every_run(told: Told) -> None:
-    """Nine each time, one of which the gate stopped."""
+    """Nine each time, one of which the gate stopped; with the settings that a production has."""
     with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(told.settings.dagster_home))) as instance:
         runs = instance.get_runs()
+        assert relied_on(instance.info_str()) == of_production()
     assert len(runs) == 18
     assert sum(run.status is dg.DagsterRunStatus.FAILURE for run in runs) == 2
     assert {run.tags["user"] for run in runs} == {"medallion demo"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from medallion_assets.operations.alerts.drift import schema_drift
+from medallion_assets.operations.alerts.drift import MOST_ALERTS, schema_drift
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
@@ -34,6 +34,14 @@ def test_an_attribute_that_appeared_is_one_alert_however_many_exports_have_it() 
     (alert,) = schema_drift(Facts(results=attribute("coupon", UNKNOWN, 1, 2, 3), catalog=CATALOG), NOW)
     assert (alert.kind, alert.table, alert.key) == ("schema_drift", SILVER, f"schema_drift/{SILVER}/appeared/coupon")
     assert "attribute coupon that the contract lacks, 10 of 10" in alert.what
+
+
+def test_more_new_attributes_than_anybody_reads_about_are_one_alert() -> None:
+    """Items may have an attribute for each of their users."""
+    many = [attribute(f"user_{number:03}", UNKNOWN, 1) for number in range(MOST_ALERTS + 30)]
+    found = keys(*many)
+    assert len(found) == MOST_ALERTS + 1
+    assert found[-1] == f"schema_drift/{SILVER}/appeared"
 
 
 def test_an_attribute_that_the_contract_knows_by_now_is_no_drift() -> None:

@@ -25,10 +25,12 @@ from medallion_assets_tests.services.s3 import S3Server
 ASSET = dg.AssetKey(["operations", "dashboard"])
 
 
-def materialize(lakehouse_url: str, instance: dg.DagsterInstance, *, pages_url: str = "") -> dict[str, Any]:
+def materialize(
+    lakehouse_url: str, instance: dg.DagsterInstance, *, pages_url: str = "", raw_url: str = "/nowhere"
+) -> dict[str, Any]:
     """Run the asset over a lakehouse, and give its metadata."""
     settings = replace(load_settings({}), lakehouse_url=lakehouse_url, pages_url=pages_url)
-    resource = LakehouseResource.of(CATALOG)(url=lakehouse_url, raw_url=settings.raw_url)
+    resource = LakehouseResource.of(CATALOG)(url=lakehouse_url, raw_url=raw_url)
     result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
     (event,) = result.asset_materializations_for_node("operations__dashboard")
     return dict(event.metadata)
@@ -94,7 +96,7 @@ def test_a_real_run_is_shown_with_its_budget(refined: Graph, dagster_instance: d
     assert published["consumed_wcu"] > 0
     assert published["publishing_seconds"] > 0
     assert published["target_wcu"] == 500
-    materialize(refined.lakehouse.url, dagster_instance)
+    materialize(refined.lakehouse.url, dagster_instance, raw_url=refined.settings.raw_url)
     page = Page.read(Path(refined.lakehouse.url, PAGE).read_text("utf-8"))
     assert page.texts["budget"].count("of 500 write units a second") >= 2
     assert "Nothing needs a person." in page.texts["needs"]

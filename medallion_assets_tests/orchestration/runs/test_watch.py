@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +13,14 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG
 from medallion_assets.orchestration.runs import watch as run_watch
 from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
-from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, LEAVING_SECONDS, UNREPORTED_SECONDS, look
+from medallion_assets.orchestration.runs.watch import (
+    GRACE_SECONDS,
+    LEAVING_SECONDS,
+    UNREPORTED_SECONDS,
+    conclude,
+    conclude_all,
+    look,
+)
 from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of, kind_of_end
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
@@ -138,3 +145,19 @@ def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None
     look(runs.instance, time.time() + LEAVING_SECONDS + 1)
     assert gone(process.pid)
     assert known_runs(folder_of(runs.instance)) == []
+
+
+@pytest.mark.parametrize("is_settled", [conclude, lambda instance, _: conclude_all(instance)], ids=["one", "all"])
+def test_a_run_that_is_lost_gives_its_pools_back_and_one_that_has_not_ended_keeps_them(
+    runs: Launching, is_settled: Callable[[dg.DagsterInstance, str], None]
+) -> None:
+    """No daemon does it, as under `medallion ui`."""
+    storage, lost, waits = runs.instance.event_log_storage, runs.launch(), runs.make()
+    for run_id in (lost, waits):
+        storage.set_concurrency_slots(run_id, 1)
+        assert storage.claim_concurrency_slot(run_id, run_id, "waits").is_claimed
+    runs.process(lost).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), lost), "it is gone")
+    is_settled(runs.instance, lost)
+    assert runs.run(lost).status is Status.FAILURE
+    assert storage.get_concurrency_run_ids() == {waits}
