@@ -24,6 +24,8 @@ SLOWEST = 0.02
 """The share of the target under which the rate never falls."""
 WITHOUT_SHARE_SECONDS = 0.5
 """How long to wait for a share of the common budget before asking for it again."""
+WHILE_ASKING_SECONDS = 0.02
+"""How long to wait for it while another thread asks."""
 SOON = 1e-6
 """Seconds that are no wait: less than a clock tells apart."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 5.0
@@ -59,6 +61,7 @@ class CapacityLimiter:
         self._sleep = sleep
         self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()
         self._shares = shares
         self._most = 0.0 if shares else self.target_wcu
         self._ends_at = float("inf")
@@ -77,6 +80,7 @@ class CapacityLimiter:
 
     def acquire(self, wcu: float) -> None:
         """Reserve `wcu` and wait until they may be spent."""
+        self._renew()
         with self._lock:
             self._fill()
             self._balance -= wcu
@@ -85,13 +89,14 @@ class CapacityLimiter:
             wait = self._wait(place)
         while wait > SOON:
             self._sleep(wait)
+            self._renew()
             with self._lock:
                 wait = self._wait(place)
 
     def release(self) -> None:
         """Give this publisher's share back; the next request asks for one again."""
-        with self._lock:
-            if self._shares is not None:
+        if self._shares is not None:
+            with self._renewing:
                 self._lower(0.0)
                 self._shares.release()
 
@@ -124,31 +129,38 @@ class CapacityLimiter:
 
     def _wait(self, place: float) -> float:
         """How long a request waits by what is known now; `place` is all that was reserved up to it."""
-        self._renew()
         self._fill()
         lacking = place - self._reserved - self._balance
         pause = self._paused_until - self._filled_at
         if lacking <= 0:
             return max(0.0, pause)
         if self._rate <= 0:
-            return max(WITHOUT_SHARE_SECONDS, pause)
+            return max(WHILE_ASKING_SECONDS if self._renewing.locked() else WITHOUT_SHARE_SECONDS, pause)
         return max(lacking / self._rate, pause)
 
     def _renew(self) -> None:
-        """Keep to the share that this publisher has now; what asking for it cost is spent as well."""
-        if self._shares is None or not self._shares.is_due:
+        """Keep to the share that this publisher has now; what asking for it cost is spent as well.
+
+        One thread asks; the others go on within the share that they have, until it ends.
+        """
+        if self._shares is None or not self._shares.is_due or not self._renewing.acquire(blocking=False):
             return
-        granted = self._shares.renew(self._lower)
-        self._fill()
-        self._change(min(self.target_wcu, granted.wcu))
-        self._ends_at = granted.until
-        self._balance -= granted.consumed
+        try:
+            granted = self._shares.renew(self._lower)
+            with self._lock:
+                self._fill()
+                self._change(min(self.target_wcu, granted.wcu))
+                self._ends_at = granted.until
+                self._balance -= granted.consumed
+        finally:
+            self._renewing.release()
 
     def _lower(self, wcu: float) -> None:
         """Spend no more than `wcu` a second from now on, and forget savings that are more than a burst of it."""
-        self._fill()
-        self._change(min(self._most, wcu))
-        self._balance = min(self._balance, self._most * BURST_SECONDS)
+        with self._lock:
+            self._fill()
+            self._change(min(self._most, wcu))
+            self._balance = min(self._balance, self._most * BURST_SECONDS)
 
     def _change(self, most: float) -> None:
         """Let the pace be at most so much; how far refusals have lowered it stays."""

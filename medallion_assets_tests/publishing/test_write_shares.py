@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -16,7 +17,13 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budget_table import BUDGET_TABLE
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.write_shares import GIVE_UP_SECONDS, GONE_SECONDS, WriteShares, fair_share
+from medallion_assets.publishing.write_shares import (
+    GIVE_UP_SECONDS,
+    GONE_SECONDS,
+    RENEW_SECONDS,
+    WriteShares,
+    fair_share,
+)
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 
@@ -180,3 +187,39 @@ def test_the_table_is_made_only_where_that_is_allowed(account: Any) -> None:
     assert second.renew(lambda _: None).wcu == 100.0
     first.release()
     assert second.renew(lambda _: None).wcu == 500.0
+
+
+class SlowTable(Table):
+    """One that does not answer until it `may_answer`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
+
+    def get_item(self, **request: Any) -> Any:
+        self.is_asked.set()
+        self.may_answer.wait()
+        return super().get_item(**request)
+
+
+def test_the_others_go_on_while_a_thread_renews_the_lease() -> None:
+    """P7: within the share that the publisher has."""
+    table, clock = SlowTable(), FakeClock()
+    shares = WriteShares(table, total_wcu=TOTAL, wanted_wcu=TOTAL, clock=clock, sleep=clock.sleep)  # type: ignore[arg-type]
+    limiter = CapacityLimiter(TOTAL, clock=clock, sleep=clock.sleep, shares=shares)
+    limiter.acquire(1)
+    clock.sleep(RENEW_SECONDS)
+    table.is_asked.clear()
+    table.may_answer.clear()
+    renewing, other = (threading.Thread(target=limiter.acquire, args=(1,), daemon=True) for _ in range(2))
+    renewing.start()
+    try:
+        assert table.is_asked.wait(60)
+        other.start()
+        other.join(60)
+        assert not other.is_alive()
+    finally:
+        table.may_answer.set()
+    renewing.join(60)
+    assert not renewing.is_alive()
