@@ -20,6 +20,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
+from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.partitions import choose_configured_month
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
@@ -130,6 +131,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 rows_loaded=rows_loaded,
                 repeating=attempt.repeating,
                 serving=serving,
+                other_runs=other_runs(context.instance, context.run),
             )
             asked = asked_of(config, stage.asked)
             if before is not None:

@@ -6,7 +6,6 @@ Does not: publishing itself, or how Dagster shows it (orchestration.assets.servi
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from medallion_assets.stages.asked import AskedPublishing
 from medallion_assets.stages.figures import as_table, completeness_figures, counts
 from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
-from medallion_assets.stages.together import companions, lacking
+from medallion_assets.stages.together import companions, holding_back, wait_until_none
 from medallion_assets.stages.work import Serving, Work
 
 CHECKS = {
@@ -45,7 +44,6 @@ CHECKS = {
 COMES_LATER = (
     "The sensor of its Gold table publishes it once they are there; to publish it without them, materialize it by hand"
 )
-LOOK_AGAIN_SECONDS = 1.0
 NOTHING_READ = ReadBack(rows_gold=0, rows_left_out=0, rows_readable=0, sample=[])
 
 
@@ -90,18 +88,22 @@ class ServingStage:
     def _waits_for(self, work: Work, days: list[date]) -> list[str]:
         """What the other Gold tables lack; of the days of a table as of days the last one alone is published.
 
-        Their runs often began together with this one, so they are given a moment. A person who asks for one table alone
-        means it.
+        A person who asks for one table alone means it.
         """
-        if work.is_by_hand:
+        if work.is_by_hand or not self.together:
             return []
         wanted = days[-1:] if isinstance(self.published, pipeline.PublishItems) else days
-        patience_ends = time.monotonic() + work.repeating.first_wait_seconds
-        while found := list(lacking(companions(work.lake, self.together), wanted)):
-            if time.monotonic() >= patience_ends:
-                break
-            time.sleep(LOOK_AGAIN_SECONDS)
-        return found
+        tables = [gold.table for gold in self.together]
+
+        def look() -> list[str]:
+            found = companions(work.lake, self.together, beside=self.published.gold, others=work.other_runs)
+            return list(holding_back(found, wanted))
+
+        return wait_until_none(
+            look,
+            is_built=lambda: work.other_runs.build(tables),
+            patience_seconds=work.repeating.first_wait_seconds,
+        )
 
 
 def published_together(table: Table, days: list[date], waits_for: list[str]) -> Check:

@@ -19,6 +19,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.stages.reports import Report
+from medallion_assets.stages.together import OtherRuns
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -85,7 +86,7 @@ class Work:
     """One attempt of a stage, as its body sees it.
 
     `tags` are those of the run, which name its days; `trigger` says why it runs. `rows_loaded` is what Bronze's last
-    run brought in, where somebody knows. Only a stage that publishes asks for `serving`.
+    run brought in, where somebody knows. Only a stage that publishes asks for `serving` and `other_runs`.
     """
 
     lake: Lakehouse
@@ -99,6 +100,7 @@ class Work:
     rows_loaded: Any = None
     repeating: Repeating = Repeating()
     serving: Serving | None = None
+    other_runs: OtherRuns = field(default_factory=OtherRuns)
 
     @property
     def is_by_hand(self) -> bool:

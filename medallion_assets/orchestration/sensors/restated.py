@@ -19,12 +19,13 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job
+from medallion_assets.orchestration.audits import is_audited, other_runs
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -112,7 +113,8 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         newest = min(reading.ledger.greatest_day or today, today)
         wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
-        ready = ready_ranges(instance, companions(lake, together), found)
+        others = other_runs(instance)
+        ready = ready_ranges(companions(lake, together, beside=kept.gold, others=others), found)
         chosen = choose(
             now,
             cursor.memory if cursor else Memory(),
@@ -167,10 +169,12 @@ def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) ->
     """The alert that some day ranges are not asked for any more."""
     batch, gold = Batch(ranges=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
+    held = ", ".join(other.table.name for other in kept.together)
     return Alert(
         key=f"given_up:{key}",
         kind="failure",
-        what=f"{gold.name}: every run for {days} failed, and no more are started until these days change",
+        what=f"{gold.name}: every run for {days} failed, and no more are started until these days change"
+        + (f"; until then readers keep the former figures of these days, also of {held}" if held else ""),
         where=f"job {kept.job}, runs for these days that are tagged {ASKED_TAG}",
         do=f"look at the last of these runs, then run job {kept.job} for {days}",
         job=kept.job,

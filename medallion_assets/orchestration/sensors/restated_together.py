@@ -10,12 +10,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-import dagster as dg
-
 from medallion_assets.contracts.run_days import contiguous
-from medallion_assets.orchestration.sensors.restated_logs import is_audited
 from medallion_assets.stages.together import Companion
-from medallion_assets.triggers.restated import NEVER, RestatedRange
+from medallion_assets.triggers.restated import RestatedRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,27 +30,18 @@ class Ready:
         return f"{len(self.waiting)} days wait for {', '.join(self.waits_for)} to be built and found right"
 
 
-def ready_ranges(
-    instance: dg.DagsterInstance, companions: Collection[Companion], found: Sequence[RestatedRange]
-) -> Ready:
-    """Leave out the days that a companion lacks, or that its audit refused; what is to be built is built at once."""
+def ready_ranges(companions: Collection[Companion], found: Sequence[RestatedRange]) -> Ready:
+    """Leave out the days that a companion holds back; what is to be built is built at once."""
     waits: dict[date, list[str]] = {}
     for wanted in found if companions else ():
         for day in () if wanted.builds else wanted.days:
-            if names := [one.gold.table.name for one in companions if _holds_back(instance, one, day)]:
+            if names := [companion.gold.table.name for companion in companions if companion.holds_back(day)]:
                 waits[day] = names
     return Ready(
         ranges=[part for wanted in found for part in _without(wanted, waits)],
         waiting=sorted(waits),
         waits_for=sorted({name for names in waits.values() for name in names}),
     )
-
-
-def _holds_back(instance: dg.DagsterInstance, companion: Companion, day: date) -> bool:
-    if companion.lacks(day):
-        return True
-    built = companion.built
-    return built is not None and companion.has_to_hold(day) and not is_audited(instance, built, day, NEVER)
 
 
 def _without(wanted: RestatedRange, waits: Collection[date]) -> Iterator[RestatedRange]:

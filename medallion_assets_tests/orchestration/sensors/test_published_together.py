@@ -7,6 +7,7 @@ import dagster as dg
 from medallion_assets.deriving.build import build
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.stages.together import OtherRuns, companions, holding_back
 from medallion_assets_tests.orchestration.sensors.restated_days import (
     LTV,
     SALES,
@@ -15,6 +16,7 @@ from medallion_assets_tests.orchestration.sensors.restated_days import (
     day,
     days_of,
     plant,
+    settle,
 )
 
 PUBLISHES = ["serving/daily_sales_metrics"]
@@ -59,3 +61,34 @@ def test_days_that_the_other_table_does_not_keep_wait_for_nothing(follower: Foll
     built_and_audited(follower)
     asked = [request for request in follower.tick(SALES) if assets_of(request) == PUBLISHES]
     assert [days_of(request) for request in asked] == [[day(0), day(1)]]
+
+
+def test_days_wait_for_what_the_same_change_made_of_the_other_table(follower: Follower) -> None:
+    """P6: what it held, and what was found right, before the change is not what readers are to have beside the new."""
+    plant(follower.lakehouse, {day(0): "10"})
+    settle(follower)
+    plant(follower.lakehouse, {day(0): "11"})
+    for gold in (SALES, LTV):
+        follower.tick(gold)
+    build(follower.lakehouse, DAILY_SALES, [day(0)])
+    follower.tell(SALES, [day(0)], follower.lakehouse.open(SALES).version)
+    assert follower.tick(SALES) == []
+    build(follower.lakehouse, LIFETIME_VALUE, [day(0)])
+    assert follower.tick(SALES) == [], "no run told that its audit found it right"
+    follower.tell(LTV, [day(0)], follower.lakehouse.open(LTV).version)
+    (request,) = follower.tick(SALES)
+    assert (assets_of(request), days_of(request)) == (PUBLISHES, [day(0)])
+
+
+def test_what_changed_since_holds_nothing_back(follower: Follower) -> None:
+    """P6: each table would wait for the other, as long as changes come faster than both are built."""
+    plant(follower.lakehouse, {day(0): "10"})
+    for gold in (DAILY_SALES, LIFETIME_VALUE):
+        build(follower.lakehouse, gold, [day(0)])
+    plant(follower.lakehouse, {day(0): "11"})
+    for gold, other in ((DAILY_SALES, LIFETIME_VALUE), (LIFETIME_VALUE, DAILY_SALES)):
+        found = companions(follower.lakehouse, [other], beside=gold, others=OtherRuns())
+        assert list(holding_back(found, [day(0)])) == []
+    build(follower.lakehouse, DAILY_SALES, [day(0)])
+    found = companions(follower.lakehouse, [LIFETIME_VALUE], beside=DAILY_SALES, others=OtherRuns())
+    assert list(holding_back(found, [day(0)])) == [f"gold.customer_ltv lacks {day(0)}"]

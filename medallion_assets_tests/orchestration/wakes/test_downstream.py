@@ -63,6 +63,13 @@ def test_gold_is_woken_by_its_source_and_by_what_it_is_published_together_with(
     assert woken(dagster_instance, sales.table, [sales.table]) == {f"restated_{ltv.table.short_name}": 0}
 
 
+def test_who_publishes_together_is_looked_at_again(dagster_instance: dg.DagsterInstance) -> None:
+    """What it waited for may have come while its run ended, when its sensor does not ask for another one."""
+    for published in CATALOG.published:
+        name = f"restated_{published.gold.table.short_name}"
+        assert woken(dagster_instance, published.table, [published.table]) == {name: TOGETHER_SECONDS}
+
+
 @pytest.mark.parametrize(
     ("made", "status", "expected"),
     [
