@@ -1,7 +1,8 @@
 """Both engines and what a user would take instead, on the same exports: time, CPU, memory, and how they grow.
 
 Each contestant has a process of its own and starts from nothing. Starting Spark is shown apart and is in no sum.
-Goals are for the largest size; they are meant for 10 million transactions on two cores.
+Goals of Spark are for the largest size; they are meant for 10 million transactions on two cores. Those of Polars beside
+the AWS guidance are for 2 million, and a window of 100,000 changes (`--share 0.05`).
 
 Belongs here: sizes, goals and printing.
 Does not: what contestants do (contestants.py), looking at processes (watching.py), or whether the tables are right
@@ -14,7 +15,7 @@ import json as json_format
 import math
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -36,11 +37,14 @@ from medallion_assets.settings.spark import spark_settings
 ROWS = "500000,2000000,10000000"
 CHANGED_SHARE = 0.1
 """So many changes are in a window: a million, where there are ten million transactions."""
+POLARS_ROWS, POLARS_CHANGES = 2_000_000, 100_000
+POLARS_OF_THE_GUIDANCE, POLARS_OF_ITS_WINDOW = 0.25, 0.12
 OF_A_PEER = 0.6
 OF_POLARS = 1.6
 EXECUTOR_MB = 1024.0
 TIMES_FOR_FOUR = 4.4
-PEERS = ("delta", "iceberg")
+GUIDANCE = "iceberg"
+PEERS = ("delta", GUIDANCE)
 Tell = Callable[[str], None]
 
 
@@ -70,9 +74,9 @@ class Result:
         return [cost for name in STAGES if (cost := self.watched.stages.get(before + name)) is not None]
 
 
-def measure(contestant: str, rows: int, tell: Tell) -> Result:
+def measure(contestant: str, rows: int, tell: Tell, *, share: float = CHANGED_SHARE) -> Result:
     """Let a contestant go through all stages; what it wrote is removed."""
-    changes = int(rows * CHANGED_SHARE)
+    changes = int(rows * share)
     tell(f"{rows:,} rows: exports (kept in .cache)")
     given = exports(rows, changes)
     play, arguments = CONTESTANTS[contestant]
@@ -105,12 +109,23 @@ def goals(results: Sequence[Result]) -> list[Line]:
                     lines.append(Line("scale", f"{what}spark / {of}", ratio, "x", most if is_largest else None))
                     ratio = spark.cpu(changed=changed) / other.cpu(changed=changed)
                     lines.append(Line("scale", f"{what}spark / {of}, CPU", ratio, "x"))
+        lines += [line for of in PEERS if (of, rows) in at and polars for line in _beside(polars, at[of, rows])]
         if spark is not None:
             lines.append(Line("scale", f"{rows:,} rows: largest executor", spark.peak_mb("worker"), "MB", EXECUTOR_MB))
             lines.append(Line("scale", f"{rows:,} rows: Java of the same", spark.peak_mb("java"), "MB", EXECUTOR_MB))
         sums = {result.watched.answer for result in results if result.rows == rows}
         lines.append(Line("scale", f"{rows:,} rows: different sums", len(sums) - 1, "", 0))
     return lines + _slopes(results)
+
+
+def _beside(polars: Result, peer: Result) -> Iterator[Line]:
+    """Polars beside what a user would take instead, of one size."""
+    is_guidance = peer.contestant == GUIDANCE and peer.rows == POLARS_ROWS
+    whole = POLARS_OF_THE_GUIDANCE if is_guidance else None
+    window = POLARS_OF_ITS_WINDOW if is_guidance and peer.changes == POLARS_CHANGES else None
+    for changed, what, most in ((False, "Bronze to Gold", whole), (True, f"window of {peer.changes:,}", window)):
+        ratio = polars.seconds(changed=changed) / peer.seconds(changed=changed)
+        yield Line("scale", f"{peer.rows:,} rows, {what}: polars / {peer.contestant}", ratio, "x", most)
 
 
 def _in_short(result: Result) -> str:
@@ -155,6 +170,7 @@ def main(
     *,
     rows: Annotated[str, typer.Option(help="Transactions of full exports, by commas.")] = ROWS,
     engines: Annotated[str, typer.Option(help="Who takes part, by commas.")] = ",".join(CONTESTANTS),
+    share: Annotated[float, typer.Option(help="How many of them a window changes.")] = CHANGED_SHARE,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run every contestant on every size, and print what it took with every goal; exit with 1 if one is missed."""
@@ -165,10 +181,14 @@ def main(
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TextColumn("{task.fields[stage]}"), console=Console(stderr=True)) as progress:
         task = progress.add_task("runs", total=len(sizes) * len(names), stage="")
+
+        def tell(stage: str) -> None:
+            progress.update(task, stage=stage)
+
         for size in sizes:
             for name in names:
                 try:
-                    results.append(measure(name, size, lambda stage: progress.update(task, stage=stage)))
+                    results.append(measure(name, size, tell, share=share))
                 except FailedError as error:  # the others' figures are worth an hour
                     failed.append(Line("scale", f"{size:,} rows: {name} failed in {error}", 1, "", 0))
                 else:

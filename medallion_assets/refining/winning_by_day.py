@@ -11,7 +11,7 @@ that another day, or the tombstones, had and the export does not have there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -25,6 +25,7 @@ from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place, strea
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.extent import Extent, extents, total
 from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import of_group
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge_days import STATE
 from medallion_assets.refining.one_pass import held_of_each
@@ -56,7 +57,7 @@ def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExport
         return None
     apart = streamed_apart(rows, workspace, by=partition_by, expected=days, row_group_rows=height)
     work = _Work(table=table, fulls=fulls, place=workspace)
-    items = [_Item(day=day, new=apart.get(day), held=_files_of(silver, day)) for day in {*apart, *silver.partitions}]
+    items = [item for day in {*apart, *silver.partitions} for item in _items(silver, day, apart, days)]
     compared = list(engine.map_items(partial(_compare, work=work), items))
     heights = [sum(day.strangers_height for day in compared), sum(day.left_height for day in compared)]
     frames = [[day.strangers for day in compared], [day.left for day in compared]]
@@ -99,11 +100,24 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """A day of the export, if it has it, and what the table holds of it."""
+    """The rows of a day in the export, and what the table holds of it: some keys of both, where it is long."""
 
-    day: Day
-    new: pl.LazyFrame | None
+    new: pl.LazyFrame
     held: Files
+    chosen: pl.Expr
+
+
+def _items(
+    silver: Snapshot, day: Day, apart: Mapping[Day, pl.LazyFrame], days: Mapping[Day, Extent]
+) -> Iterator[_Item]:
+    files, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.days_rows
+    held = silver.part(paths=files["path"] if files.height else ())
+    new = apart[day] if day in apart else pl.LazyFrame(schema=polars_schema(silver.table))
+    rows = days[day].rows if day in apart else 0
+    rows += int(files["num_records"].sum()) if files.height else 0
+    groups = groups_of((rows, most))
+    for number in range(groups):
+        yield _Item(new=new, held=held, chosen=of_group(silver.table.key, number, groups))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +132,7 @@ class _Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compared:
-    """A day: what is decided of its keys, those `strangers` that are new in it, and those `left` that it had alone."""
+    """Of a day: what is decided of its keys, those `strangers` that are new in it, and those `left` it had alone."""
 
     decided: _Decided
     strangers: pl.LazyFrame
@@ -129,11 +143,9 @@ class _Compared:
 
 def _compare(item: _Item, *, work: _Work) -> _Compared:
     """The keys that the export and the table have in the day; the others are put aside."""
-    key = list(work.table.key)
-    held = held_state(item.held.scan(), work.table, work.fulls).collect()
-    schema = polars_schema(work.table)
-    rows = pl.LazyFrame(schema=schema) if item.new is None else item.new
-    events = rows.select(*key, *STATE, str(work.table.partition_by)).collect()
+    key, partition_by = list(work.table.key), str(work.table.partition_by)
+    held = held_state(item.held.scan().filter(item.chosen), work.table, work.fulls).collect()
+    events = item.new.filter(item.chosen).select(*key, *STATE, partition_by).collect()
     events = events.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
     both = events.join(held, on=key, how="left")
     is_there = pl.col("_old_exists").fill_null(value=False)
@@ -185,8 +197,3 @@ def _winners(
 
 def _has_deletes(records: pl.LazyFrame) -> bool:
     return bool(records.select(pl.col("_is_delete").any()).collect(engine="streaming").item())
-
-
-def _files_of(silver: Snapshot, day: Day) -> Files:
-    files = silver.partition_files([day])
-    return silver.part(paths=files["path"] if files.height else ())

@@ -81,7 +81,8 @@ class Settings:
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job,
-    `alert_jobs` which runs of a job raise one (`every_run` or `failures`). `query_alerts` is the file that declares
+    `alert_jobs` which runs of a job raise one (`every_run` or `failures`), `reports_recoveries` whether
+    people hear that a failure is over. `query_alerts` is the file that declares
     queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
     and messages lie. `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or
     empty; `arrivals_seconds` pass at most between two looks.
@@ -118,6 +119,7 @@ class Settings:
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_recipients: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
+    reports_recoveries: bool
     query_alerts: Path | None
     ui_url: str
     compute: Compute
@@ -211,6 +213,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         alert_urls=read_alert_urls(env),
         alert_recipients=read_recipients(env),
         alert_jobs=read_alert_jobs(env),
+        reports_recoveries=choice(env, "MEDALLION_ALERT_RECOVERIES", ("yes", "no")) == "yes",
         query_alerts=Path(env[QUERY_ALERTS]).expanduser().absolute() if env.get(QUERY_ALERTS) else None,
         ui_url=(env.get("MEDALLION_UI_URL") or "http://127.0.0.1:3000").rstrip("/"),
         compute=compute,

@@ -64,6 +64,11 @@ CASES: dict[str, Sequence[ExportInput]] = {
         full_of(5, *items(*range(5)), *items(5, 6, status={"S": "?"}), "no json", at=AT + 4 * HOUR)
     ],
 }
+QUICK = (
+    "keys moved to other days, of them and new",
+    "what is newer stays, in its day or another",
+    "what came late is overruled by a full export that lacks it",
+)
 
 
 @pytest.fixture
@@ -88,7 +93,9 @@ def outcome(lakehouse: Lakehouse, exports: Sequence[ExportInput]) -> tuple[list[
     return [(sorted(done.restated), done.rows_changed) for done in said], rows
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [case if case in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
+)
 def test_it_is_the_same_as_with_the_whole_table(tmp_path: Path, by_day: list[bool], case: str) -> None:
     """Rows, restated days and counts."""
     found, rows = outcome(lake(tmp_path / "by day", BOUNDS), CASES[case])

@@ -216,8 +216,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
                 expected="hadoop-aws and what it needs among Spark's jars",
                 found=found,
-                do=f"where the session is started, {_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has them; "
-                "or name them in spark.jars.packages (docs/scaling.md), on a Spark Connect server when it starts",
+                do=f"where the session is started, {_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has "
+                "them; or name them in spark.jars.packages (docs/scaling.md), on a Spark Connect server when it starts",
             ) from error
         kind = PermanentError if is_refused_by_s3(text) else TransientError
         raise kind(

@@ -29,7 +29,7 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
-from medallion_assets.operations.alerts.table import Alert, Event, append_events
+from medallion_assets.operations.alerts.table import RECOVERED, Alert, Event, append_events
 from medallion_assets.settings import Settings
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
@@ -138,6 +138,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
 
     types = {"failure": NotifyType.FAILURE, "skipped": NotifyType.INFO, "success": NotifyType.SUCCESS}
     title, body = message(alert, ui_url=ui_url)
+    is_over = alert.key.startswith(RECOVERED)
     with _silent() as statuses:
         service = _service(channel.url)
         if service is None:
@@ -145,7 +146,7 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
         result = Apprise(service).notify(
             body=body,
             title=title,
-            notify_type=types.get(alert.kind, NotifyType.WARNING),
+            notify_type=NotifyType.SUCCESS if is_over else types.get(alert.kind, NotifyType.WARNING),
             body_format=NotifyFormat.TEXT,
             timeout=SEND_SECONDS,
         )
@@ -163,7 +164,8 @@ def message(alert: Alert, *, ui_url: str) -> tuple[str, str]:
     link = f"{ui_url}/runs/{alert.run_id}" if alert.run_id else ui_url
     lines = [alert.what, "", f"Where: {alert.where}", f"What to do: {alert.do}"]
     lines += [f"Job: {alert.job}"] if alert.job else []
-    return f"{alert.kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])
+    kind = "recovered" if alert.key.startswith(RECOVERED) else alert.kind
+    return f"{kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])
 
 
 def _service(url: str) -> NotifyBase | None:

@@ -3,6 +3,8 @@
 Belongs here: the state that follows from the events of operations.alerts, and taking what is due for oneself.
 Does not: sending, or which alerts there are.
 
+That an alert is over is sent to the channels that have it.
+
 Each channel goes its own way. After a failure it rests, longer each time; then one alert finds out whether it is back.
 An alert that failed goes behind the others, so that one which a channel always refuses holds up none. A channel that
 is new in the settings gets what was raised in the day before, not the whole past.
@@ -24,7 +26,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.rows import commit_rows
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, events_in, read_events
+from medallion_assets.operations.alerts.table import ALERTS, RECOVERED, Alert, AlertEvent, Event, events_in, read_events
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 Takes = Callable[[Alert], bool]
@@ -94,6 +96,10 @@ class _Channel:
             case Event.DELIVERED:
                 state.is_delivered, self.failures = True, 0
 
+    def has_alert_of(self, key: str) -> bool:
+        """Whether it has the alert that a message is about the end of; true of every other message."""
+        return not key.startswith(RECOVERED) or self.alerts[key.removeprefix(RECOVERED)].is_delivered
+
     def rests_until(self) -> datetime | None:
         """When it may be tried again; None when it works as far as anybody knows."""
         if not self.failures or self.failed_at is None:
@@ -151,7 +157,7 @@ def waiting(
         deliveries = [
             Delivery(channel=name, alert=alert, raised_at=raised_at)
             for alert, raised_at in raised.values()
-            if takes(alert) and raised_at >= since
+            if takes(alert) and raised_at >= since and states[name].has_alert_of(alert.key)
         ]
         taken, when = _due_on(states[name], deliveries, now)
         due += taken

@@ -25,6 +25,8 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings.alerts import ALERT_KINDS
 
+RECOVERED = "recovered/"
+"""How the key of a message begins that an alert is over; the rest is the alert's key."""
 KEPT_DAYS = 30
 """So long an alert is not raised again, and is tried to be sent."""
 TEXT_CHARACTERS = 4000

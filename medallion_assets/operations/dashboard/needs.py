@@ -20,7 +20,7 @@ from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table
 
-ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/")
+ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", "recovered/")
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
 TOLD_WITHIN = timedelta(days=1)
 PARTS = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}

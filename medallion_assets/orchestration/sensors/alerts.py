@@ -24,8 +24,9 @@ from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
+from medallion_assets.operations.alerts.recoveries import recoveries
 from medallion_assets.operations.alerts.rules import judge, said_by
-from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert
+from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert, read_events
 from medallion_assets.operations.incident import end_incidents
 from medallion_assets.operations.incident_ends import ended_incidents
 from medallion_assets.operations.stages import DAILY, last_stages
@@ -84,7 +85,10 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
             skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
             found += said_by("skipped_days", skipped, now)
             fresh = keep_or_send(lake, context.instance, settings, found, now)
-            end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
+            ended = ended_incidents(lake, now, partial(done_without_row, context.instance))
+            if settings.reports_recoveries and ended:
+                keep_or_send(lake, context.instance, settings, recoveries(read_events(lake, now), ended), now)
+            end_incidents(lake, ended)  # after the messages: a tick that ends between them sends these again, once
         except LAKEHOUSE_ERRORS as error:
             return dg.SkipReason(f"alerts cannot be kept: {error}")
         return dg.SkipReason(f"raised: {', '.join(alert.key for alert in fresh) or 'nothing new'}")

@@ -201,3 +201,21 @@ def test_the_incident_of_a_stage_that_has_done_what_failed_is_ended(
     record_attempts(lakehouse, [attempt(run_id="r2", ago=3600)])
     tick(alert_rules_sensor(load_settings({})), lakehouse, dagster_instance)
     assert read_incidents(lakehouse) == [replace(broken, ended_at=NOW - timedelta(hours=1))]
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("yes", ["failed/a", "recovered/failed/a"]), ("no", ["failed/a"])])
+def test_people_hear_once_that_a_failure_is_over(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance, wanted: str, told: list[str]
+) -> None:
+    failed_at = NOW - timedelta(hours=2)
+    broken = Incident(
+        run_id="r1", job="refine", stage=SILVER, error="no", headline="no", failed_at=failed_at, raised_at=NOW
+    )
+    alert = Alert(key="failed/a", kind="failure", what="w", where=SILVER, do="d", run_id="r1", table=SILVER)
+    raise_alerts(lakehouse, [alert], failed_at)
+    record_incidents(lakehouse, [broken])
+    record_attempts(lakehouse, [attempt(run_id="r2", ago=3600)])
+    for _ in range(2):
+        tick(alert_rules_sensor(load_settings({"MEDALLION_ALERT_RECOVERIES": wanted})), lakehouse, dagster_instance)
+    keys = read_alerts(lakehouse, since=date(2025, 5, 1))["key"].to_list()
+    assert [key for key in keys if key.endswith("failed/a")] == told
