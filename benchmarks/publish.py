@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -26,8 +27,9 @@ from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets_tests.publishing.budget_process import grants, over_budget, publisher
 from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket
-from medallion_assets_tests.services.dynamodb_local import dynamodb_local
+from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal, dynamodb_local
 from medallion_assets_tests.services.processes import ServiceMissingError
 from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 
@@ -35,6 +37,8 @@ ITEMS = 50_000
 TARGET_WCU = 500.0
 LEAST_USED_PERCENT = 95.0
 MOST_THROTTLED_PERCENT = 1.0
+LEAST_SHARED_PERCENT = 80.0
+TOGETHER_SECONDS = 20.0
 DAY = date(2025, 3, 4)
 
 
@@ -147,6 +151,26 @@ def measure(
     )
 
 
+def measure_together(server: DynamoDBLocal, folder: Path, wcu: float, seconds: float = TOGETHER_SECONDS) -> list[Line]:
+    """Two processes that want a whole budget each and share it (rule P7): what they were granted together."""
+    table, logs = make_serving_tables(server.client).days, [folder / "one", folder / "two"]
+    with ExitStack() as running:
+        for log in logs:
+            running.enter_context(publisher(server.endpoint, table, log, total=wcu, wanted=wcu))
+        while not all(grants([log]) for log in logs):
+            time.sleep(0.1)
+        time.sleep(seconds)
+    shared = grants(logs)
+    both_from = max(grants([log])[0][0] for log in logs)
+    during = [(moment, granted) for moment, granted in shared if moment >= both_from]
+    used = 100 * sum(granted for _, granted in during) / (wcu * (during[-1][0] - both_from))
+    what = f"two processes within {wcu:g} WCU"
+    return [
+        Line("publish", f"{what}: budget used", round(used, 2), "%", at_least=LEAST_SHARED_PERCENT),
+        Line("publish", f"{what}: requests over it", len(over_budget(shared, wcu)), "", 0),
+    ]
+
+
 def _tell(tell: Callable[[str], None], title: str, done: int) -> None:
     tell(f"{title}: {done:,}")
 
@@ -166,6 +190,8 @@ def run(items: int = ITEMS, wcu: float = TARGET_WCU, tell: Callable[[str], None]
                         Line("publish", f"{what}: throttled", measured.throttled_percent, "%", MOST_THROTTLED_PERCENT),
                         Line("publish", f"{what}: speed", measured.items_per_second, "/s"),
                     ]
+                tell("two processes that share a budget")
+                lines += measure_together(server, Path(folder), wcu)
         except ServiceMissingError as missing:
             raise SystemExit(str(missing)) from None
     return lines

@@ -78,7 +78,11 @@ def build_defs(
             *(derived_asset(derived) for derived in catalog.derived),
             *(gold_asset(gold, first_day) for gold in catalog.gold),
             *(dbt_assets(built, duckdb_limits, docs) for built in catalog.dbt),
-            *(serving_asset(published, first_day) for published in catalog.published),
+            *(
+                serving_asset(published, first_day, pipeline.published_with(published))
+                for pipeline in catalog.pipelines
+                for published in pipeline.published
+            ),
             *operations_assets(),
             dashboard_asset(settings),
             *([business_asset(settings)] if catalog.pictures else []),
@@ -101,6 +105,7 @@ def build_defs(
                 creates_tables=settings.creates_tables,
                 prefix=settings.serving_prefix,
                 publish_samples=list(settings.publish_samples),
+                total_wcu=settings.total_wcu,
             ),
         },
         jobs=[

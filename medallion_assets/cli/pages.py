@@ -6,7 +6,8 @@ Does not: figures and verdicts; each answer brings its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -132,6 +133,10 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     """Figures, then the first rows."""
     waiting = listing.total - listing.redriven
     head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were driven again", style="bold")
+    if listing.held:
+        head = Text(
+            f"export {listing.held} waits: {waiting:,} of its rows are bad, and none is in any table", style="bold"
+        )
     reasons = Text(format_counts(listing.waiting_by_reason))
     if not listing.rows:
         return head
@@ -139,9 +144,15 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
         place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
-        rows.add_row(*place, ", ".join(row["reasons"]), format_minute(row["redriven_at"]), Text(raw))
+        rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row["redriven_at"]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them whole"
     return Group(head, reasons, rows, Text(shown, style="dim"))
+
+
+def _reasons(row: Mapping[str, Any]) -> Iterator[str]:
+    """Each reason with the column that it is about; of the whole record it stands alone."""
+    for reason, column in zip(row["reasons"], row["reason_columns"], strict=True):
+        yield reason if column is None else f"{column}: {reason}"
 
 
 def redriven_page(table: str, done: Redriven) -> RenderableType:

@@ -14,6 +14,7 @@ import typer
 
 from medallion_assets.cli.options import Exports, Json, Reasons, TableName, duckdb_limits, lakehouse_for
 from medallion_assets.cli.terminal import Terminal
+from medallion_assets.errors import PermanentError
 
 
 def explain(
@@ -176,24 +177,27 @@ def quarantine_show(
     table: TableName,
     export: Exports = None,
     reason: Reasons = None,
+    held: Annotated[str, typer.Option(help="Show the bad rows of this export, which waits at the gate.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
     json: Json = False,
 ) -> None:
-    """Show rows in quarantine with their reasons."""
+    """Show rows in quarantine, or of an export that waits, with their reasons and the column of each."""
     with Terminal(as_json=json) as terminal:
+        from datetime import UTC, datetime
+
         from medallion_assets.cli.pages import quarantine_page
         from medallion_assets.operations.places import expect_tables
-        from medallion_assets.operations.quarantine_listing import list_quarantine
+        from medallion_assets.operations.quarantine_listing import list_held, list_quarantine
 
         lakehouse = lakehouse_for("quarantine show")
         expect_tables(lakehouse)
-        listing = list_quarantine(
-            lakehouse,
-            lakehouse.catalog.loaded_by(table).table,
-            exports=export or (),
-            reasons=reason or (),
-            limit=limit,
-        )
+        loaded = lakehouse.catalog.loaded_by(table)
+        if held and (export or reason):
+            raise PermanentError("--held names one export", do="leave out --export and --reason beside it")
+        if held:
+            listing = list_held(lakehouse, loaded, held, now=datetime.now(UTC), limit=limit)
+        else:
+            listing = list_quarantine(lakehouse, loaded.table, exports=export or (), reasons=reason or (), limit=limit)
         terminal.answer(listing, lambda: quarantine_page(listing))
 
 

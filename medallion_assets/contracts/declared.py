@@ -90,6 +90,11 @@ class Loaded(Policies):
         ):
             if not 0 <= value <= most:
                 raise self._wrong(f"{name} from 0 to {most}", repr(value), where=f"{where}({name}=...)")
+        if self.gate.quality_min_bad_records < 0:
+            found = repr(self.gate.quality_min_bad_records)
+            raise self._wrong(
+                "quality_min_bad_records of 0 or more", found, where=f"{gate}(quality_min_bad_records=...)"
+            )
         arns = (*([] if self.source_arn is None else [self.source_arn]), *self.accepts)
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"

@@ -151,6 +151,14 @@ class Pipeline:
         published = self.publishing(gold)
         return None if published is None else published.table
 
+    def published_with(self, published: Published) -> tuple[Gold, ...]:
+        """The other Gold tables whose days are published together with one's: those of the same source (rule P6)."""
+        gold = published.gold
+        together = [other.gold for other in self.published if other.together and published.together]
+        return tuple(
+            other for other in together if other.source.name == gold.source.name and other.table.name != gold.table.name
+        )
+
     @property
     def months(self) -> Months | None:
         """The months of its tables; None where they have business days."""

@@ -23,6 +23,7 @@ class PublishDays:
     """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
 
     `export_age_hours` is how old an export may be once readers see what it changed (rule V5); None: as old as it is.
+    With `together` a day waits for the other published Gold tables that are made from the same source (rule P6).
     """
 
     gold: Daily
@@ -31,6 +32,7 @@ class PublishDays:
     limits: Limits = SERVING_LIMITS
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
     export_age_hours: float | None = EXPORT_AGE_HOURS
+    together: bool = True
 
     @property
     def row_columns(self) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ class PublishItems:
     """A Gold table as of days as the items of a DynamoDB table: the latest state of each key (rule P2).
 
     `without` are columns that are not stored: those that only the clock changes are the reader's to compute.
-    `export_age_hours` as in PublishDays.
+    `export_age_hours` and `together` as in PublishDays.
     """
 
     gold: AsOf
@@ -73,6 +75,7 @@ class PublishItems:
     limits: Limits = SERVING_LIMITS
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
     export_age_hours: float | None = EXPORT_AGE_HOURS
+    together: bool = True
 
     def __post_init__(self) -> None:
         """Refuse keys that a DynamoDB table of ours cannot have.

@@ -1,29 +1,38 @@
-"""What lies in quarantine: what `medallion quarantine show` answers.
+"""What lies in quarantine, or would once an export that waits is accepted: what `medallion quarantine show` answers.
 
-Belongs here: figures and rows of one quarantine table.
+Belongs here: figures and rows of one quarantine table, and bad rows of one export that is not settled.
 Does not: putting rows there, or driving them again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors import PermanentError
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.chosen_rows import chosen_rows
+from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.events import POSITION
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging import judge_exports
+from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.quarantine import quarantine_rows, quarantine_table
 
 
 @dataclass(frozen=True, kw_only=True)
 class QuarantineListing:
     """The rows that were asked for: how many, how many of them were redriven since, and the first of them.
 
-    `waiting_by_reason` counts those that were not redriven; a row with several reasons counts for each.
+    `waiting_by_reason` counts those that were not redriven; a row with several reasons counts for each. `held` is the
+    export whose bad rows these are, if it waits.
     """
 
     table: str
@@ -31,6 +40,7 @@ class QuarantineListing:
     redriven: int = 0
     waiting_by_reason: dict[str, int] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    held: str = ""
 
 
 def list_quarantine(
@@ -60,3 +70,42 @@ def list_quarantine(
         waiting_by_reason=dict(counted.collect(engine="streaming").iter_rows()),
         rows=rows.sort(~is_waiting, *POSITION).head(limit).collect(engine="streaming").to_dicts(),
     )
+
+
+def list_held(
+    lakehouse: Lakehouse, loaded: Loaded, export_id: str, *, now: datetime, limit: int = 20
+) -> QuarantineListing:
+    """List the bad rows of an export that is not settled, as the present contract judges them; writes no table.
+
+    Raises:
+        PermanentError: no export of that id waits; the message names those that do.
+    """
+    table = loaded.table
+    bronze, silver = lakehouse.find(bronze_table(table.short_name)), lakehouse.find(table)
+    pending = () if bronze is None or silver is None else _pending(lakehouse, loaded, bronze, silver)
+    export = next((export for export in pending if export.id == export_id), None)
+    if bronze is None or export is None:
+        raise PermanentError(
+            f"no export {export_id} of {table.name} waits",
+            expected=f"one of those that wait: {', '.join(waiting.id for waiting in pending)}"
+            if pending
+            else "one that waits",
+            found="it is settled, or was never loaded",
+            do="correct --held, or list rows of settled exports with --export",
+        )
+    with lakehouse.workspace() as folder:
+        judged = judge_exports(bronze, loaded, [export], folder)
+        rows = quarantine_rows(pl.concat(judged.bad), now).collect(engine="streaming")
+    counted = judged.counts[export_id]
+    return QuarantineListing(
+        table=quarantine_table(table).name,
+        total=counted.bad,
+        waiting_by_reason=dict(sorted(counted.reasons.items(), key=lambda reason: (-reason[1], reason[0]))),
+        rows=rows.sort(*POSITION).head(limit).to_dicts(),
+        held=export_id,
+    )
+
+
+def _pending(lakehouse: Lakehouse, loaded: Loaded, bronze: Snapshot, silver: Snapshot) -> Sequence[Batch]:
+    decisions = read_decisions(lakehouse, loaded.table.short_name)
+    return Ledger.read(loaded, bronze, silver, decisions).pending

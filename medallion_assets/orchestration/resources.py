@@ -20,6 +20,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
+from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.partitions import choose_configured_month
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
@@ -130,6 +131,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 rows_loaded=rows_loaded,
                 repeating=attempt.repeating,
                 serving=serving,
+                other_runs=other_runs(context.instance, context.run),
             )
             asked = asked_of(config, stage.asked)
             if before is not None:
@@ -165,7 +167,8 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
 
     `creates_tables`: serving tables that are missing are made. Their names begin with `prefix`. `publish_samples` names
-    tables, or the lakehouse, for which sample data may leave this machine.
+    tables, or the lakehouse, for which sample data may leave this machine. All publishers of an account use at most
+    `total_wcu` write capacity units a second (None: each its own `target_wcu`).
     """
 
     endpoint_url: dg.ResourceDependency[str | None] = _given(None)
@@ -175,6 +178,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     creates_tables: dg.ResourceDependency[bool] = _given(False)
     prefix: dg.ResourceDependency[str] = _given("")
     publish_samples: dg.ResourceDependency[Sequence[str]] = _given(())
+    total_wcu: dg.ResourceDependency[float | None] = _given(None)
 
     def serving(self) -> Serving:
         """The same for a stage that publishes."""
@@ -183,6 +187,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             creates_tables=self.creates_tables,
             prefix=self.prefix,
             publish_samples=tuple(self.publish_samples),
+            total_wcu=self.total_wcu,
         )
 
     def client(self) -> "DynamoDBClient":

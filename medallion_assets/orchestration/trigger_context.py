@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from medallion_assets.stages.figures import cut
+from medallion_assets.stages.work import BY_HAND
 
 TRIGGER_TAG = "medallion/trigger"
 """Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""
@@ -76,4 +77,4 @@ class TriggeredConfig(dg.Config):
 
 def shown(context: TriggerContext) -> str:
     """The context as an asset's metadata shows it."""
-    return f"{context.trigger}: {context.cause}".rstrip(": ") if context.trigger else "a person"
+    return f"{context.trigger}: {context.cause}".rstrip(": ") if context.trigger else BY_HAND

@@ -27,10 +27,14 @@ LEAVES_ROWS = frozenset({"CREATE TABLE", "ADD COLUMN", "OPTIMIZE", "VACUUM START
 
 @dataclass(frozen=True)
 class BuildLog:
-    """The log of a Gold table, at the version that is published."""
+    """The log of a Gold table, at the version that is published.
+
+    What its source changed after version `up_to` does not count; None: all of it counts.
+    """
 
     gold: Gold
     built: Snapshot
+    up_to: int | None = None
 
     def is_right(self, day: date) -> bool:
         """Whether a day without rows was built so, from what its source says still, or has nothing to be built from.
@@ -40,15 +44,22 @@ class BuildLog:
         """
         if not any(self._counts(held, day) for held in held_days(self.source)):
             return True
-        for commit in self._commits:
-            if SOURCE_NOTE not in commit:
-                if commit.get("operation") not in LEAVES_ROWS:
-                    return False
-            elif day in _days(commit, REPLACED) or REBUILT_NOTE in commit:
-                return day not in _days(commit, REMOVED) and not self._changed_since(commit, day)
-            elif day in _days(commit, REMOVED):
-                return False
-        return False
+        return self.is_up_to_date(day)
+
+    def is_up_to_date(self, day: date) -> bool:
+        """Whether what the table holds of a day was built from what its source says still."""
+        commit = self._build_of(day)
+        return commit is not None and not self._changed_since(commit, day)
+
+    def built_at(self, day: date) -> int | None:
+        """The version of the table that replaced a day last; None when no commit says that it did."""
+        found = (commit for commit in self._commits if SOURCE_NOTE in commit and day in _days(commit, REPLACED))
+        return next((int(commit["version"]) for commit in found), None)
+
+    def source_version(self, day: date) -> int | None:
+        """The version of the source that a day was built from; None when the log does not say it."""
+        commit = self._build_of(day)
+        return None if commit is None else noted_version(commit, SourceVersion.of(self.source))
 
     def coverage(self, day: date) -> Coverage:
         """How far the sources reach of which a day is made."""
@@ -59,11 +70,24 @@ class BuildLog:
         """The latest version of what the table is made from."""
         return self.built.lakehouse.open(self.gold.source)
 
+    def _build_of(self, day: date) -> dict[str, Any] | None:
+        """The commit that built what the table holds of a day; None when it is lost, or nobody can tell."""
+        for commit in self._commits:
+            if SOURCE_NOTE not in commit:
+                if commit.get("operation") not in LEAVES_ROWS:
+                    return None
+            elif day in _days(commit, REPLACED) or REBUILT_NOTE in commit:
+                return None if day in _days(commit, REMOVED) else commit
+            elif day in _days(commit, REMOVED):
+                return None
+        return None
+
     def _changed_since(self, commit: Mapping[str, Any], day: date) -> bool:
         version = noted_version(commit, SourceVersion.of(self.source))
         if version is None:
             return True
-        later = (change for change in self._changes if change["version"] > version)
+        last = self.source.version if self.up_to is None else self.up_to
+        later = (change for change in self._changes if version < change["version"] <= last)
         return any(self._counts(changed, day) for change in later for changed in _days(change, RESTATED))
 
     def _counts(self, other: date, day: date) -> bool:

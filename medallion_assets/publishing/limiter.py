@@ -12,6 +12,7 @@ from collections.abc import Callable
 from random import Random
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.publishing.write_shares import WriteShares
 
 BURST_SECONDS = 1.0
 """What was left unused may be used later, up to this much; DynamoDB itself keeps more of it (300 s)."""
@@ -21,6 +22,12 @@ SPEED_UP_PER_SECOND = 0.03
 """How much of the target the rate wins back each second."""
 SLOWEST = 0.02
 """The share of the target under which the rate never falls."""
+WITHOUT_SHARE_SECONDS = 0.5
+"""How long to wait for a share of the common budget before asking for it again."""
+WHILE_ASKING_SECONDS = 0.02
+"""How long to wait for it while another thread asks."""
+SOON = 1e-6
+"""Seconds that are no wait: less than a clock tells apart."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 5.0
 
 
@@ -29,7 +36,8 @@ class CapacityLimiter:
 
     The bucket starts empty, so that nothing it grants exceeds what a table with the same budget has left. A request
     reserves what it is expected to cost, waits until that much has flowed in, and then reports what DynamoDB charged.
-    One limiter stands for one table's budget and may be shared by threads and by publishes.
+    One limiter stands for one table's budget and may be shared by threads and by publishes. With `shares` it spends no
+    more than this publisher's share of a budget that others use too (rule P7), whatever its target.
     """
 
     def __init__(
@@ -39,6 +47,7 @@ class CapacityLimiter:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         random: Random | None = None,
+        shares: WriteShares | None = None,
     ) -> None:
         if not target_wcu > 0:
             raise SettingsError(
@@ -52,7 +61,12 @@ class CapacityLimiter:
         self._sleep = sleep
         self._random = random or Random()  # noqa: S311 - jitter is no secret
         self._lock = threading.Lock()
-        self._rate = self.target_wcu
+        self._renewing = threading.Lock()
+        self._shares = shares
+        self._most = 0.0 if shares else self.target_wcu
+        self._ends_at = float("inf")
+        self._rate = self._most
+        self._reserved = 0.0
         self._balance = 0.0
         self._filled_at = clock()
         self._slowed_at = float("-inf")
@@ -66,14 +80,25 @@ class CapacityLimiter:
 
     def acquire(self, wcu: float) -> None:
         """Reserve `wcu` and wait until they may be spent."""
+        self._renew()
         with self._lock:
             self._fill()
             self._balance -= wcu
-            wait = max(0.0, -self._balance / self._rate, self._paused_until - self._filled_at)
-        while wait > 0:
+            self._reserved += wcu
+            place = self._reserved
+            wait = self._wait(place)
+        while wait > SOON:
             self._sleep(wait)
+            self._renew()
             with self._lock:
-                wait = self._paused_until - self.clock()
+                wait = self._wait(place)
+
+    def release(self) -> None:
+        """Give this publisher's share back; the next request asks for one again."""
+        if self._shares is not None:
+            with self._renewing:
+                self._lower(0.0)
+                self._shares.release()
 
     def reconcile(self, *, reserved: float, consumed: float, throttled: bool = False) -> None:
         """Put right what `acquire` reserved: `consumed` was charged; `throttled` when capacity was refused.
@@ -91,7 +116,7 @@ class CapacityLimiter:
             self._pause()
             if self._filled_at - self._slowed_at >= 1.0:
                 self._slowed_at = self._filled_at
-                self._rate = max(self._rate * SLOW_DOWN, self.target_wcu * SLOWEST)
+                self._rate = max(self._rate * SLOW_DOWN, self._most * SLOWEST)
 
     def back_off(self) -> None:
         """Wait with jitter after a request whose answer was lost, longer each time nothing has succeeded since."""
@@ -102,12 +127,55 @@ class CapacityLimiter:
         if wait > 0:
             self._sleep(wait)
 
+    def _wait(self, place: float) -> float:
+        """How long a request waits by what is known now; `place` is all that was reserved up to it."""
+        self._fill()
+        lacking = place - self._reserved - self._balance
+        pause = self._paused_until - self._filled_at
+        if lacking <= 0:
+            return max(0.0, pause)
+        if self._rate <= 0:
+            return max(WHILE_ASKING_SECONDS if self._renewing.locked() else WITHOUT_SHARE_SECONDS, pause)
+        return max(lacking / self._rate, pause)
+
+    def _renew(self) -> None:
+        """Keep to the share that this publisher has now; what asking for it cost is spent as well.
+
+        One thread asks; the others go on within the share that they have, until it ends.
+        """
+        if self._shares is None or not self._shares.is_due or not self._renewing.acquire(blocking=False):
+            return
+        try:
+            granted = self._shares.renew(self._lower)
+            with self._lock:
+                self._fill()
+                self._change(min(self.target_wcu, granted.wcu))
+                self._ends_at = granted.until
+                self._balance -= granted.consumed
+        finally:
+            self._renewing.release()
+
+    def _lower(self, wcu: float) -> None:
+        """Spend no more than `wcu` a second from now on, and forget savings that are more than a burst of it."""
+        with self._lock:
+            self._fill()
+            self._change(min(self._most, wcu))
+            self._balance = min(self._balance, self._most * BURST_SECONDS)
+
+    def _change(self, most: float) -> None:
+        """Let the pace be at most so much; how far refusals have lowered it stays."""
+        self._rate = most * self._rate / self._most if self._most > 0 else most
+        self._most = most
+
     def _fill(self) -> None:
+        """Let flow in what has since; nothing after this publisher's share has ended."""
         now = self.clock()
-        elapsed = max(0.0, now - self._filled_at)
+        elapsed = max(0.0, min(now, self._ends_at) - self._filled_at)
         self._filled_at = now
-        self._rate = min(self.target_wcu, self._rate + elapsed * self.target_wcu * SPEED_UP_PER_SECOND)
-        self._balance = min(self._balance + elapsed * self._rate, self.target_wcu * BURST_SECONDS)
+        self._rate = min(self._most, self._rate + elapsed * self._most * SPEED_UP_PER_SECOND)
+        self._balance = min(self._balance + elapsed * self._rate, self._most * BURST_SECONDS)
+        if now >= self._ends_at:
+            self._most, self._rate, self._balance = 0.0, 0.0, min(self._balance, 0.0)
 
     def _pause(self) -> None:
         """Full jitter: anything up to a ceiling that doubles with each refusal in a row; one pause for all threads."""

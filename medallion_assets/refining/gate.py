@@ -1,4 +1,4 @@
-"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7).
+"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7, C8).
 
 Belongs here: the score and the verdict, as pure values.
 Does not: judging single records (refining.typing.decode, contracts.expectations).
@@ -20,6 +20,9 @@ MASS_DELETE = "mass_delete"
 """The name of rule C7 in checks, results and errors."""
 
 
+LEAST_UPSERTS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
     """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
@@ -28,6 +31,7 @@ class Counts:
     `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
     deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
     were: for a full export those older than its S, which it decides. `duplicates` are identical records left out.
+    `nulls` says in how many of the `upserts` that could be read a column has no value that the contract counts on.
     """
 
     export_id: str
@@ -42,6 +46,8 @@ class Counts:
     duplicates: int = 0
     absent: int = 0
     live: int = 0
+    upserts: int = 0
+    nulls: Mapping[str, int] = field(default_factory=Counter)
 
     @property
     def score(self) -> float:
@@ -63,7 +69,16 @@ class Counts:
             duplicates=self.duplicates + sign * other.duplicates,
             absent=self.absent + sign * other.absent,
             live=self.live + sign * other.live,
+            upserts=self.upserts + sign * other.upserts,
+            nulls=_plus(self.nulls, other.nulls, sign),
         )
+
+    @property
+    def null_columns(self) -> list[str]:
+        """Rule C8: the columns of which no record has a value; of fewer records than three nobody can tell."""
+        if self.upserts < LEAST_UPSERTS:
+            return []
+        return sorted(name for name, count in self.nulls.items() if count == self.upserts)
 
 
 def rules_of(loaded: Loaded) -> str:
@@ -90,21 +105,24 @@ def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What lets exports through, by a policy. `by_hand`: its threshold is a person's, for one run."""
+    """What lets exports through, by a policy. `by_hand`: a person has set it for one run."""
 
     policy: GatePolicy
     by_hand: bool = False
 
     @classmethod
-    def of(cls, policy: GatePolicy, threshold: float | None = None) -> Gate:
-        """The gate of a policy, with the threshold of the run config where one is given (a share from 0 to 1)."""
-        if threshold is None:
+    def of(cls, policy: GatePolicy, threshold: float | None = None, min_bad_records: int | None = None) -> Gate:
+        """The gate of a policy, with a share from 0 to 1 and a least number of bad records that the run config sets."""
+        if threshold is None and min_bad_records is None:
             return cls(policy=policy)
-        return cls(policy=replace(policy, quality_threshold=threshold), by_hand=True)
+        share = policy.quality_threshold if threshold is None else threshold
+        least = policy.quality_min_bad_records if min_bad_records is None else min_bad_records
+        return cls(policy=replace(policy, quality_threshold=share, quality_min_bad_records=least), by_hand=True)
 
     def lets_through(self, counted: Counts) -> bool:
         """Whether the export may be published without a person's decision."""
-        return not (self.is_too_bad(counted) or counted.failures or self.is_mass_delete(counted))
+        is_wrong = self.is_too_bad(counted) or counted.failures or counted.null_columns
+        return not (is_wrong or self.is_mass_delete(counted))
 
     def is_too_bad(self, counted: Counts) -> bool:
         """Rule C3: its score is under the threshold, and it has enough bad records to tell."""

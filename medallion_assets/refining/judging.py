@@ -26,6 +26,7 @@ from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
 from medallion_assets.refining.events import POSITION, event_schema
 from medallion_assets.refining.gate import Counts
+from medallion_assets.refining.null_columns import count_nulls, wanted_columns
 from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
 
 RAW_BYTES = "_raw_bytes"
@@ -117,8 +118,10 @@ def count_records(
     result = {}
     counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
-    judged = records.select("_export_id", *counted, *sourced)
+    looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
+    judged = records.select("_export_id", *counted, *looked_at)
     for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
+        upserts, nulls = count_nulls(part, table)
         bad = part.filter(pl.col("_reasons").list.len() > 0)
         result[export_id] = Counts(
             export_id=export_id,
@@ -130,6 +133,8 @@ def count_records(
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
+            upserts=upserts,
+            nulls=nulls,
             filled=Counter({name: many for name in sourced if (many := part.height - part[name].null_count())}),
         )
     return result

@@ -52,7 +52,7 @@ from medallion_assets.refining.quarantine import (
     quarantine_table,
     replace_quarantine,
 )
-from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, THRESHOLD_NOTE
+from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, LEAST_NOTE, THRESHOLD_NOTE
 from medallion_assets.refining.replace import published_exports
 from medallion_assets.refining.replay import Replay
 from medallion_assets.storage.workspace import workspace
@@ -167,7 +167,7 @@ class _Work:
         """The exports that Silver holds and Bronze has lost: their rows could not be made again."""
         commits = commits_since(silver, -1)
         self.by_hand = {
-            export_id: commit_note(commit, THRESHOLD_NOTE)
+            export_id: (commit_note(commit, THRESHOLD_NOTE), commit_note(commit, LEAST_NOTE))
             for commit in commits
             if commit_note(commit, HAND_NOTE)
             for export_id in commit_note(commit, EXPORTS_NOTE) or []
@@ -229,7 +229,7 @@ class _Work:
         policy = self.loaded.gate
         for export in group:
             counted = judged.counts[export.id]
-            gate = Gate.of(self.loaded.gate, self.by_hand.get(export.id))
+            gate = Gate.of(self.loaded.gate, *self.by_hand.get(export.id, ()))
             if gate.lets_through(counted) or ledger.decision(export) is Action.ACCEPT:
                 continue
             if not self.accept_all:
@@ -238,7 +238,8 @@ class _Work:
                     "nothing was changed",
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
-                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})",
+                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})"
+                    + "".join(f", {name} is null in every record" for name in counted.null_columns),
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
                     export_id=export.id,

@@ -45,6 +45,7 @@ def refine(
     *,
     now: datetime,
     threshold: float | None = None,
+    min_bad_records: int | None = None,
     only: Collection[date] = (),
     done: Refined | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -52,14 +53,14 @@ def refine(
     """Settle every export that can be settled, up to the first that fails the gate.
 
     Exports that are a month each do not wait for each other: all that pass are settled; `only` names months to look at.
-    `threshold` overrides the declared one for this run. `now` dates quarantine rows and nothing else. `done` is
-    what an earlier call, which an error ended, had done: this one adds to it.
+    `threshold` and `min_bad_records` override what is declared for this run. `now` dates quarantine rows
+    and nothing else. `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         CommitConflictError: other writers were faster, every time.
     """
     done = done or Refined()
-    gate = Gate.of(loaded.gate, threshold)
+    gate = Gate.of(loaded.gate, threshold, min_bad_records)
     if loaded.months is not None:
         return refine_partitions(lakehouse, loaded, gate=gate, now=now, only=only, done=done, progress=progress)
     while True:

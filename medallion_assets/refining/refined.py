@@ -25,8 +25,10 @@ from medallion_assets.refining.judging import Judged
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
 """What the gate asked for: the declared threshold, or that of the run config."""
+LEAST_NOTE = "medallion_quality_min_bad_records"
+"""From how many bad records on it asked for that."""
 HAND_NOTE = "medallion_threshold_by_hand"
-"""Whether that threshold came from the run config: a person's decision about the exports of this commit."""
+"""Whether these came from the run config: a person's decision about the exports of this commit."""
 SAMPLE_ROWS = 5
 HINT_ROWS = 100
 
@@ -91,6 +93,7 @@ def settled_notes(
     return {
         EXPORTS_NOTE: ids,
         THRESHOLD_NOTE: gate.policy.quality_threshold,
+        LEAST_NOTE: gate.policy.quality_min_bad_records,
         **contract_notes(silver, [fingerprint(loaded)] if ids else []),
         HAND_NOTE: gate.by_hand,
         **source_notes(source),

@@ -41,7 +41,7 @@ from medallion_assets.settings import Settings, load_settings
 from medallion_assets.settings.account import account
 from medallion_assets.stages.all import stage_named
 from medallion_assets.stages.reports import Report
-from medallion_assets.stages.work import Log, Repeating, Serving, Work
+from medallion_assets.stages.work import BY_HAND, Log, Repeating, Serving, Work
 
 FAILED, TOLD_TO_END = 1, 130
 
@@ -108,6 +108,7 @@ def run_stage(
             creates_tables=settings.creates_tables,
             prefix=settings.serving_prefix,
             publish_samples=settings.publish_samples,
+            total_wcu=settings.total_wcu,
         ),
     )
     with native_failures(request.table):
@@ -187,7 +188,7 @@ def _request(given: argparse.Namespace, settings: Settings) -> Request:
         now=datetime.now(UTC),
         tags=day_tags(parse_days(given.days)) if given.days else {},
         started_by=account(),
-        trigger="a person",
+        trigger=BY_HAND,
         lakehouse_url=settings.lakehouse_url,
         version=release(),
     )

@@ -34,6 +34,7 @@ from medallion_assets.settings.values import (
     number,
     optional,
     parsed,
+    positive,
     table_prefix,
 )
 
@@ -74,17 +75,17 @@ class Settings:
     `daily_done_by` is a time of day in the business time zone, and `close_waits_until` until when the close of a day
     waits for it to be complete; None: it does not. `creates_tables`: DynamoDB tables that are missing are made.
     `serving_prefix`: what the names of serving tables begin with. `publish_samples` names serving tables, or the
-    lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `repetitions` of what
-    failed transiently begin after `first_wait_seconds`. What still fails is tried again as a whole step: first after
-    `step_retry_seconds`, then twice as long each time; no variable sets that, and only tests hand in another.
+    lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `total_wcu` is what all
+    publishers of the AWS account may write a second; None: each its own. `repetitions` of what failed transiently begin
+    after `first_wait_seconds`; the whole step is tried again after `step_retry_seconds`, which no variable sets.
     `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
     `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
     `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job,
     `alert_jobs` which runs of a job raise one (`every_run` or `failures`), `reports_recoveries` whether
     people hear that an alert is over. `query_alerts` is the file that declares
     queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
-    and messages lie. `databricks_token` is a secret. `events_queue` is the URL of the SQS queue that tells of new
-    exports, or empty, `arrivals_seconds` the most between two looks for them.
+    and messages lie. `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or
+    empty; `arrivals_seconds` pass at most between two looks.
     """
 
     home: Path
@@ -108,6 +109,7 @@ class Settings:
     creates_tables: bool
     serving_prefix: str
     publish_samples: tuple[str, ...]
+    total_wcu: float | None
     repetitions: int
     first_wait_seconds: float
     duckdb_memory: str
@@ -201,6 +203,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),
+        total_wcu=optional(env, "MEDALLION_TOTAL_WCU", positive, "write capacity units a second, more than 0"),
         repetitions=int(number(env, "MEDALLION_RETRIES", "3")),
         first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", "30"),
         duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),

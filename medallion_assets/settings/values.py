@@ -70,6 +70,14 @@ def number(env: Mapping[str, str], name: str, default: str) -> float:
     return value
 
 
+def positive(text: str) -> float:
+    """A finite number over 0; ValueError for anything else."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError(text)
+    return value
+
+
 def memory(text: str) -> str:
     """An amount of memory as DuckDB takes it; ValueError for anything else."""
     if not re.fullmatch(r"[1-9][0-9]*(\.[0-9]+)? ?(MB|GB|MiB|GiB)", text):

@@ -27,7 +27,9 @@ def all_stages(catalog: Catalog, first_day: date) -> Iterator[Stage[Any]]:
     yield from (JudgedStage(loaded) for loaded in catalog.loaded)
     yield from (DerivedStage(derived) for derived in catalog.derived)
     yield from (GoldStage(gold, first_day) for gold in catalog.gold)
-    yield from (ServingStage(published, first_day) for published in catalog.published)
+    for pipeline in catalog.pipelines:
+        for published in pipeline.published:
+            yield ServingStage(published, first_day, pipeline.published_with(published))
 
 
 def stage_named(catalog: Catalog, first_day: date, table: str) -> Stage[Any]:

@@ -88,6 +88,9 @@ class AskedJudging(Asked):
     """Of a judged Silver table. Nothing is needed; every export that can be settled is."""
 
     threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
+    min_bad_records: int | None = Field(
+        default=None, ge=0, description="bad records from which on that share counts (contract: 10), for this run alone"
+    )
     accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
     reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
     rebuild: AskedJudgedRebuild = Field(

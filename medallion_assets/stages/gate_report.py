@@ -1,4 +1,4 @@
-"""The gate as people see it: its checks, and the error of an export that failed it (rules C3, C4, C7).
+"""The gate as people see it: its checks, and the error of an export that failed it (rules C3, C4, C7, C8).
 
 Belongs here: figures and words.
 Does not: the verdict (refining.gate), or what follows from it (refining.refine).
@@ -30,6 +30,7 @@ def quality_threshold(table: Table, done: Refined) -> Check:
         "bad_records": counted.bad,
         "reasons": counts(counted.reasons),
         "failures": counts(counted.failures),
+        "null_columns": ", ".join(counted.null_columns) if done.failing is not None else "",
         "deletes": counted.deletes + counted.absent,
     }
     if done.failing is None:
@@ -68,6 +69,10 @@ def gate_error(table: Table, held: Sequence[Failing], gate: Gate) -> QualityGate
             f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)}{failures})"
         )
         look_at.append("the rows in the check quality_threshold")
+    if nulls := counted.null_columns:
+        expected.append(f"a value of {' and of '.join(nulls)} in at least one record: required, or expected by a rule")
+        found.append(f"null_columns: {', '.join(nulls)}, null in all of {counted.upserts:,} records")
+        look_at.append("whether the source still writes these attributes, and under the names in the contract")
     if gate.is_mass_delete(counted):
         expected.append(
             f"a full export that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "

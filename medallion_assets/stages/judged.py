@@ -81,7 +81,17 @@ class JudgedStage:
         expect_made(lake, bronze_table(table.short_name))
         decide(lake, loaded, asked.decisions(table, by=work.started_by, at=now))
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_judged, lake, loaded, now=now))
-        judge = partial(refine, lake, loaded, now=now, threshold=asked.threshold, only=wanted, done=done)
+        by_hand = asked.threshold, asked.min_bad_records
+        judge = partial(
+            refine,
+            lake,
+            loaded,
+            now=now,
+            threshold=asked.threshold,
+            min_bad_records=asked.min_bad_records,
+            only=wanted,
+            done=done,
+        )
         try:
             work.repeat(partial(judge, progress=work.log.info))
         finally:  # what was published before it failed counts all the same
@@ -94,7 +104,7 @@ class JudgedStage:
             yield _result(snapshot, done, work.trigger, again, [month for month in wanted if month not in held])
         if done.failing is not None:
             yield Found(figures=judged_figures(done))
-            raise gate_error(table, done.held, Gate.of(loaded.gate, asked.threshold))
+            raise gate_error(table, done.held, Gate.of(loaded.gate, *by_hand))
 
 
 def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:

@@ -24,27 +24,36 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
 from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
+from medallion_assets.publishing.write_shares import WriteShares
 from medallion_assets.refining.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
 from medallion_assets.stages.figures import as_table, completeness_figures, counts
 from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
-from medallion_assets.stages.work import Work
+from medallion_assets.stages.together import companions, holding_back, wait_until_none
+from medallion_assets.stages.work import Serving, Work
 
 CHECKS = {
+    "published_together": "Its days are there in the Gold tables that they are published together with (rule P6).",
     "count_equals_gold": "Readers find as many rows as Gold has, but for those left out; what a newer publish overtook "
     "is not counted.",
     "unpublishable_rows": "No row is left out of DynamoDB for its key, its size or a number (rule P4).",
     "table_settings": "The table is as it had better be: protected, with capacity for the budget, expiring.",
 }
 
+COMES_LATER = (
+    "The sensor of its Gold table publishes it once they are there; to publish it without them, materialize it by hand"
+)
+NOTHING_READ = ReadBack(rows_gold=0, rows_left_out=0, rows_readable=0, sample=[])
+
 
 @dataclass(frozen=True)
 class ServingStage:
-    """What publishes a serving table, whose days begin with `first_day`."""
+    """What publishes a serving table, whose days begin with `first_day`, `together` with those of other Gold tables."""
 
     published: pipeline.Published
     first_day: date
+    together: tuple[pipeline.Gold, ...] = ()
     asked = AskedPublishing
 
     @property
@@ -58,14 +67,56 @@ class ServingStage:
         return self.published.limits
 
     def reports(self, work: Work, asked: AskedPublishing) -> Iterator[Report]:
-        """Publish the days of the run, and read them back."""
+        """Publish the days of the run, and read them back; all of them wait for what one of them lacks (rule P6)."""
         days = asked_days(work.tags, of=self.table, first_day=self.first_day, now=work.now)
+        waits_for = self._waits_for(work, days)
+        yield published_together(self.table, days, waits_for)
+        if waits_for:
+            work.log.warning("; ".join([f"{self.table.name} is held back", *waits_for, COMES_LATER]))
+            yield from serving_checks(self.table, {}, NOTHING_READ)
+            return
         publisher = _publisher(work, asked)
-        published = work.repeat(partial(publisher.publish, self.published, days))
+        try:
+            published = work.repeat(partial(publisher.publish, self.published, days))
+        finally:
+            publisher.limiter.release()
         found = work.repeat(partial(read_back, publisher, self.published, published))
         yield from serving_checks(self.table, published, found)
         reach = reach_of(work, self.published, published)
         yield _result(self.table, publisher, published, found, asked, work.trigger, days, reach)
+
+    def _waits_for(self, work: Work, days: list[date]) -> list[str]:
+        """What the other Gold tables lack; of the days of a table as of days the last one alone is published.
+
+        A person who asks for one table alone means it.
+        """
+        if work.is_by_hand or not self.together:
+            return []
+        wanted = days[-1:] if isinstance(self.published, pipeline.PublishItems) else days
+        tables = [gold.table for gold in self.together]
+
+        def look() -> list[str]:
+            found = companions(work.lake, self.together, beside=self.published.gold, others=work.other_runs)
+            return list(holding_back(found, wanted))
+
+        return wait_until_none(
+            look,
+            is_built=lambda: work.other_runs.build(tables),
+            patience_seconds=work.repeating.first_wait_seconds,
+        )
+
+
+def published_together(table: Table, days: list[date], waits_for: list[str]) -> Check:
+    """Rule P6: a warning while days wait, with what they wait for."""
+    return check(
+        table,
+        "published_together",
+        passed=not waits_for,
+        warn=True,
+        held_days=[str(day) for day in days] if waits_for else [],
+        waits_for=waits_for,
+        what_to_do=COMES_LATER if waits_for else "nothing",
+    )
 
 
 def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Published]) -> dict[str, Any]:
@@ -134,7 +185,7 @@ def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
         lakehouse=work.lake,
         identify=partial(identify, work.lake, work.now),
         knows_run=partial(knows_run, work.lake),
-        limiter=CapacityLimiter(asked.target_wcu),
+        limiter=_limiter(work, serving, asked.target_wcu),
         run_id=work.run_id,
         now=work.now,
         creates_tables=serving.creates_tables,
@@ -142,6 +193,14 @@ def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
         publish_samples=serving.publish_samples,
         progress=work.log.info,
     )
+
+
+def _limiter(work: Work, serving: Serving, target_wcu: float) -> CapacityLimiter:
+    if serving.total_wcu is None:
+        return CapacityLimiter(target_wcu)
+    client, total = serving.client(), serving.total_wcu
+    make = partial(WriteShares, client, total_wcu=total, wanted_wcu=target_wcu, creates=serving.creates_tables)
+    return CapacityLimiter(target_wcu, shares=work.repeat(make))
 
 
 def _result(

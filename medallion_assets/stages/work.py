@@ -19,12 +19,15 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.stages.reports import Report
+from medallion_assets.stages.together import OtherRuns
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
 Result = TypeVar("Result")
 Wish = TypeVar("Wish", bound=BaseModel)
+BY_HAND = "a person"
+"""What says why a run works that no sensor or schedule asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,7 @@ class Serving:
     creates_tables: bool = False
     prefix: str = ""
     publish_samples: tuple[str, ...] = ()
+    total_wcu: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +86,7 @@ class Work:
     """One attempt of a stage, as its body sees it.
 
     `tags` are those of the run, which name its days; `trigger` says why it runs. `rows_loaded` is what Bronze's last
-    run brought in, where somebody knows. Only a stage that publishes asks for `serving`.
+    run brought in, where somebody knows. Only a stage that publishes asks for `serving` and `other_runs`.
     """
 
     lake: Lakehouse
@@ -96,6 +100,12 @@ class Work:
     rows_loaded: Any = None
     repeating: Repeating = Repeating()
     serving: Serving | None = None
+    other_runs: OtherRuns = field(default_factory=OtherRuns)
+
+    @property
+    def is_by_hand(self) -> bool:
+        """Whether no sensor or schedule asked for the run."""
+        return self.trigger in ("", BY_HAND)
 
     def repeat(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""

@@ -204,6 +204,15 @@ def test_quarantine_shows_rows_and_reasons() -> None:
     assert (shown["total"], shown["rows"][0]["reasons"]) == (1, ["currency_unsupported"])
     assert answer("quarantine", "show", "customer_transactions", "--reason", "missing")["total"] == 0
     assert answer("quarantine", "show", "customers")["rows"] == []
+    assert "currency: currency_unsupported" in page.stdout
+
+
+@pytest.mark.usefixtures("lakehouse")
+def test_an_export_is_held_or_it_is_not() -> None:
+    refused = run("quarantine", "show", "customer_transactions", "--held", FIRST)
+    assert (refused.exit_code, "it is settled, or was never loaded" in refused.stderr) == (2, True)
+    both = run("quarantine", "show", "customer_transactions", "--held", FIRST, "--reason", "missing")
+    assert (both.exit_code, "leave out --export and --reason" in both.stderr) == (2, True)
 
 
 # Errors

@@ -9,9 +9,10 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.quarantine_listing import list_quarantine
+from medallion_assets.operations.quarantine_listing import list_held, list_quarantine
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.redrive import redrive
+from medallion_assets.refining.refine import refine
 from medallion_assets_tests.oracle.lines import full, item_line, transaction
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, land, run_silver
 
@@ -77,3 +78,22 @@ def test_no_quarantine_table_holds_nothing_and_is_not_made(tmp_path: Path) -> No
     lakehouse = lakehouse_at(tmp_path)
     assert list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS).rows == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_an_export_that_is_held_are_listed_before_they_are_in_quarantine(tmp_path: Path) -> None:
+    """C4: with every reason and its column; no table changes, and an accepted export is listed no more."""
+    lakehouse, loaded = lakehouse_at(tmp_path), declared(CUSTOMER_TRANSACTIONS)
+    items = [transaction(f"t{number:02}", amount={"N": "0"}, currency={"S": "EUR"}) for number in range(10)]
+    land(lakehouse, full("customer_transactions", FIRST, AT, [item_line(item) for item in items]))
+    assert [failing.export.id for failing in refine(lakehouse, loaded, now=NOW).held] == [FIRST]
+    listing = list_held(lakehouse, loaded, FIRST, now=NOW, limit=3)
+    assert (listing.held, listing.total, len(listing.rows)) == (FIRST, 10, 3)
+    assert listing.waiting_by_reason == {"amount_out_of_range": 10, "currency_unsupported": 10}
+    row = listing.rows[0]
+    assert list(zip(row["reason_columns"], row["reasons"], strict=True)) == [
+        ("amount", "amount_out_of_range"),
+        ("currency", "currency_unsupported"),
+    ]
+    assert not lakehouse.exists(quarantine_table(CUSTOMER_TRANSACTIONS))
+    with pytest.raises(PermanentError, match=f"one of those that wait: {FIRST}"):
+        list_held(lakehouse, loaded, "another", now=NOW)

@@ -16,7 +16,7 @@ from typing import Any
 
 from medallion_assets_tests.oracle.decode import WHITESPACE, BadValueError, Row, business_day, timestamp
 from medallion_assets_tests.oracle.model import WRITE_TIME_SLACK, from_micros, micros
-from medallion_assets_tests.oracle.records import Verdict
+from medallion_assets_tests.oracle.records import Verdict, without_value
 
 TRUE = {"true", "1", "t", "y", "yes", "d"}
 FALSE = {"false", "0", "f", "n", "no", "u", ""}
@@ -177,9 +177,11 @@ def records(file: FileInput) -> tuple[FileRecord, ...]:
 
 
 def verdict(file: FileInput) -> Verdict:
-    """How many records the file has, and how many are bad (rule C3)."""
+    """How many records the file has, how many are bad (rule C3), and which required columns have no value (C8)."""
     found = records(file)
-    return Verdict(len(found), sum(bool(record.reasons) for record in found))
+    required = [column.name for column in file.table.fields if not column.nullable and column.missing is None]
+    rows = [record.row for record in found if record.row is not None]
+    return Verdict(len(found), sum(bool(record.reasons) for record in found), without_value(rows, required))
 
 
 def quarantine(files: Iterable[FileInput]) -> set[tuple[str, int, frozenset[str]]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -18,6 +19,7 @@ from medallion_assets_tests.oracle.model import WRITE_TIME_SLACK, ExportInput, m
 _SETS = {"SS", "NS", "BS"}
 _INTEGER = re.compile(r"\d{1,18}", re.ASCII)
 MIN_BAD_RECORDS = 10
+LEAST_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The gate's figures of one export (rule C3)."""
+    """The gate's figures of one export (rule C3), and the columns without a value (rule C8)."""
 
     records: int
     bad: int
+    without_value: frozenset[str] = frozenset()
 
     @property
     def fails(self) -> bool:
-        """Score under 0.98 and at least 10 bad records; an empty export scores 1."""
+        """Score under 0.98 and at least 10 bad records; an empty export scores 1. Or a column has no value."""
+        if self.without_value:
+            return True
         return self.bad >= MIN_BAD_RECORDS and 100 * (self.records - self.bad) < 98 * self.records
 
 
@@ -152,6 +157,15 @@ def read_once(export: ExportInput) -> tuple[Record, ...]:
 
 
 def verdict(export: ExportInput) -> Verdict:
-    """How many records the export has, and how many are bad (rule C3)."""
+    """How many records the export has, how many are bad (rule C3), and which required columns have no value (C8)."""
     records = read_once(export)
-    return Verdict(len(records), sum(not record.is_good for record in records))
+    required = [field.name for field in FIELDS[export.table] if not field.nullable]
+    rows = [record.row for record in records if record.row is not None]
+    return Verdict(len(records), sum(not record.is_good for record in records), without_value(rows, required))
+
+
+def without_value(rows: Sequence[Mapping[str, object]], required: Iterable[str]) -> frozenset[str]:
+    """The required columns that are null in every one of three rows or more (rule C8)."""
+    if len(rows) < LEAST_ROWS:
+        return frozenset()
+    return frozenset(name for name in required if all(row.get(name) is None for row in rows))

@@ -19,6 +19,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from moto import mock_aws
 
 from medallion_assets.contracts.run_days import RANGE_END, RANGE_START, days_in
+from medallion_assets.deriving.build import build
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY
@@ -26,8 +27,8 @@ from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import days_request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets_tests.graph import STORY_DAYS, Graph, Run, graph_at
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE, TRANSACTIONS
+from medallion_assets_tests.graph import GOLD, STORY_DAYS, Graph, Run, graph_at
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, assets_of
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
@@ -54,6 +55,7 @@ def execute(graph: Graph, request: dg.RunRequest) -> Run:
 )
 def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: date, last: date) -> None:
     """A single day goes the same way as several."""
+    assert refined.run(*GOLD, first=first, last=last).success  # readers get both tables' days together
     for pair in PUBLISHED_TABLES:
         request = days_request(TRANSACTIONS, pair, days_in([(first, last)]), trigger=SCHEDULED, key="k")
         run = execute(refined, request)
@@ -68,6 +70,7 @@ def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: da
 def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
     """Dagster knows each of them as made, in the one run, and none of those between."""
     days = [date(2025, 1, 3), date(2025, 1, 9), date(2025, 1, 10)]
+    build(refined.lakehouse, LIFETIME_VALUE, days)  # readers get both tables' days together
     for pair in PUBLISHED_TABLES:
         request = days_request(TRANSACTIONS, pair, days, trigger=SCHEDULED, key="k")
         run = execute(refined, request)
@@ -101,7 +104,7 @@ def test_gold_that_is_there_and_was_audited_is_published_alone(refined_home: Pat
     copytree(refined_home, tmp_path / "home")
     with mock_aws(), dg.DagsterInstance.ephemeral() as instance:
         graph = graph_at(tmp_path / "home", instance)
-        assert graph.run("gold/daily_sales_summary", first=FIRST, last=LAST).success
+        assert graph.run(*GOLD, first=FIRST, last=LAST).success
         (request,) = Follower(graph.settings, instance).tick(DAILY_SALES_SUMMARY)
         assert assets_of(request) == ["serving/daily_sales_metrics"]
         assert execute(graph, request).partitions("serving/daily_sales_metrics") >= {str(FIRST), str(LAST)}

@@ -76,3 +76,18 @@ def test_a_day_that_is_not_kept_is_not(tmp_path: Path) -> None:
     build(lakehouse, LIFETIME_VALUE, [late])
     assert DAY not in lakehouse.open(LIFETIME_VALUE.table).partitions
     assert not is_right(lakehouse, LIFETIME_VALUE)
+
+
+@BOTH
+def test_what_changed_after_a_version_may_be_left_out(tmp_path: Path, gold: Gold) -> None:
+    """P6: two tables that are each a commit behind would wait for each other."""
+    lakehouse = lakehouse_at(tmp_path)
+    first = plant(lakehouse, {DAY: "10"})
+    build(lakehouse, gold, [DAY])
+    second = plant(lakehouse, {DAY: "20"})
+    built = lakehouse.open(gold.table)
+    assert BuildLog(gold, built).source_version(DAY) == first
+    assert BuildLog(gold, built, up_to=first).is_right(DAY)
+    assert not BuildLog(gold, built, up_to=second).is_right(DAY)
+    assert BuildLog(gold, built).built_at(DAY) == built.version
+    assert BuildLog(gold, built).built_at(AFTER) is None

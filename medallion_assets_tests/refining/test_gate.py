@@ -51,6 +51,21 @@ def test_the_run_config_overrides_the_contracts_threshold() -> None:
     assert not Gate.of(GATE, 1.0).lets_through(Counts(export_id="e", records=1_000_000, bad=10))
 
 
+@pytest.mark.parametrize(("least", "passes"), [(11, True), (10, False), (0, False)])
+def test_the_run_config_overrides_from_how_many_bad_records_on(least: int, passes: bool) -> None:
+    """C3: beside the declared threshold."""
+    gate = Gate.of(GATE, None, least)
+    assert gate.by_hand
+    assert gate.lets_through(Counts(export_id="e", records=10, bad=10)) is passes
+
+
+def test_a_contract_may_let_the_score_alone_decide() -> None:
+    """C3: with 0 one bad record of one fails; an empty export passes."""
+    gate = Gate.of(replace(GATE, quality_min_bad_records=0))
+    assert not gate.lets_through(Counts(export_id="e", records=1, bad=1))
+    assert gate.lets_through(Counts(export_id="e"))
+
+
 def test_tallies_add_up_and_can_be_taken_back() -> None:
     one = Counts(export_id="e", records=5, bad=2, reasons=Counter({"missing": 2}), warnings=Counter({"odd": 1}))
     two = Counts(export_id="x", records=1, bad=1, reasons=Counter({"missing": 1, "wrong_type": 1}))

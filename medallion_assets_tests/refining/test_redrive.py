@@ -173,7 +173,8 @@ def test_keys_that_could_not_be_read_are_looked_up_in_their_whole_export(tmp_pat
     key = replace(PRESENT.column("transaction_id"), source="id")
     old = replace(PRESENT, columns=tuple(key if column.name == key.name else column for column in PRESENT.columns))
     differing = [transaction("t1"), transaction("t1", amount={"N": "11"})]
-    items = [*differing, transaction("t2"), transaction("t3"), transaction("t3")]
+    read = transaction("t4", id={"S": "t4"})  # one key that can be read, or the export would be held (C8)
+    items = [*differing, transaction("t2"), transaction("t3"), transaction("t3"), read]
     exports = [a_full(FIRST, *map(item_line, items))]
     run(lakehouse, old, exports)
     done = redrive(lakehouse, never_fails(PRESENT), now=LATER)

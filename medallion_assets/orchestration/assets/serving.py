@@ -6,7 +6,7 @@ Does not: what they do (stages/serving.py).
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 
 import dagster as dg
@@ -23,16 +23,21 @@ from medallion_assets.stages.serving import CHECKS, ServingStage
 PublishConfig = config_of(AskedPublishing)
 
 
-def serving_asset(what: pipeline.Published, first_day: date) -> dg.AssetsDefinition:
-    """The asset of a serving table, partitioned from `first_day` on."""
-    stage, table = ServingStage(what, first_day), what.table
+def serving_asset(what: pipeline.Published, first_day: date, together: Sequence[pipeline.Gold]) -> dg.AssetsDefinition:
+    """The asset of a serving table, partitioned from `first_day` on.
+
+    A run that also makes one of the Gold tables it is published `together` with makes that one first: where it fails,
+    Dagster skips this asset (rule P6). A run that holds its days back ends without a materialization.
+    """
+    stage, table = ServingStage(what, first_day, tuple(together)), what.table
 
     @partitioned_asset(
         first_day,
         None,
         **asset_options(table, kinds={"dynamodb", "serving"}),
         check_specs=check_specs(table, CHECKS),
-        deps=[asset_key(what.gold.table)],
+        deps=[asset_key(gold.table) for gold in (what.gold, *together)],
+        output_required=False,
     )
     def asset(
         context: dg.AssetExecutionContext,

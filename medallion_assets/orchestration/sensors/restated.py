@@ -19,12 +19,13 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job
+from medallion_assets.orchestration.audits import is_audited, other_runs
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition, is_audited, known_for, read_on
+from medallion_assets.orchestration.sensors.restated_logs import LogPosition, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
     ASKED_TAG,
     TRIGGER,
@@ -33,10 +34,12 @@ from medallion_assets.orchestration.sensors.restated_runs import (
     runs_at_work,
     times_asked,
 )
+from medallion_assets.orchestration.sensors.restated_together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
+from medallion_assets.stages.together import companions
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import Memory, choose
@@ -65,6 +68,12 @@ class Kept:
         return self.gold.table
 
     @property
+    def together(self) -> tuple[Gold, ...]:
+        """The Gold tables whose days are published together with its own."""
+        published = self.pipeline.publishing(self.gold)
+        return () if published is None else self.pipeline.published_with(published)
+
+    @property
     def job(self) -> str:
         """The job that makes it."""
         return closing_job(self.pipeline)
@@ -77,7 +86,7 @@ def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
 
 
 def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
-    gold, serving = kept.table, kept.serving
+    gold, serving, together = kept.table, kept.serving, kept.together
     timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
@@ -104,30 +113,33 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         newest = min(reading.ledger.greatest_day or today, today)
         wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
         found = list(_with_audits(instance, lake.find(gold), wanted, reading))
+        others = other_runs(instance)
+        ready = ready_ranges(companions(lake, together, beside=kept.gold, others=others), found)
         chosen = choose(
             now,
             cursor.memory if cursor else Memory(),
-            found,
+            ready.ranges,
             timers,
             newest=newest,
             busy=at_work.days,
             in_flight=at_work.asked_here,
-            past=past_runs(instance, gold, reading) if found else [],
+            past=past_runs(instance, gold, reading) if ready.ranges else [],
         )
         if chosen.given_up:
             alert_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, len(found)),
+            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, ready),
             cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated
 
 
-def _waiting(gold: Gold, held_from: date | None, first: date, ranges: int) -> str:
+def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> str:
     """Why nothing is asked for; with the days that never are, as they lie before the first one."""
-    reason = f"{ranges} day ranges wait" if ranges else "up to date"
+    ranges = f"{len(ready.ranges)} day ranges wait" if ready.ranges else ""
+    reason = "; ".join(filter(None, [ranges, str(ready)])) or "up to date"
     if is_of_days(gold) and held_from is not None and held_from < first:
         reason += f"; {gold.source.name} holds days from {held_from} on, before MEDALLION_FIRST_DAY {first}: they are "
         reason += f"never built unless it is set to {held_from}"
@@ -157,10 +169,12 @@ def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) ->
     """The alert that some day ranges are not asked for any more."""
     batch, gold = Batch(ranges=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
+    held = ", ".join(other.table.name for other in kept.together)
     return Alert(
         key=f"given_up:{key}",
         kind="failure",
-        what=f"{gold.name}: every run for {days} failed, and no more are started until these days change",
+        what=f"{gold.name}: every run for {days} failed, and no more are started until these days change"
+        + (f"; until then readers keep the former figures of these days, also of {held}" if held else ""),
         where=f"job {kept.job}, runs for these days that are tagged {ASKED_TAG}",
         do=f"look at the last of these runs, then run job {kept.job} for {days}",
         job=kept.job,

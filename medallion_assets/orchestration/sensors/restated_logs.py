@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
 
 import dagster as dg
 
@@ -20,6 +19,7 @@ from medallion_assets.delta.coverage_notes import COVERED, PROVISIONAL, read_not
 from medallion_assets.delta.partitions import REMOVED, REPLACED
 from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.orchestration.audits import table_version
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.triggers.restated import NEVER, DayLedger, GoldBuild, Position, Publish, SilverChange, advance
 
@@ -109,23 +109,6 @@ def read_on(
     )
 
 
-def is_audited(instance: dg.DagsterInstance, gold: Snapshot, day: date, version: int) -> bool:
-    """Whether what a version of Gold (or a later one) holds of a day passed its checks, in the run that built it."""
-    wanted = dg.AssetRecordsFilter(asset_key=asset_key(gold.table), asset_partitions=[str(day)])
-    return any(
-        built >= version and _passed(instance, record.run_id, gold.table)
-        for record in instance.fetch_materializations(wanted, limit=1).records
-        if (built := _table_version(record, gold)) is not None
-    )
-
-
-def _passed(instance: dg.DagsterInstance, run_id: str, gold: Table) -> bool:
-    entries = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
-    verdicts = [event.asset_check_evaluation_data for event in events]
-    return all(verdict.passed for verdict in verdicts if verdict.asset_key == asset_key(gold))
-
-
 def _silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:
     """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
     held = [day for day in silver.partitions if day is not None]
@@ -176,7 +159,7 @@ def _published_after(
 
 def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publish]:
     for record in published:
-        version = _table_version(record, gold)
+        version = table_version(record, gold)
         if version is not None and (day := partition_day(record.partition_key)) is not None:
             yield Publish(day=day, version=version)
 
@@ -184,18 +167,3 @@ def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterat
 def _as_published(gold_builds: Iterable[GoldBuild]) -> Iterator[Publish]:
     for build in gold_builds:
         yield from (Publish(day=day, version=build.version) for day in build.replaced)
-
-
-def _table_version(record: dg.EventLogRecord, gold: Snapshot) -> int | None:
-    """The version of this Gold table that a materialization of Gold or serving names; None when it names another table.
-
-    One of a release that named no table is of this one if the table was there by then.
-    """
-    materialization = record.asset_materialization
-    metadata = materialization.metadata if materialization is not None else {}
-    version, table_id = metadata.get("table_version"), metadata.get("table_id")
-    if not isinstance(version, dg.IntMetadataValue):
-        return None
-    if table_id is None:
-        return version.value if gold.made_at <= datetime.fromtimestamp(record.timestamp, UTC) else None
-    return version.value if table_id.value == gold.table_id else None

@@ -27,19 +27,32 @@ LOG = logging.getLogger(__name__)
 def wake_downstream(instance: dg.DagsterInstance, catalog: Catalog, run: dg.DagsterRun, written: Table) -> None:
     """Wake the sensors of what is made from a table that a run has written, but for what this run makes itself.
 
+    A run that may have held its days back wakes its own sensor, for what became complete while it ended (rule P6).
     Of a run of a whole job nobody says what it makes: then a sensor sees that it is at work, and looks for nothing.
     """
     home, made_here = Path(instance.root_directory), run.asset_selection or ()
     wake(home, [table_update(table) for table in made_from(catalog, written) if asset_key(table) not in made_here])
     if golden := list(gold_sensors(catalog, written)):
         wake(home, golden, after_seconds=TOGETHER_SECONDS if _others_write(instance, run, written) else 0)
+    wake(home, list(serving_sensors(catalog, written)), after_seconds=TOGETHER_SECONDS)
 
 
 def gold_sensors(catalog: Catalog, written: Table) -> Iterator[str]:
-    """The sensors of the Gold tables that are made from a table."""
-    for gold in catalog.gold:
-        if gold.source.name == written.name:
-            yield restated(gold.table)
+    """The sensors of the Gold tables that are made from a table, or published together with it (rule P6)."""
+    for pipeline in catalog.pipelines:
+        for gold in pipeline.gold:
+            published = pipeline.publishing(gold)
+            together = () if published is None else pipeline.published_with(published)
+            if written.name in (gold.source.name, *(other.table.name for other in together)):
+                yield restated(gold.table)
+
+
+def serving_sensors(catalog: Catalog, written: Table) -> Iterator[str]:
+    """The sensor that asks for a serving table, where its days are published together with others' (rule P6)."""
+    for pipeline in catalog.pipelines:
+        for published in pipeline.published:
+            if published.table.name == written.name and pipeline.published_with(published):
+                yield restated(published.gold.table)
 
 
 def made_from(catalog: Catalog, written: Table) -> Iterator[Table]:

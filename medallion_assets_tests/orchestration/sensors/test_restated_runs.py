@@ -97,6 +97,7 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
         assert follower.tick(SALES, now=now + timedelta(days=30 + attempt)) == []
         alerts = read_alerts(follower.lakehouse, since=now.date())
         assert alerts["key"].to_list() == [f"given_up:{request.tags[ASKED_TAG]}"]
+        assert alerts["what"].str.ends_with("also of gold.customer_ltv").all(), "rule P6"
     plant(follower.lakehouse, {day(0): "20"})
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
 

@@ -55,9 +55,19 @@ def test_what_the_run_does_not_make_itself_is_woken(
     assert woken(dagster_instance, written, made) == expected
 
 
-def test_gold_is_woken_by_its_source_and_by_nothing_else(dagster_instance: dg.DagsterInstance) -> None:
+def test_gold_is_woken_by_its_source_and_by_what_it_is_published_together_with(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
     assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, 0)
-    assert woken(dagster_instance, CATALOG.gold[0].table, [CATALOG.gold[0].table]) == {}
+    sales, ltv = CATALOG.gold
+    assert woken(dagster_instance, sales.table, [sales.table]) == {f"restated_{ltv.table.short_name}": 0}
+
+
+def test_who_publishes_together_is_looked_at_again(dagster_instance: dg.DagsterInstance) -> None:
+    """What it waited for may have come while its run ended, when its sensor does not ask for another one."""
+    for published in CATALOG.published:
+        name = f"restated_{published.gold.table.short_name}"
+        assert woken(dagster_instance, published.table, [published.table]) == {name: TOGETHER_SECONDS}
 
 
 @pytest.mark.parametrize(
