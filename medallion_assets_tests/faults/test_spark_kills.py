@@ -46,7 +46,7 @@ ELSEWHERE = {
     "commit to bronze",
     "_repeated",
     "_judge_suspects",
-    "_winning_rows",
+    "_won_of_part",
     "_lacking",
     "stage",
     "commit to quarantine",

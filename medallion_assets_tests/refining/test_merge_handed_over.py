@@ -79,7 +79,7 @@ def test_days_are_not_handed_the_plans_of_all_parts(tmp_path: Path) -> None:
     place = tmp_path / "aside"
     place.mkdir()
     merge(silver, [events(part, tmp_path) for part in range(PARTS)], fulls, Place(str(place)))
-    assert set(engine.weighed) >= {"_winning_rows", "replace_days"}
+    assert set(engine.weighed) >= {"_won_of_part", "replace_days"}
     assert max(engine.weighed.values()) < MOST_BYTES, engine.weighed
 
 
