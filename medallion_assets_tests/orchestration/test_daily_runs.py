@@ -19,7 +19,6 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from moto import mock_aws
 
 from medallion_assets.contracts.run_days import RANGE_END, RANGE_START, days_in
-from medallion_assets.deriving.build import build
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY
@@ -27,7 +26,7 @@ from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import days_request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE, TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets_tests.graph import GOLD, STORY_DAYS, Graph, Run, graph_at
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, assets_of
@@ -70,7 +69,8 @@ def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: da
 def test_one_run_takes_scattered_days_and_no_other(refined: Graph) -> None:
     """Dagster knows each of them as made, in the one run, and none of those between."""
     days = [date(2025, 1, 3), date(2025, 1, 9), date(2025, 1, 10)]
-    build(refined.lakehouse, LIFETIME_VALUE, days)  # readers get both tables' days together
+    audited = days_request(TRANSACTIONS, PUBLISHED_TABLES[1][:1], days, trigger=SCHEDULED, key="audited")
+    assert execute(refined, audited).success  # readers get both tables' days together
     for pair in PUBLISHED_TABLES:
         request = days_request(TRANSACTIONS, pair, days, trigger=SCHEDULED, key="k")
         run = execute(refined, request)
