@@ -116,6 +116,15 @@ def test_two_publishers_come_to_equal_shares_and_one_has_what_the_other_leaves()
     assert first.held == 500.0
 
 
+def test_a_lease_that_cannot_be_given_back_fails_no_publish() -> None:
+    """It was over; the lease ends by itself."""
+    table, clock = Table(), FakeClock()
+    publisher = Publisher(table, clock)
+    publisher.renew()
+    table.loses_answer = True
+    publisher.shares.release()
+
+
 def test_what_a_killed_publisher_held_is_free_once_nobody_can_use_it() -> None:
     table, clock = Table(), FakeClock()
     dead, alive = Publisher(table, clock), Publisher(table, clock)
