@@ -1,4 +1,4 @@
-"""Audits: whether what a Gold table holds of a day was found right, and what a run is told of that and of other runs.
+"""Audits of Gold days, and runs that build other tables: what publishing together has to know (rule P6).
 
 Belongs here: reading it from Dagster's event log and runs.
 Does not: what an audit looks at (stages.gold), or what follows (stages.together, sensors.restated_together).
@@ -21,9 +21,10 @@ BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def other_runs(instance: dg.DagsterInstance, run: dg.DagsterRun | None = None) -> OtherRuns:
-    """What `run`, or a sensor, is told of other runs.
+    """What `run`, or a sensor, can ask about other runs.
 
-    One that is only queued builds nothing: it may wait for the place of this one. Of one of a whole job nobody says.
+    A queued run builds nothing yet: it may be waiting for this one's place. A run of a whole job does not name its
+    tables, so it counts as building none.
     """
 
     def build(tables: Collection[Table]) -> bool:

@@ -74,7 +74,7 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _settings_in(folder: Path) -> Mapping[str, Any]:
-    """The dagster.yaml of a folder; nothing where there is none that can be read, of which Dagster itself speaks."""
+    """The dagster.yaml of a folder; empty where it is missing or unreadable, which Dagster reports itself."""
     try:
         found = yaml.safe_load((folder / "dagster.yaml").read_text())
     except (OSError, ValueError, yaml.YAMLError):

@@ -99,6 +99,17 @@ def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
     return files.filter(has_any | low.is_null() | high.is_null())
 
 
+def has_deletes(events: pl.LazyFrame) -> bool:
+    """Whether one of them is a delete."""
+    return bool(events.select(pl.col("_is_delete").any()).collect(engine="streaming").item())
+
+
+def upserts(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows of the table for events that are no deletes."""
+    live = events.filter(~pl.col("_is_delete")).with_columns(pl.lit(value=False).alias("is_deleted"))
+    return live.select(polars_schema(table).names())
+
+
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
     kept = {*table.key, "_sequence_micros", "_export_id"}

@@ -18,12 +18,12 @@ import polars as pl
 
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
-from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place, expect_all_written
 from medallion_assets.engines.extent import extents
 from medallion_assets.refining.change import Change
+from medallion_assets.refining.events import has_deletes, upserts
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge_days import STATE
 from medallion_assets.refining.one_pass import held_of_each
@@ -43,9 +43,9 @@ def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     if not is_first or fulls.order.several_states or engine.memory_or(workspace) is not None:
         return None
     records = pl.concat(good)
-    if records.select(pl.col("_is_delete").any()).collect(engine="streaming").item():
+    if has_deletes(records):
         return None
-    rows = records.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())
+    rows = upserts(records, table)
     days = extents(rows, by=str(table.partition_by))
     height = held_of_each(days, engine.bounds)
     if height is None:

@@ -19,7 +19,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.extent import extents
-from medallion_assets.refining.events import tombstones, winners_in_parts
+from medallion_assets.refining.events import tombstones, upserts, winners_in_parts
 from medallion_assets.refining.full_exports import FullExports, bad_in, wins_by_id
 from medallion_assets.refining.held import held_rows
 from medallion_assets.refining.merge_days import STATE
@@ -101,12 +101,6 @@ def winning(events: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFr
     if partition_by in table.key:
         return won
     return won.with_columns(pl.when(~pl.col("_is_delete")).then(partition_by).alias(partition_by))
-
-
-def upserts(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
-    """The rows of those that are no deletes."""
-    live = events.filter(~pl.col("_is_delete")).with_columns(pl.lit(value=False).alias("is_deleted"))
-    return live.select(polars_schema(table).names())
 
 
 def tombstones_of(events: pl.DataFrame, table: Table) -> pl.DataFrame:

@@ -26,11 +26,12 @@ from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.extent import Extent, extents, total
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group
+from medallion_assets.refining.events import has_deletes, upserts
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.merge_days import STATE
 from medallion_assets.refining.one_pass import held_of_each
 from medallion_assets.refining.winners import NewRows, Winners, Won
-from medallion_assets.refining.winning import held_state, moved, tombstones_of, upserts, winning
+from medallion_assets.refining.winning import held_state, moved, tombstones_of, winning
 
 Day = date | None
 
@@ -48,7 +49,7 @@ def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExport
     if fulls.applying is None or fulls.order.several_states or len(good) == 1:
         return None
     records = pl.concat(good)
-    if engine.memory_or(workspace) is not None or _has_deletes(records):
+    if engine.memory_or(workspace) is not None or has_deletes(records):
         return None
     rows, partition_by = upserts(records, table), str(table.partition_by)
     days = extents(rows, by=partition_by)
@@ -193,7 +194,3 @@ def _winners(
     )
     new = NewRows(partition_by=by, parts=[rows], schema=polars_schema(work.table), place=work.place)
     return Winners.of_parts(new, [won])
-
-
-def _has_deletes(records: pl.LazyFrame) -> bool:
-    return bool(records.select(pl.col("_is_delete").any()).collect(engine="streaming").item())

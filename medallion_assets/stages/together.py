@@ -29,7 +29,7 @@ the table is there, takes no longer than that."""
 
 @dataclass(frozen=True, kw_only=True)
 class OtherRuns:
-    """What a run is told of others by whoever starts runs; by default none is at work, and all was found right.
+    """What a run can ask about other runs. By default none is at work, and every audit has passed.
 
     `build`: whether another one that has begun builds one of some tables. `found_right`: whether what a version of a
     table, or a later one, holds of a day passed its audit.

@@ -1,4 +1,4 @@
-"""What a run is told of other runs (rule P6); audits themselves are tested with the sensors that ask for them."""
+"""What a run can ask about other runs (rule P6); audits themselves are tested with the sensors that ask for them."""
 
 from __future__ import annotations
 
