@@ -92,6 +92,8 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_SPARK_MASTER", "spark://one:7077,another:", "spark://one:7077,another:7077"),
         ("MEDALLION_SPARK_MASTER", "lcoal[2]", "local[*], spark://host:7077"),
         ("MEDALLION_FIRST_DAY", "tomorrow", "YYYY-MM-DD"),
+        ("MEDALLION_USER_HEADER", "X-Forwarded-Email: me", "the name of one header, such as X-Forwarded-Email"),
+        ("MEDALLION_TOTAL_WCU", "0", "more than 0"),
         ("MEDALLION_FIRST_DAY", "2025-02-29", "YYYY-MM-DD"),
         ("MEDALLION_RAW_URL", "gs://bucket/raw", "s3://bucket/prefix"),
         ("MEDALLION_RAW_URL", "s3:///raw", "s3://bucket/prefix"),

@@ -25,6 +25,7 @@ from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.spark import SparkSettings, spark_settings
+from medallion_assets.settings.user import user_header
 from medallion_assets.settings.values import (
     choice,
     json_object,
@@ -179,6 +180,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     forks_runs(env)  # a wrong value is refused here, not when the first run is launched
+    user_header(env)  # likewise: the web server alone uses it
     return Settings(
         home=home,
         raw_url=raw_url,
