@@ -29,6 +29,7 @@ from medallion_assets.operations.stages import (
     stages_of,
 )
 from medallion_assets.orchestration.assets.fetched import fetched_key, fetched_keys
+from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.runs.step_processes import step_processes
 
@@ -37,7 +38,7 @@ LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 missed or is old; backfills have 0."""
 RUN_MARGIN_SECONDS = 900
 """How much longer a run may take than its stages: to begin, to wait between tries, to end."""
-CATCHES_UP = "medallion/catches_up"
+CATCHES_UP = hidden_tag("catches_up")
 """The tag of runs that catch up: deploy/dagster.yaml lets one at a time begin, so that live work finds a free place."""
 
 

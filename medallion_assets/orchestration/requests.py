@@ -128,7 +128,7 @@ def days_request(
         run_config=triggered_config(tables, trigger),
         tags={
             **run_tags(stages_of(pipeline), tables, priority=CATCH_UP_PRIORITY if catches_up else priority),
-            **trigger.tags(),
+            **trigger.tags(shows_cause=len(ranges) == 1),
             **day_tags(ranges),
             **({CATCHES_UP: "yes"} if catches_up else {}),
         },

@@ -23,11 +23,12 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.errors import PermanentError, StaleSourceError
 from medallion_assets.orchestration.attempt import Attempt
+from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.source_freshness import source_freshness, stale_sources, wanted
 
-JUDGEMENT_TAG = "medallion/sources"
+JUDGEMENT_TAG = hidden_tag("sources")
 """Run tags are copied to a run that starts this one anew: the judgement names its run."""
 LOCK = "source_judgement.lock"
 """Below $DAGSTER_HOME: who judges holds it."""

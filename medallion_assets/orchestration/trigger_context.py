@@ -6,12 +6,13 @@ Does not: deciding anything. A stage takes what lies there and what its ledger l
 Dagster reads the annotations of a config itself, so they are not postponed here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.stages.figures import cut
 from medallion_assets.stages.work import BY_HAND
 
@@ -19,6 +20,8 @@ TRIGGER_TAG = "medallion/trigger"
 """Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""
 CAUSE_TAG = "medallion/cause"
 """The exports or table versions that it was asked for, in short."""
+HIDDEN_CAUSE_TAG = hidden_tag("cause")
+"""The same of a run of scattered days, which shows its days in place of it."""
 TAG_CHARACTERS = 200
 
 
@@ -54,10 +57,15 @@ class TriggerContext(dg.Config):
         """The context as the value of an asset's `trigger` config."""
         return self.model_dump()
 
-    def tags(self) -> dict[str, str]:
+    def tags(self, *, shows_cause: bool = True) -> dict[str, str]:
         """The context as tags of the run; a long cause is cut."""
-        cause = cut(self.cause, TAG_CHARACTERS)
-        return {TRIGGER_TAG: self.trigger, **({CAUSE_TAG: cause} if cause else {})}
+        cause, tag = cut(self.cause, TAG_CHARACTERS), CAUSE_TAG if shows_cause else HIDDEN_CAUSE_TAG
+        return {TRIGGER_TAG: self.trigger, **({tag: cause} if cause else {})}
+
+
+def cause_of(tags: Mapping[str, str]) -> str | None:
+    """What a run was asked for, as its tags say."""
+    return tags.get(CAUSE_TAG, tags.get(HIDDEN_CAUSE_TAG))
 
 
 def merged(contexts: Sequence[TriggerContext]) -> TriggerContext:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
@@ -21,6 +22,7 @@ from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
+from medallion_assets_tests.orchestration.shown_tags import MOST, shown
 from medallion_assets_tests.pipeline import CATALOG
 
 DAYS = [date(2025, 1, 9), date(2025, 1, 10)]
@@ -92,3 +94,5 @@ def test_the_whole_graph_from_another_working_directory(tmp_path: Path, dynamodb
         assert len(read_day(client, "daily_sales_metrics", day)) == partition(gold, day).height > 0
     assert read_watermark(client, "customer_ltv_metrics", keys=["customer_id"]) == (DAYS[1], 1)
     assert list(elsewhere.iterdir()) == []
+    with dg.DagsterInstance.from_config(str(dagster_home)) as instance:
+        assert all(len(shown(run.tags)) <= MOST for run in instance.get_runs())

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import requests
 
+from medallion_assets_tests.orchestration.shown_tags import MOST, shown
 from medallion_assets_tests.services.processes import free_port, running
 from medallion_assets_tests.services.waiting import wait_until
 
@@ -79,6 +80,14 @@ def test_a_failed_run_is_retried_and_executed_again(url: str, instance: dg.Dagst
         again.append(asked(url, AGAIN, {"parentRunId": first, "strategy": strategy}))
         wait_until(lambda: status(instance, again[-1]) is dg.DagsterRunStatus.SUCCESS, "it has succeeded")
     assert (tmp_path / "at-work").read_text().split() == [first, *again]
+    for run_id in (first, *again):
+        assert len(shown(tags_in_the_ui(url, run_id))) <= MOST
+
+
+def tags_in_the_ui(url: str, run_id: str) -> list[str]:
+    query = f'{{ runOrError(runId: "{run_id}") {{ ... on Run {{ tags {{ key }} }} }} }}'
+    answer = requests.post(f"{url}/graphql", json={"query": query}, timeout=120)
+    return [tag["key"] for tag in answer.json()["data"]["runOrError"]["tags"]]
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus | None:

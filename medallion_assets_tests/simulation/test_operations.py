@@ -18,6 +18,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SERVING
 from medallion_assets_tests.oracle.model import TABLES, TRANSACTIONS
+from medallion_assets_tests.orchestration.shown_tags import MOST, shown
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 from medallion_assets_tests.simulation.shop import BAD_SALES, BAD_WINDOW
 from medallion_assets_tests.simulation.story import (
@@ -66,6 +67,14 @@ def test_pipeline_runs_has_every_attempt_of_every_stage(story: Lived) -> None:
         (one.run_id, number) for one in down for number in range(1, SERVING_TRIES + 1)
     )
     assert failed.height == gate.height + outage.height
+
+
+def test_a_run_row_shows_few_tags_of_ours_whatever_asked_for_the_run(story: Lived) -> None:
+    triggers = {asked.tags.get("medallion/trigger") for asked in story.asked}
+    assert triggers >= {"file_arrival", "table_update", "restated", "schedule", "run_if"}
+    for asked in story.asked:
+        tags = story.daemon.graph.instance.get_run_by_id(asked.run_id).tags
+        assert len(shown(tags)) <= MOST, tags
 
 
 def test_pipeline_runs_counts_every_record_once(story: Lived) -> None:

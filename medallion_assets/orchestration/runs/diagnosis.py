@@ -22,7 +22,7 @@ from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
-from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
+from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import Status
 
@@ -85,7 +85,7 @@ def _cause(run: dg.DagsterRun, step: str) -> str | None:
         own = TriggerContext(**config["ops"][step]["config"]["trigger"]).cause
     except (LookupError, TypeError, ValueError):  # a run config may be anything
         own = ""
-    return cut(own, TAG_CHARACTERS) or run.tags.get(CAUSE_TAG)
+    return cut(own, TAG_CHARACTERS) or cause_of(run.tags)
 
 
 def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:

@@ -28,9 +28,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
-LOST_TAG = "medallion/lost"
+from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
+
+LOST_TAG = hidden_tag("lost")
 """Its own id, on a run that was lost: a run that is started anew has the tags of the former."""
-JOINT_TAG = "medallion/joint"
+JOINT_TAG = hidden_tag("joint")
 """The tag of a run for several tables, any of which may have ended it: its sensor asks for each again, alone."""
 RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
@@ -47,7 +49,7 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
 
     Dagster decides by the run's tags at the moment at which the run is reported as failed.
     """
-    if JOINT_TAG in run.tags:
+    if value_of(JOINT_TAG, run.tags) is not None:
         return "It is not started anew: each of its tables is asked for again, alone."
     restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
     if run.status is dg.DagsterRunStatus.CANCELING or restarts >= RESTARTS:
@@ -113,7 +115,7 @@ def restart(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def _is_left_out(run: dg.DagsterRun) -> bool:
     tags = run.tags
-    was_lost = tags.get(LOST_TAG) == run.run_id and tags.get(WILL_RETRY_TAG) == "false"
+    was_lost = value_of(LOST_TAG, tags) == run.run_id and tags.get(WILL_RETRY_TAG) == "false"
     by_a_step = tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.STEP_FAILURE.value
     return (was_lost or _is_promised(run)) and not by_a_step and AUTO_RETRY_RUN_ID_TAG not in tags
 

@@ -25,10 +25,11 @@ from medallion_assets.operations.pipeline_runs import (
     UNEXPLAINED_END,
     UNREPORTED_PROCESS,
 )
+from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
 from medallion_assets.orchestration.runs.processes import RunProcess
 
-HOST_TAG = "medallion/launched_on"
+HOST_TAG = hidden_tag("launched_on")
 """The host whose daemon (or web server) launched the run."""
 OUT_OF_TIME = "maximum runtime"
 """What Dagster's run monitoring says of a run that it ends for its time limit."""
@@ -102,7 +103,7 @@ def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts
         return Whereabouts(State.ELSEWHERE, host=server)
     reported = reported_process(instance, run)
     if reported is None:
-        launched_on = run.tags.get(HOST_TAG, here)
+        launched_on = value_of(HOST_TAG, run.tags) or here
         return Whereabouts(State.UNREPORTED if launched_on == here else State.ELSEWHERE, host=launched_on)
     if not reported.host:
         return Whereabouts(State.HOST_UNKNOWN, reported.pid)
@@ -138,7 +139,7 @@ def reported_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunPro
     Dagster's own events name no host: it is the one that was named last, or that the run was launched on.
     """
     found: RunProcess | None = None
-    host = run.tags.get(HOST_TAG, "")
+    host = value_of(HOST_TAG, run.tags) or ""
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
         if HOST in metadata:

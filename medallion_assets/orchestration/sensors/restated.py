@@ -35,7 +35,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
     times_asked,
 )
 from medallion_assets.orchestration.sensors.restated_together import Ready, ready_ranges
-from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
@@ -175,7 +175,7 @@ def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) ->
         kind="failure",
         what=f"{gold.name}: every run for {days} failed, and no more are started until these days change"
         + (f"; until then readers keep the former figures of these days, also of {held}" if held else ""),
-        where=f"job {kept.job}, runs for these days that are tagged {ASKED_TAG}",
+        where=f"job {kept.job}, runs for these days with {TRIGGER_TAG}={TRIGGER}",
         do=f"look at the last of these runs, then run job {kept.job} for {days}",
         job=kept.job,
     )

@@ -20,13 +20,14 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.contracts.table import Table
+from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.triggers.restated_attempts import PastRun
 from medallion_assets.triggers.restated_batches import Batch
 
-ASKED_TAG = "medallion/asked_for"
+ASKED_TAG = hidden_tag("asked_for")
 """What of a Gold table a run was asked for: every attempt at the same batch carries the same."""
 TRIGGER = "restated"
 """The trigger of all these runs."""
@@ -62,7 +63,7 @@ def asked_for(gold: Table, batch: Batch, reading: LogPosition) -> str:
 
 def times_asked(instance: dg.DagsterInstance, key: str) -> int:
     """How many runs were asked for the very same, ever."""
-    return instance.get_runs_count(dg.RunsFilter(tags={ASKED_TAG: key}))
+    return sum(instance.get_runs_count(wanted) for wanted in filters(ASKED_TAG, key))
 
 
 def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -> list[PastRun]:
@@ -75,7 +76,7 @@ def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPositio
     ids = {"build": reading.silver_id[:8], "publish": reading.gold_id[:8]}
     for record in records:
         run = record.dagster_run
-        asked, days = _ASKED.fullmatch(run.tags.get(ASKED_TAG, "")), ranges_at_work(run.tags)
+        asked, days = _ASKED.fullmatch(value_of(ASKED_TAG, run.tags) or ""), ranges_at_work(run.tags)
         if asked is None or asked["table"] != gold.short_name or asked["table_id"] != ids[asked["what"]]:
             continue
         yield PastRun(
@@ -93,5 +94,5 @@ def runs_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collect
     runs = runs_that_write(instance, catalog, tables)
     return AtWork(
         days=[day_range for run in runs for day_range in ranges_at_work(run.tags)],
-        asked_here=sum(ASKED_TAG in run.tags for run in runs),
+        asked_here=sum(value_of(ASKED_TAG, run.tags) is not None for run in runs),
     )

@@ -22,6 +22,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
+from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables, step_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
@@ -45,8 +46,7 @@ from medallion_assets.triggers.run_if import (
 INTERVAL_SECONDS = 10
 RECENT_SECONDS = 3600.0
 """How far a sensor looks back that has neither a cursor nor a run that it asked for."""
-SENSOR_TAG = "medallion/run_if"
-UNTIL_TAG = "medallion/run_if_until"
+SENSOR_TAG, UNTIL_TAG = hidden_tag("run_if"), hidden_tag("run_if_until")
 """When the run ended that met the condition: where a sensor goes on whose cursor is lost."""
 
 
@@ -186,10 +186,11 @@ def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], c
 
 def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
     """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
-    asked = instance.get_runs(dg.RunsFilter(tags={SENSOR_TAG: name}), limit=1)
+    asked = next((run for wanted in filters(SENSOR_TAG, name) for run in instance.get_runs(wanted, limit=1)), None)
     try:
-        return Cursor(settled_until=min(EPOCH_SECONDS.validate_python(asked[0].tags[UNTIL_TAG]), now))
-    except (IndexError, KeyError, ValueError):
+        until = value_of(UNTIL_TAG, asked.tags if asked else {})
+        return Cursor(settled_until=min(EPOCH_SECONDS.validate_python(until), now))
+    except ValueError:
         return Cursor(settled_until=now - RECENT_SECONDS)
 
 

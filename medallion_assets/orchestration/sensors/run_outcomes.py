@@ -36,7 +36,7 @@ from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
 from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
-from medallion_assets.orchestration.trigger_context import CAUSE_TAG
+from medallion_assets.orchestration.trigger_context import cause_of
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import Status
@@ -193,5 +193,5 @@ def _failed(run: dg.DagsterRun, *, where: str) -> Alert:
 def _subject(run: dg.DagsterRun) -> str:
     """The assets, days and cause of a run, as far as it names them."""
     assets = ", ".join(sorted(key.to_user_string() for key in run.asset_selection or ()))
-    parts = (assets or run.job_name, days_named(run.tags), run.tags.get(CAUSE_TAG))
+    parts = (assets or run.job_name, days_named(run.tags), cause_of(run.tags))
     return "; ".join(part for part in parts if part)

@@ -15,6 +15,7 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
+from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.sensors import arrivals
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
@@ -119,7 +120,7 @@ def test_a_run_of_all_may_take_as_long_as_its_tables_together_and_is_never_start
     land(graph)
     (request,) = sensor.requests(5)
     longest = 4 * 7200 + 3 * 3600 + 2 * 3600 + 1800 + RUN_MARGIN_SECONDS
-    wanted = {"dagster/max_runtime": str(longest), "dagster/max_retries": "0", "medallion/joint": "yes"}
+    wanted = {"dagster/max_runtime": str(longest), "dagster/max_retries": "0", JOINT_TAG: "yes"}
     assert wanted.items() <= request.tags.items()
 
 
