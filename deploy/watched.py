@@ -25,7 +25,9 @@ from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
+from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.notify import notify
+from medallion_assets.orchestration.startable import expect_startable
 
 LOOK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
@@ -162,6 +164,10 @@ def main() -> None:
     """Run a console script of an installed package within this process."""
     program, *arguments = sys.argv[1:]
     (script,) = entry_points(group="console_scripts", name=program)
+    try:
+        expect_startable(arguments, os.environ)
+    except MedallionError as error:
+        sys.exit(f"{program}: {error}")
     run = script.load()
     if os.environ.get("NOTIFY_SOCKET"):
         Thread(target=tell, args=(look_of(program, arguments), notify), name="watched", daemon=True).start()

@@ -138,9 +138,9 @@ def sample(
         from medallion_assets.cli.pages import sample_page
         from medallion_assets.pipelines.transactions.samples.exports import write_sample
         from medallion_assets.pipelines.transactions.samples.places import check_only_samples
-        from medallion_assets.settings import normalise_url, storage_options
+        from medallion_assets.settings import load_settings, normalise_url
 
-        url, options = normalise_url(out, name="--out"), storage_options()
+        url, options = normalise_url(out, name="--out"), load_settings().storage_options
         check_only_samples(url, options)
         export = write_sample(
             url,

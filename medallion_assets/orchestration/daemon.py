@@ -28,11 +28,12 @@ from dagster._daemon.controller import create_daemon_of_type, daemon_controller_
 from dagster._daemon.daemon import DaemonIterator, SensorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
-from medallion_assets.errors import SettingsError
+from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.startable import expect_startable
 from medallion_assets.orchestration.wakes.export_events import ExportEvents
 from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 from medallion_assets.orchestration.wakes.waker import Waker
-from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.storage.object_events import Queue
 
 LOOK_SECONDS = 0.5
@@ -106,8 +107,9 @@ def run(
 ) -> None:
     """Run the daemon of the instance in $DAGSTER_HOME until SIGTERM or Ctrl-C."""
     try:
+        expect_startable(["--workspace", str(workspace)], inherited_environment())
         settings = load_settings()
-    except SettingsError as error:
+    except MedallionError as error:
         sys.exit(f"medallion-daemon: {error}")
     setup_interrupt_handlers()
     with (

@@ -55,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _end)
-    settings = load_settings()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(f"medallion-remote: {error}")
     if not given.place:
         return _run(settings, _request(given, settings), log=_printed(), tell=print, end=_print_end)
     place = RemotePlace(given.place, settings.storage_options)

@@ -1,0 +1,82 @@
+"""What a process of a deployment needs before Dagster starts in it: one message, where Dagster prints a traceback.
+
+Belongs here: settings, the folder of Dagster, a port, variables of a workspace file.
+Does not: whether databases and stores answer (deploy/health.py), which starts again until they do.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from medallion_assets.errors import PermanentError, SettingsError
+from medallion_assets.settings import load_settings
+
+HOME = "DAGSTER_HOME"
+_OF_ENVIRONMENT = re.compile(r"\benv:\s*(\w+)")
+"""How a workspace file takes a value from the environment."""
+
+
+def expect_startable(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """See that a program of Dagster can begin with these arguments: `--host`, `--port`, `-w` or `--workspace` count.
+
+    A code server is handed its instance by those who ask it. The others have a workspace, and read DAGSTER_HOME.
+
+    Raises:
+        PermanentError: a setting is refused or missing, the folder of Dagster cannot be written, or the port is taken.
+    """
+    load_settings(environment)
+    options = dict(pairwise(arguments))
+    workspace = options.get("-w", options.get("--workspace"))
+    if workspace is not None:
+        _expect_home(environment.get(HOME))
+        _expect_variables(Path(workspace), environment)
+    if options.get("--port", "").isdecimal():
+        _expect_free(options.get("--host", "127.0.0.1"), int(options["--port"]))
+
+
+def _expect_home(place: str | None) -> None:
+    folder = Path(place) if place else None
+    if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise SettingsError(
+            f"{HOME} is no folder that this account can write to",
+            expected="the folder with dagster.yaml",
+            found=place or "nothing",
+            do=f"make it with deploy/put-dagster-yaml, let this account write there, and set {HOME} to it",
+        )
+
+
+def _expect_variables(workspace: Path, environment: Mapping[str, str]) -> None:
+    if not workspace.is_file():
+        raise SettingsError(
+            f"there is no workspace file {workspace}",
+            expected="a file that says where the definitions are",
+            found="none",
+            do="start it in the project's folder, or name another, such as deploy/workspace.yaml",
+        )
+    for name in _OF_ENVIRONMENT.findall(workspace.read_text()):
+        if not environment.get(name):
+            raise SettingsError(
+                f"{name} is not set",
+                expected=f"what {workspace} takes from it",
+                found="nothing",
+                do="set it as deploy/medallion.env.example shows",
+            )
+
+
+def _expect_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise PermanentError(
+                f"port {port} of {host} is not free",
+                found=str(error),
+                do="end what uses it, or set another port in the settings",
+            ) from error
