@@ -7,7 +7,9 @@ Does not: reading and writing (storage.stores, storage.bucket), or which options
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from medallion_assets.errors import SettingsError
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
+_ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z")
 CONNECTIONS = 32
 ATTEMPTS = 4
 
@@ -49,6 +52,15 @@ def s3_client(store: S3Store) -> S3Client:
     return _client(*(config.get(name) for name in names))
 
 
+def answered_time(text: str) -> datetime:
+    """A time in an answer of S3. A page of a listing has 1,000, so their form goes past botocore, which tries many."""
+    if _ISO.fullmatch(text):
+        return datetime.fromisoformat(text)
+    from botocore.utils import parse_timestamp
+
+    return parse_timestamp(text)
+
+
 @lru_cache(maxsize=8)
 def _client(
     endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None
@@ -56,8 +68,11 @@ def _client(
     """It is safe among threads."""
     import boto3
     from botocore.config import Config
+    from botocore.session import get_session
 
-    return boto3.Session().client(
+    session = get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=answered_time)
+    return boto3.Session(botocore_session=session).client(
         "s3",
         endpoint_url=endpoint,
         region_name=region or "us-east-1",

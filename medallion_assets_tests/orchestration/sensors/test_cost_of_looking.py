@@ -68,10 +68,11 @@ class Place:
         """The files of an export, empty: a sensor does not read them; a data file in the folder that exports share."""
         root = self.server.objects / self.bucket / "raw" / TABLE / prefix / ROOT
         (root / export).mkdir(parents=True, exist_ok=True)
-        (root / "data").mkdir(exist_ok=True)
         for name in files:
             (root / export / name).touch()
-        (root / "data" / f"{export}.json.gz").touch()
+        if files == FILES:
+            (root / "data").mkdir(exist_ok=True)
+            (root / "data" / f"{export}.json.gz").touch()
         if settled:
             self.settled.append(export)
 
@@ -96,11 +97,11 @@ def place(s3_server: S3Server, tmp_path: Path) -> Place:
     return Place(s3_server, tmp_path)
 
 
-def planted(place: Place, prefixes: Iterable[str], *, each: int) -> Place:
+def planted(place: Place, prefixes: Iterable[str], *, each: int, files: tuple[str, ...] = FILES) -> Place:
     """The prefixes, below each of which lie some exports that are settled, in the order of their ids."""
     for day, prefix in enumerate(prefixes):
         for number in range(each):
-            place.land(export_id(day, number), prefix, settled=True)
+            place.land(export_id(day, number), prefix, settled=True, files=files)
     place.settle()
     return place
 
@@ -115,6 +116,20 @@ def test_prefixes_of_days_cost_three_requests_whatever_lies_there(place: Place) 
         assert 1 <= place.requests <= 3
     assert place.tick(FULL_LISTING_SECONDS) == []
     assert place.requests > 3
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_exports_cost_no_more(place: Place) -> None:
+    """Of one file each: what a look at everything costs follows from their number, and what others cost does not."""
+    days, each = 365, 274
+    planted(place, map(of_day, range(days)), each=each, files=(SUMMARY_NAME,))
+    assert place.tick() == []
+    assert days * each / 1000 - 1 <= place.requests <= 1 + days * each / 1000
+    today = export_id(days - 1, each)
+    place.land(today, of_day(days - 1))
+    for _ in range(3):
+        assert place.tick() == [today]
+        assert 1 <= place.requests <= 3
 
 
 def test_what_arrives_today_and_on_the_next_day_is_seen_at_once(place: Place) -> None:
