@@ -107,8 +107,9 @@ def test_a_bucket_that_may_not_be_listed_is_an_error_of_the_place(bucket: OddBuc
 @pytest.mark.parametrize(
     ("refusal", "kind", "words"),
     [
-        (Refusal("SlowDown", status=503), TransientError, "did not answer"),
-        (Refusal("InternalError", status=500), TransientError, "did not answer"),
+        # boto3 waits before it tries these again
+        pytest.param(Refusal("SlowDown", status=503), TransientError, "did not answer", marks=pytest.mark.slow),
+        pytest.param(Refusal("InternalError", status=500), TransientError, "did not answer", marks=pytest.mark.slow),
         (Refusal("NoSuchBucket", status=404), PermanentError, "correct its name"),
         (Refusal("PermanentRedirect", status=400), PermanentError, "region"),
         (Refusal("InvalidAccessKeyId"), PermanentError, "correct the AWS credentials"),
