@@ -30,6 +30,8 @@ from medallion_assets_tests.faults.injection import KilledError, disturbed, is_k
 from medallion_assets_tests.pipeline import default_engine
 from medallion_assets_tests.refining.months import HEADER, LOADED, NOW, OCTOBER, STRICT, Shop, event
 
+pytestmark = pytest.mark.flow
+
 TINY = Bounds(block_rows=3, block_bytes=300, group_rows=4, group_bytes=200, keys=3, hashes=3)
 LENIENT = replace(LOADED, table=replace(ECOMMERCE_EVENTS, expectations=ECOMMERCE_EVENTS.expectations[:2]))
 
