@@ -7,9 +7,12 @@ Does not: what is done with a block.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import takewhile
+from threading import Event
 
 import polars as pl
 
@@ -79,4 +82,28 @@ def in_turns(
                 yield ahead.popleft().result()
         finally:
             for left in ahead:
+                left.cancel()
+
+
+def side_by_side(
+    work: Callable[[Item], Answer], streams: Sequence[Generator[Item]], *, at_once: int
+) -> list[list[Answer]]:
+    """The answers of each stream, in order: so many streams are read and worked on `at_once`, each in a thread.
+
+    Where several fail, the first of them is told of. After that, or when whoever waits is interrupted, no stream is
+    read on, and each is closed.
+    """
+    stopped = Event()
+
+    def worked_on(stream: Generator[Item]) -> list[Answer]:
+        with closing(stream):
+            return [work(item) for item in takewhile(lambda _: not stopped.is_set(), stream)]
+
+    with ThreadPoolExecutor(at_once, thread_name_prefix="streams") as threads:
+        done = [threads.submit(worked_on, stream) for stream in streams]
+        try:
+            return [answers.result() for answers in done]
+        finally:
+            stopped.set()
+            for left in done:
                 left.cancel()

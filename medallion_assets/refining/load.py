@@ -6,26 +6,19 @@ Does not: either of them, or when to run (triggers).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import chain
 
-import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.engines.aside import Place
-from medallion_assets.engines.blocks import in_turns
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.bronze import bronze_table, load_export, loaded_ids, stage_lines
+from medallion_assets.refining.bronze import bronze_table, load_export, loaded_ids
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.owner import (
     LOOKED_AT_AGAIN,
@@ -40,9 +33,8 @@ from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals, record_refusals
 from medallion_assets.refining.samples import SampleMark
+from medallion_assets.refining.stage import counted, stage_batch
 from medallion_assets.refining.versions import expect_latest
-from medallion_assets.storage.options import StorageOptions
-from medallion_assets.storage.stores import open_store, url_of
 
 NAMED = 10
 """So many exports that are there are named to somebody who named another."""
@@ -208,79 +200,3 @@ class _Loading:
             self.done.loaded.append(batch)
             if (why := why_outdated(bronze, self.source, batch, self.decisions)) is not None:
                 self.done.outdated[batch.id] = why
-
-
-def counted(batch: Batch, staged: Sequence[StagedFile]) -> Batch:
-    """A batch with as many records as were read of it: not every source knows them before."""
-    return replace(batch, records=sum(file.rows for file in staged))
-
-
-def stage_batch(
-    source: Source,
-    place: ObjectStore,
-    bronze: Snapshot,
-    delivery: Delivery,
-    now: datetime,
-    *,
-    refused_as: str | None = None,
-) -> list[StagedFile]:
-    """Read the lines of a batch and write them; nothing of them is in before a commit.
-
-    Raises:
-        BatchRefusedError: some of it is not as it should be.
-        PermanentError: it was written otherwise than it was read.
-    """
-    batch, engine = delivery.batch, bronze.lakehouse.engine
-    parts = source.parts(delivery, engine.bounds.delivery_rows)
-    if len(parts) == 1:
-        with closing(source.lines(place, delivery, refused_as=refused_as)) as frames:
-            return _staged(frames, bronze.folder, batch, now)
-    url, options = url_of(place), StorageOptions(bronze.lakehouse.storage_options)
-    items = [
-        _PartOfDelivery(
-            source=source,
-            place=Place(url, options),
-            folder=bronze.folder,
-            batch=batch,
-            delivery=part,
-            now=now,
-            refused_as=refused_as,
-        )
-        for part in parts
-    ]
-    return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _PartOfDelivery:
-    """Some files of a batch, to be read and written by any process."""
-
-    source: Source
-    place: Place
-    folder: TableFolder
-    batch: Batch
-    delivery: Delivery
-    now: datetime
-    refused_as: str | None
-
-
-def _stage_part(item: _PartOfDelivery) -> list[StagedFile]:
-    place = open_store(item.place.url, item.place.storage_options)
-    with closing(item.source.lines(place, item.delivery, refused_as=item.refused_as)) as frames:
-        return _staged(frames, item.folder, item.batch, item.now)
-
-
-def _staged(frames: Iterable[pl.DataFrame], folder: TableFolder, batch: Batch, now: datetime) -> list[StagedFile]:
-    def stage(lines: pl.DataFrame) -> StagedFile:
-        staged = stage_lines(folder, batch, lines, now=now)
-        if staged.rows != lines.height:
-            raise PermanentError(
-                f"{folder.table.name}: export {batch.id} was not written whole",
-                expected=f"{lines.height} lines in {staged.path}",
-                found=f"{staged.rows} lines",
-                do="report this with the export: it was written otherwise than it was read",
-                export_id=batch.id,
-            )
-        return staged
-
-    return list(in_turns(stage, frames, at_once=1))  # while the next frame is read

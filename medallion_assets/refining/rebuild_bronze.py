@@ -34,9 +34,9 @@ from medallion_assets.refining.bronze import (
     rebuilt_notes,
     staged_or_empty,
 )
-from medallion_assets.refining.load import counted, stage_batch
 from medallion_assets.refining.owner import owner_known
 from medallion_assets.refining.raw_place import RawPlace
+from medallion_assets.refining.stage import counted, stage_batch
 from medallion_assets.refining.versions import superseded_exports
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)

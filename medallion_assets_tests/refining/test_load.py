@@ -5,17 +5,14 @@ from __future__ import annotations
 import gzip
 import shutil
 import threading
-from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining import load as module
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.refused_exports import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
@@ -122,37 +119,6 @@ def test_a_good_copy_is_loaded_beside_a_bad_one(landing: Landing) -> None:
     done = landing.ingest()
     assert ([one.id for one in done.loaded], [one.prefix for one in done.refused]) == (ids(export), [""])
     assert landing.lines() == keys((export, "a"))
-
-
-def test_lines_that_get_lost_while_they_are_written_are_noticed(
-    landing: Landing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """B1: should the engine ever write other lines than were read, nothing of the export is loaded."""
-    landing.full("a", "b")
-    stage = module.stage_lines
-
-    def loses_half(*args: Any, **facts: Any) -> Any:
-        staged = stage(*args, **facts)
-        return replace(staged, rows=staged.rows // 2)
-
-    monkeypatch.setattr(module, "stage_lines", loses_half)
-    with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
-        landing.ingest()
-    assert landing.lines() == []
-
-
-def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """B1: a full disk is no verdict on the export; the next run loads it."""
-    export = landing.full("a")
-
-    def fails(*_: Any, **__: Any) -> None:
-        raise OSError("no space left on device")
-
-    with monkeypatch.context() as patches:
-        patches.setattr(module, "stage_lines", fails)
-        with pytest.raises(OSError, match="no space left"):
-            landing.ingest()
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
 
 
 @pytest.mark.skipif(not REAL_EXPORT.is_dir(), reason="the real export (../shared/data) is not here")

@@ -1,0 +1,112 @@
+"""Stage: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
+
+Belongs here: which files of a batch are read by which process, and how many of them at a time.
+Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.source import Delivery, Source
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.blocks import in_turns, side_by_side
+from medallion_assets.errors import PermanentError
+from medallion_assets.refining.bronze import stage_lines
+from medallion_assets.storage.options import StorageOptions
+from medallion_assets.storage.stores import open_store, url_of
+
+FILES_AT_ONCE = 2
+"""How many data files are read at a time, where there are as many threads: each has a frame of lines in memory."""
+CUT_ROWS = 500_000
+"""A batch of more records is cut for that, between its files. Of a smaller one, small files are staged as one."""
+
+
+def stage_batch(
+    source: Source,
+    place: ObjectStore,
+    bronze: Snapshot,
+    delivery: Delivery,
+    now: datetime,
+    *,
+    refused_as: str | None = None,
+) -> list[StagedFile]:
+    """Read the lines of a batch and write them; nothing of them is in before a commit.
+
+    Raises:
+        BatchRefusedError: some of it is not as it should be.
+        PermanentError: it was written otherwise than it was read.
+    """
+    staging = _Staging(source=source, folder=bronze.folder, batch=delivery.batch, now=now, refused_as=refused_as)
+    engine = bronze.lakehouse.engine
+    parts = source.parts(delivery, engine.bounds.delivery_rows)
+    if len(parts) == 1:
+        return staging.stage(place, delivery)
+    where = Place(url_of(place), StorageOptions(bronze.lakehouse.storage_options))
+    items = [_Part(staging, where, part) for part in parts]
+    return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
+
+
+def counted(batch: Batch, staged: Sequence[StagedFile]) -> Batch:
+    """A batch with as many records as were read of it: not every source knows them before."""
+    return replace(batch, records=sum(file.rows for file in staged))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Staging:
+    """Staging files of one batch, in any process."""
+
+    source: Source
+    folder: TableFolder
+    batch: Batch
+    now: datetime
+    refused_as: str | None
+
+    def stage(self, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
+        """Some files of the batch, in this process."""
+        parts = self.source.parts(delivery, CUT_ROWS)
+        at_once = min(FILES_AT_ONCE, len(parts), pl.thread_pool_size())
+        if at_once == 1:
+            with closing(self._frames(place, delivery)) as frames:
+                return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
+        streams = [self._frames(place, part) for part in parts]
+        return list(chain.from_iterable(side_by_side(self._stage_frame, streams, at_once=at_once)))
+
+    def _frames(self, place: ObjectStore, delivery: Delivery) -> Generator[pl.DataFrame]:
+        return self.source.lines(place, delivery, refused_as=self.refused_as)
+
+    def _stage_frame(self, lines: pl.DataFrame) -> StagedFile:
+        staged = stage_lines(self.folder, self.batch, lines, now=self.now)
+        if staged.rows != lines.height:
+            raise PermanentError(
+                f"{self.folder.table.name}: export {self.batch.id} was not written whole",
+                expected=f"{lines.height} lines in {staged.path}",
+                found=f"{staged.rows} lines",
+                do="report this with the export: it was written otherwise than it was read",
+                export_id=self.batch.id,
+            )
+        return staged
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some files of a batch, for a process that opens their place itself."""
+
+    staging: _Staging
+    place: Place
+    delivery: Delivery
+
+
+def _stage_part(part: _Part) -> list[StagedFile]:
+    return part.staging.stage(open_store(part.place.url, part.place.storage_options), part.delivery)
