@@ -17,7 +17,7 @@ def validation_page(found: Validation) -> RenderableType:
     lines = []
     for table, records in found.tables.items():
         looked = (
-            f"looked for its columns in {records:,} records" if records else "no export of it is there to look into"
+            f"looked for its columns in {records:,} records" if records else "it has no export to check yet"
         )
         lines.append(Text(f"{table}: its contract can be kept; {looked}"))
     for unfilled in found.unfilled:

@@ -71,7 +71,8 @@ def test_what_a_killed_one_started_still_holds_the_home(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         try:
-            refused = pytest.raises(PermanentError, match="it was killed, and what it started is still there")
+            refused = pytest.raises(PermanentError, match="it was killed, and processes that it started are still "
+            "running")
             with refused, only_one(tmp_path, "medallion dev", patience=0):
                 pass
         finally:
