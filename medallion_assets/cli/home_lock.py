@@ -118,12 +118,12 @@ def _in_use(home: Path, command: str, holder: Holder | None) -> PermanentError:
     if holder is None:
         found, do = "an unidentified process", f"see `lsof {home / LOCK}`"
     elif holder.is_gone:
-        found, do = f"{holder}; it was killed, and processes that it started are still running", f"end it: `lsof "
-        f"{home / LOCK}`"
+        found = f"{holder}; it was killed, and processes that it started are still running"
+        do = f"stop them: `lsof {home / LOCK}`"
     else:
-        found, do = str(holder), f"end it (Ctrl-C where it runs, or `kill {holder.pid}`)"
+        found, do = str(holder), f"stop it (Ctrl-C where it runs, or `kill {holder.pid}`)"
     return PermanentError(
-        f"{command} cannot work in {home}: another command is using it",
+        f"{command} cannot use {home}: another command is using it",
         expected="one at a time",
         found=found,
         do=f"{do}, or set MEDALLION_HOME to another folder",

@@ -60,8 +60,9 @@ def ui(
     port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
     demo: Annotated[
         bool | None,
-        typer.Option("--demo/--no-demo", help="Show the demo's runs, or your own. [default: your own, if there are "
-        "any]"),
+        typer.Option(
+            "--demo/--no-demo", help="Show the demo's runs, or your own. [default: your own, if there are any]"
+        ),
     ] = None,
 ) -> None:
     """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts nothing: no sensor, no schedule."""
@@ -81,7 +82,9 @@ def ui(
 
 def pages(
     port: Annotated[int, typer.Option(help="The port of the pages.")] = 3001,
-    host: Annotated[str, typer.Option(help="The address to listen on; anyone who can reach it can read the pages.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; anyone who can reach it can read the pages.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the dashboard and the business figures until Ctrl-C, as of the moment you look. It writes nothing."""
     with Terminal(as_json=False) as terminal:

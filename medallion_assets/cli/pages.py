@@ -169,8 +169,9 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
     if done.restated:
         days = ", ".join(str(day) for day in sorted(done.restated))
         lines.append(Text(f"{done.rows_changed:,} keys changed in version {done.version}; days restated: {days}"))
-        lines.append(Text("what to do: nothing if the sensors are on; otherwise run enrichment, Gold and serving for "
-        "these"))
+        lines.append(
+            Text("what to do: nothing if the sensors are on; otherwise run enrichment, Gold and serving for these")
+        )
     elif done.redriven:
         lines.append(Text(f"{done.rows_changed:,} keys changed; no day is restated"))
     return Group(*lines)
@@ -181,8 +182,9 @@ def handed_over_page(done: HandedOver) -> RenderableType:
     lines = [
         Text(f"{done.table} belongs to {done.owner}", style="bold"),
         Text(f"before: {done.former or 'nobody'}"),
-        Text("what to do: run the serving asset for every day that readers need; until then they see the previous "
-        "data"),
+        Text(
+            "what to do: run the serving asset for every day that readers need; until then they see the previous data"
+        ),
     ]
     return Group(*lines)
 

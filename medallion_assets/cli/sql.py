@@ -27,8 +27,10 @@ HISTORY = "sql_history"
 
 def sql(
     query: Annotated[
-        str | None, typer.Argument(help="A read-only query; without it, queries are read from a prompt or a pipe, "
-        "each ended by a semicolon.")
+        str | None,
+        typer.Argument(
+            help="A read-only query; without it, queries are read from a prompt or a pipe, each ended by a semicolon."
+        ),
     ] = None,
     as_of: Annotated[
         str | None, typer.Option(help="Read every table as of this time, such as 2026-11-01T00:00:00Z.")

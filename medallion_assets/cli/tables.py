@@ -73,7 +73,9 @@ def fetch(table: TableName, json: Json = False) -> None:
 def rebuild(
     table: Annotated[str, typer.Argument(help="Such as silver.customers; a bare name is the Silver table.")],
     why: Annotated[str, typer.Option(help="The reason; recorded in the commit.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")
+    ] = False,
     accept_all: Annotated[
         bool, typer.Option("--accept-all", help="Accept exports that fail the gate under the current contract.")
     ] = False,
@@ -118,9 +120,7 @@ def verify(
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option(
-            "--deep", help="Also check every row, recompute Silver and the dbt models, and compare."
-        ),
+        typer.Option("--deep", help="Also check every row, recompute Silver and the dbt models, and compare."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -208,7 +208,7 @@ def quarantine_redrive(
     why: Annotated[str, typer.Option(help="The reason; recorded in the commit.")] = "",
     json: Json = False,
 ) -> None:
-    """Judge quarantined rows again with the present contract, and apply those that are good now."""
+    """Judge quarantined rows again with the current contract, and apply those that are good now."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 

@@ -108,8 +108,9 @@ def check_port(port: int, option: str, *, host: str = HOST) -> None:
             listener.bind((host, port))
         except OSError as error:
             raise PermanentError(
-                f"port {port} is in use", found=str(error), do=f"stop the process that uses it, or choose another "
-                f"with {option}"
+                f"port {port} is in use",
+                found=str(error),
+                do=f"stop the process that uses it, or choose another with {option}",
             ) from error
 
 

@@ -94,8 +94,8 @@ def recording(home: Path) -> Iterator[None]:
     recorded, record = _recorded(home), home / RECORD
     if recorded is None and (record.exists() or record.is_symlink()):
         raise PermanentError(
-            f"{record} is not the record of a demo", do=f"move it away, or set MEDALLION_HOME to a folder without a "
-            f"{NAME}"
+            f"{record} is not the record of a demo",
+            do=f"move it away, or set MEDALLION_HOME to a folder without a {NAME}",
         )
     found = dict(_files(home))
     if foreign := _not_made(found, recorded or {}):
