@@ -204,7 +204,7 @@ def daemon() -> str:
             statuses = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
     except Exception as error:
         found = f"Dagster's instance cannot be read: {type(error).__name__}: {error}"
-        raise NotWellError(found, "see postgresql above; DAGSTER_HOME must hold dagster.yaml") from error
+        raise NotWellError(found, "see postgresql above; DAGSTER_HOME must contain dagster.yaml") from error
     silent = sorted(name.lower() for name, status in statuses.items() if not status.healthy)
     if silent:
         raise NotWellError(f"silent for {HEARTBEAT_SECONDS} s or more: {', '.join(silent)}", _log("daemon"))
@@ -221,7 +221,7 @@ def idle() -> str:
         found = ", ".join(f"{run.job_name} {run.run_id}" for run in at_work(instance))
     if found:
         raise NotWellError(f"in progress: {found}", "stop the daemon, so that no more begin, and wait (--wait 7200)")
-    return "no run is at work"
+    return "no run is active"
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -266,7 +266,7 @@ def _look(part: str) -> Answer:
 
 def main(
     only: Annotated[list[str] | None, typer.Option(help=f"One of {NAMES}; may be repeated.")] = None,
-    wait: Annotated[float, typer.Option(help="Look again for so many seconds until all is well.")] = 0,
+    wait: Annotated[float, typer.Option(help="Retry for this many seconds until every part is well.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Say how every part of the deployment is. Exit 1: not all is well."""

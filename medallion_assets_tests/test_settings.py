@@ -57,9 +57,7 @@ def test_a_queue_tells_of_exports_in_s3_alone() -> None:
     queue = "https://sqs.us-west-2.amazonaws.com/123456789012/exports"
     assert load_settings({**PLACES, "MEDALLION_EXPORT_EVENTS_QUEUE": queue}).events_queue == queue
     assert load_settings(PLACES).events_queue == ""
-    with pytest.raises(
-        SettingsError, match=r"is set, and no queue tells of exports outside S3; .* found: /srv/home/raw"
-    ):
+    with pytest.raises(SettingsError, match=r"is set, but a queue reports only exports in S3; .* found: /srv/home/raw"):
         load_settings({"MEDALLION_HOME": "/srv/home", "MEDALLION_EXPORT_EVENTS_QUEUE": queue})
     for wrong in ("exports", "arn:aws:sqs:us-west-2:123456789012:exports", "https://sqs.us-west-2.amazonaws.com"):
         with pytest.raises(
@@ -144,7 +142,7 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: str, al
 )
 def test_what_remote_attempts_leave_has_a_place_of_its_own(remote: str, says: str) -> None:
     """Old attempts are removed there, at the side of whatever else it is."""
-    with pytest.raises(SettingsError, match="MEDALLION_REMOTE_URL is no place of its own") as raised:
+    with pytest.raises(SettingsError, match="MEDALLION_REMOTE_URL is not a place of its own") as raised:
         load_settings({**PLACES, "MEDALLION_REMOTE_URL": remote})
     assert says in str(raised.value)
 

@@ -12,15 +12,15 @@ from medallion_assets.cli import dbt, local, sql, tables
 
 app = typer.Typer(
     name="medallion",
-    help="DynamoDB exports as a trustworthy lakehouse. Places are set by MEDALLION_* and the standard AWS variables.",
+    help="DynamoDB exports as a trustworthy lakehouse. Paths are set by MEDALLION_* and the standard AWS variables.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-exports_app = typer.Typer(help="Exports as they lie in a bucket or folder.", no_args_is_help=True)
+exports_app = typer.Typer(help="Exports in a bucket or folder.", no_args_is_help=True)
 app.add_typer(exports_app, name="exports")
-quarantine_app = typer.Typer(help="Records that were not valid.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Invalid records.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
-serving_app = typer.Typer(help="The DynamoDB tables that are published to.", no_args_is_help=True)
+serving_app = typer.Typer(help="The DynamoDB tables that Gold is published to.", no_args_is_help=True)
 app.add_typer(serving_app, name="serving")
 
 app.command()(local.demo)

@@ -34,7 +34,7 @@ def link_dev_yaml(dagster_home: Path) -> bool:
 def own_settings(dagster_home: Path) -> str:
     """What a person should know of a dagster.yaml of somebody's own."""
     lacks = missing(dagster_home)
-    return "a dagster.yaml of your own: it is kept, and holds" + (f"; it lacks: {', '.join(lacks)}" if lacks else "")
+    return "your own dagster.yaml, which is kept and used" + (f"; it lacks: {', '.join(lacks)}" if lacks else "")
 
 
 def _is_ours(file: Path) -> bool:

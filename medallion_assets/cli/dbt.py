@@ -18,7 +18,7 @@ from medallion_assets.cli.terminal import Terminal
 
 def dbt_prepare(
     ship: Annotated[
-        bool, typer.Option("--ship", help="Also keep what dbt parsed of it, which spares the runs that; for a wheel.")
+        bool, typer.Option("--ship", help="Also store the parsed project, so that runs need not parse it; for a wheel.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -37,7 +37,7 @@ def dbt_prepare(
 
         builds = load_catalog(load_settings().pipelines).dbt
         changed = [str(file) for models in builds for file in prepare(models, ship=ship, translate=translated)]
-        said = "\n".join(changed) or "every file is as it should be"
+        said = "\n".join(changed) or "all files are up to date"
         terminal.answer({"projects": [models.name for models in builds], "changed": changed}, lambda: said)
 
 
@@ -67,8 +67,8 @@ def dbt_docs(
 
 
 def dbt_sandbox(
-    folder: Annotated[Path, typer.Argument(help="Where to make it.")],
-    name: Annotated[str | None, typer.Option(help="Of which DbtModels, if there are several.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Where to create it.")],
+    name: Annotated[str | None, typer.Option(help="Which DbtModels, if there are several.")] = None,
     json: Json = False,
 ) -> None:
     """Make a folder in which your own dbt reads Silver as it is now; what it builds there nobody publishes.
@@ -85,7 +85,7 @@ def dbt_sandbox(
         found = [models for models in builds if name in (None, models.name)]
         if len(found) != 1:
             raise PermanentError(
-                "it is not clear which dbt models are meant",
+                "it is unclear which dbt models you mean",
                 expected=f"one of {', '.join(models.name for models in builds) or 'none: no pipeline has any'}",
                 found=repr(name),
                 do="name one with --name",

@@ -106,7 +106,7 @@ def _take(file: int, home: Path, command: str, patience: float) -> None:
         except OSError as error:
             raise PermanentError(
                 f"{home} cannot be locked for {command}",
-                expected="a folder on a file system with locks (flock)",
+                expected="a folder on a file system that supports locks (flock)",
                 found=str(error),
                 do="set MEDALLION_HOME to a folder on a local disk",
             ) from error
@@ -116,13 +116,14 @@ def _take(file: int, home: Path, command: str, patience: float) -> None:
 
 def _in_use(home: Path, command: str, holder: Holder | None) -> PermanentError:
     if holder is None:
-        found, do = "a process that has not said who it is", f"see `lsof {home / LOCK}`"
+        found, do = "an unidentified process", f"see `lsof {home / LOCK}`"
     elif holder.is_gone:
-        found, do = f"{holder}; it was killed, and what it started is still there", f"end it: `lsof {home / LOCK}`"
+        found = f"{holder}; it was killed, and processes that it started are still running"
+        do = f"stop them: `lsof {home / LOCK}`"
     else:
-        found, do = str(holder), f"end it (Ctrl-C where it runs, or `kill {holder.pid}`)"
+        found, do = str(holder), f"stop it (Ctrl-C where it runs, or `kill {holder.pid}`)"
     return PermanentError(
-        f"{command} cannot work in {home}: another command does",
+        f"{command} cannot use {home}: another command is using it",
         expected="one at a time",
         found=found,
         do=f"{do}, or set MEDALLION_HOME to another folder",

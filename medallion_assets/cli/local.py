@@ -60,7 +60,9 @@ def ui(
     port: Annotated[int, typer.Option(help="The port of the Dagster UI.")] = 3000,
     demo: Annotated[
         bool | None,
-        typer.Option("--demo/--no-demo", help="Show the demo's runs, or not. [default: if there are no others]"),
+        typer.Option(
+            "--demo/--no-demo", help="Show the demo's runs, or your own. [default: your own, if there are any]"
+        ),
     ] = None,
 ) -> None:
     """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts nothing: no sensor, no schedule."""
@@ -80,7 +82,9 @@ def ui(
 
 def pages(
     port: Annotated[int, typer.Option(help="The port of the pages.")] = 3001,
-    host: Annotated[str, typer.Option(help="The address to listen at; who reaches it, reads the pages.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; anyone who can reach it can read the pages.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the dashboard and the business figures until Ctrl-C, as of the moment you look. It writes nothing."""
     with Terminal(as_json=False) as terminal:
@@ -93,7 +97,7 @@ def pages(
 
         check_port(port, "--port", host=host)
         with served_pages(load_settings(), port=port, host=host) as server, suppress(KeyboardInterrupt):
-            terminal.answer(server.url, lambda: f"{server.url}{DASHBOARD}  (Ctrl-C ends it)")
+            terminal.answer(server.url, lambda: f"{server.url}{DASHBOARD}  (Ctrl-C stops it)")
             while True:  # Polars handles SIGINT so that it ends no wait for a thread, but it ends a sleep
                 time.sleep(60)
 
@@ -125,7 +129,7 @@ def dev(
 
 def sample(
     table: Annotated[str, typer.Option(help="customer_transactions or customers.")],
-    out: Annotated[str, typer.Option(help="Write below this URL, in a folder of the table's name.")],
+    out: Annotated[str, typer.Option(help="Write below this URL, in a folder named after the table.")],
     items: Annotated[int, typer.Option(help="How many records.")] = 1_000,
     kind: Annotated[Literal["full", "incremental"], typer.Option(help="The kind of export.")] = "full",
     seed: Annotated[int, typer.Option(help="The same seed writes the same bytes.")] = 0,

@@ -20,7 +20,7 @@ Elsewhere = Annotated[
     bool,
     typer.Option(
         "--elsewhere",
-        help="Work where MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL say, though that is not in MEDALLION_HOME.",
+        help="Use MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL although they are outside MEDALLION_HOME.",
     ),
 ]
 Exports = Annotated[list[str] | None, typer.Option("--export", help="Only this export; may be repeated.")]

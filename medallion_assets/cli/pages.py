@@ -64,11 +64,11 @@ def explanation_page(explanation: Explanation) -> RenderableType:
             _detail(record),
         )
     parts: list[RenderableType] = [Text(f"{explanation.table}: {key}", style="bold")]
-    parts.append(records if explanation.records else Text("Bronze holds no record of this key.", style="bold red"))
+    parts.append(records if explanation.records else Text("Bronze has no record of this key.", style="bold red"))
     if explanation.alike:
-        parts.append(Text(f"Keys that Silver holds are spelled like {', '.join(explanation.alike)}."))
+        parts.append(Text(f"Keys in Silver look like {', '.join(explanation.alike)}."))
     if not explanation.silver:
-        parts.append(Text("Silver holds nothing of it."))
+        parts.append(Text("Silver has no row for it."))
     for number, row in enumerate(explanation.silver, start=1):
         held = Grid(title=f"Silver, row {number} of {len(explanation.silver)}", title_justify="left", show_header=False)
         for name, value in row.items():
@@ -77,7 +77,7 @@ def explanation_page(explanation: Explanation) -> RenderableType:
     parts += [Text(f"not known: {what}", style="yellow") for what in explanation.unknown]
     parts += [Text(f"Silver disagrees: {what}", style="bold red") for what in explanation.disagreements]
     if explanation.disagreements:
-        parts.append(Text("what to do: run `medallion verify --deep`; it finds what else differs and says what to do"))
+        parts.append(Text("what to do: run `medallion verify --deep`; it finds other differences and says what to do"))
     return Group(*parts)
 
 
@@ -109,13 +109,13 @@ def exports_page(report: ExportReport) -> RenderableType:
         if export.unprotected_minute:
             notes.append(Text(f"warning: {export.unprotected_minute}", style="yellow"))
     trouble = [f"{lost.key}: {lost.problem}; what to do: {lost.do}" for lost in report.unclaimed]
-    trouble += [f"{folder} was not looked into: {why}" for folder, why in report.not_looked_into.items()]
+    trouble += [f"{folder} was not examined: {why}" for folder, why in report.not_looked_into.items()]
     notes += [Text(line, style="red") for line in trouble]
     well = sum(export.is_well for export in report.exports)
     items = sum(export.items for export in report.exports)
     last = Text(
         f"{well} of {len(report.exports)} exports are complete and joined; {items:,} items verified; "
-        + (f"{len(report.unclaimed)} lie where no table takes them; " if report.unclaimed else "")
+        + (f"{len(report.unclaimed)} are in no table's folder; " if report.unclaimed else "")
         + f"{report.foreign_objects:,} objects belong to no export"
     )
     last.stylize("green" if report.is_well else "red")
@@ -132,7 +132,7 @@ def place_panel(place: PlaceStatus) -> RenderableType:
 def quarantine_page(listing: QuarantineListing) -> RenderableType:
     """Figures, then the first rows."""
     waiting = listing.total - listing.redriven
-    head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were driven again", style="bold")
+    head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were redriven", style="bold")
     if listing.held:
         head = Text(
             f"export {listing.held} waits: {waiting:,} of its rows are bad, and none is in any table", style="bold"
@@ -145,7 +145,7 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
         place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
         rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row["redriven_at"]), Text(raw))
-    shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them whole"
+    shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))
 
 
@@ -169,7 +169,9 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
     if done.restated:
         days = ", ".join(str(day) for day in sorted(done.restated))
         lines.append(Text(f"{done.rows_changed:,} keys changed in version {done.version}; days restated: {days}"))
-        lines.append(Text("what to do: nothing where the sensors run; else run enrichment, Gold and serving for these"))
+        lines.append(
+            Text("what to do: nothing if the sensors are on; otherwise run enrichment, Gold and serving for these")
+        )
     elif done.redriven:
         lines.append(Text(f"{done.rows_changed:,} keys changed; no day is restated"))
     return Group(*lines)
@@ -180,7 +182,9 @@ def handed_over_page(done: HandedOver) -> RenderableType:
     lines = [
         Text(f"{done.table} belongs to {done.owner}", style="bold"),
         Text(f"before: {done.former or 'nobody'}"),
-        Text("what to do: run the serving asset for every day that readers need; until then they see what was there"),
+        Text(
+            "what to do: run the serving asset for every day that readers need; until then they see the previous data"
+        ),
     ]
     return Group(*lines)
 

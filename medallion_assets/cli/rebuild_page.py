@@ -35,8 +35,8 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
         ("newly good", format_counts(changes.newly_good)),
         ("accepted although they fail the gate", _some(done.accepted)),
         ("left out, lost by Bronze or of another source", _some(done.dropped)),
-        ("kept as they are: not to be read again", _some(done.kept)),
-        ("of them held, but of another source", _some(list(done.foreign))),
+        ("kept unchanged: cannot be read again", _some(done.kept)),
+        ("of these, from another source", _some(list(done.foreign))),
     ]
     parts += [Text.assemble((f"{name}: ", "dim"), words) for name, words in notes if words]
     parts += [Text.assemble(("next: ", "dim"), step) for step in done.next_steps]

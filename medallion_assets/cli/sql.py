@@ -27,12 +27,15 @@ HISTORY = "sql_history"
 
 def sql(
     query: Annotated[
-        str | None, typer.Argument(help="One query that only reads; without it, queries are read up to a ; each.")
+        str | None,
+        typer.Argument(
+            help="A read-only query; without it, queries are read from a prompt or a pipe, each ended by a semicolon."
+        ),
     ] = None,
     as_of: Annotated[
-        str | None, typer.Option(help="Read every table as it was at this moment, such as 2026-11-01T00:00:00Z.")
+        str | None, typer.Option(help="Read every table as of this time, such as 2026-11-01T00:00:00Z.")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="How many rows a page shows.")] = 40,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 40,
     csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
     json: Json = False,
 ) -> None:

@@ -104,7 +104,7 @@ def tables_page(catalog: Catalog) -> RenderableType:
     return Group(
         page,
         Text(
-            "A bare name is looked for in silver, gold, bronze, quarantine and operations.\n"
+            "An unqualified name is looked up in silver, gold, bronze, quarantine and operations.\n"
             'silver.x_all has tombstones as well; silver."x@12" is version 12, '
             'silver."x@2026-11-01T00:00:00Z" that of a moment.\n'
             "\\d silver.x shows its columns.",

@@ -26,16 +26,18 @@ def status_page(status: Status) -> RenderableType:
     parts += [Text(f"warning: {warning}", style="yellow") for warning in status.warnings]
     parts += [Text(f"problem: {problem}", style="bold red") for problem in status.problems]
     if not status.problems and status.never_made:
-        parts.append(Text(f"no problem; never made or published: {', '.join(status.never_made)}", style="bold yellow"))
+        parts.append(
+            Text(f"no problems; never built or published: {', '.join(status.never_made)}", style="bold yellow")
+        )
     elif not status.problems:
-        parts.append(Text("every table is fresh, and no stage failed last", style="bold green"))
+        parts.append(Text("every table is fresh, and no stage's last attempt failed", style="bold green"))
     return Group(*parts)
 
 
 def _identity(status: Status) -> list[Text]:
     if status.identity is None:
         return []
-    samples = f", holds sample data ({status.identity.note})" if status.identity.is_sample else ""
+    samples = f", contains sample data ({status.identity.note})" if status.identity.is_sample else ""
     return [Text(f"lakehouse {status.identity.lakehouse_id}{samples}", style="dim")]
 
 

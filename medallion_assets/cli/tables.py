@@ -72,16 +72,18 @@ def fetch(table: TableName, json: Json = False) -> None:
 
 def rebuild(
     table: Annotated[str, typer.Argument(help="Such as silver.customers; a bare name is the Silver table.")],
-    why: Annotated[str, typer.Option(help="Why; goes into the commit.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    why: Annotated[str, typer.Option(help="The reason; recorded in the commit.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, without changing anything.")
+    ] = False,
     accept_all: Annotated[
-        bool, typer.Option("--accept-all", help="Let exports in that fail the gate by the present contract.")
+        bool, typer.Option("--accept-all", help="Accept exports that fail the gate under the current contract.")
     ] = False,
     drop_lost: Annotated[
-        bool, typer.Option("--drop-lost", help="Go on without exports that Silver holds and Bronze has lost.")
+        bool, typer.Option("--drop-lost", help="Continue without exports that are in Silver and lost from Bronze.")
     ] = False,
     drop_foreign: Annotated[
-        bool, typer.Option("--drop-foreign", help="Take out of Bronze the exports of another DynamoDB table.")
+        bool, typer.Option("--drop-foreign", help="Remove exports of another DynamoDB table from Bronze.")
     ] = False,
     json: Json = False,
 ) -> None:
@@ -118,9 +120,7 @@ def verify(
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option(
-            "--deep", help="All of that; also look at the rows, make Silver and dbt models again, and compare."
-        ),
+        typer.Option("--deep", help="Also check every row, recompute Silver and the dbt models, and compare."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -177,7 +177,7 @@ def quarantine_show(
     table: TableName,
     export: Exports = None,
     reason: Reasons = None,
-    held: Annotated[str, typer.Option(help="Show the bad rows of this export, which waits at the gate.")] = "",
+    held: Annotated[str, typer.Option(help="Show the bad rows of this export, held at the gate.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
     json: Json = False,
 ) -> None:
@@ -205,10 +205,10 @@ def quarantine_redrive(
     table: TableName,
     export: Exports = None,
     reason: Reasons = None,
-    why: Annotated[str, typer.Option(help="Why; goes into the commit.")] = "",
+    why: Annotated[str, typer.Option(help="The reason; recorded in the commit.")] = "",
     json: Json = False,
 ) -> None:
-    """Judge quarantined rows again with the present contract, and apply those that are good now."""
+    """Judge quarantined rows again with the current contract, and apply those that are good now."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
@@ -234,7 +234,7 @@ def quarantine_redrive(
 
 def serving_hand_over(
     table: Annotated[str, typer.Argument(help="A serving table, such as daily_sales_metrics.")],
-    why: Annotated[str, typer.Option(help="Why; stays in the table.")],
+    why: Annotated[str, typer.Option(help="The reason; stored in the table.")],
     json: Json = False,
 ) -> None:
     """Make this lakehouse the owner of a DynamoDB table, whoever it was; what is published from now on is newer."""

@@ -145,10 +145,10 @@ def place_refused(error: OSError) -> MedallionError:
     """What the system says of a file, a folder or an address that a command cannot use, as an error of ours."""
     about = ", ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
     return PermanentError(
-        "the system refuses what this command needs",
-        expected=f"a place that this account can use: {about}" if about else "files and addresses that can be used",
+        "the operating system refused an operation",
+        expected=f"a path that this account can use: {about}" if about else "files and addresses that can be used",
         found=error.strerror or str(error),
-        do="give the account access, free space, or move away what stands there; MEDALLION_HOME, MEDALLION_RAW_URL and "
+        do="give the account access, free space, or move away what is there; MEDALLION_HOME, MEDALLION_RAW_URL and "
         "MEDALLION_LAKEHOUSE_URL name other places",
     )
 

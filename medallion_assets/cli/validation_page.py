@@ -16,9 +16,7 @@ def validation_page(found: Validation) -> RenderableType:
     """The contracts that can be kept, then every column that no item fills."""
     lines = []
     for table, records in found.tables.items():
-        looked = (
-            f"looked for its columns in {records:,} records" if records else "no export of it is there to look into"
-        )
+        looked = f"looked for its columns in {records:,} records" if records else "it has no export to check yet"
         lines.append(Text(f"{table}: its contract can be kept; {looked}"))
     for unfilled in found.unfilled:
         words = f"{unfilled.table}: no record fills {unfilled.column} (source {unfilled.source}); {unfilled.do}"

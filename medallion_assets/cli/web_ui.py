@@ -93,7 +93,7 @@ def pages_port(port: int) -> int:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((HOST, wanted))
             return int(listener.getsockname()[1])
-    raise PermanentError("no port is free for the pages", do="end what uses them")
+    raise PermanentError("no free port for the pages", do="stop a process that uses one")
 
 
 def check_port(port: int, option: str, *, host: str = HOST) -> None:
@@ -108,7 +108,9 @@ def check_port(port: int, option: str, *, host: str = HOST) -> None:
             listener.bind((host, port))
         except OSError as error:
             raise PermanentError(
-                f"port {port} is not free", found=str(error), do=f"end what uses it, or name another with {option}"
+                f"port {port} is in use",
+                found=str(error),
+                do=f"stop the process that uses it, or choose another with {option}",
             ) from error
 
 

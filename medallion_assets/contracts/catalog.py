@@ -97,7 +97,7 @@ class Catalog:
             "there is no such table",
             expected=f"one of {', '.join(table.short_name for table in self.loaded_tables)}",
             found=repr(name),
-            do="name one of these; a new table is added to a pipeline",
+            do="name one of these; to add a table, declare it in a pipeline",
         )
 
     def published_as(self, name: str, prefix: str = "") -> Published:

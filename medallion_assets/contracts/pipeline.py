@@ -84,8 +84,8 @@ class Pipeline:
         """
         if not NAME.fullmatch(self.name):
             raise PermanentError(
-                f"no pipeline can be called {self.name!r}",
-                expected="letters, digits and _: its jobs and sensors are called by it",
+                f"a pipeline cannot be called {self.name!r}",
+                expected="letters, digits and _: its jobs and sensors are named after it",
                 do="give it another name, where Pipeline(...) declares it",
             )
         self._expect_plain_names()
@@ -169,7 +169,7 @@ class Pipeline:
             if not NAME.fullmatch(table.short_name):
                 plain = re.sub(r"\W+", "_", table.short_name)
                 raise table.wrong(
-                    "a name of letters, digits and _ after the layer: assets and jobs are called by it",
+                    "a name of letters, digits and _ after the layer: assets and jobs are named after it",
                     repr(table.short_name),
                     do=f"call it {table.layer}.{plain}; if DynamoDB calls the table otherwise, its exports belong in "
                     f"<raw>/{plain}/, and its ARN is named as `source_arn` of Loaded(...)",

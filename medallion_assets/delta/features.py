@@ -141,11 +141,12 @@ def _dropped(name: str) -> str | None:
 
 def _error(table: Table, uri: str, verb: str, found: Sequence[Feature]) -> TableFeatureError:
     statements = [feature.without.replace("{table}", f"delta.`{uri}`") for feature in found if feature.without]
-    by_sql = f"let the engine that switched it on end it ({'; '.join(statements)}); or, " if statements else ""
+    by_sql = f"remove it with the engine that switched it on ({'; '.join(statements)}); or, " if statements else ""
     names = ", ".join(feature.name for feature in found)
     return TableFeatureError(
         f"{table.name} has features of Delta with which it cannot be {verb}",
         expected=f"a table at {uri} without {names}",
         found=names,
-        do=f"{by_sql}move its folder out of the lakehouse, and take it from a backup or have it made again",
+        do=f"{by_sql}move its folder out of the lakehouse, and restore it from a backup or let its stage create it "
+        f"again",
     )

@@ -50,10 +50,10 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
             if stranger := file_without_log(uri, options):
                 raise not_a_table(table.name, uri, f"files without a _delta_log, such as {stranger}") from error
             raise MissingTableError(
-                f"{table.name} has not been made yet",
+                f"{table.name} does not exist yet",
                 expected=f"a Delta table at {uri}",
                 found="nothing",
-                do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to where the tables lie",
+                do=f"run {table.path} first; or set MEDALLION_LAKEHOUSE_URL to the place of the tables",
             ) from error
         except DeltaError as error:
             if (refused := cannot_be_opened(table, uri, error)) is not None:

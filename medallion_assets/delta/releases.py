@@ -139,7 +139,7 @@ def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapsh
         raise PermanentError(
             f"{table.name} is not the table that release {release.release_id} is about",
             expected=f"the table with the id {wanted}",
-            found=f"{snapshot.table_id}: it was dropped and made anew",
+            found=f"{snapshot.table_id}: it was dropped and recreated",
             do="run the build again, and read its release",
         )
     return snapshot

@@ -112,10 +112,10 @@ def expect_partition(delta: DeltaTable, table: Table) -> None:
     held, wanted = delta.metadata().partition_columns, [table.partition_by] if table.partition_by else []
     if table.columns and held != wanted:
         raise PermanentError(
-            f"{table.name} lies there with other partitions than its contract says",
+            f"{table.name} is partitioned otherwise than its contract says",
             expected=f"partitions by {', '.join(wanted) or 'nothing'}",
             found=f"by {', '.join(held) or 'nothing'}",
-            do="set partition_by of the contract back: a table keeps the partitions that it was made with",
+            do="set partition_by of the contract back: a table keeps the partitions that it was created with",
         )
 
 

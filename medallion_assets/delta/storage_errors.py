@@ -57,7 +57,7 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
         if isinstance(error, OSError):
             if NO_CREDENTIALS.search(str(error)):
                 raise _without_credentials(table_name) from error
-            do = "run it again; if it stays, check the disk, or the network and the AWS variables"
+            do = "run it again; if it persists, check the disk, or the network and the AWS variables"
             raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
         raise not_a_table(table_name, uri, found) from error
 
@@ -88,8 +88,8 @@ def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
         f"{table_name} cannot be read",
         expected=f"a Delta table, or nothing yet, at {uri}",
         found=found,
-        do="set MEDALLION_LAKEHOUSE_URL to the place of the tables; or, if that is the place, take the table's "
-        "_delta_log from a backup, or move away what lies there",
+        do="set MEDALLION_LAKEHOUSE_URL to the place of the tables; or, if that is the place, restore the table's "
+        "_delta_log from a backup, or move away what is there",
     )
 
 
@@ -101,7 +101,7 @@ def disk_full(table_name: str, uri: str, error: Exception) -> DiskFullError | No
         f"{table_name}: the disk is full",
         expected=f"free space (or quota) on the disk of {uri}",
         found=words(error),
-        do="free space there, or make the disk larger (df -h shows it); what failed is done again then",
+        do="free space there, or make the disk larger (df -h shows it); failed work is then repeated",
     )
 
 

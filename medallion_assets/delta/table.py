@@ -60,7 +60,7 @@ class Lakehouse:
         """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
         if set(self.url) & set("#?%"):
             raise PermanentError(
-                "the lakehouse cannot lie there",
+                "the lakehouse cannot be stored there",
                 expected="a path or URL without #, ? and %",
                 found=repr(self.url),
                 do="move it, and set MEDALLION_LAKEHOUSE_URL or MEDALLION_HOME to the new place",

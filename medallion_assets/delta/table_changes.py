@@ -63,7 +63,7 @@ class TableChanges:
 class Rebuilt:
     """What a rebuild changed, or with `dry_run` would change. `version` is the table's after it.
 
-    `exports` counts those that were judged or read again; `accepted` names those that fail the gate by the present
+    `exports` counts those that were judged or read again; `accepted` names those that fail the gate by the current
     contract and were let in by the person who rebuilt; `dropped` those that Bronze has lost and the table goes without;
     `kept` those of Bronze that could not be read again and stay as they are; `foreign` those of them of another
     source, with why.
@@ -91,7 +91,7 @@ def expect_reason(table_name: str, why: str) -> None:
     if not why.strip():
         raise PermanentError(
             f"{table_name}: the rebuild has no reason",
-            expected="a few words that whoever looks at the table's log later understands",
+            expected="a few words that explain it to later readers of the table's log",
             found=repr(why),
             do="say why",
         )

@@ -89,7 +89,7 @@ class TableFeatureError(PermanentError):
 
 
 class MissingTableError(PermanentError):
-    """A table that is read has not been made yet."""
+    """A table that is read does not exist yet."""
 
 
 class QualityGateError(PermanentError):

@@ -16,7 +16,7 @@ REQUEST_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOK
 class Repeat(Enum):
     """Whether the same request may be answered later."""
 
-    SLOWER = "nothing was done; ask again, less often"
+    SLOWER = "nothing was done; retry less often"
     AGAIN = "nothing was done; ask again"
     UNSURE = "it may have been done; ask again with a request that may be done twice"
     NEVER = "it is refused for good"
@@ -63,7 +63,7 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
     ),
     (
         Repeat.UNSURE,
-        "look at the health page of AWS; it passes",
+        "check the AWS health page; this is temporary",
         (
             "InternalServerError InternalServerException InternalFailure InternalError ServiceUnavailable "
             "ServiceUnavailableException ServiceUnavailableError RequestTimeout RequestTimeoutException "
@@ -74,7 +74,7 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
     ),
     (
         Repeat.AGAIN,
-        "let one process write there at a time; others wrote the same at this moment",
+        "let one process write there at a time; others were writing the same thing",
         (
             "TransactionConflictException TransactionConflict ReplicatedWriteConflictException OperationAborted "
             "ConditionalRequestConflict ConcurrentModification ConflictException"

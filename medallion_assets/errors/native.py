@@ -54,9 +54,9 @@ def as_error(what: str, error: BaseException) -> MedallionError | None:
         return OutOfMemoryError(f"{what}: out of memory", found=found, do=DO)
     if is_panic(error):
         return PanicError(
-            f"{what}: a native library gave up",
+            f"{what}: a native library failed",
             found=found,
-            do="run it again; if it stays, `medallion verify --digests` says whether a file is damaged",
+            do="run it again; if it persists, `medallion verify --digests` says whether a file is damaged",
         )
     return None
 

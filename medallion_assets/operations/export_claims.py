@@ -79,8 +79,8 @@ class Claims:
             yield UnclaimedExport(
                 key=f"{folder_of(found)}/{SUMMARY_NAME}",
                 problem=f"no table is named {folder}" if folder else "in no table's folder",
-                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; a new table is added to "
-                "a pipeline",
+                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; to add a table, "
+                f"declare it in a pipeline",
             )
 
     def _folder(self, found: Found) -> str | None:

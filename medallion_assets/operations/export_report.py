@@ -25,8 +25,8 @@ from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _WHAT = "the place of the exports"
 _PUT_RIGHT = (
-    "an export lies in [prefix/]AWSDynamoDB/<ExportId>/, with the id as DynamoDB gave it: copy its folder to such a "
-    "place; if it is none, it may stay"
+    "exports are in [prefix/]AWSDynamoDB/<ExportId>/, with DynamoDB's id: copy its folder to such a path; if it is "
+    "not an export, it may stay"
 )
 
 

@@ -38,10 +38,10 @@ def reads(loaded: Loaded) -> RestWindows:
     """
     if not isinstance(loaded.source, RestWindows):
         raise PermanentError(
-            f"{loaded.table.name} comes from no API",
+            f"{loaded.table.name} is not loaded from an API",
             expected="a table whose source is RestWindows",
             found=type(loaded.source).__name__,
-            do="name such a table; others are loaded from where their files lie",
+            do="name such a table; others are loaded from their files",
         )
     return loaded.source
 

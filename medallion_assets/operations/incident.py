@@ -42,8 +42,8 @@ class Incident:
     last_good_version: Annotated[int | None, "the table's version that its last success made"] = None
     last_good_at: Annotated[datetime | None, "when that was"] = None
     failed_at: Annotated[datetime, "when the run ended"]
-    raised_at: Annotated[datetime, "when this was looked into"]
-    ended_at: Annotated[datetime | None, "when a later run had done what failed; null as long as none has"] = None
+    raised_at: Annotated[datetime, "when it was diagnosed"]
+    ended_at: Annotated[datetime | None, "when a later run succeeded in what failed; null until then"] = None
 
     def __post_init__(self) -> None:
         """Name the incident."""

@@ -23,15 +23,15 @@ class Checkpoint:
     pipeline: Annotated[str, "the job that runs the stage"]
     stage: Annotated[str, "the table that the stage writes: layer.table"]
     last_success: Annotated[datetime | None, "when it last committed or published; null: never"] = None
-    watermark: Annotated[str | None, "the last export, or source@version, that is in; null: nothing yet"] = None
+    watermark: Annotated[str | None, "the last loaded export, or source@version; null: none yet"] = None
     covered_until: Annotated[datetime | None, "no write before this is missing; null: nothing covered, or unknown"] = (
         None
     )
-    last_day: Annotated[date | None, "the last business day that it holds or published"] = None
-    waiting: Annotated[int | None, "exports or source versions that are not in; null: not known here"] = None
+    last_day: Annotated[date | None, "the last business day that it contains or published"] = None
+    waiting: Annotated[int | None, "exports or source versions not loaded yet; null: unknown"] = None
     table_version: Annotated[int | None, "the table's version; serving: the Gold version published"] = None
     run_id: Annotated[str | None, "the Dagster run of the last success; null when a command did it"] = None
-    told_by: Annotated[str, "log, or pipeline_runs: where all this is known from, and what of it makes no sense"]
+    told_by: Annotated[str, "log, or pipeline_runs: the source of this row, and which of its values make no sense"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Freshness:
 PIPELINE_CHECKPOINT = row_table(
     Checkpoint,
     name="operations.pipeline_checkpoint",
-    description="How far every stage has come, read from the tables' own logs; serving from operations.pipeline_runs.",
+    description="Progress of every stage, read from the tables' own logs; serving from operations.pipeline_runs.",
     key=("pipeline", "stage"),
 )
 DATA_FRESHNESS = row_table(

@@ -53,18 +53,18 @@ class StageAttempt:
     partition: Annotated[str | None, "the day, first...last, or a list of these; null without days"] = None
     trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
     started_at: Annotated[datetime, "when the attempt began"]
-    records_in: Annotated[int | None, "rows or records read; null when the attempt did not get there"] = None
+    records_in: Annotated[int | None, "rows or records read; null when the attempt did not get that far"] = None
     records_out: Annotated[int | None, "rows written"] = None
     records_quarantined: Annotated[int | None, "records that went to quarantine"] = None
     duration_seconds: Annotated[float, "of the attempt, its waits before retries included"]
     quality_score: Annotated[float | None, "good records over all records, 0 to 1"] = None
     table_version: Annotated[int | None, "the table's version after it"] = None
     consumed_wcu: Annotated[float | None, "write capacity units that publishing was charged"] = None
-    target_wcu: Annotated[float | None, "write capacity units a second that it might use"] = None
+    target_wcu: Annotated[float | None, "write capacity units a second that it was allowed"] = None
     publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
-    covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or nobody says it"] = None
+    covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or unknown"] = None
     sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None
-    is_complete: Annotated[bool | None, "whether these cover every day to its end; null: nobody says it"] = None
+    is_complete: Annotated[bool | None, "whether these cover every day to its end; null: unknown"] = None
     export_age_seconds: Annotated[float | None, "serving: from the newest export's time to readers; null: none new"] = (
         None
     )
@@ -86,7 +86,7 @@ class StageAttempt:
 PIPELINE_RUNS = row_table(
     StageAttempt,
     name="operations.pipeline_runs",
-    description="Every attempt of every stage: what it read and wrote, how long it took, and what became of it.",
+    description="Every attempt of every stage: what it read and wrote, how long it took, and how it ended.",
     key=("run_id", "stage", "attempt"),
     partition_by="run_date",
     day_of="started_at",

@@ -75,7 +75,7 @@ def list_quarantine(
 def list_held(
     lakehouse: Lakehouse, loaded: Loaded, export_id: str, *, now: datetime, limit: int = 20
 ) -> QuarantineListing:
-    """List the bad rows of an export that is not settled, as the present contract judges them; writes no table.
+    """List the bad rows of an export that is not settled, as the current contract judges them; writes no table.
 
     Raises:
         PermanentError: no export of that id waits; the message names those that do.

@@ -54,7 +54,7 @@ def rebuildable_table(catalog: Catalog, name: str) -> Table:
     found += [table for table in tables if name == table.short_name and table.layer != "bronze"]
     if not found:
         raise PermanentError(
-            "there is no table of that name that can be made again",
+            "no table of that name can be rebuilt",
             expected=f"one of {', '.join(table.name for table in tables)}",
             found=repr(name),
             do="name one of these",
@@ -77,7 +77,7 @@ def rebuild(
     `limits` are those of DuckDB, where dbt models are built.
 
     Raises:
-        QualityGateError: an export fails the gate by the present contract, and nobody has accepted it.
+        QualityGateError: an export fails the gate by the current contract, and nobody has accepted it.
         PermanentError: there is no reason, a table is missing, Bronze has lost exports, or an option does not fit.
         CommitConflictError: other writers were faster, every time.
     """
@@ -91,7 +91,9 @@ def rebuild(
         )
     if request.drop_foreign and table.layer != "bronze":
         raise PermanentError(
-            f"{table.name} does not hold exports", expected="drop_foreign for a Bronze table alone", do="leave it out"
+            f"{table.name} does not contain exports",
+            expected="drop_foreign for a Bronze table alone",
+            do="leave it out",
         )
     try:
         return _rebuild(lakehouse, raw_url, table, request, now, limits, progress)

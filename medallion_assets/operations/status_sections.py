@@ -28,7 +28,7 @@ def status_sections(status: Status, incidents: Iterable[Incident], *, newest: st
 def freshness_section(status: Status) -> Section:
     """How far behind the data of each table are, against their limit."""
     ends = [fresh.measured_at for fresh in status.freshness if fresh.measured_at is not None]
-    sample = f" These are samples: they are measured against their own end, {format_minute(max(ends))}." if ends else ""
+    sample = f" Sample data are measured against their own end, {format_minute(max(ends))}." if ends else ""
     rows = [
         Row(
             (
@@ -48,9 +48,9 @@ def freshness_section(status: Status) -> Section:
     return Section(
         name="freshness",
         title="Freshness",
-        lead="How far the data of each table reach, and how far behind they may be. Unknown is how far data reach "
-        f"whose source does not declare it.{sample}",
-        nothing="No table has been made yet: load an export, or run `medallion demo`.",
+        lead="How far each table's data reach, and how far behind they may be. Unknown: the source does not declare "
+        f"it.{sample}",
+        nothing="No table exists yet: load an export, or run `medallion demo`.",
         grid=Grid(
             ("table", "state", "behind", "limit", "covered until (UTC)", "last refreshed (UTC)", "rows"),
             rows,
@@ -107,8 +107,8 @@ def progress_section(status: Status) -> Section:
     return Section(
         name="progress",
         title="Progress",
-        lead="How far each stage has come. Waiting are exports or versions that are not in yet.",
-        nothing="Nothing has come in yet.",
+        lead="Each stage's progress. Waiting: exports or versions that are not loaded yet.",
+        nothing="Nothing has been loaded yet.",
         grid=Grid(columns, rows, figures=frozenset({"waiting", "version"})),
     )
 
@@ -137,8 +137,8 @@ def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
     return Section(
         name="incidents",
         title="Incidents",
-        lead=f"Stages that failed a run, and what was found out; {newest}.",
-        nothing="There was no incident.",
+        lead=f"Stages that failed, and the diagnosis; {newest}.",
+        nothing="No incidents.",
         grid=Grid(columns, rows),
     )
 
@@ -152,8 +152,8 @@ def alerts_section(status: Status) -> Section:
     return Section(
         name="alerts",
         title="Alerts",
-        lead="What people were told in the last 7 days, the newest first.",
-        nothing="Nobody was alerted.",
+        lead="Alerts of the last 7 days, newest first.",
+        nothing="No alerts.",
         grid=Grid(("when (UTC)", "kind", "where", "what", "what to do"), rows),
     )
 

@@ -81,7 +81,7 @@ def _advice(column: Column, unread: Counter[str]) -> str:
     source = str(column.source)
     outer = source.partition(".")[0]
     if outer != source and outer in unread:
-        return f"{outer} is an attribute of its own: what is within a map cannot be read; leave {column.name} out"
+        return f"{outer} exists as an attribute, but values nested in a map cannot be read; leave {column.name} out"
     attributes = ", ".join(name for name, _ in unread.most_common(SAMPLE_FILES)) or "none"
     return nearest(source, unread, otherwise=f"name an attribute that items have; not read so far: {attributes}")
 

@@ -76,7 +76,7 @@ def _expect_free(host: str, port: int) -> None:
             listener.bind((host, port))
         except (OSError, OverflowError) as error:
             raise PermanentError(
-                f"port {port} of {host} is not free",
+                f"port {port} of {host} is in use",
                 found=str(error),
-                do="end what uses it, or set another port in the settings",
+                do="stop the process that uses it, or set another port in the settings",
             ) from error

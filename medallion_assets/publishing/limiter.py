@@ -52,7 +52,7 @@ class CapacityLimiter:
         if not target_wcu > 0:
             raise SettingsError(
                 "target_wcu is not a budget",
-                expected="write capacity units a second, more than 0",
+                expected="write capacity units per second, more than 0",
                 found=repr(target_wcu),
                 do="set target_wcu to what the table may be charged",
             )

@@ -51,7 +51,7 @@ def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: 
         f"{table_name} does not show all rows of a day",
         expected=f"{expected} rows of {day}",
         found=f"{found} rows",
-        do="read again; if it stays so, publish the day again under a newer Gold version",
+        do="read again; if it persists, publish the day again under a newer Gold version",
     )
 
 

@@ -52,7 +52,7 @@ def _expect_reasons(table: Table, decisions: Collection[Decision]) -> None:
         if not decision.reason.strip():
             raise PermanentError(
                 f"{table.name}: the decision about export {decision.subject} has no reason",
-                expected="a few words that whoever asks later understands",
+                expected="a few words that explain it to later readers",
                 found=repr(decision.reason),
                 do="give a reason in the run config",
             )

@@ -103,7 +103,7 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
         do = f"if that was meant, run bronze/{table_name} with confirm_table_id: {batch.origin}"
     raise TableRecreatedError(
         FULL_EXPORT_MISSING if confirmed else TABLE_RECREATED,
-        f"{bronze.table.name}: export {batch.id} is of a table that was dropped and made anew, restored, or moved",
+        f"{bronze.table.name}: export {batch.id} is of a table that was dropped and recreated, restored, or moved",
         expected=f"tableId {latest[1]}, as in export {latest[0]}",
         found=f"tableId {batch.origin} of {batch.owner}",
         do=do,

@@ -122,7 +122,7 @@ def replace_quarantine(
     *,
     note: Mapping[str, object],
 ) -> None:
-    """Leave `rows` of some exports, judged by the present contract, and nothing else of theirs.
+    """Leave `rows` of some exports, judged by the current contract, and nothing else of theirs.
 
     A row that was there before keeps the time at which it first failed. `note` goes into the commit.
     """

@@ -71,7 +71,7 @@ def rebuild_judged(
 ) -> Rebuilt:
     """Make a judged table, its events and its quarantine again from Bronze, or say what that would change.
 
-    `accept_all` lets exports in that fail the gate by the present contract, and records that as decisions. `drop_lost`
+    `accept_all` lets exports in that fail the gate by the current contract, and records that as decisions. `drop_lost`
     goes on without exports that Silver holds and Bronze has lost; if Bronze has one again it is judged like a new one.
     `progress` is told what is done, how much of it, and of how much: lines, then partitions.
 
@@ -234,7 +234,7 @@ class _Work:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
-                    f"{self.table.name}: export {export.id} fails the quality gate by the present contract; "
+                    f"{self.table.name}: export {export.id} fails the quality gate by the current contract; "
                     "nothing was changed",
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",

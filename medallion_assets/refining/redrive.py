@@ -1,4 +1,4 @@
-"""Redrive: judge quarantined rows again with the present contract, and apply those that are good now (rule C6).
+"""Redrive: judge quarantined rows again with the current contract, and apply those that are good now (rule C6).
 
 Belongs here: which rows are judged again, applying them as if they had been good from the start, and marking them.
 Does not: putting rows into quarantine (refining.quarantine), or the verdict on their export, which never changes.
@@ -123,7 +123,7 @@ def _redrive_rows(
 
 @dataclass(frozen=True, kw_only=True)
 class _JudgedAgain:
-    """Rows as the present contract has them: `events` to apply, and the positions that they account for."""
+    """Rows as the current contract has them: `events` to apply, and the positions that they account for."""
 
     silver: Snapshot
     ledger: Ledger

@@ -79,7 +79,7 @@ def expect_not_ahead(found: Found, now: datetime) -> None:
             expected=f"a moment until {now + AHEAD_SLACK:%Y-%m-%d %H:%M} UTC",
             found=f"{found.reaches_until:%Y-%m-%d %H:%M} UTC",
             do="copy it again, or `touch` it, so that its moment is that of its writing; see that the clock of whoever "
-            "wrote it is right, and ours. It is looked at again when it changes, or once that moment has come",
+            "wrote it is right, and ours. It is checked again when it changes, or once that moment has come",
         )
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: the order of the exports, and applying one group of them to the copy.
 Does not: which exports count and which rows are good; `medallion verify --deep` repeats what was decided
-(operations.verify.recomputation), a rebuild decides by the present contract (refining.rebuild).
+(operations.verify.recomputation), a rebuild decides by the current contract (refining.rebuild).
 """
 
 from __future__ import annotations

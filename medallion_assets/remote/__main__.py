@@ -135,7 +135,7 @@ def _run(
     try:
         run_stage(settings, load_catalog(settings.pipelines), request, log=log, tell=tell)
     except ToldToEndError:
-        log.warning("told to end; what it had not committed is not in the table")
+        log.warning("told to end; what was not committed is not in the table")
         return TOLD_TO_END
     except Exception as error:
         if not isinstance(error, MedallionError):

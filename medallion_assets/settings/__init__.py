@@ -152,7 +152,7 @@ class Settings:
                 f"{command} would work outside MEDALLION_HOME",
                 expected=f"places in {self.home}",
                 found=", ".join(f"{name} {url}" for name, url in outside.items()),
-                do=f"unset {' and '.join(outside)}, or say {otherwise} if that is meant",
+                do=f"unset {' and '.join(outside)}, or use {otherwise} if you mean them",
             )
 
 
@@ -205,7 +205,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),
-        total_wcu=optional(env, "MEDALLION_TOTAL_WCU", positive, "write capacity units a second, more than 0"),
+        total_wcu=optional(env, "MEDALLION_TOTAL_WCU", positive, "write capacity units per second, more than 0"),
         repetitions=int(number(env, "MEDALLION_RETRIES", "3")),
         first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", "30"),
         duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),
@@ -286,7 +286,7 @@ def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
     text = env.get(name) or PIPELINES
     names = tuple(text.replace(",", " ").split())
     if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", pipeline) for pipeline in names):
-        raise not_allowed(name, "pipelines as module:NAME, with blanks or commas between them", text)
+        raise not_allowed(name, "pipelines as module:NAME, separated by spaces or commas", text)
     return names
 
 

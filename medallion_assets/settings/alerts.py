@@ -40,10 +40,10 @@ def read_recipients(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     try:
         given = json_object(env, RECIPIENTS, example)
     except SettingsError:
-        raise not_allowed(RECIPIENTS, f"a JSON object, {example}", "what is none; it is not shown") from None
+        raise not_allowed(RECIPIENTS, f"a JSON object, {example}", "something else, which is not shown") from None
     for name, urls in given.items():
         if not isinstance(urls, str) or not urls.split():
-            raise not_allowed(RECIPIENTS, f"URLs with blanks between them, {example}", f"another value of {name}")
+            raise not_allowed(RECIPIENTS, f"URLs separated by spaces, {example}", f"another value of {name}")
     return {name: tuple(urls.split()) for name, urls in given.items()}
 
 

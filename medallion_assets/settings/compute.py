@@ -122,9 +122,9 @@ class Where(_Values):
     @model_validator(mode="after")
     def _fits(self) -> Where:
         if (self.on == "command") != bool(self.command):
-            raise ValueError('a command is a list of texts, such as ["python", "-m", "medallion_assets.remote"]')
+            raise ValueError('a command is a list of strings, such as ["python", "-m", "medallion_assets.remote"]')
         if self.on not in SERVICES and (self.workers is not None or self.spot is not None):
-            raise ValueError(f"workers and spot are of {' and '.join(SERVICES)} alone")
+            raise ValueError(f"workers and spot apply only to {' and '.join(SERVICES)}")
         return self
 
     def shape(self, layer: str, environment: Mapping[str, str]) -> Shape:
@@ -179,7 +179,7 @@ def read_compute(env: Mapping[str, str]) -> Compute:
         place = ".".join(str(part) for part in first["loc"] if part != "tables")
         found = f"{place}: {first['msg']}" if place else first["msg"]
     except (ValueError, AttributeError, TypeError) as error:
-        found = f"no JSON object: {error}"
+        found = f"not a JSON object: {error}"
     raise SettingsError(
         f"{NAME} is not allowed",
         expected=f"a JSON object, such as {EXAMPLE}",
@@ -206,7 +206,7 @@ def expect_startable(compute: Compute, *, lakehouse_url: str, databricks_host: s
     said = {"DATABRICKS_HOST": databricks_host, "DATABRICKS_TOKEN": databricks_token}
     if compute.uses("databricks") and (missing := [name for name, value in said.items() if not value]):
         raise SettingsError(
-            f"{NAME} names databricks, and nobody has said where that is",
+            f"{NAME} names databricks, but its address and token are not set",
             expected="DATABRICKS_HOST (https://...) and DATABRICKS_TOKEN in the environment",
             found=f"no {' and no '.join(missing)}",
             do="set both; a token is of a service principal that may create clusters and submit runs",
@@ -218,5 +218,5 @@ def _no_place(service: str, expected: str, found: str) -> SettingsError:
         f"{NAME} would start jobs on {service} that cannot work",
         expected=f"{service}.environment with {expected}",
         found=repr(found) if found else "none",
-        do="put it there: a job is sent none of Dagster's own settings (docs/remote.md)",
+        do="put it there: jobs do not receive Dagster's own settings (docs/remote.md)",
     )

@@ -58,8 +58,8 @@ def expect_known(names: Iterable[str]) -> None:
         if name.startswith(PREFIX) and name not in KNOWN:
             nearest = next(iter(get_close_matches(name, KNOWN, n=1)), None)
             raise SettingsError(
-                f"{name} is no setting",
-                expected=nearest or f"a variable that docs/settings.md lists: {PREFIX}... is for this project's alone",
+                f"{name} is not a setting",
+                expected=nearest or f"a variable that docs/settings.md lists: {PREFIX}... is reserved for this project",
                 found=name,
-                do=f"rename it to {nearest}, or unset it" if nearest else "unset it, or give it a name of your own",
+                do=f"rename it to {nearest}, or unset it" if nearest else "unset it, or rename it",
             )

@@ -24,13 +24,13 @@ def expect_events_of(queue_url: str, raw_url: str) -> str:
     if queue_url and not re.fullmatch(r"https?://[^/\s]+/\S+", queue_url):
         expected = "the URL of an SQS queue, such as https://sqs.us-west-2.amazonaws.com/123456789012/exports"
         do = f"correct or unset {EVENTS_QUEUE}"
-        raise SettingsError(f"{EVENTS_QUEUE} is no queue", expected=expected, found=repr(queue_url), do=do)
+        raise SettingsError(f"{EVENTS_QUEUE} is not a queue", expected=expected, found=repr(queue_url), do=do)
     if queue_url and not raw_url.startswith("s3://"):
         raise SettingsError(
-            f"{EVENTS_QUEUE} is set, and no queue tells of exports outside S3",
+            f"{EVENTS_QUEUE} is set, but a queue reports only exports in S3",
             expected="MEDALLION_RAW_URL as s3://bucket/prefix",
             found=raw_url,
-            do=f"unset {EVENTS_QUEUE}: what is on a disk is looked for without one",
+            do=f"unset {EVENTS_QUEUE}: exports on a disk are found without one",
         )
     return queue_url
 
@@ -60,7 +60,7 @@ def expect_place_of_its_own(remote_url: str, *, lakehouse_url: str, raw_url: str
         if _holds(remote, place) or (_holds(place, remote) and not may_hold):
             is_in = "is" if remote == place else "holds" if _holds(remote, place) else "lies in"
             raise SettingsError(
-                f"{NAME} is no place of its own",
+                f"{NAME} is not a place of its own",
                 expected="a place where nothing else lies: old requests and messages are removed there",
                 found=f"{remote_url}, which {is_in} {name} ({url})",
                 do=f"unset {NAME} ({usual_remote_url(lakehouse_url)}), or set it to a prefix that nothing else uses",

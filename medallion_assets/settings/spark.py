@@ -142,16 +142,16 @@ def _conf(env: Mapping[str, str]) -> dict[str, str]:
     try:
         said: Any = json.loads(env.get(CONF) or "{}")
     except ValueError as error:
-        said, found = None, f"no JSON: {error}"
+        said, found = None, f"not JSON: {error}"
     else:
-        found = f"no object, but {type(said).__name__}"
+        found = f"not an object, but {type(said).__name__}"
     if isinstance(said, dict):
         wrong = [name for name, value in said.items() if not isinstance(value, str | int | float)]
         if not wrong:
             return {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
         found = f"something else for {', '.join(wrong)}"
     example = '{"spark.executor.memory": "2g"}'
-    raise not_allowed(CONF, f"a JSON object of texts, numbers, true and false, such as {example}", found)
+    raise not_allowed(CONF, f"a JSON object of strings, numbers, true and false, such as {example}", found)
 
 
 def _is_right(settings: SparkSettings, form: re.Pattern[str], url: str) -> bool:

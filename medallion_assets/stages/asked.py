@@ -24,8 +24,8 @@ class Asked(BaseModel):
 class AskedRebuild(Asked):
     """Asks for a rebuild of the whole table, before the run does what it always does; nothing without `why`."""
 
-    why: str = Field(default="", description="why the table is made again; goes into the commit")
-    dry_run: bool = Field(default=False, description="say what would change, and change nothing")
+    why: str = Field(default="", description="why the table is rebuilt; recorded in the commit")
+    dry_run: bool = Field(default=False, description="show what would change, without changing anything")
 
     def choices(self) -> dict[str, bool]:
         """What else the rebuild of such a table takes, by name."""
@@ -35,8 +35,10 @@ class AskedRebuild(Asked):
 class AskedJudgedRebuild(AskedRebuild):
     """The same for a table with a quality gate."""
 
-    accept_all: bool = Field(default=False, description="let exports in that fail the gate by the present contract")
-    drop_lost: bool = Field(default=False, description="go on without exports that Silver holds and Bronze has lost")
+    accept_all: bool = Field(default=False, description="accept exports that fail the gate under the current contract")
+    drop_lost: bool = Field(
+        default=False, description="continue without exports that are in Silver and lost from Bronze"
+    )
 
     def choices(self) -> dict[str, bool]:
         """Both of its own."""
@@ -47,11 +49,13 @@ class AskedLoad(Asked):
     """Of a Bronze table. Nothing is needed; every complete export that is not in is loaded."""
 
     confirm_table_id: str = Field(
-        default="", description="the new tableId of a DynamoDB table that was dropped and made anew on purpose"
+        default="", description="the new tableId of a DynamoDB table that was dropped and recreated on purpose"
     )
-    reason: str = Field(default="", description="why; goes into the record of that decision")
-    exports: list[str] = Field(default=[], description="the only exports to load; none: every one that is not in")
-    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="read the exports that are in again")
+    reason: str = Field(default="", description="why; recorded with the decision")
+    exports: list[str] = Field(
+        default=[], description="load only these exports; empty: every one that is not loaded yet"
+    )
+    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="read loaded exports again")
 
     def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
         """The decision that is asked for, if there is one (rule B3).
@@ -87,14 +91,16 @@ class ExportDecision(Asked):
 class AskedJudging(Asked):
     """Of a judged Silver table. Nothing is needed; every export that can be settled is."""
 
-    threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run alone")
+    threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run only")
     min_bad_records: int | None = Field(
-        default=None, ge=0, description="bad records from which on that share counts (contract: 10), for this run alone"
+        default=None,
+        ge=0,
+        description="number of bad records from which the share counts (contract: 10), for this run only",
     )
     accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
     reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
     rebuild: AskedJudgedRebuild = Field(
-        default=AskedJudgedRebuild(), description="judge the exports that are in again, by the present contract"
+        default=AskedJudgedRebuild(), description="judge loaded exports again, by the current contract"
     )
 
     def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:
@@ -116,10 +122,10 @@ class AskedJudging(Asked):
 class AskedDeriving(Asked):
     """Of a table that is made from tables."""
 
-    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="make the whole table again")
+    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="rebuild the whole table")
 
 
 class AskedPublishing(Asked):
     """Of a serving table."""
 
-    target_wcu: float = Field(default=500, gt=0, description="write capacity units a second that publishing may use")
+    target_wcu: float = Field(default=500, gt=0, description="write capacity units per second that publishing may use")

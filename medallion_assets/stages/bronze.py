@@ -32,11 +32,9 @@ from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
 from medallion_assets.stages.work import Work
 
-CHECKS = {"exports_verified": "Every export that lies there was seen; the complete ones verified, are in, and count."}
+CHECKS = {"exports_verified": "Every export was found; the complete ones were verified and loaded, and count."}
 SOURCE_FRESH = "source_fresh"
-FRESHNESS_CHECKS = {
-    SOURCE_FRESH: "The latest batch that lies there is recent enough; judged before the run loads anything."
-}
+FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch is recent enough; checked before the run loads anything."}
 REFUSALS_SHOWN = 20
 MESSAGE_CHARACTERS = 1_000
 """A message says what to do at its end, so it is shown whole."""

@@ -64,7 +64,7 @@ def asked_partitions(
         asked = []
     if not asked or asked[0] < months.first or asked[-1] > last:
         raise PermanentError(
-            f"{of.name}: a run cannot be about these months",
+            f"{of.name}: a run cannot cover these months",
             expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
             found=repr(named) if named else "no month at all",
             do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; or set "
@@ -110,7 +110,7 @@ def days_within(named: str | None, *, first_day: date, last_day: date, what: str
                 return days_in(ranges)
             found = repr(named)
     raise PermanentError(
-        f"{what}: a run cannot be about these days",
+        f"{what}: a run cannot cover these days",
         expected=f"business days from {first_day} to {last_day}, each as YYYY-MM-DD, a range with its first day first",
         found=found,
         do="choose such partitions in the UI; or give `dagster asset materialize` --partition DAY or "

@@ -34,15 +34,15 @@ from medallion_assets.stages.together import companions, holding_back, wait_unti
 from medallion_assets.stages.work import Serving, Work
 
 CHECKS = {
-    "published_together": "Its days are there in the Gold tables that they are published together with (rule P6).",
-    "count_equals_gold": "Readers find as many rows as Gold has, but for those left out; what a newer publish overtook "
-    "is not counted.",
+    "published_together": "Its days exist in the Gold tables that they are published together with (rule P6).",
+    "count_equals_gold": "Readers find as many rows as Gold has, except those left out; rows that a newer publish "
+    "overtook are not counted.",
     "unpublishable_rows": "No row is left out of DynamoDB for its key, its size or a number (rule P4).",
-    "table_settings": "The table is as it had better be: protected, with capacity for the budget, expiring.",
+    "table_settings": "The table has the recommended settings: deletion protection, capacity for the budget, expiry.",
 }
 
 COMES_LATER = (
-    "The sensor of its Gold table publishes it once they are there; to publish it without them, materialize it by hand"
+    "The sensor of its Gold table publishes it once they exist; to publish it without them, materialize it by hand"
 )
 NOTHING_READ = ReadBack(rows_gold=0, rows_left_out=0, rows_readable=0, sample=[])
 

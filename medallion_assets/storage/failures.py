@@ -29,7 +29,7 @@ OF_SETTINGS = (
     botocore.ProfileNotFound,
     botocore.InvalidRegionError,
 )
-AGAIN = "it is looked at again by itself"
+AGAIN = "it is checked again automatically"
 REFUSING_DISK = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EROFS})
 _SSE_C = "Server Side Encryption"
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
@@ -87,7 +87,7 @@ def our_error(error: Exception, what: str, *, is_object: bool = False) -> Medall
     if _is_refused(error):
         do = "check the AWS credentials of this process, or the permissions of the folder"
         return PermanentError("no access to the store", found=found, do=do)
-    do = "it is tried again; if it stays, " + (answer.do if answer else "check the network and the endpoint URL")
+    do = "it is retried; if it persists, " + (answer.do if answer else "check the network and the endpoint URL")
     return TransientError("the store did not answer", found=found, do=do)
 
 
@@ -147,7 +147,7 @@ def _remedy(code: str, text: str) -> str:
     if "kms:" in text:
         return f"{AWS_ERRORS['KMS.AccessDeniedException'].do}; {AGAIN}"
     if _SSE_C in text:
-        return "copy the object without a key of its writer (SSE-C): S3 gives its bytes to nobody else"
+        return "copy the object without a key of its writer (SSE-C): S3 returns its bytes to nobody else"
     if code in ("PermissionError", "OSError"):
         return f"let this account read the file, and see that the disk is sound; {AGAIN}"
     return f"allow this account s3:GetObject on it (its owner, the policies of bucket and access point); {AGAIN}"

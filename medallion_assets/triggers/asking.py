@@ -75,7 +75,7 @@ def asking(
 def while_active(now: datetime, cursor: Cursor, timers: Timers) -> Asking[Cursor, Any]:
     """Nothing is asked for, and nobody needs to look, while a run for it is queued or at work."""
     _, state = decide(now, cursor.state, None, timers, is_active=True)
-    return Asking(cursor=_with_state(cursor, state), reason="a run for this table is queued or at work")
+    return Asking(cursor=_with_state(cursor, state), reason="a run for this table is queued or running")
 
 
 def _with_state(cursor: Cursor, state: State) -> Cursor:

@@ -90,9 +90,9 @@ class Arrivals:
 
     def __str__(self) -> str:
         """Say for people what lies there and is not asked for."""
-        parts = {"without a summary": self.waiting, "refused": self.refused, "behind a table made anew": self.behind}
+        parts = {"without a summary": self.waiting, "refused": self.refused, "behind a recreated table": self.behind}
         others = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
-        others += [f"folders not looked into: {len(self.unseen)}"] if self.unseen else []
+        others += [f"folders not examined: {len(self.unseen)}"] if self.unseen else []
         others += [self.place] if self.place else []
         return f"no new export ({', '.join(others)})" if others else "no new export"
 
@@ -163,7 +163,7 @@ def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) ->
         changed_at=changed_at,
         prefixes=arrivals.prefixes.holding({found.prefix for found in arrivals.unsettled}),
     )
-    again = "new files or a run by hand start it again"
+    again = "new files or a manual run start it again"
     return asking(now, after, observation, timers, wanted=arrivals.pending, what=what, again=again)
 
 

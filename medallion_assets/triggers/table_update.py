@@ -66,7 +66,7 @@ def decide(
     else:
         waits = [table.waits for table in tables if table.waits]
         what = "; ".join([f"only {what}" if updated else "no new version", *waits])
-    again = "a new version, a decision or a run by hand starts it again"
+    again = "a new version, a decision or a manual run starts it again"
     return asking(now, cursor, observation, timers, wanted=updated, what=what, again=again)
 
 

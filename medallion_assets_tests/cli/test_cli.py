@@ -87,7 +87,7 @@ def test_status_tells_how_far_every_stage_has_come(lakehouse: Lakehouse) -> None
 
 def test_status_tells_which_lakehouse_it_is_and_that_it_holds_samples(lakehouse: Lakehouse) -> None:
     identity = mark_as_sample(lakehouse, now=datetime.now(UTC), note="export 1 of customers")
-    assert f"lakehouse {identity.lakehouse_id}, holds sample data (export 1 of customers)" in run("status").stdout
+    assert f"lakehouse {identity.lakehouse_id}, contains sample data (export 1 of customers)" in run("status").stdout
     assert answer("status")["identity"]["is_sample"]
     assert run("verify").exit_code == 0
 
@@ -173,9 +173,9 @@ def test_explain_shows_every_version_of_a_customer() -> None:
 def test_explain_of_a_key_nobody_has() -> None:
     page = run("explain", "customers", "nobody")
     assert page.exit_code == 1
-    assert "Bronze holds no record of this key." in page.stdout
-    assert "Keys that Silver holds are spelled like c1." in page.stdout
-    assert "Silver holds nothing of it." in page.stdout
+    assert "Bronze has no record of this key." in page.stdout
+    assert "Keys in Silver look like c1." in page.stdout
+    assert "Silver has no row for it." in page.stdout
 
 
 # Verify
@@ -198,7 +198,7 @@ def test_verify_exits_with_1_on_any_finding(lakehouse: Lakehouse) -> None:
 @pytest.mark.usefixtures("lakehouse")
 def test_quarantine_shows_rows_and_reasons() -> None:
     page = run("quarantine", "show", "customer_transactions")
-    assert "1 rows wait, 0 were driven again" in page.stdout
+    assert "1 rows wait, 0 were redriven" in page.stdout
     assert "currency_unsupported: 1" in page.stdout
     shown = answer("quarantine", "show", "customer_transactions", "--reason", "currency_unsupported", "--export", FIRST)
     assert (shown["total"], shown["rows"][0]["reasons"]) == (1, ["currency_unsupported"])

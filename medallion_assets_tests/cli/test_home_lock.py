@@ -51,7 +51,7 @@ def test_another_that_lives_is_named(tmp_path: Path) -> None:
         process.wait()
     said = str(refused.value)
     assert f"process {process.pid} (medallion dev) of {getpass.getuser()}" in said
-    for words in (f"cannot work in {tmp_path}", "started at 20", f"kill {process.pid}", "set MEDALLION_HOME"):
+    for words in (f"cannot use {tmp_path}", "started at 20", f"kill {process.pid}", "set MEDALLION_HOME"):
         assert words in said
     with only_one(tmp_path, "medallion demo"):
         pass
@@ -71,7 +71,9 @@ def test_what_a_killed_one_started_still_holds_the_home(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         try:
-            refused = pytest.raises(PermanentError, match="it was killed, and what it started is still there")
+            refused = pytest.raises(
+                PermanentError, match="it was killed, and processes that it started are still running"
+            )
             with refused, only_one(tmp_path, "medallion dev", patience=0):
                 pass
         finally:

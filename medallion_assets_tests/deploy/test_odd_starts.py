@@ -97,7 +97,7 @@ def test_a_variable_that_the_workspace_takes(environment: dict[str, str], progra
 
 @pytest.mark.parametrize("program", SERVERS)
 def test_a_port_that_is_taken(environment: dict[str, str], program: str, taken: int) -> None:
-    assert f"port {taken} of 127.0.0.1 is not free" in refused(environment, program, {}, port=taken)
+    assert f"port {taken} of 127.0.0.1 is in use" in refused(environment, program, {}, port=taken)
 
 
 def test_a_folder_of_dagster_that_cannot_be_made(environment: dict[str, str], tmp_path: Path) -> None:

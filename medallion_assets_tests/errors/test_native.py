@@ -11,7 +11,7 @@ from medallion_assets.errors.native import native_failures
 
 
 def test_a_real_panic_is_an_exception_afterwards() -> None:
-    said = r"silver\.things: a native library gave up; found: PanicException: capacity overflow"
+    said = r"silver\.things: a native library failed; found: PanicException: capacity overflow"
     with pytest.raises(PanicError, match=said), native_failures("silver.things"):
         pl.repeat(1, 2**61, eager=True)
 

@@ -177,7 +177,7 @@ def test_java_that_is_killed_is_started_anew_and_ends_with_its_driver(tmp_path: 
         with with_an_item_at_work(tmp_path, driver_of_two):
             driver_of_two.kill()
             said = driver_of_two.communicate()[0]
-    assert said.count("a process of Spark's ended without a word") == 2
+    assert said.count("a Spark process ended without an error message") == 2
     logged = (tmp_path / "log").read_text()
     assert "Python worker exited unexpectedly" in logged
     for secret in (SECRET, ROW):

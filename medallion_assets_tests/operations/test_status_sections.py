@@ -43,5 +43,5 @@ def test_a_bad_row_stands_out(is_bad: bool) -> None:
 
 
 def test_a_section_without_rows_says_so() -> None:
-    section = Section(name="s", title="Alerts", lead="", nothing="Nobody was alerted.", grid=Grid(("what",), []))
-    assert "Nobody was alerted." in in_terminal(section)
+    section = Section(name="s", title="Alerts", lead="", nothing="No alerts.", grid=Grid(("what",), []))
+    assert "No alerts." in in_terminal(section)

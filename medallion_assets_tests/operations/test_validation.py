@@ -56,7 +56,7 @@ def validated(folder: Path, loaded: Loaded, *, loads: bool) -> Validation:
 @pytest.mark.parametrize(
     ("source", "do"),
     [
-        ("assignee.name", "assignee is an attribute of its own: what is within a map cannot be read; leave who out"),
+        ("assignee.name", "assignee exists as an attribute, but values nested in a map cannot be read; leave who out"),
         ("title", "did you mean titel?"),
         ("zzz", "name an attribute that items have; not read so far: assignee, internal, titel"),
     ],

@@ -123,7 +123,7 @@ def test_only_what_is_transient_is_retried(
 
 def test_a_panic_is_a_failure_that_is_not_retried() -> None:
     """It is no Exception: Dagster's own handlers would not see it."""
-    with pytest.raises(dg.Failure, match="this step: a native library gave up") as raised, stage_errors():
+    with pytest.raises(dg.Failure, match="this step: a native library failed") as raised, stage_errors():
         raise pl.exceptions.PanicException("index out of bounds")
     assert not raised.value.allow_retries
 

@@ -61,7 +61,7 @@ def after() -> ExportInput:
 
 @pytest.fixture
 def lakehouse(tmp_path: Path) -> Lakehouse:
-    """One export is in by the present contract, and one waits in Bronze."""
+    """One export is in by the current contract, and one waits in Bronze."""
     lakehouse = lakehouse_at(tmp_path / "lakehouse")
     land(lakehouse, before())
     refine(lakehouse, pipeline.declared(PRESENT), now=NOW)

@@ -1,4 +1,4 @@
-"""Rebuild (rule C6): the table, its events and its quarantine as if they had been made by the present contract."""
+"""Rebuild (rule C6): the table, its events and its quarantine as if they had been made by the current contract."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def many_euros() -> list[ExportInput]:
 
 
 def test_the_gate_holds_unless_a_person_accepts_all(tmp_path: Path) -> None:
-    """C3, C4: what the present contract would stop is not published by a rebuild; the decision is recorded."""
+    """C3, C4: what the current contract would stop is not published by a rebuild; the decision is recorded."""
     strict = pipeline.declared(STRICT)
     lakehouse = lakehouse_at(tmp_path / "old")
     run(lakehouse, LOOSE, many_euros())

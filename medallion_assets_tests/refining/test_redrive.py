@@ -48,7 +48,7 @@ def test_twice_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_still_bad_stays(tmp_path: Path) -> None:
-    """R4: the present contract finds another reason; the row stays as it is, and an expect_or_fail keeps it as well."""
+    """R4: the current contract finds another reason; the row stays as it is, and an expect_or_fail keeps it as well."""
     lakehouse = lakehouse_at(tmp_path)
     lines = [item_line(in_euro("t1", amount={"N": "0"})), item_line(in_euro("t2", quantity={"N": "7"}))]
     run(lakehouse, PRESENT, [a_full(FIRST, *lines)])

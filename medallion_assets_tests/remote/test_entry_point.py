@@ -69,4 +69,4 @@ def test_by_hand_it_prints_what_it_reports(
     assert main(["--table", "bronze.customers"]) == 0
     assert "Made(table='bronze.customers', version=" in capsys.readouterr().out
     assert main(["--table", "gold.daily_sales_summary"]) == 1
-    assert "a run cannot be about these days" in capsys.readouterr().err
+    assert "a run cannot cover these days" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def spark_jars() -> Path:
     """Where what Spark reads S3 with lies."""
     folder = REPOSITORY / ".cache" / "spark-jars"
     if not list(folder.glob("hadoop-aws-*.jar")):
-        _without("spark", ServiceMissingError("Spark has no client of S3: run make spark-jars"))
+        _without("spark", ServiceMissingError("Spark has no S3 client: run make spark-jars"))
     return folder
 
 

@@ -251,7 +251,7 @@ def test_giving_up_is_seen_once() -> None:
         cursor = decision.cursor
         given_up += [seconds] if decision.gives_up else []
     assert given_up == [7440]
-    assert decision.reason == "given up after 8 attempts: 1 export; new files or a run by hand start it again"
+    assert decision.reason == "given up after 8 attempts: 1 export; new files or a manual run start it again"
 
 
 def test_thousands_of_exports_are_decided_in_a_second() -> None:

@@ -73,7 +73,7 @@ def demo_settings(settings: Settings) -> Settings:
     found = {"raw_url": settings.raw_url, "lakehouse_url": settings.lakehouse_url}
     if found != places:
         raise PermanentError(
-            "the demo keeps everything in a folder of its own below MEDALLION_HOME",
+            "the demo keeps everything in its own folder below MEDALLION_HOME",
             expected=places,
             found=found,
             do="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL for the demo",
@@ -94,12 +94,13 @@ def recording(home: Path) -> Iterator[None]:
     recorded, record = _recorded(home), home / RECORD
     if recorded is None and (record.exists() or record.is_symlink()):
         raise PermanentError(
-            f"{record} is no record of a demo", do=f"move it away, or set MEDALLION_HOME to a folder without a {NAME}"
+            f"{record} is not the record of a demo",
+            do=f"move it away, or set MEDALLION_HOME to a folder without a {NAME}",
         )
     found = dict(_files(home))
     if foreign := _not_made(found, recorded or {}):
         raise PermanentError(
-            f"{home} holds data that no demo made, or that was changed since; nothing was removed",
+            f"{home} contains data that no demo made, or that was changed since; nothing was removed",
             expected="only what an earlier demo made and recorded, or an empty folder",
             found=f"{len(foreign)} other files: {_listed(foreign)}",
             do="move what you need elsewhere; then `medallion remove-demo` lists what is there, asks, and removes it",

@@ -83,7 +83,7 @@ def summary_page(result: DemoResult) -> Group:
             *(unchanged, "."),
         ),
         Text.assemble(
-            *("Done in ", (f"{result.seconds:.0f} s", "bold"), f". All of it lies in {result.home}. What to type next:")
+            *("Done in ", (f"{result.seconds:.0f} s", "bold"), f". Everything is in {result.home}. What to type next:")
         ),
         *(command_line(command, what) for command, what in _next_commands(result.home)),
     )
@@ -103,17 +103,17 @@ def contents_page(found: DemoContents) -> Group:
 
 def _next_commands(home: str) -> list[tuple[str, str]]:
     return [
-        (f"export MEDALLION_HOME={shlex.quote(home)}", "what follows is about the demo"),
+        (f"export MEDALLION_HOME={shlex.quote(home)}", "the commands below use the demo"),
         (f"export MEDALLION_PIPELINES={shlex.quote(' '.join(PIPELINES))}", "its three pipelines"),
         (
             to_type("ui", make="ui"),
             "the runs, assets and checks in the Dagster UI; beside it the dashboard and business figures",
         ),
-        (to_type("verify"), "prove the lakehouse: ledger, files, row counts"),
+        (to_type("verify"), "check the lakehouse: ledger, files, row counts"),
         (to_type('sql "from gold.mart_revenue"'), "any question about any table"),
         (to_type("quarantine show customer_transactions"), "the bad rows and their reasons"),
         (to_type(f"exports verify {shlex.quote(f'{home}/raw-dynamodb-exports')}"), "every export"),
-        (to_type("remove-demo"), "lists all that lies there, asks, and removes it"),
+        (to_type("remove-demo"), "lists everything in it, asks, and removes it"),
     ]
 
 

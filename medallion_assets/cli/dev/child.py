@@ -79,7 +79,7 @@ def started_again(arguments: Sequence[str]) -> Iterator[Callable[[float], None]]
             try:
                 process = _started(arguments)
             except OSError as error:
-                sys.stderr.write(f"the fork server cannot be started, runs are started instead: {error}\n")
+                sys.stderr.write(f"the fork server cannot be started, so runs are not forked: {error}\n")
 
     try:
         yield look

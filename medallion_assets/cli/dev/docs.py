@@ -15,7 +15,7 @@ from threading import Thread
 
 from medallion_assets.cli.web_ui import HOST
 
-NOT_YET = "It is not there yet: the first build of the models makes it, or `medallion dbt-docs` does at once.\n"
+NOT_YET = "It does not exist yet: the first build of the models creates it, or `medallion dbt-docs` does so now.\n"
 
 
 class _Pages(SimpleHTTPRequestHandler):

@@ -90,7 +90,7 @@ def run_dev(
     when this ends: what was published before is published again at first.
 
     Raises:
-        PermanentError: another command works in the home, a port is taken, Dagster ended by itself, or a table that
+        PermanentError: another command works in the home, a port is taken, Dagster exited unexpectedly, or a table that
             was published cannot be read.
         TransientError: a storage did not answer.
     """
@@ -227,7 +227,7 @@ def _wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> 
     while not ready():
         if process.poll() is not None:
             raise PermanentError(
-                "Dagster ended by itself", found=f"exit code {process.returncode}", do="read what it said above"
+                "Dagster exited unexpectedly", found=f"exit code {process.returncode}", do="read its output above"
             )
         time.sleep(POLL_SECONDS)
 

@@ -20,8 +20,8 @@ from medallion_assets.cli.web_ui import WebUi
 from medallion_assets.errors.hints import to_type
 
 NEXT = (
-    (to_type("sample-export", make="sample-export"), "new exports land; watch them come through to serving in the UI"),
-    (to_type("sample-export --bad-share 0.1"), "one that the quality gate stops"),
+    (to_type("sample-export", make="sample-export"), "new exports arrive; watch them flow to serving in the UI"),
+    (to_type("sample-export --bad-share 0.1"), "an export that the quality gate stops"),
     (to_type("status"), "how fresh everything is, and what went wrong"),
 )
 
@@ -40,11 +40,11 @@ def dev_page(server: DevServer) -> Group:
         _line("data", str(server.home), "exports, tables, Dagster's runs"),
         *([_line("dbt docs", server.docs_url, "of models; their assets link there")] if server.docs_url else []),
         *([_line("settings", str(own), own_settings(own.parent))] if own else []),
-        Text("In other terminals, for commands that are to see the same:", style="bold"),
+        Text("In other terminals, to use the same lakehouse:", style="bold"),
         *(command_line(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
         *(command_line(command, what) for command, what in NEXT),
-        Text("Ctrl-C ends all of it. What happens, with the time, job and stage:", style="bold"),
+        Text("Ctrl-C stops everything. The log, with time, job and stage:", style="bold"),
     )
 
 
@@ -54,7 +54,7 @@ def ui_page(shown: WebUi) -> Group:
     other = "--no-demo" if shown.is_demo else "--demo"
     whose = "the demo's" if shown.is_demo else "your own"
     return Group(
-        _line("Dagster UI", shown.url, "Ctrl-C ends it"),
+        _line("Dagster UI", shown.url, "Ctrl-C stops it"),
         _line(
             "dashboard",
             f"{shown.pages_url}{DASHBOARD}",
@@ -63,8 +63,9 @@ def ui_page(shown: WebUi) -> Group:
         _line("runs of", str(shown.home), f"{whose}; `medallion ui {other}` shows the others"),
         *([_line("settings", str(theirs), own_settings(theirs.parent))] if theirs else []),
         Text(
-            "Nothing starts by itself. What you materialize runs at once, and goes on without the UI. There is no "
-            "daemon: no sensor, no schedule, no limit to the runs at work, no new start of a run that crashes. "
+            "Nothing starts automatically. What you materialize runs at once, and continues without the UI. There is "
+            "no "
+            "daemon: no sensors, no schedules, no limit on concurrent runs, no restart of a run that crashes. "
             "`medallion dev` has one."
         ),
     )
@@ -97,8 +98,8 @@ def _contents(server: DevServer) -> str:
     if again is None:
         return "as it was set"
     if not again.days:
-        return "inside this process: empty, as nothing was published yet"
-    return f"inside this process: given back what was published, {again.items:,} items"
+        return "in this process: empty, nothing was published yet"
+    return f"in this process: restored what was published, {again.items:,} items"
 
 
 def _line(name: str, value: str, what: str) -> Text:

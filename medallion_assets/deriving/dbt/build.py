@@ -115,7 +115,7 @@ class Build:
                 f"tests of models failed: {', '.join(sorted(node.name for node in tests)[:NAMED])}",
                 expected="no row at fault",
                 found="; ".join([", ".join(f"{node.failures:,} of {node.name}" for node in tests[:NAMED]), *said]),
-                do=f"{look}, mend what they come from, and run it again; nothing was published",
+                do=f"{look}, fix their source, and run it again; nothing was published",
             )
         if broken:
             raise PermanentError(

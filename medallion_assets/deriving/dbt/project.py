@@ -123,7 +123,7 @@ class Call:
 
     def _shipped(self, digest: str) -> bytes | None:
         if self.warehouse.adapter != IN_DUCKDB.adapter:
-            self.report(f"{self.project.name} comes parsed for DuckDB, if at all; it is parsed for Spark now")
+            self.report(f"{self.project.name} is not shipped parsed for Spark; it is parsed now")
             return None
         try:
             found = json.loads((self.project / PARSED_OF).read_text())
@@ -133,7 +133,7 @@ class Call:
         except (OSError, ValueError):  # somebody's half of a file: it is as good as another one
             found = {}
         if found is None:
-            self.report(f"{self.project.name} comes without what was parsed of it; it is parsed now")
+            self.report(f"{self.project.name} is not shipped parsed; it is parsed now")
             return None
         if not found or found != parsed_of(digest, parsed):
             self.report(f"{self.project.name} has changed since it was parsed, or dbt has; it is parsed anew")

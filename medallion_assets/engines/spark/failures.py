@@ -67,7 +67,7 @@ MEMORY = re.compile(r"MemoryError|Java heap space|GC overhead limit")
 """Of Python on an executor, or of Java."""
 PANIC = "errors.PanicError"
 """What an executor raises (engines.spark.work)."""
-PANIC_DO = "run it again; if it stays, `medallion verify --digests` says whether a file is damaged"
+PANIC_DO = "run it again; if it persists, `medallion verify --digests` says whether a file is damaged"
 LOST = re.compile(
     r"ExecutorLostFailure|exited unexpectedly|Connection refused|Connection reset|SparkContext was shut ?down"
     r"|stopped SparkContext|SESSION_(?:CLOSED|CHANGED|NOT_FOUND)|OPERATION_(?:ABANDONED|NOT_FOUND)"
@@ -91,7 +91,7 @@ def spark_failures() -> Iterator[None]:
         OtherVersionError: executors cannot run this project.
         OutOfMemoryError, PanicError: an executor had too little memory, or a library of its panicked, each time.
         PermanentError: Spark refuses the work, or it is larger than a limit of Spark's.
-        LostJobError: processes of Spark's ended without a word.
+        LostJobError: Spark processes ended without an error message.
         TransientError: anything else.
     """
     try:
@@ -129,13 +129,13 @@ def as_ours(error: Exception) -> MedallionError:
         return _refusal(found)
     if is_loss(error):
         return LostJobError(
-            "a process of Spark's ended without a word",
+            "a Spark process ended without an error message",
             found=found,
-            do=f"it is tried again; if it stays, it is most likely killed for its memory: {MEMORY_DO}",
+            do=f"it is retried; if it persists, it is most likely killed for its memory: {MEMORY_DO}",
         )
     if type(error).__name__ in REFUSALS_OF_PYTHON:
         return _refusal(f"{type(error).__name__}: {found}")
-    return TransientError("Spark gave up", found=found, do="see the logs of its driver and executors")
+    return TransientError("Spark failed", found=found, do="see the logs of its driver and executors")
 
 
 def not_started(error: Exception, settings: SparkSettings) -> MedallionError:

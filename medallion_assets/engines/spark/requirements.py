@@ -59,7 +59,7 @@ def expect_installed(settings: SparkSettings) -> None:
         )
     if settings.remote is not None and (missing := _missing(CONNECT_PACKAGES)):
         raise SparkMissingError(
-            "MEDALLION_SPARK_REMOTE is set, and what a client of Spark Connect needs is not installed",
+            "MEDALLION_SPARK_REMOTE is set, and the packages of a Spark Connect client are not installed",
             expected=f"{', '.join(CONNECT_PACKAGES.values())}",
             found=f"no {', '.join(CONNECT_PACKAGES[name] for name in missing)}",
             do=f"{_install()} (pyspark[connect] brings them)",
@@ -123,10 +123,10 @@ def expect_answer(settings: SparkSettings) -> None:
         return
     name = "MEDALLION_SPARK_REMOTE" if settings.remote else "MEDALLION_SPARK_MASTER"
     raise TransientError(
-        f"nobody answers at {settings.where}",
+        f"no answer from {settings.where}",
         expected="a Spark Connect server" if settings.remote else "a Spark master",
         found="; ".join(dict.fromkeys(map(str, errors))),
-        do=f"see that it runs and is reached from this machine, or set {name} to where it is",
+        do=f"check that it runs and is reachable from this machine, or set {name} to where it is",
     ) from errors[0]
 
 
@@ -136,10 +136,10 @@ def _expect_endpoint(url: str) -> None:
     error = _no_answer((str(parts.hostname), parts.port or (80 if parts.scheme == "http" else 443)))
     if error is not None:
         raise TransientError(
-            f"nobody answers at {url}",
+            f"no answer from {url}",
             expected="the endpoint of S3 that the lakehouse has",
             found=str(error),
-            do="see that it runs and is reached from this machine, or correct AWS_ENDPOINT_URL",
+            do="check that it runs and is reachable from this machine, or correct AWS_ENDPOINT_URL",
         ) from error
 
 
@@ -155,10 +155,10 @@ def expect_connect(channel: grpc.Channel, where: str) -> None:
         grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
     except grpc.FutureTimeoutError as error:
         raise TransientError(
-            f"nobody speaks Spark Connect at {where}",
+            f"no Spark Connect server answers at {where}",
             expected="a Spark Connect server",
             found=f"a process that listens, and is not ready within {ANSWER_SECONDS} s",
-            do="see that MEDALLION_SPARK_REMOTE names its port (15002 usually), with /;use_ssl=true behind TLS, and "
+            do="check that MEDALLION_SPARK_REMOTE names its port (15002 usually), with /;use_ssl=true behind TLS, and "
             "that the server is not frozen",
         ) from error
     finally:
@@ -178,7 +178,7 @@ def expect_jars(settings: SparkSettings) -> None:
     folders = [settings.jars, *(Path(place, "jars") for place in (own and own.submodule_search_locations) or ())]
     if not any(list(folder.glob("hadoop-aws-*.jar")) for folder in folders):
         raise SparkMissingError(
-            f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
+            f"Spark has no S3 client, and the lakehouse is in S3 ({settings.lakehouse_url})",
             expected=f"hadoop-aws and what it needs in {settings.jars}",
             found="no such jar in it" if settings.jars.is_dir() else "no such folder",
             do=f"{_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has them; or name them in "
@@ -198,9 +198,9 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
     """See that Spark itself reaches a lakehouse in S3: Gold reads frames of it. One request, for what is not there.
 
     Raises:
-        SparkMissingError: Spark has no client of S3.
+        SparkMissingError: Spark has no S3 client.
         PermanentError: S3 refuses it.
-        TransientError: it has one, which does not reach the lakehouse.
+        TransientError: it has one, which cannot reach the lakehouse.
     """
     place = hadoop_place(settings.lakehouse_url)
     try:
@@ -213,7 +213,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
         found = lines[0] if lines else text.partition("\n")[0]
         if any(name in text for name in NO_S3_CLIENT):
             raise SparkMissingError(
-                f"Spark has no client of S3, where the lakehouse is ({settings.lakehouse_url})",
+                f"Spark has no S3 client, and the lakehouse is in S3 ({settings.lakehouse_url})",
                 expected="hadoop-aws and what it needs among Spark's jars",
                 found=found,
                 do=f"where the session is started, {_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has "
@@ -221,7 +221,7 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
             ) from error
         kind = PermanentError if is_refused_by_s3(text) else TransientError
         raise kind(
-            "Spark does not reach the lakehouse",
+            "Spark cannot reach the lakehouse",
             expected=f"to read {place}",
             found=found,
             do="see that Spark's processes have AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their environment, or "

@@ -70,7 +70,7 @@ def session(settings: SparkSettings) -> SparkSession:
 
     Raises:
         SparkMissingError: Java, Spark's Python packages, or its client of S3 are not there, or Spark is too old.
-        TransientError: nobody answers at the master or remote, Spark does not start, or does not reach the lakehouse.
+        TransientError: no answer from the master or remote, Spark does not start, or cannot reach the lakehouse.
         PermanentError: Spark refuses to start so, a server to be configured so, or S3 to be read.
     """
     with _ONE_AT_A_TIME:
@@ -140,7 +140,7 @@ def _configure(started: SparkSession, name: str, value: str) -> None:
         if "CANNOT_MODIFY" not in str(error):
             raise
         raise PermanentError(
-            "MEDALLION_SPARK_CONF holds what a Spark Connect server lets nobody change",
+            "MEDALLION_SPARK_CONF sets what no client of a Spark Connect server may change",
             expected="configuration of a session",
             found=f"{name} ({str(error).strip().partition(chr(10))[0]})",
             do=f"give {name} to the server when it starts, and take it out of MEDALLION_SPARK_CONF",

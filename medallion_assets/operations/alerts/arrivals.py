@@ -38,7 +38,7 @@ def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
                 f"hours after its time; expected: within {limit:g} hours",
                 where=stage.table.name,
                 table=stage.table.name,
-                do="see what took so long: when the export came to lie in its bucket, whether its runs waited or "
+                do="find out what took so long: when the export arrived in its bucket, whether its runs waited or "
                 "failed; or raise export_age_hours where the table is published",
                 **run_of(late),
             )
@@ -79,7 +79,7 @@ def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
 
 
 def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """A judged table that is not stale was brought no record for longer than its data may be behind."""
+    """A judged table that is not stale has received no records for longer than its data may be behind."""
     for row in facts.freshness:
         last = facts.last_records.get(row.table)
         if last is None or row.sla_hours is None or row.is_stale:
@@ -89,11 +89,11 @@ def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
             yield Alert(
                 key=f"no_new_records/{row.table}/{last.isoformat()}",
                 kind="no_new_records",
-                what=f"{row.table} was brought no record for {silent.total_seconds() / 3600:.0f} hours; "
+                what=f"{row.table} has received no records for {silent.total_seconds() / 3600:.0f} hours; "
                 f"expected: some within {row.sla_hours:g} hours; found: the last at {last:%Y-%m-%d %H:%M} UTC",
                 where=row.table,
                 table=row.table,
                 condition=f"no_new_records/{row.table}/{last.isoformat()}",
-                do="see whether the application still writes to its table, and whether what is exported is that table; "
-                "or raise freshness_hours of the table, if it is seldom written to",
+                do="check whether the application still writes to its table, and whether the exports are of that "
+                "table; or raise its freshness_hours, if it is rarely written to",
             )

@@ -62,7 +62,7 @@ def check_alert_urls(settings: Settings) -> None:
             place = channel.place + 1
             raise SettingsError(
                 f"{channel.variable}: Apprise cannot send to URL {place}",
-                expected="Apprise URLs with spaces between them, such as mailtos://user:password@example.com, "
+                expected="Apprise URLs separated by spaces, such as mailtos://user:password@example.com, "
                 "slack://tokenA/tokenB/tokenC, or json://host/path",
                 found=f"{scheme(channel.url)}://..., the rest of which is not shown",
                 do=f"correct URL {place} of {channel.variable}; https://appriseit.com says how each service is written",
@@ -128,7 +128,7 @@ def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
     try:
         return send(channel, alert, ui_url=ui_url)
     except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
-        return f"the service broke: {type(error).__name__}"
+        return f"the service failed: {type(error).__name__}"
 
 
 def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:

@@ -43,7 +43,7 @@ def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
                     f"usual: {median(usual):.2%}",
                     where=f"{table}, export {row['export_id']}",
                     table=table,
-                    do="look at these records in quarantine, and ask who sends them what changed",
+                    do="look at these records in quarantine, and ask the sender what changed",
                     run_id=row["run_id"],
                 )
             if records and row["is_published"]:

@@ -32,7 +32,7 @@ from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 
 SILENT_DAYS = 60
-"""A table that was brought no record for so long has had its alert, or was never used: nobody looks further back."""
+"""A table that has received no records for so long has had its alert, or was never used: nobody looks further back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def unseen_failures(
                 failed_at=row["started_at"],
             ),
             kind="failure",
-            what=f"{row['stage']} failed: {row['error'] or 'it ended without a word'}",
+            what=f"{row['stage']} failed: {row['error'] or 'it ended without an error message'}",
             where=", ".join(part for part in (row["stage"], row["partition"]) if part),
             table=row["stage"],
             condition=failure_of(row["run_id"], row["stage"]),

@@ -34,7 +34,7 @@ class _Work:
     @property
     def state(self) -> str:
         """As alerts say it."""
-        return "it is still at work" if self.is_at_work else "it has ended"
+        return "it is still running" if self.is_at_work else "it has ended"
 
 
 def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
@@ -69,7 +69,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
         what=f"{work.stage} {found}; expected: at most {limit}; {work.state}",
         where=work.stage,
         table=work.stage,
-        do="nothing was ended for it; see in the run's log what took so long, or raise the limits in its declaration",
+        do="reported, not stopped; the run's log shows what took so long, or raise the limits in its declaration",
         run_id=work.run_id,
         job=work.job,
     )

@@ -28,7 +28,7 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
         what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
         where=table,
         table=table,
-        do="start a backfill of these days in the UI, if they are wanted",
+        do="start a backfill of these days in the UI, if you need them",
     )
 
 
@@ -43,9 +43,9 @@ def run_canceled(run_id: str, *, job: str, what: str) -> Alert:
     return Alert(
         key=f"canceled/{run_id}",
         kind="skipped",
-        what=f"{job} was canceled before it was done",
+        what=f"{job} was canceled before it finished",
         where=what,
-        do="nothing, if that was meant: sensors ask again for what is new; else run it again from the UI",
+        do="nothing, if this was intended: sensors request new work again; otherwise run it again from the UI",
         run_id=run_id,
         job=job,
     )

@@ -40,7 +40,7 @@ class QueryAlert:
     name: str
     query: str
     severity: str = "warning"
-    do: str = "look at the rows with medallion sql, and mend what makes them"
+    do: str = "look at the rows with medallion sql, and fix their cause"
     at_most_seconds: float = 30.0
 
 
@@ -69,8 +69,8 @@ class Finding:
                 kind=asked.severity,
                 what=f"the query {asked.name} was not answered: {self.error}",
                 where=asked.name,
-                do=f"correct it in the file that {QUERY_ALERTS} names, or do what the error says; until then nobody "
-                "hears of what it would find",
+                do=f"correct it in the file that {QUERY_ALERTS} names, or do what the error says; until then its "
+                f"findings are not reported",
                 **run,
             )
         listed = "\n".join(self.first_rows)

@@ -24,7 +24,7 @@ def _over(condition: str, raised: AlertEvent) -> Alert:
         kind=raised.kind or "warning",
         what=f"no longer so: {headline}",
         where=raised.where or condition,
-        do=f"nothing: what was reported on {raised.happened_at:%Y-%m-%d at %H:%M} UTC is over",
+        do=f"nothing: the alert of {raised.happened_at:%Y-%m-%d at %H:%M} UTC is over",
         job=raised.job,
         table=raised.table,
         condition=condition,

@@ -77,7 +77,7 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=name,
                 table=name,
                 condition=f"quality/{name}",
-                do="look at the reasons in quarantine (medallion quarantine show), and mend what sends such records",
+                do="look at the reasons in quarantine (medallion quarantine show), and fix their source",
                 **run_of(own),
             )
 
@@ -96,8 +96,8 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=row.table,
                 table=row.table,
                 condition=f"stale/{row.table}",
-                do="see whether exports arrive and join up (medallion exports verify), and whether its runs fail, wait "
-                "in the queue, or are not asked for: is the daemon up, are its sensors and schedules on?",
+                do="check whether exports arrive and are contiguous (medallion exports verify), and whether its runs "
+                "fail, wait in the queue, or are not requested: is the daemon up, are its sensors and schedules on?",
                 **run_of(facts.attempts.filter(pl.col("stage") == row.table)),
             )
 
@@ -120,7 +120,7 @@ def refused_export(facts: Facts, now: datetime) -> Iterator[Alert]:
             where=f"bronze.{refusal.table_name}, export {refusal.export_id}",
             table=f"bronze.{refusal.table_name}",
             condition=refused(refusal),
-            do="do what the message says; the other exports go on, and this one is read again when its files change",
+            do="do what the message says; other exports continue, and this one is read again when its files change",
         )
 
 
@@ -151,7 +151,7 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
         where=f"{table.name}, {day}",
         table=table.name,
         condition=f"daily_not_done/{table.name}/{day}",
-        do=f"see why its run fails or waits; run {runs} for {day} when that is mended",
+        do=f"find out why its run fails or waits; run {runs} for {day} once that is fixed",
         **run_of(tried),
     )
 
@@ -179,8 +179,8 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
                 where=f"{row['job']}, {row['stage']}",
                 table=row["stage"],
                 condition=f"provisional/{row['job']}/{days_text([(first, last)])}",
-                do="see which export is late; once it is in, the day is built and published again by itself, and is "
-                "complete then",
+                do="find out which export is late; once it is loaded, the day is rebuilt and published "
+                "automatically, and is then complete",
                 run_id=row["run_id"],
                 job=row["job"],
             )
@@ -206,7 +206,7 @@ def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
             what=f"alert rules cannot see {missing.what}: {missing.error}",
             where="operations",
             condition=f"{UNREADABLE}{missing.what}",
-            do="do what the error says; until then nobody hears of what these rules would find",
+            do="do what the error says; until then these rules report nothing",
         )
 
 

@@ -97,7 +97,7 @@ class AlertEvent:
 ALERTS = row_table(
     AlertEvent,
     name="operations.alerts",
-    description="What people are told: every alert that was raised, and what became of it on each channel.",
+    description="Every alert that was raised, and its delivery on each channel.",
     key=("alert_key", "event", "channel", "happened_at"),
     partition_by="event_date",
     day_of="happened_at",

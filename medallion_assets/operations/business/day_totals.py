@@ -24,7 +24,7 @@ OTHER = "other"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayFigure:
-    """A day's total. `is_provisional` is None where nothing says how far data reach."""
+    """A day's total. `is_provisional` is None where no table declares how far its data reach."""
 
     day: date
     total: float

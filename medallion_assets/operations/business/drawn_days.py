@@ -16,14 +16,14 @@ from medallion_assets.operations.drawing.picture import MOST_ROWS, Figures, Key,
 from medallion_assets.operations.drawing.scales import Scale, from_zero, short_number
 
 LEGEND = (Key(look="one", shape="box", text="complete"), Key(look="hollow", shape="box", text="provisional"))
-UNKNOWN = (Key(look="vague", shape="box", text="nothing says whether it is complete"),)
+UNKNOWN = (Key(look="vague", shape="box", text="it is not known whether it is complete"),)
 STATES = {True: "provisional", False: "complete", None: "unknown"}
 LOOKS = {True: "hollow", False: "one", None: "vague"}
 
 
 def not_made(title: str, table: str) -> Picture:
     """A picture of a table that has not been made."""
-    return Picture(title=title, note=f"{table} has not been made yet.")
+    return Picture(title=title, note=f"{table} does not exist yet.")
 
 
 def days_picture(totals: Totals) -> Picture:

@@ -106,7 +106,7 @@ def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
             continue
         steps.add(stage.step.name)
         incident = incidents.get((attempt.run_id, stage.table.name))
-        parts = parts_of(attempt.error or "it ended without a word")
+        parts = parts_of(attempt.error or "it ended without an error message")
         if incident is not None:
             parts = {"what": incident.headline, "found": incident.found, "do": incident.do}
         held = _held(facts, stage, attempt)
@@ -178,7 +178,7 @@ def _refused(facts: Facts) -> Iterator[Need]:
             where=bronze_table(table).name,
             what=short(f"{exports}: refused ({verdict})"),
             found=short(parts["what"] or ""),
-            do=short(parts["do"] or "correct or export it again; it is looked at again when its files change"),
+            do=short(parts["do"] or "correct or export it again; it is checked again when its files change"),
             since=newest.judged_at,
         )
 
@@ -209,7 +209,8 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
         yield Need(
             where=root,
             what=f"stale: {reach}, limit {found.sla_hours:g} h",
-            do="see whether exports arrive and join up (medallion exports verify), and whether the daemon is up; "
+            do="check whether exports arrive and are contiguous (medallion exports verify), and whether the daemon "
+            "is up; "
             "or run it now",
             command=commands.materialize(group[0]),
             since=found.covered_until,
@@ -224,7 +225,7 @@ def _bad(facts: Facts, blocked: set[str]) -> Iterator[Need]:
             yield Need(
                 where=found.stage,
                 what=f"{found.quality:.2%} of its records were good in 7 days, under {found.quality_threshold:.2%}",
-                do="look at the rows in quarantine; after a fix drive them again",
+                do="look at the rows in quarantine; redrive them after a fix",
                 command=f"medallion quarantine show {table}",
                 is_urgent=False,
             )

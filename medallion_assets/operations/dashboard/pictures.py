@@ -62,7 +62,7 @@ def groups_of(facts: Facts) -> list[Group]:
         Group(
             name="delay",
             title="From export to readers",
-            nothing="No run has said yet how old an export was when readers had it.",
+            nothing="No run has recorded yet how old an export was when it reached readers.",
             pictures=[_delay(delay, *span) for delay in delays_of(facts)],
         ),
         Group(

@@ -42,7 +42,9 @@ def _complete(facts: Facts) -> Verdict:
     known = [moment for moment in seen if moment is not None]
     unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
     if not known:
-        return Verdict(question="Complete", answer="unknown", more="nothing says how far data reach", mood=Mood.UNKNOWN)
+        return Verdict(
+            question="Complete", answer="unknown", more="no table declares how far its data reach", mood=Mood.UNKNOWN
+        )
     day = last_complete_day(min(known))
     yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
@@ -58,13 +60,15 @@ def _complete(facts: Facts) -> Verdict:
 def _fresh(facts: Facts) -> Verdict:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
-    unsaid = f"of {unknown} more nobody says how far their data reach" if unknown else ""
+    unsaid = f"of {unknown} more do not declare how far their data reach" if unknown else ""
     if not fresh + stale:
         return Verdict(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
     return Verdict(
         question="Fresh",
         answer=f"{fresh} of {fresh + stale} tables",
-        more="; ".join(filter(None, (f"{stale} stale" if stale else "none is further behind than its limit", unsaid))),
+        more="; ".join(
+            filter(None, (f"{stale} stale" if stale else "no table is further behind than its limit", unsaid))
+        ),
         mood=Mood.BAD if stale else Mood.GOOD,
     )
 

@@ -41,7 +41,7 @@ from medallion_assets.refining.origins import counted_sequence
 from medallion_assets.refining.quarantine import quarantine_table
 
 DECIDING = ("is_deleted", "_sequence_micros", "_export_id")
-"""What is compared where the present contract cannot read a record that was good when it was judged."""
+"""What is compared where the current contract cannot read a record that was good when it was judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,9 +137,9 @@ def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) ->
 def _disagreements(
     records: Sequence[KeyRecord], events: pl.DataFrame, expected: pl.DataFrame, held: pl.DataFrame
 ) -> list[str]:
-    """What Silver should hold and does not; columns that the present contract cannot read are not compared."""
+    """What Silver should hold and does not; columns that the current contract cannot read are not compared."""
     lost = [
-        f"{record.source_file}:{record.line_number} is unaccounted"
+        f"{record.source_file}:{record.line_number} is unaccounted for"
         for record in records
         if record.verdict is Verdict.UNACCOUNTED
     ]

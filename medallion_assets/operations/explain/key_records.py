@@ -44,7 +44,7 @@ def parse_key(table: Table, text: str) -> Key:
     parts = [text] if len(table.key) == 1 else text.split(",")
     if len(parts) != len(table.key):
         raise PermanentError(
-            f"this is no key of {table.name}",
+            f"this is not a key of {table.name}",
             expected=f"{len(table.key)} values joined by commas: {', '.join(table.key)}",
             found=repr(text),
             do="give every column of the key",
@@ -116,8 +116,8 @@ def _typed(table: Table, name: str, text: str) -> Any:
         return pl.Series([text]).cast(kind)[0]
     except pl.exceptions.PolarsError:
         raise PermanentError(
-            f"this is no key of {table.name}",
+            f"this is not a key of {table.name}",
             expected=f"{name} of type {kind}",
             found=repr(text),
-            do="spell the value as Silver shows it",
+            do="write the value as Silver shows it",
         ) from None

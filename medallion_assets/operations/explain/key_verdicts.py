@@ -100,7 +100,7 @@ def judge(
 
 
 def _stricter(reasons: list[str]) -> str:
-    return f"good when it was judged; the present contract says {', '.join(reasons)}" if reasons else ""
+    return f"good when it was judged; the current contract says {', '.join(reasons)}" if reasons else ""
 
 
 def _record(row: Mapping[str, Any], verdict: Verdict, detail: str) -> KeyRecord:

@@ -197,7 +197,7 @@ def _error(lakehouse: Lakehouse, statement: Statement, error: duckdb.Error) -> P
                     return no_such_table(lakehouse.catalog, schema, name)
         case duckdb.PermissionException():
             do = "name tables alone, such as silver.orders: no file can be read by its own name"
-            return PermanentError("the query reads what is no table of the lakehouse", found=error, do=do)
+            return PermanentError("the query reads something that is not a table of the lakehouse", found=error, do=do)
         case duckdb.OutOfMemoryException():
             do = "ask for fewer days or columns"
             return PermanentError("the query needs too much memory", expected=MEMORY, found=error, do=do)

@@ -67,10 +67,10 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
         raise PermanentError("the query cannot be read", found=tree["error_message"], do="correct it")
     if tree["error"] or len(tree["statements"]) != 1:
         raise PermanentError(
-            "this is not one query that only reads",
-            expected="one SELECT, FROM or DESCRIBE, maybe after EXPLAIN; PIVOT with its values, ON x IN (...)",
+            "this is not a single read-only query",
+            expected="one SELECT, FROM or DESCRIBE, optionally after EXPLAIN; PIVOT with its values, ON x IN (...)",
             found=text.strip() or "nothing",
-            do="ask with one such statement; tables are written by stages alone",
+            do="use one such statement; only stages write tables",
         )
     return tree
 
@@ -92,8 +92,8 @@ def _version(clause: dict[str, Any]) -> str:
     is_plain = not any(node.get("class") in ("FUNCTION", "SUBQUERY", "COLUMN_REF") for node in _nodes(clause))
     if len(literals) != 1 or not is_plain:
         raise PermanentError(
-            "the version of a table is not a number or moment that stands there",
+            "the version of a table is not a literal number or timestamp",
             expected="at (version => 12), or at (timestamp => '2026-11-01T00:00:00Z')",
-            do="write the number or the moment itself",
+            do="write the number or the timestamp itself",
         )
     return str(literals[0])

@@ -71,8 +71,8 @@ def read_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise PermanentError(
-            "there is no such moment or version",
-            expected="a moment in ISO 8601, such as 2026-11-01T00:00:00Z; or after an @ the number of a version",
+            "there is no such timestamp or version",
+            expected="a timestamp in ISO 8601, such as 2026-11-01T00:00:00Z; or after an @ the number of a version",
             found=repr(text),
             do="correct it",
         ) from error
@@ -128,10 +128,10 @@ def open_version(lakehouse: Lakehouse, named: NamedTable, as_of: datetime | None
         found = version_as_of(latest, version)
         if found is None and not may_be_empty:
             raise MissingTableError(
-                f"{table.name} had not been made by {version.isoformat()}",
+                f"{table.name} did not exist yet at {version.isoformat()}",
                 expected=f"a moment from {latest.made_at.isoformat()} on",
                 found=version.isoformat(),
-                do="ask for a later moment",
+                do="use a later timestamp",
             )
         if found is None:
             return None
@@ -143,7 +143,7 @@ def open_version(lakehouse: Lakehouse, named: NamedTable, as_of: datetime | None
             f"{table.name} has no version {version}",
             expected=f"0 to {latest.version}",
             found=str(version),
-            do="ask for a version that there is",
+            do="use an existing version",
         )
     return lakehouse.open(table, version)
 
@@ -155,5 +155,5 @@ def _expect_lakehouse(lakehouse: Lakehouse) -> None:
             "there is no lakehouse",
             expected=f"some table below {lakehouse.url}",
             found="none",
-            do="set MEDALLION_LAKEHOUSE_URL to where the tables lie; or run a stage first, which makes them",
+            do="set MEDALLION_LAKEHOUSE_URL to the place of the tables; or run a stage first, which creates them",
         )

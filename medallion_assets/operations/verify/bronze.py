@@ -17,7 +17,7 @@ from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import dropped_exports, exports_since, loaded_ids
 from medallion_assets.refining.versions import superseded_exports
 
-LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from where it lies"
+LOAD_AGAIN = "run the Bronze asset: ingest looks at the data, so it loads the export again from its source"
 
 
 def verify_bronze(bronze: Snapshot, source: Source, *, rows: bool) -> Iterator[Finding]:

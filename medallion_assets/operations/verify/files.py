@@ -197,5 +197,5 @@ def _rows(snapshot: Snapshot, path: str) -> pl.LazyFrame:
 
 def _finding(snapshot: Snapshot, check: str, path: str, expected: str, found: str) -> Finding:
     name = snapshot.table.name
-    do = f"take the file from a backup; else {rebuild(name)}"
+    do = f"restore the file from a backup; else {rebuild(name)}"
     return Finding(table=name, check=check, file=path, expected=expected, found=found, do=do)

@@ -12,11 +12,11 @@ from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import TableFeatureError
 
-FROM_BACKUP = "take it from a backup: nothing else holds what was in it"
+FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
 
 MADE_ANEW = (
-    "without one, and if what lies before the table is whole: move its folder out of the lakehouse and run its asset, "
-    "which makes another table in its place"
+    "without one, if the table's sources are intact: move its folder out of the lakehouse and run its asset, "
+    "which creates a new table in its place"
 )
 """For a table whose log is lost: it cannot be rebuilt as itself, and those that are made from it notice its new id."""
 
@@ -27,9 +27,9 @@ def rebuild(table_name: str) -> str:
     match layer:
         case "bronze" | "silver" | "gold":
             judged = f"{layer}.{name.removesuffix('_events')}"
-            return f'medallion rebuild {judged} --why "..."; its rows are made again from what lies before it'
+            return f'medallion rebuild {judged} --why "..."; its rows are rebuilt from its sources'
         case "quarantine":
-            return f'medallion rebuild silver.{name} --why "..."; it makes the table and its quarantine again'
+            return f'medallion rebuild silver.{name} --why "..."; it rebuilds the table and its quarantine'
         case _:
             return FROM_BACKUP
 

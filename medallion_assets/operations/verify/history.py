@@ -69,14 +69,14 @@ def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
     lost = [commit for commit in replay.commits if COMMIT_ID in commit and commit not in kept]
     if not lost:
         return None
-    found = f"{len(lost)} commits are out, from version {lost[0]['version']} on"
+    found = f"{len(lost)} commits were undone, from version {lost[0]['version']} on"
     if REPLACED in lost[0]:
         restored = max(c["version"] for c in replay.commits if c.get("operation") == "RESTORE")
         again = {day for commit in kept if commit["version"] > restored for day in _days(commit)}
         days = sorted({day for commit in lost for day in _days(commit)} - again)
         if not days:
             return None
-        found = f"{len(days)} days are as they were before, such as {days[-1]}"
+        found = f"{len(days)} days have their earlier rows again, such as {days[-1]}"
     latest = lost[-1]["version"]
     return Finding(
         table=snapshot.table.name,
@@ -114,7 +114,7 @@ def _ends_early(
         check=check,
         expected=f"version {version} at least, {expected}",
         found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
-        do=f"take it from a backup that is as new; else {rebuild(made_anew.name)}",
+        do=f"restore it from a backup that is recent enough; else {rebuild(made_anew.name)}",
     )
 
 

@@ -113,7 +113,7 @@ class _Look:
                 broken, self.replays[table.name] = verify_log(self.lakehouse, table)
                 if broken:
                     self.answer.findings.extend(broken)
-                    self.answer.notes.append(f"{table.name} was not looked at further: its log comes first")
+                    self.answer.notes.append(f"{table.name} was not checked further: fix its log first")
                 else:
                     self._open(table)
             if table is PIPELINE_RUNS and table.name in self.well:
@@ -137,7 +137,7 @@ class _Look:
             look = looks[name] = verify_files(snapshot, self.replays[name], level=self.level, progress=one_more)
             if look.findings:
                 self._found(name, look.findings)
-                self.answer.notes.append(f"{name} was not looked at further: its files come first")
+                self.answer.notes.append(f"{name} was not checked further: fix its files first")
             self.answer.findings.extend(foreign_files(snapshot, look, owners))
         self._count(looks)
 
@@ -189,7 +189,7 @@ class _Look:
             self.progress(f"making {table.name} again", done, total)
 
         if stricter := recompute(self.lakehouse, loaded, scratch, progress=lines):
-            words = f"{stricter:,} records that were good when they were judged are bad under the present contract"
+            words = f"{stricter:,} records that were good when they were judged are bad under the current contract"
             self.answer.notes.append(f"{table.name} was not made again: {words}")
             return False
         self.answer.findings.extend(differences(stored, scratch.ready(table)))

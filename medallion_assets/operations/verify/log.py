@@ -36,12 +36,12 @@ _CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\.parquet$")
 _ANY_CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\..*parquet$")
 _HINT = f"{LOG}/_last_checkpoint"
 _BROKEN_COMMIT = (
-    "take the file from a backup. Without one: if it is the last commit, remove it and run the stage again (what it "
+    "restore the file from a backup. Without one: if it is the last commit, remove it and run the stage again (what it "
     "did is done again); if it is an earlier one, make the table anew"
 )
 _LOST_COMMITS = (
-    "take the log from a backup. Without one: what was lost is done again when the stage runs; look again after that, "
-    "for what was made from the lost versions"
+    "restore the log from a backup. Without one, the stage redoes what was lost when it next runs; verify again "
+    "after that, for tables made from the lost versions"
 )
 _BROKEN_CHECKPOINT = "remove the file and _last_checkpoint: readers take the commits then, which say the same"
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
@@ -144,7 +144,7 @@ class _Log:
             return
         said, latest = parse_last_commit(data), max(self._commits, default=-1)
         if said is None:
-            do = "remove it: the next commit writes it anew"
+            do = "remove it: the next commit writes it again"
             self._find("last_commit_is_named", LAST_COMMIT, "a version and a digest", f"{len(data)} bytes", do)
         elif said.version > latest:
             self._lost(latest + 1, said.version, "now")

@@ -108,7 +108,7 @@ def _gone(table: Table) -> Finding:
         check="table_is_there",
         expected="the table, which the newest release of the models names",
         found="none",
-        do="run its asset, which makes it anew from what lies before it, or take its folder from a backup",
+        do="run its asset, which rebuilds it from its sources, or restore its folder from a backup",
     )
 
 

@@ -34,7 +34,7 @@ def recompute(
 ) -> int:
     """Make a judged table in the lakehouse `scratch` from the Bronze of the other. `progress` counts lines.
 
-    Gives the number of records that were good when they were judged and are bad under the present contract: unless it
+    Gives the number of records that were good when they were judged and are bad under the current contract: unless it
     is 0, Silver cannot be repeated, and what lies in `scratch` is not to be used.
     """
     table = loaded.table
@@ -81,7 +81,7 @@ def difference(
     if not found.any:
         return None
     where = f" in {table.partition_by} {day}" if table.partition_by else ""
-    look = "`medallion explain` tells of one key; " if table.key and table.layer == "silver" else ""
+    look = "`medallion explain` explains one key; " if table.key and table.layer == "silver" else ""
     return Finding(
         table=table.name,
         check="equals_recomputation",

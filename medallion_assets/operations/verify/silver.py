@@ -24,7 +24,7 @@ from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.refined import EXPORTS_NOTE
 from medallion_assets.refining.versions import superseded_exports
 
-LOAD_BRONZE = "run the Bronze asset, which loads what is missing from where it lies; then look again"
+LOAD_BRONZE = "run the Bronze asset, which loads what is missing; then verify again"
 
 
 def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _contracts(snapshot: Snapshot, loaded: Loaded) -> Iterator[Finding]:
         yield Finding(
             table=snapshot.table.name,
             check="judged_by_one_contract",
-            expected=f"rows that were judged by the present contract, {present}",
+            expected=f"rows that were judged by the current contract, {present}",
             found=f"some that were judged by an older contract: {', '.join(others)}",
             do=rebuild(loaded.table.name),
         )

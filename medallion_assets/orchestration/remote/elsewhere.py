@@ -72,7 +72,7 @@ class Elsewhere:
         """What the stage reports, wherever it runs.
 
         Raises:
-            LostJobError: its process ended without a word.
+            LostJobError: its process ended without an error message.
             Exception: what the stage raised there, with its parts and the name of its type.
         """
         where = self.compute.of(stage.table.name)
@@ -99,7 +99,9 @@ class Elsewhere:
         attempt.end("lost" if ended is None else "failed" if ended.failure else "succeeded")
         if ended is None:
             found = figures.get("job_state", "no last word in its messages")
-            raise LostJobError(f"{stage.table.name}: the remote process ended without a word", found=found, do=LOST_DO)
+            raise LostJobError(
+                f"{stage.table.name}: the remote process ended without an error message", found=found, do=LOST_DO
+            )
         if ended.failure is not None:
             raise ended.failure
 

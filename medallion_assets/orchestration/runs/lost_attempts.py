@@ -136,7 +136,7 @@ def _attempt(
     if outcome is Outcome.CANCELED or (ended is None and run.status is dg.DagsterRunStatus.CANCELED):
         kind = kind_of_interrupt(end.said)
         outcome = Outcome.FAILED if kind and ended else outcome
-    lost = f"its process ended without a word; Dagster says: {end.said or 'nothing'}"
+    lost = f"its process ended without an error message; Dagster says: {end.said or 'nothing'}"
     error = lost if ended is None else f"{NOT_WRITTEN}; Dagster says: {ended.error or 'nothing'}"
     return StageAttempt(
         run_id=run.run_id,

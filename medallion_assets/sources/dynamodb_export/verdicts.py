@@ -24,7 +24,7 @@ class ExportStatus(StrEnum):
     REFUSED = "refused"
 
 
-_COPY_AGAIN = "copy this export again from its source; it is looked at again as soon as its files change"
+_COPY_AGAIN = "copy this export again from its source; it is checked again as soon as its files change"
 _EXPORT_AGAIN = "copy this export again from its source, or export the same window anew"
 
 
@@ -67,12 +67,12 @@ class Verdict(StrEnum):
     ARCHIVED = (
         "archived",
         ExportStatus.INCOMPLETE,
-        "restore its objects from the archive; it is looked at again by itself",
+        "restore its objects from the archive; it is checked again automatically",
     )
     UNREADABLE = (
         "unreadable",
         ExportStatus.INCOMPLETE,
-        "let this account read its objects; it is looked at again by itself",
+        "let this account read its objects; it is checked again automatically",
     )
     EMPTY_DATA_FILE = "empty_data_file", ExportStatus.INCOMPLETE
     NOT_GZIP = "not_gzip", ExportStatus.TAMPERED, "copy the file as it is, without unpacking it on the way"

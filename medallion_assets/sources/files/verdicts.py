@@ -14,8 +14,8 @@ from typing import Self
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.storage.failures import UnreadableObjectError
 
-_COPY_AGAIN = "copy the file again from its source; it is looked at again as soon as it changes"
-_WRITE_AGAIN = "have the file written again; it is looked at again as soon as it changes"
+_COPY_AGAIN = "copy the file again from its source; it is checked again as soon as it changes"
+_WRITE_AGAIN = "have the file written again; it is checked again as soon as it changes"
 
 
 class Verdict(StrEnum):
@@ -30,8 +30,8 @@ class Verdict(StrEnum):
         return verdict
 
     FILE_MISSING = "file_missing"
-    ARCHIVED = "archived", "restore the object from the archive; it is looked at again by itself"
-    UNREADABLE = "unreadable", "let this account read the object; it is looked at again by itself"
+    ARCHIVED = "archived", "restore the object from the archive; it is checked again automatically"
+    UNREADABLE = "unreadable", "let this account read the object; it is checked again automatically"
     CHANGED_MEANWHILE = "changed_meanwhile", "nothing: the next run reads it as it is then"
     EMPTY_FILE = "empty_file"
     WRONG_COMPRESSION = (

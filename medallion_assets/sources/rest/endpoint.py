@@ -97,6 +97,6 @@ def records_of(answer: Any, path: str, *, shown: Callable[[str], str] = str) -> 
             "an answer has no records",
             expected=f"a list of objects at {path or 'the top'}",
             found=shown(json.dumps(answer)[:READ_CHARACTERS])[:SHOWN_CHARACTERS],
-            do="it is asked again; if it stays, correct records in Endpoint(...)",
+            do="it is asked again; if it persists, correct records in Endpoint(...)",
         )
     return found

@@ -29,7 +29,7 @@ ENCODINGS = ("gzip", "deflate")
 """How an answer may be packed: a piece of it that is read grows at most a thousandfold."""
 SHORTEST_SECRET = 4
 """A shorter word of a header, such as a scheme, is left in what is shown."""
-RETRY = "it is asked again; if it stays, look at the API's own status"
+RETRY = "it is asked again; if it persists, look at the API's own status"
 
 
 class AnswerError(TransientError):

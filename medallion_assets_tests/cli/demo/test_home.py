@@ -103,7 +103,7 @@ def test_a_demo_json_of_somebodys_own_is_kept(tmp_path: Path) -> None:
     """Also that of an earlier release, whose data lay around it."""
     write(tmp_path, "demo.json", '{"seed": 7}')
     assert not is_demo_home(tmp_path)
-    with pytest.raises(PermanentError, match="is no record of a demo"), recording(tmp_path):
+    with pytest.raises(PermanentError, match="is not the record of a demo"), recording(tmp_path):
         pass
     assert (tmp_path / "demo.json").read_text() == '{"seed": 7}'
 

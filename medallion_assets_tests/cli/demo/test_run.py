@@ -109,7 +109,7 @@ def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:
 def test_two_demos_in_one_home_do_not_meet(tmp_path: Path) -> None:
     settings = settings_at(tmp_path / "home")
     home = demo_settings(settings).home
-    with only_one(home, "medallion dev"), pytest.raises(PermanentError, match="another command does"):
+    with only_one(home, "medallion dev"), pytest.raises(PermanentError, match="another command is using it"):
         run_demo(settings, DemoView(quiet=True), SMALL)
 
 

@@ -72,7 +72,7 @@ def test_it_says_where_the_pages_are() -> None:
 def test_a_dagster_yaml_of_ones_own_is_told() -> None:
     own = Path("/home/of it/dagster_home/dagster.yaml")
     assert "of your own" not in page(SERVER)
-    assert f"{own}  # a dagster.yaml of your own: it is kept, and holds" in page(replace(SERVER, own_dagster_yaml=own))
+    assert f"{own}  # your own dagster.yaml, which is kept and used" in page(replace(SERVER, own_dagster_yaml=own))
 
 
 def test_a_dagster_that_ends_by_itself_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

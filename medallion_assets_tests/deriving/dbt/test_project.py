@@ -44,7 +44,7 @@ def test_a_parsed_project_that_comes_with_its_files_spares_parsing(
         "partial_parse.msgpack",
         "parsed_of.json",
     ]
-    assert said == ["project comes without what was parsed of it; it is parsed now"]
+    assert said == ["project is not shipped parsed; it is parsed now"]
 
     moved = tmp_path / "elsewhere" / "project"
     shutil.copytree(models.project, moved)

@@ -20,7 +20,7 @@ def test_a_port_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requirements, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(TransientError, match=f"nobody speaks Spark Connect at sc://{where}"):
+        with pytest.raises(TransientError, match=f"no Spark Connect server answers at sc://{where}"):
             expect_connect(grpc.insecure_channel(where), f"sc://{where}")
 
 

@@ -27,7 +27,7 @@ NO_MEMORY = (
 )
 PANICKED = NO_MEMORY.replace(
     "OutOfMemoryError: an executor: out of memory; found: MemoryError",
-    ("PanicError: an executor: a native library gave up; found: PanicException"),
+    ("PanicError: an executor: a native library failed; found: PanicException"),
 )
 LOST_EXECUTOR = (
     f"{RECENT}ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Command exited with "

@@ -73,7 +73,7 @@ def test_nobody_answers(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     url = f"{scheme}://127.0.0.1:{free_port()}"
     settings = SparkSettings(remote=url) if scheme == "sc" else SparkSettings(master=url)
     name = "REMOTE" if scheme == "sc" else "MASTER"
-    with pytest.raises(TransientError, match=f"nobody answers at {url}.* or set MEDALLION_SPARK_{name}"):
+    with pytest.raises(TransientError, match=f"no answer from {url}.* or set MEDALLION_SPARK_{name}"):
         module.session(settings)
 
 
@@ -82,7 +82,7 @@ def test_of_several_masters_one_that_answers_is_enough() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         somebody = server.getsockname()[1]
         expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},127.0.0.1:{somebody}"))
-    with pytest.raises(TransientError, match=f"nobody answers at spark://127.0.0.1:{nobody},localhost:{nobody}"):
+    with pytest.raises(TransientError, match=f"no answer from spark://127.0.0.1:{nobody},localhost:{nobody}"):
         expect_answer(SparkSettings(master=f"spark://127.0.0.1:{nobody},localhost:{nobody}"))
 
 
@@ -96,7 +96,7 @@ def test_nobody_answers_at_the_endpoint_of_s3(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(shutil, "which", str)
     url = f"http://127.0.0.1:{free_port()}"
     settings = SparkSettings(lakehouse_url="s3://bucket/lakehouse", s3_endpoint=url)
-    with pytest.raises(TransientError, match=f"nobody answers at {url}; .* or correct AWS_ENDPOINT_URL"):
+    with pytest.raises(TransientError, match=f"no answer from {url}; .* or correct AWS_ENDPOINT_URL"):
         module.session(settings)
 
 
@@ -219,7 +219,7 @@ def test_cores_are_asked_for_as_any_work_is(monkeypatch: pytest.MonkeyPatch) -> 
             return super()._get()
 
     starts(monkeypatch, GoneWhenAsked())
-    with pytest.raises(LostJobError, match="a process of Spark's ended without a word"):
+    with pytest.raises(LostJobError, match="a Spark process ended without an error message"):
         _ = SparkEngine(settings=HERE).processes
 
 

@@ -87,4 +87,4 @@ def test_what_goes_on_or_is_mended_is_not_told(rows: list[Any]) -> None:
 
 def test_a_process_that_was_lost_is_told() -> None:
     (alert,) = unseen_failures(attempts(attempt(ago=5000, outcome=Outcome.LOST, error_kind=LOST_PROCESS)), NOW)
-    assert alert.what == f"{SILVER} failed: it ended without a word"
+    assert alert.what == f"{SILVER} failed: it ended without an error message"

@@ -77,7 +77,7 @@ def test_all_reminders_of_what_is_over_are_one_message() -> None:
     assert (OVER.key, OVER.kind, OVER.table, OVER.condition) == (f"recovered/{STALE}/2", "warning", SILVER, STALE)
     title, body = message(OVER, ui_url="http://ui")
     assert title == f"Recovered: no longer so: {SILVER} is stale"
-    assert "What to do: nothing: what was reported on 2025-05-08 at 15:00 UTC is over" in body
+    assert "What to do: nothing: the alert of 2025-05-08 at 15:00 UTC is over" in body
 
 
 def test_what_goes_on_and_what_cannot_end_has_no_message() -> None:

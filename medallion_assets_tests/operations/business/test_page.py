@@ -27,7 +27,7 @@ WORDS = {
         "Cohorts by first month",
     ),
     "ecommerce": ("180 USD, Oct 2019 to Oct 2019", "October 2019: top by brand", "products without a brand"),
-    "star_schema": ("gold.mart_revenue has not been made yet.",),
+    "star_schema": ("gold.mart_revenue does not exist yet.",),
 }
 
 

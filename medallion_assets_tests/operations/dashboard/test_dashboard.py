@@ -49,7 +49,7 @@ SECTIONS = {
     "durations": ("silver.customer_transactions 1 min 1 min 1 of 2",),
     "budget": ("last 450 of 500 write units a second; 0 of 1 over budget",),
     "delay": ("No run has said yet",),
-    "revenue": ("gold.daily_sales_summary has not been made yet.",),
+    "revenue": ("gold.daily_sales_summary does not exist yet.",),
 }
 ATTACK = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7 * 7 }}\"'"
 

@@ -223,7 +223,7 @@ def test_a_stricter_contract_is_no_disagreement(tmp_path: Path) -> None:
         CUSTOMER_TRANSACTIONS, expectations=(expect_or_drop("no_books", nw.col("product_category") != "books"),)
     )
     found = explain(lakehouse, pipeline.declared(strict), "t1")
-    assert found.records[0].detail == "good when it was judged; the present contract says no_books"
+    assert found.records[0].detail == "good when it was judged; the current contract says no_books"
     assert not found.disagreements
 
 
@@ -262,7 +262,7 @@ def test_composite_keys_are_typed_column_by_column() -> None:
     table = Table(name="silver.lines", description="", key=("order", "line"), columns=columns)
     assert parse_key(table, "a#b,7") == ("a#b", 7)
     for text in ("a#b", "a,b", "a,1,2"):
-        with pytest.raises(PermanentError, match=r"this is no key of silver\.lines"):
+        with pytest.raises(PermanentError, match=r"this is not a key of silver\.lines"):
             parse_key(table, text)
 
 

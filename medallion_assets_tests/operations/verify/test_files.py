@@ -62,7 +62,7 @@ def test_a_damaged_data_file_is_named(
     answer = verify(lakehouse, digests=True)
     assert [(finding.table, finding.check) for finding in answer.findings] == [(table.name, check)]
     assert Path(lakehouse.uri(table)) / str(answer.findings[0].file) == path
-    assert answer.notes == [f"{table.name} was not looked at further: its files come first"]
+    assert answer.notes == [f"{table.name} was not checked further: fix its files first"]
 
 
 def test_a_flip_of_any_bit_is_found(lakehouse: Lakehouse) -> None:

@@ -43,7 +43,7 @@ def test_rows_that_wait_in_quarantine_stay_out_and_redriven_ones_count(
 
 
 def test_a_stricter_contract_cannot_repeat_what_was_good(lakehouse: Lakehouse, scratch: Lakehouse) -> None:
-    """R4: the records that Silver holds and the present contract refuses are counted, and nothing is compared."""
+    """R4: the records that Silver holds and the current contract refuses are counted, and nothing is compared."""
     assert recompute(lakehouse, declared(STRICT), scratch) == 2
 
 

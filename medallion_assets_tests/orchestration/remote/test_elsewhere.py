@@ -62,7 +62,7 @@ def test_a_failed_gate_fails_the_step_with_its_checks_parts_and_rows(elsewhere: 
 @pytest.mark.parametrize(
     ("body", "error", "retries"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", "the remote process ended without a word", 1),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "the remote process ended without an error message", 1),
         pytest.param(
             "send_end(pipes, peak_memory_bytes=1, failure=TransientError('no answer'))",
             "no answer",

@@ -67,7 +67,8 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         started_at=AT + 10 * SECOND,
         duration_seconds=50.0,
         outcome=Outcome.LOST,
-        error="its process ended without a word; Dagster says: Lost: process 7 of this run is gone from host.",
+        error="its process ended without an error message; Dagster says: Lost: process 7 of this run is gone from "
+        "host.",
         error_kind="lost process",
     )
     said = "Canceling due to exceeding maximum runtime of 60 seconds."
@@ -152,7 +153,7 @@ def test_a_killed_run_leaves_a_lost_attempt(lakehouse: Lakehouse, dagster_instan
     assert record_lost_attempts(lakehouse, dagster_instance, run) == 1
     (row,) = read_attempts(lakehouse).to_dicts()
     assert (row["run_id"], row["stage"], row["attempt"], row["outcome"]) == (run.run_id, SILVER, 1, "lost")
-    assert row["error"] == "its process ended without a word; Dagster says: process 7 of this run is gone"
+    assert row["error"] == "its process ended without an error message; Dagster says: process 7 of this run is gone"
     assert abs(row["started_at"] - datetime.now(UTC)) < timedelta(minutes=5)
 
 

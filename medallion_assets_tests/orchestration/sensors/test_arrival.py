@@ -143,7 +143,7 @@ def test_nothing_is_asked_for_while_a_run_is_at_work(graph: Graph) -> None:
     place.full("a")
     with at_work(graph, "ingest", BRONZE):
         assert sensor.tick() is None
-        assert sensor.reason == "a run for this table is queued or at work"
+        assert sensor.reason == "a run for this table is queued or running"
     assert sensor.tick(5) is not None
 
 

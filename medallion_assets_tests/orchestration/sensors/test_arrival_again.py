@@ -83,7 +83,7 @@ def test_a_table_made_anew_waits_for_a_person(graph: Graph) -> None:
     load(sensor)
     behind = place.full("c", at=AT + 3 * HOUR, table_id="new")
     assert sensor.tick(5) is None
-    assert sensor.reason == "no new export (1 refused, 1 behind a table made anew)"
+    assert sensor.reason == "no new export (1 refused, 1 behind a recreated table)"
     config = {"bronze/customer_transactions": {"confirm_table_id": "new", "reason": "on purpose"}}
     assert graph.run("bronze/customer_transactions", config=config).success
     assert loaded_ids(graph.lakehouse.open(BRONZE)) >= {behind.export_id}

@@ -32,7 +32,7 @@ from medallion_assets.settings import forks_runs
 ANSWER_SECONDS = 5.0
 """Later than that a process was as soon started: a fork takes 30 ms, on a host that is not overloaded."""
 OUTPUT, ERRORS = 1, 2
-LOG_OF_IT = "it is started again by itself; if it stays so, read its log (journalctl -u medallion-fork-server)"
+LOG_OF_IT = "it is started again by itself; if it persists, read its log (journalctl -u medallion-fork-server)"
 STATUS = Path("/proc/self/status")
 
 
