@@ -1,8 +1,8 @@
 """Many lines at once: raw DynamoDB JSON becomes one column of text for each attribute of the contract.
 
-Belongs here: which reader is tried on which lines: templates (sources.dynamodb_export.templates), then `json_decode`,
-    so that a malformed line costs the others only time, and the exact reader for every line whose row is not proved
-    (sources.dynamodb_export.shapes).
+Belongs here: which reader is tried on which lines: templates (sources.dynamodb_export.templates), items in any order
+    (sources.dynamodb_export.any_order), then `json_decode`, so that a malformed line costs the others only time, and
+    the exact reader for every line whose row is not proved (sources.dynamodb_export.shapes).
 Does not: what a single record means (sources.dynamodb_export.record), or what a value means (refining.typing.values).
 """
 
@@ -15,6 +15,7 @@ import polars as pl
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.engines.pieces import pieces, rows_of_bytes
+from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
 from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, Shape, with_plain_names
 from medallion_assets.sources.dynamodb_export.templates import Templates
@@ -49,6 +50,7 @@ class LineReader:
         texts = sample.drop_nulls()
         some = texts.sample(min(count, texts.len()), seed=SEED)
         self._templates = Templates.learnt(some.to_list(), attributes)
+        self._any_order = AnyOrder.learnt(self._left_of(some).to_list(), attributes)
         self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
         self._attributes = attributes
         self._exact = RecordReader(attributes)
@@ -60,8 +62,11 @@ class LineReader:
         Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (lists), and for
         each attribute its column as text (null: missing or NULL) and `wrong(column)`.
         """
-        rows = pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row")
+        rows = _numbered(lines)
         parts, rows = self._templates.read(rows)
+        if rows.height > self._few:
+            items, rows = self._any_order.read(rows)
+            parts += items
         for shape in SHAPES if rows.height > self._few else ():
             has_shape = rows.select(shape.lines).to_series()
             if has_shape.any():
@@ -70,6 +75,11 @@ class LineReader:
         parts.append(self._read_exactly(rows))
         filled = [part for part in parts if part.height] or parts[:1]
         return (filled[0] if len(filled) == 1 else _in_order(pl.concat(filled))).drop("_row")
+
+    def _left_of(self, lines: pl.Series) -> pl.Series:
+        """The lines that no template reads."""
+        _, left = self._templates.read(_numbered(lines))
+        return left["_line"]
 
     def _read_fast(self, rows: pl.DataFrame, shape: Shape) -> list[pl.DataFrame]:
         pieces = list(_decode(rows["_line"], shape.schema(self._attributes, self._unknown), CHUNK_LINES))
@@ -133,6 +143,10 @@ class LineReader:
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
             columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
         return pl.DataFrame(columns)
+
+
+def _numbered(lines: pl.Series) -> pl.DataFrame:
+    return pl.DataFrame({"_line": lines.fill_null("")}).with_row_index("_row")
 
 
 def _in_order(read: pl.DataFrame) -> pl.DataFrame:

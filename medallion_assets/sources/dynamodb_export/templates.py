@@ -26,13 +26,13 @@ MOST_TEMPLATES = 8
 LEAST_SHARE = 0.8
 """Of the sample's lines: where the most frequent templates are of fewer, looking for them costs more than it spares."""
 
-_END = '"}'
+END = '"}'
 """What ends a hole, and nothing else in a line: a string that is the last of its object."""
-_MARK = "\x7f"
+MARK = "\x7f"
 """Stands around the number of a hole where a template is read; JSON allows it in strings only."""
 _ESCAPED = b'"\\' + bytes(range(0x20))
 """What JSON has in a string as an escape, and what begins one."""
-_ESCAPED_PATTERN = r'["\\\x00-\x1f]'
+ESCAPED_PATTERN = r'["\\\x00-\x1f]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Template:
         return len(self.before)
 
     def fits(self) -> pl.Expr:
-        """Which lines, cut at each `_END`, are this template, whatever stands in its holes."""
+        """Which lines, cut at each `END`, are this template, whatever stands in its holes."""
         parts = (pl.col(_part(n)).str.starts_with(text) for n, text in enumerate(self.before))
         is_end = (pl.col(_part(self.holes)) == self.after) & pl.col(_part(self.holes + 1)).is_null()
         return pl.all_horizontal(is_end, *parts).fill_null(value=False)
@@ -95,14 +95,14 @@ class Templates:
         if not self.templates:
             return [], rows
         most = max(template.holes for template in self.templates)
-        cut = rows.select(pl.col("_line").str.split_exact(_END, most + 1)).unnest("_line")
+        cut = rows.select(pl.col("_line").str.split_exact(END, most + 1)).unnest("_line")
         cut = cut.rename(dict(zip(cut.columns, map(_part, range(most + 2)), strict=True)))
         cut.insert_column(0, rows["_row"])
         parts = []
         for template in self.templates:
             found = cut.filter(template.fits()).select("_row", *template.strings())
-            if odd := _with_escapes(found.drop("_row")):
-                found = found.filter(~pl.any_horizontal(pl.col(odd).str.contains(_ESCAPED_PATTERN)))
+            if odd := with_escapes(found.drop("_row")):
+                found = found.filter(~pl.any_horizontal(pl.col(odd).str.contains(ESCAPED_PATTERN)))
             parts.append(found.select("_row", *template.columns(self.attributes)))
         read = pl.concat([part["_row"] for part in parts])
         return parts, rows.filter(~rows["_row"].is_in(read.implode()))
@@ -114,24 +114,24 @@ def _part(number: int) -> str:
 
 def _filled(value: str | None) -> pl.Expr:
     """A value of a template: the string in a hole, or what all lines say."""
-    if value is not None and value.startswith(_MARK):
-        return pl.col(_part(int(value.strip(_MARK))))
+    if value is not None and value.startswith(MARK):
+        return pl.col(_part(int(value.strip(MARK))))
     return pl.lit(value, pl.String)
 
 
 def _cut(line: str) -> tuple[tuple[str, ...], str] | None:
     """A line without the strings that end an object: the texts before each, and the one after the last."""
-    *parts, after = line.split(_END)
+    *parts, after = line.split(END)
     before = tuple(part[: part.rfind('"') + 1] for part in parts)
-    return (before, after) if all(before) and before and "\\" not in line and _MARK not in line else None
+    return (before, after) if all(before) and before and "\\" not in line and MARK not in line else None
 
 
 def _template(before: tuple[str, ...], after: str, exact: RecordReader) -> Template | None:
-    marks = [f"{_MARK}{n}{_MARK}" for n in range(len(before))]
-    record = exact.read("".join(f"{text}{mark}{_END}" for text, mark in zip(before, marks, strict=True)) + after)
+    marks = [f"{MARK}{n}{MARK}" for n in range(len(before))]
+    record = exact.read("".join(f"{text}{mark}{END}" for text, mark in zip(before, marks, strict=True)) + after)
     return Template(before, after, record) if record.verdict is None else None
 
 
-def _with_escapes(strings: pl.DataFrame) -> list[str]:
+def with_escapes(strings: pl.DataFrame) -> list[str]:
     """The columns with a string that JSON would have escaped."""
     return [column.name for column in strings if any_has(column, _ESCAPED)]
