@@ -97,19 +97,23 @@ def incident_run_config(run_id: str, trigger: TriggerContext | None = None) -> d
     return {"ops": {"__".join(KEY.path): {"config": config}}}
 
 
+def is_diagnosis(run: dg.DagsterRun) -> bool:
+    """Whether a run looks into another one: it is never looked into itself."""
+    return run.job_name == DIAGNOSE or KEY in (run.asset_selection or ())
+
+
 def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Incident]:
     """The incidents themselves.
 
     Raises:
         PermanentError: the run is a diagnosis itself, which is never looked into; or no stage of it failed.
     """
-    is_diagnosis = run.job_name == DIAGNOSE or KEY in (run.asset_selection or ())
-    if incidents and not is_diagnosis:
+    if incidents and not is_diagnosis(run):
         return incidents
     raise PermanentError(
         f"run {run.run_id} has no failure to look into",
         expected="a run in which a stage failed",
-        found="a diagnosis" if is_diagnosis else f"a run that is {run.status.value}, and no stage of it failed",
+        found="a diagnosis" if is_diagnosis(run) else f"a run that is {run.status.value}, and no stage of it failed",
         do="name another run in the run config, or read this one's log",
     )
 
