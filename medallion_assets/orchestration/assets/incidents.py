@@ -35,6 +35,11 @@ from medallion_assets.stages.figures import markdown_table
 DIAGNOSE = "diagnose"
 KEY = dg.AssetKey(["operations", "incident"])
 TIME_LIMIT_SECONDS = 600
+FOREIGN_DO = (
+    "no error of this project says it: read its stack trace in the log of the run; where it leads through a transform "
+    "of yours, correct that, and run the stage again"
+)
+"""What a person does about an error of a library, or of the code of a pipeline."""
 SHOWN_CHARACTERS = 1_000
 """Of one value in the diagnosis that the UI shows."""
 
@@ -92,19 +97,23 @@ def incident_run_config(run_id: str, trigger: TriggerContext | None = None) -> d
     return {"ops": {"__".join(KEY.path): {"config": config}}}
 
 
+def is_diagnosis(run: dg.DagsterRun) -> bool:
+    """Whether a run looks into another one: it is never looked into itself."""
+    return run.job_name == DIAGNOSE or KEY in (run.asset_selection or ())
+
+
 def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Incident]:
     """The incidents themselves.
 
     Raises:
         PermanentError: the run is a diagnosis itself, which is never looked into; or no stage of it failed.
     """
-    is_diagnosis = run.job_name == DIAGNOSE or KEY in (run.asset_selection or ())
-    if incidents and not is_diagnosis:
+    if incidents and not is_diagnosis(run):
         return incidents
     raise PermanentError(
         f"run {run.run_id} has no failure to look into",
         expected="a run in which a stage failed",
-        found="a diagnosis" if is_diagnosis else f"a run that is {run.status.value}, and no stage of it failed",
+        found="a diagnosis" if is_diagnosis(run) else f"a run that is {run.status.value}, and no stage of it failed",
         do="name another run in the run config, or read this one's log",
     )
 
@@ -127,17 +136,18 @@ def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
     own = attempts.filter(pl.col("error_kind").is_not_null(), run_id=incident.run_id, stage=incident.stage)
     known = own.select(kind="error_kind", export_id="export_id", failed_at="started_at").to_dicts()
     without_row = {"kind": incident.error_kind, "export_id": incident.export_id, "failed_at": incident.failed_at}
-    found = f"; found: {incident.found}" if incident.found else ""
+    said = {"expected": incident.expected, "found": incident.found}
+    parts = "".join(f"; {name}: {part}" for name, part in said.items() if part)
     places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
     failure = known[-1] if known else without_row
     return Alert(
         key=failure_key(attempts, stage=incident.stage, last_good_at=incident.last_good_at, **failure),
         kind="failure",
-        what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{found}",
+        what=f"{incident.stage} failed: {incident.headline.removeprefix(f'{incident.stage}: ')}{parts}",
         where=", ".join(place for place in places if place),
         table=incident.stage,
         condition=failure_of(incident.run_id, incident.stage),
-        do=incident.do or "read the diagnosis of operations/incident in the UI, and the log of the run",
+        do=incident.do or FOREIGN_DO,
         run_id=incident.run_id,
         job=incident.job,
     )

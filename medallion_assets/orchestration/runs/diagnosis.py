@@ -4,13 +4,16 @@ Belongs here: finding the stages that failed, and putting together their errors,
 Does not: which stages failed (outcomes.py), or keeping what was found (operations.incident).
 
 Nothing is read but the event log: a diagnosis costs little, and works when the lakehouse is what fails.
+
+A cause is one incident, however many tables it keeps from being made: of a step that makes several, the one that the
+step is called like has it; of what the run's own end cut off, the first stage, and it names the others.
 """
 
 from __future__ import annotations
 
 import json
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +23,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.pipeline_runs import TIME_LIMIT
-from medallion_assets.orchestration.runs.outcomes import is_interrupt, stage_ends, step_error
+from medallion_assets.orchestration.runs.outcomes import error_parts, is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
 from medallion_assets.stages.figures import cut
@@ -30,6 +33,8 @@ ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
 SAMPLE_ROWS = 5
+MOST_NAMED = 5
+"""Tables that an incident names beside its own."""
 RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
 OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_ENDS}
 LOST_DO = (
@@ -38,10 +43,18 @@ LOST_DO = (
     "What it left half done, the next run does again"
 )
 """What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
+FRAMEWORK_DO = (
+    "Dagster met it outside of the stages: correct what it names (a resource, a setting, the code that is loaded), and "
+    "run it again; its stack trace is in the log of the run"
+)
+"""What a person does about an error that Dagster met outside of the stages."""
 
 
 def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime) -> list[Incident]:
-    """An incident for each stage that failed in a run that has ended; one for its job where no stage was planned."""
+    """An incident for each cause by which stages failed in a run that has ended.
+
+    It is of the run's job where no stage was planned.
+    """
     entries = instance.all_logs(run.run_id, of_type=OF_FAILURES)
     events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
     failures = {event.step_key: event for event in events if event.event_type is Kind.STEP_FAILURE}
@@ -49,15 +62,19 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     failed = {asset: end.step for asset, end in ends.items() if end.status is Status.FAILED}
     if not ends and run.status is dg.DagsterRunStatus.FAILURE:
         failed = {run.job_name: ""}
+    cut_off = {step for step in failed.values() if step not in failures or is_interrupt(failures[step])}
     record = instance.get_run_record_by_id(run.run_id)
     ended_at = record.end_time if record else None
     incidents = []
-    for asset, step in failed.items():
+    for asset, others in _by_cause(failed, cut_off).items():
+        step = failed[asset]
         failure = failures.get(step)
         parts = step_error(failure, events) if failure else _run_error(events, is_lost=not failures)
+        if step in cut_off and others:
+            parts["found"] = _not_made(others)
         if failure and is_interrupt(failure):
             parts["error_kind"] = kind_of_interrupt(_said(events))
-        checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() == asset]
+        checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() in (asset, *others)]
         version, made_at = _last_good(instance, asset)
         said: dict[str, Any] = {name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
         incidents.append(
@@ -78,6 +95,25 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     return incidents
 
 
+def _by_cause(failed: Mapping[str, str], cut_off: Collection[str]) -> dict[str, list[str]]:
+    """The assets that failed, one for each cause, with the others of it; `failed` has the step of each, in order."""
+    causes: dict[str | None, list[str]] = {}
+    for asset, step in failed.items():
+        causes.setdefault(None if step in cut_off else step, []).append(asset)
+    found = {}
+    for assets in causes.values():
+        called = {dg.AssetKey(asset.split("/")).to_python_identifier(): asset for asset in assets}
+        first = called.get(failed[assets[0]], assets[0])
+        found[first] = [asset for asset in assets if asset != first]
+    return found
+
+
+def _not_made(assets: Sequence[str]) -> str:
+    named = ", ".join(asset.replace("/", ".") for asset in assets[:MOST_NAMED])
+    more = len(assets) - MOST_NAMED
+    return f"not made either: {named}" + (f" and {more} more" if more > 0 else "")
+
+
 def _cause(run: dg.DagsterRun, step: str) -> str | None:
     """What the stage's own config says that it was asked for: a run may be for several tables; else the run's tag."""
     config: Any = run.run_config
@@ -90,7 +126,11 @@ def _cause(run: dg.DagsterRun, step: str) -> str | None:
 
 def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
     """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
-    messages = [event.message for event in events if event.event_type is Kind.RUN_FAILURE and event.message]
+    ends = [event for event in events if event.event_type is Kind.RUN_FAILURE]
+    errors = [error for event in ends if (error := getattr(event.event_specific_data, "error", None)) is not None]
+    if errors and is_lost:
+        return {**error_parts(errors[-1]), "do": FRAMEWORK_DO}
+    messages = [event.message for event in ends if event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
     kind = kind_of_end(_said(events))
     do = LOST_DO if is_lost and kind != TIME_LIMIT else None

@@ -29,7 +29,7 @@ FAILED_CHECKS_ERROR = "DagsterAssetCheckFailedError"
 """The name of the error with which Dagster fails a step whose blocking checks failed."""
 MOST_SUCCESSES = 20
 """Among so many runs of a job that succeeded, the newest, one is looked for that began after a failure."""
-WRAPPERS = {"DagsterExecutionStepExecutionError", "RetryRequested", "Failure"}
+WRAPPERS = {"DagsterExecutionStepExecutionError", "DagsterResourceFunctionError", "RetryRequested", "Failure"}
 """What Dagster, and `stage_errors`, put around the error of a step."""
 
 
@@ -57,7 +57,7 @@ def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> Status:
 
 
 def stage_ends(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, StageEnd]:
-    """What became of each asset (`layer/table`) that a finished run was to make."""
+    """What became of each asset (`layer/table`) that a finished run was to make, in the order of its plan."""
     events = [entry.dagster_event for entry in instance.all_logs(run.run_id, of_type=OF_STAGES)]
     return ends_of([event for event in events if event], run.status)
 
@@ -94,7 +94,7 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
             return Status.SUCCEEDED
         return Status.FAILED if is_lost else Status.SKIPPED
 
-    return {name: StageEnd(step=key, status=status(name, key)) for name, key in sorted(steps.items())}
+    return {name: StageEnd(step=key, status=status(name, key)) for name, key in steps.items()}
 
 
 def step_error(event: dg.DagsterEvent, events: Iterable[dg.DagsterEvent] = ()) -> dict[str, Any]:
@@ -112,14 +112,24 @@ def step_error(event: dg.DagsterEvent, events: Iterable[dg.DagsterEvent] = ()) -
         parts = {part: said.metadata.get(name) for part, name in names.items()}
         texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
         return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
-    error = data.error
-    while error is not None and error.cause is not None and error.cls_name in WRAPPERS:
+    if data.error is None:
+        text = event.message or "it said nothing"
+        return {"error": text, "headline": text, "error_kind": None, "export_id": None}
+    found = error_parts(data.error)
+    if found["error_kind"] == FAILED_CHECKS_ERROR:
+        found["error_kind"] = failed_checks(_broken_checks(events, event.step_key))
+    return {**found, "export_id": None}
+
+
+def error_parts(error: Any) -> dict[str, Any]:
+    """What an error that is none of ours says, as Dagster keeps it, in parts of an Incident.
+
+    Its own words, and not those of what Dagster puts around it.
+    """
+    while error.cause is not None and error.cls_name in WRAPPERS:
         error = error.cause
-    text = error.message.strip() if error else event.message or "it said nothing"
-    kind = error.cls_name if error else None
-    if kind == FAILED_CHECKS_ERROR:
-        kind = failed_checks(_broken_checks(events, event.step_key))
-    return {"error": text, "headline": text, "error_kind": kind, "export_id": None}
+    text = error.message.strip()
+    return {"error": text, "headline": text, "error_kind": error.cls_name}
 
 
 def is_interrupt(event: dg.DagsterEvent) -> bool:

@@ -11,6 +11,7 @@ take is an error, for whoever raised it to come back to; the other channels get 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -28,6 +29,14 @@ MOST_DIRECT = 5
 """So many are sent to a channel in one go: a sensor has a minute, and each may take seconds."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The alerts that were new, and whether the outbox has them: else channels were sent them without it."""
+
+    new: list[Alert]
+    is_kept: bool
+
+
 class PartlySentError(TransientError):
     """Each alert has reached some channel, and not all that are meant to have it."""
 
@@ -38,14 +47,14 @@ def keep_or_send(
     settings: Settings | None,
     alerts: Collection[Alert],
     now: datetime,
-) -> list[Alert]:
-    """Keep alerts to be sent, or send them where they cannot be kept; gives those that were new.
+) -> Told:
+    """Keep alerts to be sent, or send them where they cannot be kept.
 
     Raises:
         One of LAKEHOUSE_ERRORS: they could neither be kept, nor sent to every channel that is meant to have them.
     """
     if not alerts:
-        return []
+        return Told(new=[], is_kept=True)
     channels = channels_of(settings) if settings else []
     marks, ui_url = Marks(instance.run_storage), settings.ui_url if settings else ""
     try:
@@ -54,8 +63,9 @@ def keep_or_send(
     except LAKEHOUSE_ERRORS as error:
         if not channels or not takes_no_writes(error):
             raise
-        return send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
-    return fresh
+        sent_now = send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
+        return Told(new=sent_now, is_kept=False)
+    return Told(new=fresh, is_kept=True)
 
 
 def takes_no_writes(error: Exception) -> bool:

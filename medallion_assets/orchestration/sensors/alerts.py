@@ -94,7 +94,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
             skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
             found += said_by("skipped_days", skipped, now)
             unkept = unwritable_before(lake, context.instance, settings, now)
-            fresh = keep_or_send(lake, context.instance, settings, [*unkept, *found], now)
+            fresh = keep_or_send(lake, context.instance, settings, [*unkept, *found], now).new
             end_incidents(lake, ended_incidents(lake, now, partial(done_without_row, context.instance)))
             fresh += report_ends(lake, facts, found, settings, now)
         except LAKEHOUSE_ERRORS as error:

@@ -4,8 +4,9 @@ Belongs here: the sensor that sees runs end, and which alert follows from an end
 Does not: what became of a run's stages (orchestration/runs/outcomes.py), or the words (operations.alerts.notices).
 
 A run that failed and that Dagster starts anew has not ended. A run that failed raises one alert for each cause
-(operations.alerts.failures), one that was canceled counts as skipped (operations.alerts.notices), one that succeeded
-raises one where settings ask for every run of its job.
+(operations.alerts.failures), and has its incidents: those of stages the diagnosis looks into as well, and whoever is
+first writes them. One that was canceled counts as skipped (operations.alerts.notices), one that succeeded raises an
+alert where settings ask for every run of its job.
 
 The cursor saves work and nothing else: without one the runs of the last day are looked at again, and the keys of their
 alerts see to it that nobody gets one twice.
@@ -27,7 +28,8 @@ from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.orchestration.assets.incidents import failure_alerts
+from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.orchestration.assets.incidents import failure_alerts, is_diagnosis
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
@@ -55,7 +57,8 @@ MOST_RUNS = 20
 class Cursor:
     """Runs that were updated before `until` were looked at; those around it that were, with when they were updated.
 
-    `waiting` are runs that some channels know of and others do not: `until` stays until all know.
+    `waiting` are runs that some channels know of and others do not, or that the outbox lacks: `until` stays until all
+    know, and it has them.
     """
 
     until: Moment
@@ -87,6 +90,14 @@ class Cursor:
         return replace(moved, handled={handled_id: at for handled_id, at in handled.items() if at >= moved.since})
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What follows from a run that has ended."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+
 def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that looks at each run of this code location when it has ended."""
 
@@ -105,8 +116,11 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         unread: list[Unread] = []
         for run, updated_at in ended_runs(context, cursor, unread):
             try:
-                alerts = found_out(context, lake, run, settings.alert_jobs, now)
-                keep_or_send(lake, context.instance, settings, alerts, now)
+                found = found_out(context, lake, run, settings.alert_jobs, now)
+                if not keep_or_send(lake, context.instance, settings, found.alerts, now).is_kept:
+                    cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
+                    continue
+                record_incidents(lake, found.incidents)
             except PartlySentError as error:
                 context.log.warning("run %s waits for some channels: %s", run.run_id, error)
                 cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
@@ -150,31 +164,33 @@ def found_out(
     run: dg.DagsterRun,
     alert_jobs: Mapping[str, str],
     now: datetime,
-) -> list[Alert]:
-    """The alerts of a run that has ended; of one that nobody can look into, that it ended.
+) -> Found:
+    """What follows from a run that has ended; of one that nobody can look into, that it ended.
 
     Whatever one run has left in Dagster's event log, the others have to be reported.
     """
     try:
-        return outcome_alerts(lakehouse, context.instance, run, alert_jobs, now)
+        return outcome(lakehouse, context.instance, run, alert_jobs, now)
     except Exception:
         context.log.exception("run %s cannot be looked into", run.run_id)
-        return [] if run.status is dg.DagsterRunStatus.SUCCESS else [_failed(run, where=run.job_name)]
+        return Found() if run.status is dg.DagsterRunStatus.SUCCESS else Found([_failed(run, where=run.job_name)])
 
 
-def outcome_alerts(
+def outcome(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
-) -> list[Alert]:
-    """The alerts of a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
+) -> Found:
+    """What follows from a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
-        return [run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else []
+        return Found([run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else [])
     with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; alerts are raised all the same
         record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
-        return [run_canceled(run.run_id, job=run.job_name, what=_subject(run))]
+        return Found([run_canceled(run.run_id, job=run.job_name, what=_subject(run))])
     incidents = diagnose(instance, run, now=now)
-    return failure_alerts(lakehouse, incidents) if incidents else [_failed(run, where=_subject(run))]
+    if not incidents:
+        return Found([_failed(run, where=_subject(run))])
+    return Found(failure_alerts(lakehouse, incidents), [] if is_diagnosis(run) else incidents)
 
 
 def _failed(run: dg.DagsterRun, *, where: str) -> Alert:

@@ -13,7 +13,7 @@ import pytest
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.incident import Incident
 from medallion_assets.orchestration.reporting import metadata, stage_errors
-from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, diagnose
+from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, FRAMEWORK_DO, diagnose
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, ArrivedExport, TriggerContext
 from medallion_assets.stages.figures import as_table
 
@@ -199,3 +199,39 @@ def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.Dagster
         assert run is not None
         (incident,) = diagnose(instance, run, now=NOW)
         assert incident.cause == named
+
+
+def test_a_step_that_makes_several_tables_is_one_incident_with_the_checks_of_all(instance: dg.DagsterInstance) -> None:
+    """Of the table that the step is called like; so the row of its attempt is."""
+    dimension = dg.AssetKey(["gold", "dimension"])
+
+    @dg.multi_asset(
+        name=STAGE.to_python_identifier(),
+        specs=[dg.AssetSpec(dimension), dg.AssetSpec(STAGE)],
+        check_specs=[dg.AssetCheckSpec("one_row", asset=dimension)],
+    )
+    def models() -> Iterator[dg.AssetCheckResult]:
+        yield dg.AssetCheckResult(asset_key=dimension, check_name="one_row", passed=False)
+        raise ValueError("no")
+
+    (one,) = incidents_in(instance, models)
+    assert (one.stage, one.headline, one.found) == ("gold.daily_sales_summary", "ValueError: no", None)
+    assert [check["check"] for check in json.loads(one.failed_checks or "")] == ["one_row"]
+
+
+def test_an_error_that_dagster_met_outside_of_the_stages_is_told_and_no_lost_process(
+    instance: dg.DagsterInstance,
+) -> None:
+    @dg.resource
+    def vault() -> None:
+        raise ConnectionError("no answer")
+
+    @dg.asset(key=STAGE, required_resource_keys={"vault"})
+    def stage() -> None:
+        """Never begins."""
+
+    result = dg.materialize([stage], resources={"vault": vault}, instance=instance, raise_on_error=False)
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    (one,) = diagnose(instance, run, now=NOW)
+    assert (one.headline, one.error_kind, one.do) == ("ConnectionError: no answer", "ConnectionError", FRAMEWORK_DO)

@@ -1,0 +1,104 @@
+"""Every stage of every pipeline fails: each is one incident, one message and one entry, and each end one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pytest
+
+from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.operations.stages import stages_of
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
+from medallion_assets.pipelines.ecommerce.samples.months import write_month
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.star_schema.samples.files import write_shop
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets_tests.crossed import first_quick
+from medallion_assets_tests.graph import STORY, Graph, Run
+from medallion_assets_tests.orchestration.failures.on_call import on_call
+from medallion_assets_tests.support_tickets.help_desk import HelpDesk, agent, ticket
+from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pipeline, what lands for it in a raw place, and the day or month of those of its stages that have any."""
+
+    pipeline: Pipeline
+    land: Callable[[str], object]
+    partition: date | None = None
+
+    @property
+    def steps(self) -> dict[str, list[str]]:
+        """The assets that each step makes, by the table that it is called like, in the order of the data."""
+        made: dict[str, list[str]] = {}
+        for stage in stages_of(self.pipeline):
+            made.setdefault(stage.step.name, []).append(stage.table.path)
+        return made
+
+    def run(self, graph: Graph, step: str) -> Run:
+        """A run of one step."""
+        has_partitions = self.pipeline.months is not None or step.startswith(("gold", "serving"))
+        return graph.run(*self.steps[step], first=self.partition if has_partitions else None)
+
+
+def land_tickets(raw_url: str) -> None:
+    desk = HelpDesk(raw_url)
+    desk.export_all("agents", agent("a1", "red"))
+    desk.export_all("tickets", ticket(1, day=4))
+
+
+def case(pipeline: Pipeline, land: Callable[[str], object], partition: date | None = None) -> object:
+    return pytest.param(Case(pipeline, land, partition), id=pipeline.name)
+
+
+CASES = first_quick(
+    case(
+        ECOMMERCE,
+        lambda raw: write_month(f"{raw}/ecommerce_events", month=date(2019, 10, 1), rows=20),
+        date(2019, 10, 1),
+    ),
+    case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
+    case(TRANSACTIONS, lambda raw: write_demo_history(raw, **STORY), date(2025, 1, 3)),
+    case(STAR_SCHEMA, lambda raw: write_shop(raw, orders=20, customers=4, products=3, days=2, bad_share=0)),
+)
+
+
+@pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
+@pytest.mark.parametrize("of", CASES)
+def test_every_stage_that_fails_is_told_once_and_so_is_its_end(graph: Graph, of: Case) -> None:
+    """The lakehouse is empty, and nothing has landed. Everything is looked at, tried and looked at again."""
+    with on_call(replace(graph, pipelines=(of.pipeline,))) as person:
+        runs = {step: of.run(person.graph, step) for step in of.steps}
+        assert not [step for step, run in runs.items() if run.success]
+        person.look()
+        first = next(iter(of.steps))
+        again = of.run(person.graph, first)  # as whoever retries it does
+        person.look()
+
+        failed = sorted((run.result.run_id, step) for step, run in [*runs.items(), (first, again)])
+        assert sorted((incident.run_id, incident.stage) for incident in person.incidents) == failed
+        assert {incident.ended_at for incident in person.incidents} == {None}
+        assert sorted(event.table or "" for event in person.raised) == sorted(of.steps)
+        assert sorted(need.where for need in person.needs) == sorted(of.steps)
+        said = {message["title"].split()[1]: message["message"] for message in person.messages}
+        assert (len(person.messages), said.keys()) == (len(of.steps), of.steps.keys())
+        for step, run in runs.items():
+            for part in ("expected: ", "found: ", f"Where: {step}", "What to do: ", f"/runs/{run.result.run_id}"):
+                assert part in said[step]
+
+        of.land(person.graph.settings.raw_url)
+        for step in of.steps:
+            done = of.run(person.graph, step)
+            assert done.success, done.failure
+        for _ in range(2):
+            person.look()
+        assert [incident.stage for incident in person.incidents if incident.ended_at is None] == []
+        assert person.needs == []
+        over = [message["title"] for message in person.messages[len(of.steps) :]]
+        assert sorted(title.split(" failed: ")[0] for title in over) == sorted(
+            f"Recovered: no longer so: {step}" for step in of.steps
+        )

@@ -1,0 +1,179 @@
+"""That an alert is over is told whatever breaks on the way: once, or twice after a crash between sending and noting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.outbox import TAKEN_SECONDS
+from medallion_assets.operations.alerts.table import ALERTS, Event, raise_alerts, read_events
+from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.pipeline_runs import record_attempts
+from medallion_assets.orchestration.assets.incidents import failure_alerts
+from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, alert_sender_sensor
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.crossed import first_quick
+from medallion_assets_tests.faults.injection import (
+    READS_AND_COMMITS,
+    Call,
+    Disturb,
+    KilledError,
+    disturbed,
+    fails,
+    is_killed_after,
+    is_killed_before,
+    loses_its_answer,
+)
+from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
+from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
+from medallion_assets_tests.services.listeners import Webhook, web_server
+
+FAILED_AT = NOW - timedelta(hours=2)
+LATER = timedelta(seconds=TAKEN_SECONDS + 1)
+MANY = 40
+"""More calls of the storage than a tick makes."""
+FAULTS = first_quick(is_killed_after, is_killed_before, loses_its_answer, fails)
+
+
+@dataclass(frozen=True)
+class Story:
+    """A failure of which people know, and that is over by now; nobody has told them yet."""
+
+    lakehouse: Lakehouse
+    instance: dg.DagsterInstance
+    settings: Settings
+    hook: Webhook
+
+    def judge(self, now: datetime = NOW) -> None:
+        """A tick of the rules."""
+        self._tick(alert_rules_sensor(self.settings), now)
+
+    def send(self, now: datetime = NOW) -> None:
+        """A tick of the sender, without its cursor."""
+        self._tick(alert_sender_sensor(self.settings), now)
+
+    def settle(self) -> None:
+        """Ticks of both in peace, when what others took is free again."""
+        for minutes in (1, 2, 3):
+            self.judge(NOW + minutes * LATER)
+            self.send(NOW + minutes * LATER)
+
+    @property
+    def ends(self) -> int:
+        """How often people heard of the end."""
+        return sum(title.startswith("Recovered: ") for title in self.hook.titles)
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the outbox knows that they did."""
+        events = read_events(self.lakehouse, NOW + timedelta(days=1))
+        return any(event.alert_key.startswith("recovered/") and event.event is Event.DELIVERED for event in events)
+
+    def _tick(self, sensor: dg.SensorDefinition, now: datetime) -> None:
+        url = self.lakehouse.url
+        resource = LakehouseAt.of(CATALOG)(url=url, raw_url=url, moment=now.isoformat())
+        with dg.build_sensor_context(instance=self.instance, resources={"lakehouse": resource}) as context:
+            sensor(context)
+
+
+@pytest.fixture
+def stories(tmp_path: Path) -> Iterator[Callable[[], Story]]:
+    """Makes such stories, each in a place of its own."""
+    with web_server() as hook, ExitStack() as instances:
+        settings = load_settings({"MEDALLION_ALERTS_FAILURE": f"json://127.0.0.1:{hook.port}"})
+        made = iter(range(MANY))
+
+        def story() -> Story:
+            hook.posts.clear()
+            lakehouse = lakehouse_at(tmp_path / str(next(made)))
+            broken = Incident(
+                run_id="r1", job="refine", stage=SILVER, error="no", headline="no", failed_at=FAILED_AT, raised_at=NOW
+            )
+            raise_alerts(lakehouse, failure_alerts(lakehouse, [broken]), FAILED_AT)
+            record_incidents(lakehouse, [broken])
+            instance = instances.enter_context(dg.DagsterInstance.ephemeral())
+            told = Story(lakehouse, instance, settings, hook)
+            told.send(FAILED_AT)
+            record_attempts(lakehouse, [attempt(run_id="r2", ago=3600)])
+            return told
+
+        yield story
+
+
+def each_call(
+    stories: Callable[[], Story], act: Callable[[Story], None], disturb: Disturb, *, ready: Callable[[Story], None]
+) -> Iterator[Story]:
+    """A story for each call by which `act` changes tables, in which that one is disturbed; `ready` comes before it."""
+    for number in range(MANY):
+        story = stories()
+        ready(story)
+        with disturbed(number, disturb) as disturbance, suppress(KilledError, *LAKEHOUSE_ERRORS):
+            act(story)
+        if not disturbance.has_happened:
+            assert number > 1
+            return
+        yield story
+
+
+@pytest.mark.parametrize("disturb", FAULTS)
+def test_a_disturbed_look_loses_no_end_and_tells_it_once(stories: Callable[[], Story], disturb: Disturb) -> None:
+    for story in each_call(stories, Story.judge, disturb, ready=lambda _: None):
+        story.settle()
+        assert story.ends == 1
+        assert [incident.ended_at is None for incident in read_incidents(story.lakehouse)] == [False]
+
+
+@pytest.mark.parametrize("disturb", FAULTS)
+def test_a_disturbed_sending_loses_no_end(stories: Callable[[], Story], disturb: Disturb) -> None:
+    """Twice only where the process died after it had sent and before that was noted, as it is with every alert."""
+    twice = 0
+    for story in each_call(stories, Story.send, disturb, ready=Story.judge):
+        is_sent_unnoted = bool(story.ends) and not story.is_noted and disturb in (is_killed_before, is_killed_after)
+        story.settle()
+        assert story.ends == 1 + is_sent_unnoted
+        twice += is_sent_unnoted
+    assert (twice > 0) == (disturb in (is_killed_before, is_killed_after))
+
+
+@pytest.mark.parametrize("at", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 12))])
+def test_another_daemon_between_any_two_calls_tells_nothing_twice(stories: Callable[[], Story], at: int) -> None:
+    """It judges and sends as well: before the first daemon has read, between its reading and its commit, and after."""
+    story = stories()
+
+    def another(call: Call) -> object:
+        story.judge()
+        story.send()
+        return call()
+
+    with disturbed(at, another, READS_AND_COMMITS) as disturbance:
+        story.judge()
+        story.send()
+    assert disturbance.has_happened
+    story.settle()
+    assert story.ends == 1
+
+
+def test_an_outbox_that_cannot_be_read_ends_nothing_and_loses_no_end(stories: Callable[[], Story]) -> None:
+    """Who has the alert stands there alone. That nothing can be kept is told without it, once, and so is its end."""
+    story = stories()
+    version = story.lakehouse.open(ALERTS).version
+    torn = Path(story.lakehouse.uri(ALERTS)) / "_delta_log" / f"{version + 1:020}.json"
+    torn.write_text("torn")
+    for _ in range(2):
+        story.judge()
+        story.send()
+    assert story.ends == 0
+    assert len([title for title in story.hook.titles if "takes no writes" in title]) == 1
+    torn.unlink()
+    story.settle()
+    kinds = [title.split(": ")[0] for title in story.hook.titles]
+    assert sorted(kinds) == ["Failure"] * 2 + ["Recovered"] * 2
