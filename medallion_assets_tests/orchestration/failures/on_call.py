@@ -63,7 +63,8 @@ class OnCall:
         assert [incident.stage for incident in self.incidents if incident.ended_at is None] == []
         assert self.needs == []
         _, over = self.messages
-        assert over["title"].startswith(f"Recovered: no longer so: {stage} failed: ")
+        assert over["title"].startswith("Recovered: ")
+        assert f": {stage} failed: " in over["title"]
 
     @property
     def messages(self) -> list[dict[str, str]]:
