@@ -232,7 +232,7 @@ def test_settings_of_spark_may_be_numbers_true_or_false() -> None:
     ("said", "found"),
     [
         ("{a", "no JSON: Expecting property name"),
-        ('["x"]', "no object, but list"),
+        ('["x"]', "not an object, but list"),
         ('{"spark.a": ["x"], "spark.b": null, "spark.c": "d"}', "something else for spark.a, spark.b"),
     ],
 )
@@ -240,7 +240,7 @@ def test_what_is_wrong_with_settings_of_spark_is_said(said: str, found: str) -> 
     with pytest.raises(SettingsError) as refused:
         load_settings({"MEDALLION_SPARK_CONF": said})
     assert found in str(refused.value.found)
-    assert "a JSON object of texts, numbers, true and false" in str(refused.value.expected)
+    assert "a JSON object of strings, numbers, true and false" in str(refused.value.expected)
 
 
 def test_sparks_jars_are_looked_for_where_make_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ class Identity:
     lakehouse_id: Annotated[str, "its id, made once; copies keep it"]
     made_at: Annotated[datetime, "when the id was made"]
     made_by: Annotated[str, "who ran the stage that made it"]
-    is_sample: Annotated[bool, "whether sample data was ever loaded: then it is published locally alone"]
+    is_sample: Annotated[bool, "whether sample data was ever loaded: then it is published only locally"]
     note: Annotated[str | None, "what made it hold samples: the first export of them"] = None
 
 

@@ -60,7 +60,7 @@ class StageAttempt:
     quality_score: Annotated[float | None, "good records over all records, 0 to 1"] = None
     table_version: Annotated[int | None, "the table's version after it"] = None
     consumed_wcu: Annotated[float | None, "write capacity units that publishing was charged"] = None
-    target_wcu: Annotated[float | None, "write capacity units a second that it was allowed"] = None
+    target_wcu: Annotated[float | None, "write capacity units per second that it was allowed"] = None
     publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
     covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or unknown"] = None
     sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None

@@ -100,7 +100,7 @@ def remedy(error: Exception) -> str:
     """What a person does about an error that does not pass."""
     code = code_of(error)
     if isinstance(error, NO_ANSWER):
-        return f"set AWS_DEFAULT_REGION to a region that there is, or {ENDPOINT}"
+        return f"set AWS_DEFAULT_REGION to an existing region, or {ENDPOINT}"
     if code.isdigit():  # an HTTP status, as DynamoDB's own code was not in the answer
         return _NOT_DYNAMODB
     if code in REMEDIES:

@@ -150,7 +150,7 @@ def expect_new_table_id(bronze: Snapshot, table_id: str) -> None:
     if known is not None:
         raise PermanentError(
             f"{bronze.table.name}: tableId {table_id} cannot be confirmed",
-            expected="the id of a table of which nothing is in",
+            expected="the id of a table of which nothing is loaded",
             found=f"export {known} of it, which is in",
             do="leave confirm_table_id out; confirm only what a refused export asks for (table_recreated)",
         )

@@ -134,7 +134,7 @@ def test_what_was_never_made_or_published_is_listed(lakehouse: Lakehouse) -> Non
     mark_as_sample(lakehouse, now=datetime.now(UTC), note="")
     page = run("status")
     assert page.exit_code == 0
-    assert "never made or published: gold.daily_sales_summary, gold.customer_ltv, serving." in page.stdout
+    assert "never built or published: gold.daily_sales_summary, gold.customer_ltv, serving." in page.stdout
     assert "every table is fresh" not in page.stdout
 
 

@@ -94,5 +94,5 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        with pytest.raises(PermanentError, match=r"is not free.*--port"):
+        with pytest.raises(PermanentError, match=r"is in use.*--port"):
             web_ui(load_settings({"MEDALLION_HOME": str(tmp_path)}), {}, port=taken.getsockname()[1])

@@ -84,7 +84,7 @@ class JobClient(dg.PipesClient):
         try:
             CANCELING.run(lambda: self.service.cancel(job_id), log.warning)
         except MedallionError:
-            log.exception("%s may go on with %s until its time limit: cancel it there", self.service.name, job_id)
+            log.exception("%s may continue with %s until its time limit: cancel it there", self.service.name, job_id)
 
 
 def watch(service: Service, job_id: str, poll_seconds: float, log: dg.DagsterLogManager) -> Look:

@@ -105,7 +105,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         name="run_outcomes",
         minimum_interval_seconds=minimum_interval(INTERVAL_SECONDS),
         default_status=sensor_status(settings),
-        description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
+        description="Sends alerts for runs that failed, were canceled, or (if configured) succeeded.",
     )
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0

@@ -45,7 +45,7 @@ class Verdict(StrEnum):
     INVALID_UTF8 = "invalid_utf8", "have the file written in UTF-8"
     NUL_BYTE = "nul_byte", _WRITE_AGAIN
     LONE_CARRIAGE_RETURN = "lone_carriage_return", "have lines end in \\n or \\r\\n"
-    WRONG_HEADER = "wrong_header", "move the file away if it is of another table; else have its columns put right"
+    WRONG_HEADER = "wrong_header", "move the file away if it is of another table; otherwise correct its columns"
     DUPLICATE_COLUMN = "duplicate_column", "have each column named once"
     WRONG_DELIMITER = "wrong_delimiter", "have the file written with the delimiter of its table, or declare another one"
     TRUNCATED = "truncated"

@@ -130,7 +130,7 @@ class Requests:
         try:
             there = here.join(link)
         except httpx.InvalidURL as error:
-            raise self._refused("the link to the next page is none", "a URL", str(error)) from None
+            raise self._refused("the link to the next page is invalid", "a URL", str(error)) from None
         if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
             raise self._refused(
                 "the link to the next page leads to another host, which is not asked: the secrets are not its own",

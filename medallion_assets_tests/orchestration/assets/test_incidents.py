@@ -150,7 +150,7 @@ def test_a_diagnosis_that_fails_is_never_looked_into(failing: tuple[Graph, str])
     assert not failed.success
     assert asked(graph, cursor)[0] == []
     again = diagnose(graph, failed.result.run_id)
-    assert "has no failure to look into" in again.failure
+    assert "has no failure to diagnose" in again.failure
     assert "found: a diagnosis" in again.failure
     assert asked(graph, cursor)[0] == []
     assert (incidents(graph), alerts(graph)) == ([], [])
