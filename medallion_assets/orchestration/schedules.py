@@ -80,10 +80,10 @@ def close_requests(
         last = tables[-1]
         missed = unclosed_days(context.instance, last, closing, first_day=settings.first_day)
         if missed and not settings.closes_missed_days:
-            context.log.warning("%s: %s was not closed; skipped", last.name, ", ".join(map(str, missed)))
+            context.log.warning("%s: not closed: %s; skipped", last.name, ", ".join(map(str, missed)))
             continue
         for days in contiguous(missed):
-            context.log.info("%s: %s to %s were not closed; requested now", last.name, days[0], days[-1])
+            context.log.info("%s: not closed: %s to %s; requested now", last.name, days[0], days[-1])
             yield close_request(pipeline, tables, days, catches_up=True)
 
 

@@ -114,7 +114,7 @@ def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk:
         code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)
         small_disk.free()
         assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
-    assert (code, "takes no writes" in parts["postgresql"]["found"]) == (1, True), parts
+    assert (code, "accepts no writes" in parts["postgresql"]["found"]) == (1, True), parts
     assert "No space left on device" in parts["postgresql"]["found"]
     assert parts["postgresql"]["do"] == "free space on its disk; everything then recovers by itself"
 

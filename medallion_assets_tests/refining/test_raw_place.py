@@ -102,7 +102,7 @@ def test_a_folder_of_another_tables_exports_alone_is_wrong(tmp_path: Path) -> No
     export(tmp_path / "raw" / "orders", "customers")
     assert landing.ingest().loaded == []
     known = replace(place_of(landing), refusals=read_refusals(landing.lakehouse, "orders"))
-    assert "another table alone" in known.status(holds=False).found
+    assert "another table only" in known.status(holds=False).found
     landing.full("a")
     assert known.status(holds=False).is_fine
 

@@ -123,7 +123,7 @@ def test_a_moment_stands_for_the_version_of_then(ask: Any, lakehouse: Lakehouse)
         ('from silver."customers@99"', "has no version 99"),
         ('from silver."customers@x"', "a timestamp in ISO 8601"),
         ("from silver.customers at (version => 1 + 1)", "write the number or the timestamp itself"),
-        ("from gold.daily_sales_summary", "has not been made yet"),
+        ("from gold.daily_sales_summary", "does not exist yet"),
         ("select nothing from silver.customers", "nothing"),
         ("select 1 from", "cannot be read"),
         ("", "found: nothing"),
