@@ -63,7 +63,7 @@ class OnCall:
         assert [incident.stage for incident in self.incidents if incident.ended_at is None] == []
         assert self.needs == []
         _, over = self.messages
-        assert over["title"].startswith(f"Recovered: no longer so: {stage} failed: ")
+        assert over["title"].startswith(f"Recovered: resolved: {stage} failed: ")
 
     @property
     def messages(self) -> list[dict[str, str]]:

@@ -100,5 +100,5 @@ def test_every_stage_that_fails_is_told_once_and_so_is_its_end(graph: Graph, of:
         assert person.needs == []
         over = [message["title"] for message in person.messages[len(of.steps) :]]
         assert sorted(title.split(" failed: ")[0] for title in over) == sorted(
-            f"Recovered: no longer so: {step}" for step in of.steps
+            f"Recovered: resolved: {step}" for step in of.steps
         )

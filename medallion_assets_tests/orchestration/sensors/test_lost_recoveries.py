@@ -172,7 +172,7 @@ def test_an_outbox_that_cannot_be_read_ends_nothing_and_loses_no_end(stories: Ca
         story.judge()
         story.send()
     assert story.ends == 0
-    assert len([title for title in story.hook.titles if "takes no writes" in title]) == 1
+    assert len([title for title in story.hook.titles if "accepts no writes" in title]) == 1
     torn.unlink()
     story.settle()
     kinds = [title.split(": ")[0] for title in story.hook.titles]
