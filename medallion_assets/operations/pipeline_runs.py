@@ -51,7 +51,7 @@ class StageAttempt:
     stage: Annotated[str, "the table that the stage writes: layer.table"]
     attempt: Annotated[int, "from 1 in its run; Dagster's retries count"]
     partition: Annotated[str | None, "the day, first...last, or a list of these; null without days"] = None
-    trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
+    trigger: Annotated[str | None, "what requested the run; null when a person did"] = None
     started_at: Annotated[datetime, "when the attempt began"]
     records_in: Annotated[int | None, "rows or records read; null when the attempt did not get that far"] = None
     records_out: Annotated[int | None, "rows written"] = None

@@ -89,7 +89,7 @@ def code_of(error: Exception) -> str:
 def not_dynamodb(doing: str, table_name: str, endpoint: str) -> PermanentError:
     """Something answered, in another language."""
     return PermanentError(
-        f"what answers {doing} on table {table_name} is no DynamoDB",
+        f"what answers {doing} on table {table_name} is not DynamoDB",
         expected="a DynamoDB",
         found=endpoint,
         do=_NOT_DYNAMODB,

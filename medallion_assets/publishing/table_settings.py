@@ -125,7 +125,7 @@ def advice(wanted: Wanted, found: Description) -> Iterator[str]:
     if wanted.shows_versions and found.get("StreamSpecification", {}).get("StreamEnabled"):
         command = wanted.command("update-table", " --stream-specification StreamEnabled=false")
         yield (
-            "readers of the table's stream see rows before their day is published: let them act on pointers alone "
+            "readers of the table's stream see rows before their day is published: let them act only on pointers "
             f"(items whose {wanted.keys[-1]} is #current), or switch the stream off: {command}"
         )
 
@@ -184,7 +184,7 @@ def _closed(wanted: Wanted, found: Description) -> tuple[type[MedallionError], s
     if status in {"ARCHIVING", "ARCHIVED"}:
         listing = wanted.command("list-backups", " --backup-type ALL")
         return PermanentError, (
-            "its KMS key was out of reach for 7 days, and DynamoDB archived it; delete it and restore its backup "
+            "its KMS key was unavailable for 7 days, and DynamoDB archived it; delete it and restore its backup "
             f"({listing}), or create it again and publish its days again: {wanted.create}"
         )
     if status == "INACCESSIBLE_ENCRYPTION_CREDENTIALS":

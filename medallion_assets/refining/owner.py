@@ -96,7 +96,8 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
         do = "make a full export of the new table; its incremental exports follow that"
     elif not is_named:
         do = (
-            f"nothing tells whose table was loaded before: if {batch.owner} is yours, name it as `source_arn` where "
+            f"it is not recorded whose table was loaded before: if {batch.owner} is yours, name it as `source_arn` "
+            f"where "
             f"silver.{table_name} is declared, then run bronze/{table_name}; if it is not, move the export away"
         )
     else:

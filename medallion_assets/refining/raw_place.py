@@ -117,7 +117,7 @@ class RawPlace:
         if holds:
             return self._is(
                 PlaceState.MISSING,
-                f"nothing, though {self._batches} of it are in",
+                f"nothing, though {self._batches} of it are loaded",
                 _BACK.format("put an object there" if self._is_in_bucket else "make the folder again, empty"),
             )
         if store is not None and first is not None:
@@ -145,7 +145,8 @@ class RawPlace:
         """What is said where no batch lies: what lies beside the place tells what is wrong."""
         lies_there = "nothing" if foreign is None else f"only other files, such as {foreign}"
         arrive = (
-            f"let its {self._batches} arrive in {self.url}/, or set MEDALLION_RAW_URL to what holds the tables' folders"
+            f"let its {self._batches} arrive in {self.url}/, or set MEDALLION_RAW_URL to the place that contains the "
+            f"tables' folders"
         )
         if not is_there(self.raw_url):
             return self._is(PlaceState.MISSING, f"no folder {self.raw_url}", arrive)

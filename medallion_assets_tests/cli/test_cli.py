@@ -159,7 +159,7 @@ def test_explain_exits_with_1_when_silver_disagrees(lakehouse: Lakehouse) -> Non
     silver.commit(remove=silver.files["path"])
     page = run("explain", "customer_transactions", "t1")
     assert page.exit_code == 1
-    assert "Silver disagrees: Silver holds 0 rows of this key; its records make 1" in page.stdout
+    assert "Silver disagrees: Silver has 0 rows of this key; its records give 1" in page.stdout
 
 
 @pytest.mark.usefixtures("lakehouse")

@@ -76,9 +76,9 @@ def test_a_queue_of_export_events_is_well_while_the_daemon_is_answered() -> None
     with instance_on_disk() as instance:
         home = {"DAGSTER_HOME": instance.root_directory}
         look = partial(health, "--only", "export-events", **home)
-        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are looked for by listing"
+        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are found by listing"
         code, parts = look(**queue)
-        assert (code, parts["export-events"]["found"]) == (1, "the daemon has never asked the queue")
+        assert (code, parts["export-events"]["found"]) == (1, "the daemon has never polled the queue")
         notes = EventNotes(instance.run_storage)
         notes.note("", time.time())
         assert look(**queue)[0] == 0

@@ -228,8 +228,8 @@ RESTORE = {
             TransientError,
             "status CREATING: arn:backup is being restored into it, as of 2025-03-04.*wait table-exists.*time to live",
         ),
-        ({"TableStatus": "ARCHIVING"}, PermanentError, "out of reach for 7 days.*list-backups.*create-table"),
-        ({"TableStatus": "ARCHIVED"}, PermanentError, "out of reach for 7 days.*list-backups"),
+        ({"TableStatus": "ARCHIVING"}, PermanentError, "unavailable for 7 days.*list-backups.*create-table"),
+        ({"TableStatus": "ARCHIVED"}, PermanentError, "unavailable for 7 days.*list-backups"),
         (
             {
                 "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS",

@@ -92,7 +92,7 @@ def test_an_empty_folder_and_one_of_others_are_told_apart(tmp_path: Path) -> Non
 
 def test_a_place_that_batches_came_from_is_gone(tmp_path: Path) -> None:
     status = place_of(Landing(tmp_path)).status(holds=True)
-    assert (status.state, status.found) == (PlaceState.MISSING, "nothing, though exports of it are in")
+    assert (status.state, status.found) == (PlaceState.MISSING, "nothing, though exports of it are loaded")
     assert "mount the disk" in status.do
 
 

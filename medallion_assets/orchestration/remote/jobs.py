@@ -72,7 +72,7 @@ class JobClient(dg.PipesClient):
                 f"{job.name} is a job of another service",
                 expected=self.service.name,
                 found=f"{known['service']}: {known['job_id']}",
-                do="wait for its end, or cancel it there; then start a run of its own, not this one anew",
+                do="wait for its end, or cancel it there; then start a new run instead of retrying this one",
             )
         if known is not None:
             return str(known["job_id"])

@@ -172,7 +172,7 @@ def found_out(
     try:
         return outcome(lakehouse, context.instance, run, alert_jobs, now)
     except Exception:
-        context.log.exception("run %s cannot be looked into", run.run_id)
+        context.log.exception("run %s cannot be diagnosed", run.run_id)
         return Found() if run.status is dg.DagsterRunStatus.SUCCESS else Found([_failed(run, where=run.job_name)])
 
 

@@ -49,7 +49,7 @@ class Verdict(StrEnum):
     DUPLICATE_COLUMN = "duplicate_column", "have each column named once"
     WRONG_DELIMITER = "wrong_delimiter", "have the file written with the delimiter of its table, or declare another one"
     TRUNCATED = "truncated"
-    RECORD_TOO_LONG = "record_too_long", "have a line end behind each record; one with more than 16 MB is none"
+    RECORD_TOO_LONG = "record_too_long", "end each record with a newline; records of more than 16 MB are not supported"
     QUOTE_LEFT_OPEN = "quote_left_open", 'have quotes in values doubled (""), and each quoted value closed'
     NOT_PARQUET = "not_parquet"
     CORRUPT_PARQUET = "corrupt_parquet"

@@ -81,7 +81,7 @@ def test_a_queue_that_has_not_answered_for_a_while_is_an_alert_a_day(dagster_ins
     assert alerts(0) == [], "a daemon that has just been started has noted nothing yet"
     notes.note("", NOW.timestamp())
     assert alerts(300) == []
-    assert alerts(301) == ["the daemon has not asked the queue for 301 s"]
+    assert alerts(301) == ["the daemon has not polled the queue for 301 s"]
     notes.note("AccessDenied", NOW.timestamp() + 301)
     assert alerts(302) == []
     notes.note("AccessDenied", NOW.timestamp() + 602)
