@@ -30,7 +30,7 @@ help: ## show this
 
 setup: $(INSTALLED) ## create .venv and install the locked dependencies and the package
 
-setup-production: $(PRODUCTION) ## the same without what only development, tests and the demo need (ACCOUNT=medallion)
+setup-production: $(PRODUCTION) ## the same with runtime dependencies only, for a deployment (ACCOUNT=medallion)
 
 $(INSTALLED): requirements.lock
 $(PRODUCTION): requirements-production.lock
@@ -47,9 +47,9 @@ $(INSTALLED) $(PRODUCTION): pyproject.toml
 setup-spark: $(EITHER) ## add Spark's Python packages (477 MB); only work on the Spark engine needs them
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-spark.lock
 
-spark-jars: .cache/spark-jars/fetched ## fetch what Spark reads S3 with (10 MB); needs mvn
+spark-jars: .cache/spark-jars/fetched ## download Spark's S3 client (10 MB); needs mvn
 
-peer-jars: .cache/peer-jars/fetched ## fetch the jars (57 MB) of what benchmarks on Spark compare with; needs mvn
+peer-jars: .cache/peer-jars/fetched ## download the jars (57 MB) of the alternatives in the Spark benchmarks; needs mvn
 
 .cache/spark-jars/fetched: deploy/spark/pom.xml
 .cache/peer-jars/fetched: benchmarks/peers/pom.xml
@@ -59,28 +59,28 @@ peer-jars: .cache/peer-jars/fetched ## fetch the jars (57 MB) of what benchmarks
 	mvn --batch-mode --quiet --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime
 	@touch $@
 
-demo: $(INSTALLED) ## run the whole pipeline on sample tables, on this machine (ENGINE=spark: on Spark)
+demo: $(INSTALLED) ## run the whole pipeline on sample data, on this machine (ENGINE=spark: on Spark)
 	MEDALLION_HOME=$(MEDALLION_HOME) MEDALLION_ENGINE=$(ENGINE) $(BIN)/medallion demo
 
-dev: $(INSTALLED) ## run everything by itself until Ctrl-C: sensors, schedules, the UI, a DynamoDB (PORT=3001: the UI there)
+dev: $(INSTALLED) ## run everything event-driven until Ctrl-C: sensors, schedules, the UI, a DynamoDB (PORT=3001: the UI port)
 	MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion dev $(AT_PORT)
 
 sample-export: $(INSTALLED) ## drop new exports for `make dev` (in a second terminal)
 	@MEDALLION_HOME=$(DEV_HOME) $(BIN)/medallion sample-export
 
-ui: $(INSTALLED) ## look at what you (or the demo) ran in the Dagster UI; it starts nothing by itself (PORT=3001: there)
+ui: $(INSTALLED) ## show your runs (or the demo's) in the Dagster UI; it starts nothing automatically (PORT=3001: its port)
 	MEDALLION_HOME=$(MEDALLION_HOME) $(BIN)/medallion ui $(AT_PORT)
 
-test: $(INSTALLED) ## run the tests but the slow ones; what needs a service that is not there is skipped with its reason
+test: $(INSTALLED) ## run all but the slow tests; tests of missing services are skipped with the reason
 	$(QUICK) "not slow"
 
-test-unit: $(INSTALLED) ## of these, what is about one room: no Dagster, no service, no exports from end to end; a minute
+test-unit: $(INSTALLED) ## only the tests of single rooms: no Dagster, no services, nothing end to end; a minute
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
-test-all: $(INSTALLED) ## run all tests, as CI does: slow ones too, and properties on seven times as many histories
+test-all: $(INSTALLED) ## run all tests, as CI does: the slow ones too, and properties on seven times as many histories
 	$(PYTEST)
 
-test-spark: $(INSTALLED) ## the tests of Silver and Gold once more, on Spark (make setup-spark, Java 17); minutes
+test-spark: $(INSTALLED) ## the tests of Silver and Gold again, on Spark (make setup-spark, Java 17); minutes
 	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
 
 test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage; hours
@@ -89,10 +89,10 @@ test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage
 test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten times in the middle of runs and launches
 	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n 2 --dist loadfile -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
 
-test-stops: $(INSTALLED) ## tell deploy/run to stop at 200 random moments; see that it ends, and leaves nothing behind
+test-stops: $(INSTALLED) ## stop deploy/run at 200 random moments; check that it ends and leaves nothing behind
 	MEDALLION_STOPS=200 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py
 
-test-faults: $(INSTALLED) ## fill disks, take memory and crowd SQLite under the whole deployment (root); see that it goes on
+test-faults: $(INSTALLED) ## fill disks, take memory and crowd SQLite under the whole deployment (root); check that it continues
 	MEDALLION_FAULTS=1 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_full_disks.py medallion_assets_tests/end_to_end/test_out_of_memory.py medallion_assets_tests/end_to_end/test_sqlite.py medallion_assets_tests/end_to_end/test_ui_operations.py
 
 lint: $(INSTALLED) ## ruff and the import rules
@@ -103,20 +103,20 @@ lint: $(INSTALLED) ## ruff and the import rules
 types: $(INSTALLED) ## mypy, strict
 	$(BIN)/mypy
 
-format: $(INSTALLED) ## let ruff write the code
+format: $(INSTALLED) ## format the code with ruff
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-wheel: $(INSTALLED) ## build the wheel into dist/, with what dbt parsed of its project: runs need not parse it again
+wheel: $(INSTALLED) ## build the wheel into dist/, with its dbt project parsed, so that runs need not parse it
 	MEDALLION_PIPELINES=medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA $(BIN)/medallion dbt-prepare --ship
 	$(BIN)/uv build --quiet --wheel
 
-lock: $(INSTALLED) ## resolve the dependencies anew
+lock: $(INSTALLED) ## resolve the dependencies again
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra dev --extra demo --extra production -o requirements.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra production -c requirements.lock -o requirements-production.lock
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile $(LOCK) --extra spark -c requirements.lock -o requirements-spark.lock
 
-bench: $(INSTALLED) ## the benchmarks, each beside a floor or a peer
+bench: $(INSTALLED) ## run the benchmarks, each against a floor or an alternative
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and caches; data stays

@@ -269,7 +269,7 @@ def main(
     wait: Annotated[float, typer.Option(help="Retry for this many seconds until every part is well.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Say how every part of the deployment is. Exit 1: not all is well."""
+    """Say how every part of the deployment is. Exit 1: problems found."""
     if unknown := sorted(set(only or ()) - set(PARTS | ON_DEMAND)):
         raise typer.BadParameter(f"{', '.join(unknown)}: expected {NAMES}")
     deadline = time.monotonic() + wait

@@ -96,7 +96,7 @@ class Supervised:
         if self.process is None:
             return None
         if self.process.poll() is not None:
-            return f"{self.name} ended with exit code {self.process.returncode}"
+            return f"{self.name} exited with exit code {self.process.returncode}"
         if self.heard_at is not None and time.monotonic() - self.heard_at > silent_seconds:
             return f"{self.name} has said nothing for {silent_seconds:g} s: it is killed"
         return None

@@ -55,7 +55,7 @@ def test_nobody_pays_for_workers_that_polars_leaves_idle(environment: dict[str, 
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("{", "no JSON object"),
+        ("{", "not a JSON object"),
         ("[]", "valid dictionary"),
         ({"silver": "moon"}, "silver.on"),
         ({"silver": []}, "silver"),

@@ -26,7 +26,7 @@ KINDS = (".py", ".md", ".example", ".service", "")
 )
 def test_a_variable_that_there_is_not_is_refused_with_the_nearest(name: str, words: str) -> None:
     """Also an empty one: who wrote it meant something."""
-    with pytest.raises(SettingsError, match=f"{name} is no setting.*{words}"):
+    with pytest.raises(SettingsError, match=f"{name} is not a setting.*{words}"):
         load_settings({name: ""})
 
 

@@ -61,7 +61,7 @@ def test_a_queue_tells_of_exports_in_s3_alone() -> None:
         load_settings({"MEDALLION_HOME": "/srv/home", "MEDALLION_EXPORT_EVENTS_QUEUE": queue})
     for wrong in ("exports", "arn:aws:sqs:us-west-2:123456789012:exports", "https://sqs.us-west-2.amazonaws.com"):
         with pytest.raises(
-            SettingsError, match="MEDALLION_EXPORT_EVENTS_QUEUE is no queue; expected: the URL of an SQS"
+            SettingsError, match="MEDALLION_EXPORT_EVENTS_QUEUE is not a queue; expected: the URL of an SQS"
         ):
             load_settings({**PLACES, "MEDALLION_EXPORT_EVENTS_QUEUE": wrong})
 
@@ -231,8 +231,8 @@ def test_settings_of_spark_may_be_numbers_true_or_false() -> None:
 @pytest.mark.parametrize(
     ("said", "found"),
     [
-        ("{a", "no JSON: Expecting property name"),
-        ('["x"]', "no object, but list"),
+        ("{a", "not JSON: Expecting property name"),
+        ('["x"]', "not an object, but list"),
         ('{"spark.a": ["x"], "spark.b": null, "spark.c": "d"}', "something else for spark.a, spark.b"),
     ],
 )
@@ -240,7 +240,7 @@ def test_what_is_wrong_with_settings_of_spark_is_said(said: str, found: str) -> 
     with pytest.raises(SettingsError) as refused:
         load_settings({"MEDALLION_SPARK_CONF": said})
     assert found in str(refused.value.found)
-    assert "a JSON object of texts, numbers, true and false" in str(refused.value.expected)
+    assert "a JSON object of strings, numbers, true and false" in str(refused.value.expected)
 
 
 def test_sparks_jars_are_looked_for_where_make_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

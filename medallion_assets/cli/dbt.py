@@ -22,11 +22,11 @@ def dbt_prepare(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write the files of dbt projects that follow from contracts, and what Dagster shows of their models and tests.
+    """Generate the files of dbt projects from contracts, and what Dagster shows of their models and tests.
 
     For each DbtModels of the pipelines that MEDALLION_PIPELINES names: models/sources.yml, the models of
     models/sources/*_at_fault.sql, the macros and tests of ours that these need, medallion.json, and files that its
-    declaration makes, such as seeds; those of before that are not needed any more are removed. Run it after a change
+    declaration makes, such as seeds; former ones that are no longer needed are removed. Run it after a change
     of the project, or of a contract that it reads.
     """
     with Terminal(as_json=json) as terminal:
@@ -47,7 +47,7 @@ def dbt_docs(
 ) -> None:
     """Write the pages of dbt docs, one file for each DbtModels, in MEDALLION_HOME/dbt_docs.
 
-    They show models, columns, SQL, tests and what follows from what. A build of a project that has changed writes them
+    They show models, columns, SQL, tests and lineage. A build of a project that has changed writes them
     as well; no data is needed for them.
     """
     with Terminal(as_json=json) as terminal:
@@ -71,9 +71,9 @@ def dbt_sandbox(
     name: Annotated[str | None, typer.Option(help="Which DbtModels, if there are several.")] = None,
     json: Json = False,
 ) -> None:
-    """Make a folder in which your own dbt reads Silver as it is now; what it builds there nobody publishes.
+    """Create a folder in which your own dbt reads the current Silver; nothing built there is published.
 
-    Prints the command to call it with.
+    Prints the command to run dbt with it.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.deriving.dbt.project import PROFILE

@@ -17,7 +17,7 @@ from medallion_assets.cli.terminal import Terminal
 
 
 def demo(json: Json = False) -> None:
-    """Run the whole pipeline on sample tables in MEDALLION_HOME/demo, then land a bad export and see it stopped."""
+    """Run the whole pipeline on sample data in MEDALLION_HOME/demo, then drop a bad export and see it stopped."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.engines.spark.requirements import expect_installed
         from medallion_assets.settings import load_settings
@@ -37,7 +37,7 @@ def remove_demo(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json: Json = False,
 ) -> None:
-    """List what lies in the demo's home, ask, and remove it all. With --json nothing is removed without --yes."""
+    """List the demo's files, ask, and remove them all. With --json nothing is removed without --yes."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.demo.home import contents, demo_home, remove
         from medallion_assets.cli.demo.view import contents_page
@@ -61,11 +61,11 @@ def ui(
     demo: Annotated[
         bool | None,
         typer.Option(
-            "--demo/--no-demo", help="Show the demo's runs, or your own. [default: your own, if there are any]"
+            "--demo/--no-demo", help="Show the demo's runs, or your own (default: your own, if there are any)."
         ),
     ] = None,
 ) -> None:
-    """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts nothing: no sensor, no schedule."""
+    """Show runs, tables and checks in the Dagster UI until Ctrl-C. It starts no sensor and no schedule."""
     with Terminal(as_json=False) as terminal:
         import os
         import sys
@@ -86,7 +86,7 @@ def pages(
         str, typer.Option(help="The address to listen on; anyone who can reach it can read the pages.")
     ] = "127.0.0.1",
 ) -> None:
-    """Serve the dashboard and the business figures until Ctrl-C, as of the moment you look. It writes nothing."""
+    """Serve the dashboard and the business figures until Ctrl-C, refreshed on each request. It writes nothing."""
     with Terminal(as_json=False) as terminal:
         import time
         from contextlib import suppress
@@ -107,7 +107,7 @@ def dev(
     dynamodb_port: Annotated[int, typer.Option(help="The port of the embedded DynamoDB.")] = 8001,
     elsewhere: Elsewhere = False,
 ) -> None:
-    """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and a DynamoDB inside the process."""
+    """Run everything on this machine until Ctrl-C: sensors, schedules, the UI, and an in-process DynamoDB."""
     with Terminal(as_json=False) as terminal:
         from medallion_assets.cli.dev.run import run_dev
         from medallion_assets.cli.dev.view import LogView, dev_page
@@ -161,13 +161,13 @@ def sample(
 
 
 def sample_export(
-    items: Annotated[int, typer.Option(min=10, help="How many records of transactions.")] = 400,
+    items: Annotated[int, typer.Option(min=10, help="How many transaction records.")] = 400,
     seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
     bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad transactions.")] = 0.006,
     elsewhere: Elsewhere = False,
     json: Json = False,
 ) -> None:
-    """Drop the next export of each sample table where the settings say, from the end of the last ones until now."""
+    """Drop the next export of each sample table at MEDALLION_RAW_URL, from the end of the last ones until now."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 

@@ -181,7 +181,7 @@ def handed_over_page(done: HandedOver) -> RenderableType:
     """Who owns a serving table now, who did, and what follows from it."""
     lines = [
         Text(f"{done.table} belongs to {done.owner}", style="bold"),
-        Text(f"before: {done.former or 'nobody'}"),
+        Text(f"before: {done.former or 'none'}"),
         Text(
             "what to do: run the serving asset for every day that readers need; until then they see the previous data"
         ),

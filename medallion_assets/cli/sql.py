@@ -39,7 +39,7 @@ def sql(
     csv: Annotated[bool, typer.Option("--csv", help="Every row as CSV.")] = False,
     json: Json = False,
 ) -> None:
-    r"""Ask the lakehouse in SQL (DuckDB's), of any version; nothing can be written. `\d` lists the tables."""
+    r"""Query any version of the lakehouse in SQL (DuckDB's), read-only. `\d` lists the tables."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.storage.workspace import workspace
 

@@ -98,15 +98,15 @@ def json_value(value: Any) -> Any:
 
 def tables_page(catalog: Catalog) -> RenderableType:
     """The tables that can be asked, and what their names may say."""
-    page = grid(("table", "what a row is"))
+    page = grid(("table", "a row is"))
     for table in every_table(catalog):
         page.add_row(Text(table.name), Text(table.description))
     return Group(
         page,
         Text(
             "An unqualified name is looked up in silver, gold, bronze, quarantine and operations.\n"
-            'silver.x_all has tombstones as well; silver."x@12" is version 12, '
-            'silver."x@2026-11-01T00:00:00Z" that of a moment.\n'
+            'silver.x_all includes tombstones; silver."x@12" is version 12, '
+            'silver."x@2026-11-01T00:00:00Z" the version at that time.\n'
             "\\d silver.x shows its columns.",
             style="dim",
         ),
@@ -115,7 +115,7 @@ def tables_page(catalog: Catalog) -> RenderableType:
 
 def columns_page(table: Table) -> RenderableType:
     """The columns of a table."""
-    page = grid(("column", "type", "what it holds"), title=table.name)
+    page = grid(("column", "type", "contents"), title=table.name)
     for column in table.columns:
         page.add_row(Text(column.name), Text(duckdb_type(column.type)), Text(column.description))
     return page

@@ -22,7 +22,7 @@ def explain(
     key: Annotated[str, typer.Argument(help="The key; the columns of a composite key joined by commas.")],
     json: Json = False,
 ) -> None:
-    """Show every record of a key, what became of each, and which one decided the row.
+    """Show every record of a key, its outcome, and which one decided the row.
 
     Exit 1: Silver disagrees, or there is no such key.
     """
@@ -37,9 +37,9 @@ def explain(
 
 
 def status(json: Json = False) -> None:
-    """Show how fresh every table is, how far every stage has come, and its last runs.
+    """Show how fresh every table is, and every stage's progress and last runs.
 
-    Exit 1: stale, failed, or nothing lies where exports or tables are looked for.
+    Exit 1: stale, failed, or no exports or tables found.
     """
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
@@ -53,7 +53,7 @@ def status(json: Json = False) -> None:
 
 
 def fetch(table: TableName, json: Json = False) -> None:
-    """Fetch what an API has for a table, window by window, into its raw place; Bronze then loads it from there."""
+    """Fetch a table's data from its API, window by window, into its raw place; Bronze then loads it from there."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
@@ -87,7 +87,7 @@ def rebuild(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Make a table again from what lies before it, by its present contract, as one new version of the same table."""
+    """Rebuild a table from its sources, under its current contract, as one new version of the same table."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
@@ -124,7 +124,7 @@ def verify(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Look at the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: found any."""
+    """Check the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: problems found."""
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import verification_page
         from medallion_assets.operations.verify.lakehouse import verify as verify_lakehouse
@@ -136,9 +136,9 @@ def verify(
 
 
 def validate(json: Json = False) -> None:
-    """See whether contracts can be kept, and whether the items that there are fill their columns; makes nothing.
+    """Check whether contracts can be kept, and whether existing items fill their columns; writes nothing.
 
-    Recipients of alerts have to be of tables and jobs that there are. Exit 1: a column that no item fills.
+    Alert recipients must name existing tables and jobs. Exit 1: a column that no item fills.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.validation_page import validation_page
@@ -156,9 +156,9 @@ def verify_exports(
     url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
     json: Json = False,
 ) -> None:
-    """Say of every export whether it is all there, what is missing before it, and which no table takes.
+    """Check every export: is it complete, what is missing before it, and does a table claim it.
 
-    Exit 1: not all is well.
+    Exit 1: problems found.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import exports_page
@@ -181,7 +181,7 @@ def quarantine_show(
     limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
     json: Json = False,
 ) -> None:
-    """Show rows in quarantine, or of an export that waits, with their reasons and the column of each."""
+    """Show rows in quarantine, or of a held export, with their reasons and the column of each."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
@@ -237,7 +237,7 @@ def serving_hand_over(
     why: Annotated[str, typer.Option(help="The reason; stored in the table.")],
     json: Json = False,
 ) -> None:
-    """Make this lakehouse the owner of a DynamoDB table, whoever it was; what is published from now on is newer."""
+    """Make this lakehouse the owner of a DynamoDB table, whoever owned it; what it publishes from now on is newer."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 

@@ -144,7 +144,7 @@ _REMEDIES = {
     401: "renew DATABRICKS_TOKEN",
     403: "let the token's account create clusters and submit runs (docs/remote.md)",
     404: "correct DATABRICKS_HOST; or the run was deleted: run the stage again",
-    429: "it passes: too much was asked of the workspace at this moment",
+    429: "it passes: the workspace is overloaded at the moment",
 }
 
 

@@ -71,7 +71,7 @@ class Batch:
     def decides_at(self) -> int:
         """S in microseconds: the sequence of a full batch's rows, and of the absence of those that it lacks (R1)."""
         if not self.is_full:
-            raise ValueError(f"batch {self.id} holds changes, which decide nothing but what they name")
+            raise ValueError(f"batch {self.id} contains changes, which decide only the keys that they name")
         return micros(self.covers_until)
 
     @property

@@ -157,7 +157,7 @@ def _expect_one_partition(table: Table, uri: str) -> None:
     """Refuse a place above whose files a folder is named like their partition: DuckDB would take that one's value."""
     if stranger := next((part for part in uri.split("/") if part.startswith(f"{table.partition_by}=")), None):
         raise PermanentError(
-            f"{table.name} cannot be read by SQL where it lies",
+            f"{table.name} cannot be read by SQL at its path",
             expected=f"no folder above the table that is named {table.partition_by}=...",
             found=stranger,
             do="move the lakehouse, and set MEDALLION_LAKEHOUSE_URL to the new place",

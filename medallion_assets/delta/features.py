@@ -144,7 +144,7 @@ def _error(table: Table, uri: str, verb: str, found: Sequence[Feature]) -> Table
     by_sql = f"remove it with the engine that switched it on ({'; '.join(statements)}); or, " if statements else ""
     names = ", ".join(feature.name for feature in found)
     return TableFeatureError(
-        f"{table.name} has features of Delta with which it cannot be {verb}",
+        f"{table.name} has Delta features with which it cannot be {verb}",
         expected=f"a table at {uri} without {names}",
         found=names,
         do=f"{by_sql}move its folder out of the lakehouse, and restore it from a backup or let its stage create it "

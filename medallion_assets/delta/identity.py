@@ -26,14 +26,14 @@ class Identity:
     lakehouse_id: Annotated[str, "its id, made once; copies keep it"]
     made_at: Annotated[datetime, "when the id was made"]
     made_by: Annotated[str, "who ran the stage that made it"]
-    is_sample: Annotated[bool, "whether sample data was ever loaded: then it is published locally alone"]
-    note: Annotated[str | None, "what made it hold samples: the first export of them"] = None
+    is_sample: Annotated[bool, "whether sample data was ever loaded: then it is published only locally"]
+    note: Annotated[str | None, "why it is marked: the first sample export"] = None
 
 
 LAKEHOUSE = row_table(
     Identity,
     name="operations.lakehouse",
-    description="Which lakehouse this is, and whether it holds sample data; one row.",
+    description="Which lakehouse this is, and whether it contains sample data; one row.",
     key=("lakehouse_id",),
 )
 

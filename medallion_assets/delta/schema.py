@@ -82,7 +82,7 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
     ours = set(table.key or table.column_names)
     if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
         raise PermanentError(
-            f"in the place of {table.name} lies another table",
+            f"another table is in the place of {table.name}",
             expected=f"columns {', '.join(table.key or table.column_names)}",
             found=f"columns {', '.join(held)}",
             do="set MEDALLION_LAKEHOUSE_URL to the place of this project's tables, or move that table away",

@@ -17,8 +17,8 @@ class Repeat(Enum):
     """Whether the same request may be answered later."""
 
     SLOWER = "nothing was done; retry less often"
-    AGAIN = "nothing was done; ask again"
-    UNSURE = "it may have been done; ask again with a request that may be done twice"
+    AGAIN = "nothing was done; retry"
+    UNSURE = "it may have been done; retry only a request that may be repeated"
     NEVER = "it is refused for good"
 
 
@@ -42,13 +42,13 @@ CLOCK_WORDS = ("signature expired", "signature not yet current", "request has ex
 _MISSING_RIGHT = "grant the role this action (docs/production.md lists what AWS has to allow)"
 _WRONG_KEYS = f"correct the AWS credentials of this process: {REQUEST_KEYS}"
 _KMS_KEY = "enable the KMS key that encrypts it, and let the role use it (kms:Decrypt, kms:GenerateDataKey)"
-_WRONG_REQUEST = "correct what AWS names; if no setting explains it, it is an error of this project"
+_WRONG_REQUEST = "correct what AWS names; if no setting explains it, it is a bug in this project"
 _OTHER_SERVICE = "correct AWS_ENDPOINT_URL (and AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL_S3), or unset it to use AWS"
 
 _TABLE: tuple[tuple[Repeat, str, str], ...] = (
     (
         Repeat.SLOWER,
-        "compare the capacity of the table or queue with what is asked of it (target_wcu), or lower it",
+        "compare the capacity of the table or queue with the load on it (target_wcu), or lower that",
         (
             "ProvisionedThroughputExceededException ProvisionedThroughputExceeded ThrottlingException "
             "ThrottlingError Throttling ThrottledException RequestLimitExceeded RequestThrottled "
@@ -189,7 +189,7 @@ _TABLE: tuple[tuple[Repeat, str, str], ...] = (
     ),
     (
         Repeat.NEVER,
-        "look at what is there; the condition of this request does not hold",
+        "look at what is there; the condition of this request is not met",
         (
             "ConditionalCheckFailedException ConditionalCheckFailed PreconditionFailed 412 DuplicateItemException "
             "DuplicateItem TransactionCanceledException"

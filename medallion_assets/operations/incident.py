@@ -27,8 +27,8 @@ class Incident:
     job: Annotated[str, "its job"]
     stage: Annotated[str, "the table that the stage writes: layer.table; the job where no stage began"]
     partition: Annotated[str | None, "the day, or first...last of several; null without partitions"] = None
-    trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
-    cause: Annotated[str | None, "the exports or table versions that it was asked for"] = None
+    trigger: Annotated[str | None, "what requested the run; null when a person did"] = None
+    cause: Annotated[str | None, "the exports or table versions that it was requested for"] = None
     export_id: Annotated[str | None, "the export that the stage failed on, where it was one"] = None
     error: Annotated[str, "what the stage said, whole"]
     error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None

@@ -51,7 +51,7 @@ class StageAttempt:
     stage: Annotated[str, "the table that the stage writes: layer.table"]
     attempt: Annotated[int, "from 1 in its run; Dagster's retries count"]
     partition: Annotated[str | None, "the day, first...last, or a list of these; null without days"] = None
-    trigger: Annotated[str | None, "what asked for the run; null when a person did"] = None
+    trigger: Annotated[str | None, "what requested the run; null when a person did"] = None
     started_at: Annotated[datetime, "when the attempt began"]
     records_in: Annotated[int | None, "rows or records read; null when the attempt did not get that far"] = None
     records_out: Annotated[int | None, "rows written"] = None
@@ -60,7 +60,7 @@ class StageAttempt:
     quality_score: Annotated[float | None, "good records over all records, 0 to 1"] = None
     table_version: Annotated[int | None, "the table's version after it"] = None
     consumed_wcu: Annotated[float | None, "write capacity units that publishing was charged"] = None
-    target_wcu: Annotated[float | None, "write capacity units a second that it was allowed"] = None
+    target_wcu: Annotated[float | None, "write capacity units per second that it was allowed"] = None
     publishing_seconds: Annotated[float | None, "of duration_seconds, those in which it wrote"] = None
     covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or unknown"] = None
     sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None

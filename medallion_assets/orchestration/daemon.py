@@ -102,8 +102,8 @@ def daemons(instance: dg.DagsterInstance, *, settings: Settings) -> Sequence[Any
 
 def run(
     workspace: Annotated[Path, typer.Option(help="The file that says where the definitions are.")],
-    log_format: Annotated[str, typer.Option(help="How each line of the log looks: colored, json or rich.")] = "colored",
-    log_level: Annotated[str, typer.Option(help="From which level on the log has lines.")] = "info",
+    log_format: Annotated[str, typer.Option(help="The format of the log: colored, json or rich.")] = "colored",
+    log_level: Annotated[str, typer.Option(help="The lowest level that is logged.")] = "info",
 ) -> None:
     """Run the daemon of the instance in $DAGSTER_HOME until SIGTERM or Ctrl-C."""
     try:

@@ -18,7 +18,7 @@ PROBE = "CREATE TEMPORARY TABLE medallion_probe ON COMMIT DROP AS SELECT 1 AS on
 
 
 class DatabaseError(PermanentError):
-    """The database is not there, or takes no writes."""
+    """The database is not there, or accepts no writes."""
 
 
 def expect_writable(url: str, *, seconds: int) -> str:
@@ -44,8 +44,8 @@ def expect_writable(url: str, *, seconds: int) -> str:
             connection.execute(text(PROBE))
     except SQLAlchemyError as error:
         is_full = getattr(getattr(error, "orig", None), "pgcode", None) == DISK_FULL
-        do = "free space on its disk; everything goes on by itself then" if is_full else "read PostgreSQL's log"
-        raise DatabaseError(f"{name} takes no writes: {_words(error)[0]}", do=do) from error
+        do = "free space on its disk; everything then recovers by itself" if is_full else "read PostgreSQL's log"
+        raise DatabaseError(f"{name} accepts no writes: {_words(error)[0]}", do=do) from error
     return name
 
 

@@ -135,7 +135,7 @@ def _translator(models: DbtModels) -> DagsterDbtTranslator:
 
 def _no_translator(models: DbtModels, found: str) -> PermanentError:
     return PermanentError(
-        f"the dbt models {models.name} name a translator {models.translator!r} that is none",
+        f"the dbt models {models.name} name a translator {models.translator!r} that is not one",
         expected="module:NAME of a subclass of dagster_dbt.DagsterDbtTranslator that takes no arguments",
         found=found,
         do="correct the translator of DbtModels(...)",

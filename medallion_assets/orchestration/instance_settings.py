@@ -70,7 +70,7 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[str]:
         yield "retries of runs that crash"
     launcher = (settings.get("run_launcher") or {}).get("class")
     if launcher != LAUNCHER or not (settings.get("run_monitoring") or {}).get("enabled"):
-        yield "runs that are watched, and ended at their time limit"
+        yield "run monitoring, which ends runs at their time limit"
 
 
 def _settings_in(folder: Path) -> Mapping[str, Any]:

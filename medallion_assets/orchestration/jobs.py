@@ -65,19 +65,20 @@ class _Job:
 
 
 JOBS = {
-    INGEST: _Job(frozenset({"bronze"}), "Load every complete export that is not in, each exactly once."),
+    INGEST: _Job(frozenset({"bronze"}), "Load every complete export that is not loaded yet, each exactly once."),
     REFINE: _Job(
-        frozenset({"judged", "derived"}), "Judge and publish what Bronze holds; derive the days that this touches."
+        frozenset({"judged", "derived"}),
+        "Judge and publish Bronze's exports; rebuild the derived days that this changes.",
     ),
     INGEST_AND_REFINE: _Job(
         frozenset({"bronze", "judged", "derived"}),
-        "Both in one run: what an export is loaded by when no timer keeps Silver waiting.",
+        "Both in one run: loads exports when no timer delays Silver.",
     ),
     DAILY: _Job(frozenset({"gold", "serving"}), "Build days of Gold and publish them to DynamoDB."),
     MONTHLY: _Job(frozenset({"bronze", "judged", "gold"}), "A month, from its file to Gold."),
-    DBT: _Job(frozenset({"dbt"}), "Build the dbt models and ask their tests; publish all of them, or nothing."),
+    DBT: _Job(frozenset({"dbt"}), "Build and test the dbt models; publish all of them, or nothing."),
     REFRESH: _Job(
-        frozenset({"bronze", "judged", "derived", "dbt"}), "From what has arrived to published dbt models, in one run."
+        frozenset({"bronze", "judged", "derived", "dbt"}), "From new files to published dbt models, in one run."
     ),
 }
 """The jobs of a pipeline that has tables of these kinds: DAILY or MONTHLY, as it has days or months."""

@@ -111,7 +111,7 @@ def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
     if partition not in (None, str(month)):
         raise PermanentError(
             "partition and run config name different months",
-            expected="the same month, or one of the two alone",
+            expected="the same month, or only one of the two",
             found=f"the partition {partition}, and month: {found}",
             do="leave month out of the run config, or choose its partition",
         )

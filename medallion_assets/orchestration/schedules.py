@@ -80,10 +80,10 @@ def close_requests(
         last = tables[-1]
         missed = unclosed_days(context.instance, last, closing, first_day=settings.first_day)
         if missed and not settings.closes_missed_days:
-            context.log.warning("%s: nobody closed %s; skipped", last.name, ", ".join(map(str, missed)))
+            context.log.warning("%s: not closed: %s; skipped", last.name, ", ".join(map(str, missed)))
             continue
         for days in contiguous(missed):
-            context.log.info("%s: nobody closed %s to %s; asked for now", last.name, days[0], days[-1])
+            context.log.info("%s: not closed: %s to %s; requested now", last.name, days[0], days[-1])
             yield close_request(pipeline, tables, days, catches_up=True)
 
 
@@ -113,7 +113,7 @@ def _schedule(
         expected = "cron lines such as 0 1 * * * (minute, hour, day, month, weekday)"
         if lines not in settings.schedules.values():
             raise PermanentError(
-                f"the cron lines of {job} make no sense",
+                f"the cron lines of {job} are invalid",
                 expected=expected,
                 found=repr(list(lines)),
                 do="correct them where the pipeline is declared, such as fetched_at of its source",
@@ -124,7 +124,7 @@ def _schedule(
 def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "execution_fn": lambda context: close_requests(settings, context, pipeline),
-        "description": "Closes the business day before: builds it and publishes it.",
+        "description": "Closes the previous business day: builds and publishes it.",
         **({} if settings.close_waits_until is None else {"required_resource_keys": {RESOURCE}}),
     }
 
@@ -132,7 +132,7 @@ def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
 def _closing_months(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "execution_fn": lambda context: month_request(context.scheduled_execution_time, pipeline),
-        "description": "Takes in the month before, and builds it.",
+        "description": "Loads and builds the previous month.",
     }
 
 

@@ -43,7 +43,7 @@ def _expect_home(place: str | None) -> None:
     folder = Path(place) if place else None
     if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise SettingsError(
-            f"{HOME} is no folder that this account can write to",
+            f"{HOME} is not a folder that this account can write to",
             expected="the folder with dagster.yaml",
             found=place or "nothing",
             do=f"make it with deploy/put-dagster-yaml, let this account write there, and set {HOME} to it",

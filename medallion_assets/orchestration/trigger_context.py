@@ -29,7 +29,7 @@ class ArrivedExport(dg.Config):
     """An export that was seen, complete or about to be."""
 
     export_id: str
-    prefix: str = Field(default="", description="what stands before AWSDynamoDB in its place")
+    prefix: str = Field(default="", description="its prefix before AWSDynamoDB")
     files: int = Field(default=0, description="objects that its folder held when it was seen")
 
 

@@ -48,7 +48,9 @@ def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: 
     try:
         return may_close(settings, getattr(context.resources, RESOURCE).lakehouse(), gold, day, now)
     except LAKEHOUSE_ERRORS as error:
-        context.log.warning("%s: nobody knows whether %s is complete, so it is closed: %s", gold.table.name, day, error)
+        context.log.warning(
+            "%s: it is not known whether %s is complete, so it is closed: %s", gold.table.name, day, error
+        )
         return True
 
 
@@ -94,5 +96,5 @@ def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:
         execution_fn=evaluate,
         required_resource_keys={RESOURCE},
         default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
-        description="Closes the business day before, which waits to be complete, once it is, or when it waited enough.",
+        description="Closes the previous business day once it is complete, or when it has waited long enough.",
     )

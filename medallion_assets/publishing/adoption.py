@@ -70,7 +70,7 @@ def hand_over(table: BudgetedTable, serving: ServingTable, wish: Owner) -> Hande
             f"the owner of DynamoDB table {table.name} changed at this moment",
             expected=seen or "none",
             found=read_owner(table, serving.keys),
-            do="look at who owns it now, and give the command again if it is still meant",
+            do="check who owns it now, and repeat the command if you still mean it",
         )
     return HandedOver(table=table.name, former=seen, owner=wanted)
 
@@ -100,7 +100,7 @@ def _first_generation(
     """
     if not traces:
         if _holds_items(table):
-            raise _not_known(table.name, "items that no pointer or watermark tells of")
+            raise _not_known(table.name, "items that no pointer or watermark refers to")
         return 0
     last = max(traces, key=lambda trace: (trace.published_at or LONG_AGO, trace.number))
     if last.run_id is None or not (knows_run(last.run_id) or _has_built(gold, last.run_id)):

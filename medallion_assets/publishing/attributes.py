@@ -43,7 +43,7 @@ def to_item(row: Mapping[str, object]) -> Item:
         if attribute is None:
             is_number = isinstance(value, int | Decimal)
             raise (UnstorableValueError if is_number else PermanentError)(
-                f"column {name} holds a value that DynamoDB cannot keep exactly",
+                f"column {name} contains a value that DynamoDB cannot store exactly",
                 expected=f"text, bool, int, date, datetime, None, or a Decimal of at most {MAX_DIGITS} digits, "
                 f"0 or between 1E{SMALLEST_EXPONENT} and 1E{LARGEST_EXPONENT + 1}",
                 found=f"{type(value).__name__} {value!r}",

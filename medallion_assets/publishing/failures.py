@@ -89,7 +89,7 @@ def code_of(error: Exception) -> str:
 def not_dynamodb(doing: str, table_name: str, endpoint: str) -> PermanentError:
     """Something answered, in another language."""
     return PermanentError(
-        f"what answers {doing} on table {table_name} is no DynamoDB",
+        f"what answers {doing} on table {table_name} is not DynamoDB",
         expected="a DynamoDB",
         found=endpoint,
         do=_NOT_DYNAMODB,
@@ -100,7 +100,7 @@ def remedy(error: Exception) -> str:
     """What a person does about an error that does not pass."""
     code = code_of(error)
     if isinstance(error, NO_ANSWER):
-        return f"set AWS_DEFAULT_REGION to a region that there is, or {ENDPOINT}"
+        return f"set AWS_DEFAULT_REGION to an existing region, or {ENDPOINT}"
     if code.isdigit():  # an HTTP status, as DynamoDB's own code was not in the answer
         return _NOT_DYNAMODB
     if code in REMEDIES:

@@ -101,7 +101,7 @@ def claim(
             wanted = replace(wish, generation=seen.generation + 1)
         else:
             raise TransientError(
-                f"the Gold table of {table.name} was made anew during this publish",
+                f"the Gold table of {table.name} was recreated during this publish",
                 expected=f"table {wish.table_id}",
                 found=f"table {seen.table_id} owns it",
                 do="run this publish again: it reads Gold as it is now",
@@ -128,7 +128,7 @@ def read_owner(table: BudgetedTable, keys: Sequence[str]) -> Owner | None:
             f"DynamoDB table {table.name} has an item {OWNER} that says nothing of an owner",
             expected="who publishes to the table",
             found=f"no {', '.join(sorted(missing))}",
-            do="remove that item if nobody needs it, or publish to tables of your own: set MEDALLION_SERVING_PREFIX",
+            do="remove that item if nobody needs it, or publish to your own tables: set MEDALLION_SERVING_PREFIX",
         )
     why = item.get("why", {}).get("S")
     return Owner(
@@ -156,7 +156,7 @@ def replace_owner(table: BudgetedTable, keys: Sequence[str], seen: Owner | None,
 def remedy(table_name: str) -> str:
     """What a person does about a table that belongs to somebody else, or to nobody known."""
     return (
-        "publish to tables of your own, whose names begin with MEDALLION_SERVING_PREFIX; or, if this lakehouse is to "
+        "publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if this lakehouse is to "
         f"publish there from now on and no other: medallion serving hand-over {table_name} --why '...'"
     )
 

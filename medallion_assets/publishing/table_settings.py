@@ -84,8 +84,8 @@ def expect_keys(wanted: Wanted, found: Description) -> None:
         f"DynamoDB table {wanted.name} has another key",
         expected=", ".join(f"{name} (S)" for name in wanted.keys),
         found=", ".join(f"{name} ({type_})" for name, _, type_ in keys),
-        do="publish to tables of your own, whose names begin with MEDALLION_SERVING_PREFIX; or, if nobody needs that "
-        f"table, make it anew: {wanted.command('delete-table')} && {wanted.command('wait table-not-exists')} && "
+        do="publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if nobody needs that "
+        f"table, recreate it: {wanted.command('delete-table')} && {wanted.command('wait table-not-exists')} && "
         f"{wanted.create}",
     )
 
@@ -125,7 +125,7 @@ def advice(wanted: Wanted, found: Description) -> Iterator[str]:
     if wanted.shows_versions and found.get("StreamSpecification", {}).get("StreamEnabled"):
         command = wanted.command("update-table", " --stream-specification StreamEnabled=false")
         yield (
-            "readers of the table's stream see rows before their day is published: let them act on pointers alone "
+            "readers of the table's stream see rows before their day is published: let them act only on pointers "
             f"(items whose {wanted.keys[-1]} is #current), or switch the stream off: {command}"
         )
 
@@ -140,14 +140,14 @@ def _capacity_advice(wanted: Wanted, found: Description) -> Iterator[str]:
         provisioned = int(place.get("ProvisionedThroughput", {}).get("WriteCapacityUnits", 0))
         if _is_provisioned(found) and provisioned < target:
             yield (
-                f"{what} has {provisioned:,} write units a second, publishing may use {target:,.0f} (target_wcu): it "
+                f"{what} has {provisioned:,} write units per second, publishing may use {target:,.0f} (target_wcu): it "
                 f"will be throttled unless auto scaling follows; lower target_wcu, or pay on demand: {on_demand}"
             )
         most = int(place.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits", -1))
         if not _is_provisioned(found) and 0 <= most < target:
             lift = wanted.command("update-table", " --on-demand-throughput MaxWriteRequestUnits=-1")
             yield (
-                f"{what} takes at most {most:,} write units a second, publishing may use {target:,.0f} (target_wcu): "
+                f"{what} takes at most {most:,} write units per second, publishing may use {target:,.0f} (target_wcu): "
                 f"lower target_wcu, or lift the limit: {lift}"
             )
 
@@ -180,12 +180,12 @@ def _closed(wanted: Wanted, found: Description) -> tuple[type[MedallionError], s
         return TransientError, f"publish again when it is there: {exists}{restored if is_being_restored(found) else ''}"
     if status == "DELETING":
         gone = wanted.command("wait table-not-exists")
-        return TransientError, f"if it is to be made anew, wait and make it: {gone} && {wanted.create}"
+        return TransientError, f"to recreate it, wait and create it: {gone} && {wanted.create}"
     if status in {"ARCHIVING", "ARCHIVED"}:
         listing = wanted.command("list-backups", " --backup-type ALL")
         return PermanentError, (
-            "its KMS key was out of reach for 7 days, and DynamoDB archived it; delete it and restore its backup "
-            f"({listing}), or make it anew and publish its days again: {wanted.create}"
+            "its KMS key was unavailable for 7 days, and DynamoDB archived it; delete it and restore its backup "
+            f"({listing}), or create it again and publish its days again: {wanted.create}"
         )
     if status == "INACCESSIBLE_ENCRYPTION_CREDENTIALS":
         key = found.get("SSEDescription", {}).get("KMSMasterKeyArn", "<the key>")

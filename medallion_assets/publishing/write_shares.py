@@ -134,7 +134,7 @@ class WriteShares:
         now = self.clock()
         if now - self._answered_at >= GIVE_UP_SECONDS:
             raise TransientError(
-                "nobody can tell how much of the write budget this publisher may use",
+                "it is not known how much of the write budget this publisher may use",
                 expected=f"a lease in DynamoDB table {BUDGET_TABLE} within {GIVE_UP_SECONDS:.0f} s",
                 found="no answer, or other publishers that changed it at the same moment again and again",
                 do=f"look whether DynamoDB can be reached, {RESUMES}",

@@ -50,7 +50,8 @@ class UnprotectedMinute:
     def __str__(self) -> str:
         """Name it for a person."""
         return (
-            f"full export {self.full_export_id} surely holds what was written by {self.covered_until.isoformat()}, and "
+            f"full export {self.full_export_id} certainly contains what was written by "
+            f"{self.covered_until.isoformat()}, and "
             f"the window of export {self.export_id} begins at {self.window_from.isoformat()}: writes between the two "
             "may be in neither; export a window that covers them, or make a full export"
         )

@@ -21,8 +21,8 @@ from medallion_assets.refining.gate import MASS_DELETE
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 """The name of a partition is part of the path of its files."""
 NO_DAY = (
-    "read a Date from a text YYYY-MM-DD, or take the business_date_of a TimestampUtc, which is read from a text in ISO "
-    "8601; numbers of seconds since 1970 and binary values cannot be read yet. A table without such a day needs "
+    "read a Date from a text YYYY-MM-DD, or take the business_date_of a TimestampUtc, which is read from ISO 8601 "
+    "text; numbers of seconds since 1970 and binary values cannot be read yet. A table without such a day needs "
     "history=True and no partition_by"
 )
 

@@ -137,10 +137,11 @@ def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str])
         latest = sorted(there, reverse=True)
         more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"bronze.{loaded.table.short_name}: an export that is named does not lie there",
+            f"bronze.{loaded.table.short_name}: an export that is named was not found",
             expected=f"exports of this table: {', '.join(latest[:NAMED])}{more}",
             found=", ".join(unknown),
-            do="correct `exports` in the run config, or leave it out: every complete export that is not in is loaded",
+            do="correct `exports` in the run config, or leave it out: every complete export that is not loaded yet "
+            "is loaded",
         )
 
 

@@ -96,7 +96,8 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
         do = "make a full export of the new table; its incremental exports follow that"
     elif not is_named:
         do = (
-            f"nothing tells whose table was loaded before: if {batch.owner} is yours, name it as `source_arn` where "
+            f"it is not recorded whose table was loaded before: if {batch.owner} is yours, name it as `source_arn` "
+            f"where "
             f"silver.{table_name} is declared, then run bronze/{table_name}; if it is not, move the export away"
         )
     else:
@@ -150,7 +151,7 @@ def expect_new_table_id(bronze: Snapshot, table_id: str) -> None:
     if known is not None:
         raise PermanentError(
             f"{bronze.table.name}: tableId {table_id} cannot be confirmed",
-            expected="the id of a table of which nothing is in",
+            expected="the id of a table of which nothing is loaded",
             found=f"export {known} of it, which is in",
             do="leave confirm_table_id out; confirm only what a refused export asks for (table_recreated)",
         )

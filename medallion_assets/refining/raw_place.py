@@ -29,7 +29,7 @@ NAMED = 3
 """So many folders are named as examples."""
 _BATCHES = {"dynamodb": "exports", "file": "files"}
 """What people call the batches of a source, by its technology."""
-_BACK = "mount the disk, or set MEDALLION_RAW_URL to where they lie now; if they were removed on purpose, {}"
+_BACK = "mount the disk, or set MEDALLION_RAW_URL to where they are now; if they were removed on purpose, {}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ class RawPlace:
         if holds:
             return self._is(
                 PlaceState.MISSING,
-                f"nothing, though {self._batches} of it are in",
+                f"nothing, though {self._batches} of it are loaded",
                 _BACK.format("put an object there" if self._is_in_bucket else "make the folder again, empty"),
             )
         if store is not None and first is not None:
@@ -135,7 +135,7 @@ class RawPlace:
             if refusal is None or refusal.verdict != WRONG_TABLE:
                 return self._is(PlaceState.FINE)
             last = refusal
-        found = f"{self._batches} of another table alone" + (
+        found = f"{self._batches} of another table only" + (
             f": {last.message.split('; what to do')[0]}" if last else ""
         )
         do = "move them to the folder of their own table, or correct its name; then run this again"
@@ -143,9 +143,10 @@ class RawPlace:
 
     def _beside(self, foreign: str | None) -> PlaceStatus:
         """What is said where no batch lies: what lies beside the place tells what is wrong."""
-        lies_there = "nothing" if foreign is None else f"other files alone, such as {foreign}"
+        lies_there = "nothing" if foreign is None else f"only other files, such as {foreign}"
         arrive = (
-            f"let its {self._batches} arrive in {self.url}/, or set MEDALLION_RAW_URL to what holds the tables' folders"
+            f"let its {self._batches} arrive in {self.url}/, or set MEDALLION_RAW_URL to the place that contains the "
+            f"tables' folders"
         )
         if not is_there(self.raw_url):
             return self._is(PlaceState.MISSING, f"no folder {self.raw_url}", arrive)

@@ -78,8 +78,8 @@ def expect_not_ahead(found: Found, now: datetime) -> None:
             f"{found.id} refused: {DATED_AHEAD}",
             expected=f"a moment until {now + AHEAD_SLACK:%Y-%m-%d %H:%M} UTC",
             found=f"{found.reaches_until:%Y-%m-%d %H:%M} UTC",
-            do="copy it again, or `touch` it, so that its moment is that of its writing; see that the clock of whoever "
-            "wrote it is right, and ours. It is checked again when it changes, or once that moment has come",
+            do="copy it again, or `touch` it, so that its time is that of its writing; check the clock of the "
+            "machine that wrote it, and of this one. It is checked again when it changes, or once that moment has come",
         )
 
 

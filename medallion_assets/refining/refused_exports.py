@@ -23,9 +23,9 @@ from medallion_assets.delta.table import Lakehouse
 class RefusedExport:
     """One refusal."""
 
-    table_name: Annotated[str, "the table whose folder the export lies in"]
+    table_name: Annotated[str, "the table in whose folder the export is"]
     export_id: Annotated[str, "the export"]
-    prefix: Annotated[str, "under which prefix of its place it lies"]
+    prefix: Annotated[str, "its prefix in that folder"]
     verdict: Annotated[str, "the name of what is wrong"]
     message: Annotated[str, "what, where, expected, found, what to do"]
     fingerprint: Annotated[str, "of its listing, and of the file at fault, when it was judged"]

@@ -81,7 +81,7 @@ def run_stage(
         "version of the project",
         request.version,
         release(),
-        do="install there what Dagster has: the wheel, archive or checkout made anew of the same source",
+        do="install there what Dagster has: the wheel, archive or checkout, built again from the same source",
     )
     _expect_same(
         "lakehouse", request.lakehouse_url, settings.lakehouse_url, do="set MEDALLION_LAKEHOUSE_URL there as here"
@@ -200,7 +200,9 @@ def _request(given: argparse.Namespace, settings: Settings) -> Request:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="medallion-remote", description="Run one stage in this process.")
     parser.add_argument("--table", required=True, help="the table that the stage writes: layer.table")
-    parser.add_argument("--place", help="where Dagster's request lies and messages go: a path or s3://bucket/prefix")
+    parser.add_argument(
+        "--place", help="where Dagster's request is stored and messages go: a path or s3://bucket/prefix"
+    )
     parser.add_argument("--days", help="without a place: such as 2025-01-03, or 2025-01-03...2025-01-05")
     parser.add_argument("--run-id", help="without a place: the run that commits name")
     return parser

@@ -66,7 +66,7 @@ class RemotePlace:
                 f"another process writes to {self.url}",
                 expected=f"no {name}, or the same",
                 found="another one",
-                do="leave it to the other process; the stage is at work there",
+                do="leave it to the other process, which runs the stage",
             )
 
     @property
@@ -86,7 +86,7 @@ class RemotePlace:
                 for objects in obstore.list(store):
                     obstore.delete(store, [found["path"] for found in objects if found["path"] != END])
         except MedallionError as error:
-            LOG.warning("messages that nobody needs any more could not be removed: %s", error)
+            LOG.warning("messages that are no longer needed could not be removed: %s", error)
 
     def messages(self, after: int = 0) -> Iterator[dict[str, Any]]:
         """The messages that there are, in order, but for the first ones."""

@@ -36,7 +36,7 @@ class Request(BaseModel):
     started_by: str = ""
     rows_loaded: Any = None
     asked: dict[str, Any] = Field(default={})
-    lakehouse_url: str = Field(description="where the tables lie: the other side has to work there as well")
+    lakehouse_url: str = Field(description="the place of the tables, which the other side has to use as well")
     look_seconds: float = Field(default=10.0, description="how often the other side looks if it is waited for")
     version: str = Field(description="the release where the request was made: the other side has to have the same")
 

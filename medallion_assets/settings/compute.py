@@ -202,7 +202,7 @@ def expect_startable(compute: Compute, *, lakehouse_url: str, databricks_host: s
         if lakehouse.rstrip("/") != lakehouse_url:
             raise _no_place(name, f"MEDALLION_LAKEHOUSE_URL {lakehouse_url}", lakehouse)
         if compute.uses(name, "bronze") and not given.get("MEDALLION_RAW_URL"):
-            raise _no_place(name, "MEDALLION_RAW_URL, where the exports lie", "")
+            raise _no_place(name, "MEDALLION_RAW_URL, the place of the exports", "")
     said = {"DATABRICKS_HOST": databricks_host, "DATABRICKS_TOKEN": databricks_token}
     if compute.uses("databricks") and (missing := [name for name, value in said.items() if not value]):
         raise SettingsError(

@@ -61,7 +61,7 @@ def expect_place_of_its_own(remote_url: str, *, lakehouse_url: str, raw_url: str
             is_in = "is" if remote == place else "holds" if _holds(remote, place) else "lies in"
             raise SettingsError(
                 f"{NAME} is not a place of its own",
-                expected="a place where nothing else lies: old requests and messages are removed there",
+                expected="a place with nothing else in it: old requests and messages are removed there",
                 found=f"{remote_url}, which {is_in} {name} ({url})",
                 do=f"unset {NAME} ({usual_remote_url(lakehouse_url)}), or set it to a prefix that nothing else uses",
             )

@@ -106,7 +106,7 @@ def spark_settings(
     name = "MEDALLION_SPARK_REMOTE"
     remote = env.get(name) or None
     if remote is not None and not _is_right(SparkSettings(remote=remote), REMOTE, remote):
-        found = remote if ADDRESS.fullmatch(remote) else "another text, which is not shown: it may hold a token"
+        found = remote if ADDRESS.fullmatch(remote) else "another text, which is not shown: it may contain a token"
         raise not_allowed(name, "the URL of a Spark Connect server such as sc://spark.example.com:15002", found)
     master = env.get("MEDALLION_SPARK_MASTER") or (SUBMITTED if "PYSPARK_GATEWAY_PORT" in env else LOCAL)
     if not KIND.fullmatch(master) or not _is_right(SparkSettings(master=master), MASTER, master):
@@ -116,7 +116,7 @@ def spark_settings(
     shown = sorted(key for key in conf if SECRET.search(key))
     if shown:
         raise SettingsError(
-            f"{CONF} holds what looks like a secret",
+            f"{CONF} contains what looks like a secret",
             expected="no secret: Spark shows its configuration in its UI and writes it into logs",
             found=", ".join(shown),
             do="give the executors a role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in their own environment",

@@ -85,7 +85,7 @@ def gate_error(table: Table, held: Sequence[Failing], gate: Gate) -> QualityGate
         f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
         expected=", and ".join(expected),
         found=", and ".join(found),
-        do=("" if not others else f"the same holds for {', '.join(other.export.id for other in others)}: ")
+        do=("" if not others else f"the same applies to {', '.join(other.export.id for other in others)}: ")
         + f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
         + "; ".join(["run config", *failing.hints]),
         export_id=export_id,

@@ -31,7 +31,7 @@ from medallion_assets.stages.work import Work
 
 RECOMPUTED = "equals_recomputation"
 EARLIER_DAYS = "no_earlier_days"
-EARLIER_CHECKS = {EARLIER_DAYS: "Its source holds no day before MEDALLION_FIRST_DAY: none of these is ever built."}
+EARLIER_CHECKS = {EARLIER_DAYS: "Its source has no days before MEDALLION_FIRST_DAY, which would never be built."}
 SAMPLE_ROWS = 5
 
 

@@ -48,7 +48,7 @@ REFINE_CHECKS = {
     "no_gaps": "No export waits for a window that is missing.",
     "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
     "schema_drift": "Items have no attribute that the contract lacks.",
-    "one_contract": "All rows, and those in quarantine, were judged by the contract that is in force.",
+    "one_contract": "All rows, and those in quarantine, were judged by the current contract.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
 BLOCKING = ("quality_threshold", "mass_delete", "unique_live_key")

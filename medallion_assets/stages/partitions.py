@@ -68,7 +68,7 @@ def asked_partitions(
             expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
             found=repr(named) if named else "no month at all",
             do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; or set "
-            "month: YYYY-MM in the run config of an asset; which month is the first stands in the table's declaration",
+            "month: YYYY-MM in the run config of an asset; the table's declaration says which month is the first",
         )
     return asked
 

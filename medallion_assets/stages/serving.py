@@ -179,7 +179,7 @@ def count_equals_gold(table: Table, found: ReadBack) -> Check:
 def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
     serving = work.serving
     if serving is None:
-        raise PermanentError("nobody has said where serving tables lie", do="report this: it is a fault of the project")
+        raise PermanentError("no place of serving tables was given", do="report this: it is a fault of the project")
     return Publisher(
         client=serving.client(),
         lakehouse=work.lake,

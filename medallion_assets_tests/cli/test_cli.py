@@ -134,7 +134,7 @@ def test_what_was_never_made_or_published_is_listed(lakehouse: Lakehouse) -> Non
     mark_as_sample(lakehouse, now=datetime.now(UTC), note="")
     page = run("status")
     assert page.exit_code == 0
-    assert "never made or published: gold.daily_sales_summary, gold.customer_ltv, serving." in page.stdout
+    assert "never built or published: gold.daily_sales_summary, gold.customer_ltv, serving." in page.stdout
     assert "every table is fresh" not in page.stdout
 
 
@@ -159,7 +159,7 @@ def test_explain_exits_with_1_when_silver_disagrees(lakehouse: Lakehouse) -> Non
     silver.commit(remove=silver.files["path"])
     page = run("explain", "customer_transactions", "t1")
     assert page.exit_code == 1
-    assert "Silver disagrees: Silver holds 0 rows of this key; its records make 1" in page.stdout
+    assert "Silver disagrees: Silver has 0 rows of this key; its records give 1" in page.stdout
 
 
 @pytest.mark.usefixtures("lakehouse")

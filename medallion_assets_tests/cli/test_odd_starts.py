@@ -160,7 +160,7 @@ def test_a_port_that_is_taken_is_named_with_what_chooses_another(command: str) -
         port = taken.getsockname()[1]
         said = refused(command, "--port", port)
     assert f"port {port} is in use" in said
-    assert "name another with --port" in said
+    assert "choose another with --port" in said
 
 
 def refused(*command: object) -> str:

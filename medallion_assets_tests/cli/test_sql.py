@@ -85,7 +85,7 @@ def test_every_table_can_be_read_as_of_a_moment(lakehouse: Lakehouse) -> None:
     query = "select count(*) as rows from silver.customer_transactions_all"
     assert answer("sql", query, "--as-of", made_at.isoformat())["rows"] == [{"rows": 0}]
     assert answer("sql", query, "--as-of", (datetime.now(UTC) + timedelta(days=1)).isoformat())["rows"] == [{"rows": 2}]
-    assert "had not been made" in run("sql", query, "--as-of", "2020-01-01").stderr
+    assert "did not exist yet" in run("sql", query, "--as-of", "2020-01-01").stderr
 
 
 @pytest.mark.usefixtures("lakehouse")

@@ -78,7 +78,7 @@ def test_runs_start_at_once_whatever_the_dagster_yaml_says(tmp_path: Path, own: 
     assert yaml.is_symlink() == (own is None)
     assert yaml.read_text() == (own or dev_yaml().read_text())
     assert shown.own_dagster_yaml == (yaml if own else None)
-    lacks = "it lacks: pools, so that two runs never write one table at once, retries of runs that crash, runs"
+    lacks = "it lacks: pools, so that two runs never write one table at once, retries of runs that crash, run"
     assert (lacks in own_settings(yaml.parent)) == bool(own)
 
 
@@ -94,5 +94,5 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        with pytest.raises(PermanentError, match=r"is not free.*--port"):
+        with pytest.raises(PermanentError, match=r"is in use.*--port"):
             web_ui(load_settings({"MEDALLION_HOME": str(tmp_path)}), {}, port=taken.getsockname()[1])

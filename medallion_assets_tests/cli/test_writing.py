@@ -97,7 +97,7 @@ def test_what_writes_on_this_machine_stays_in_its_home(
     page = run(command)
     told = " ".join(page.stderr.replace("│", " ").split())
     assert page.exit_code == 2
-    for words in (f"medallion {command} would work outside", "MEDALLION_RAW_URL s3://lake/raw", "say --elsewhere"):
+    for words in (f"medallion {command} would work outside", "MEDALLION_RAW_URL s3://lake/raw", "use --elsewhere"):
         assert words in told
     assert list(home.iterdir()) == []
 

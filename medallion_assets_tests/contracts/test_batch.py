@@ -29,7 +29,7 @@ def test_a_full_batch_decides_as_early_as_its_source_is_uncertain() -> None:
 def test_changes_cover_their_window_and_decide_nothing() -> None:
     changes = batch(BatchKind.CHANGES, MINUTE)
     assert changes.covers_until == AT
-    with pytest.raises(ValueError, match="holds changes"):
+    with pytest.raises(ValueError, match="contains changes"):
         _ = changes.decides_at
 
 

@@ -90,5 +90,5 @@ def test_a_table_that_items_fill_cannot_be_made_from_another() -> None:
 
 @pytest.mark.parametrize("name", ["", "my shop", "shop-1", "shop\n"])
 def test_a_pipeline_that_no_job_can_be_called_by_is_refused(name: str) -> None:
-    with pytest.raises(PermanentError, match="no pipeline can be called"):
+    with pytest.raises(PermanentError, match="a pipeline cannot be called"):
         Pipeline(name=name)

@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_not_opened(sales: Snapshot, name: str) -> None:
     with pytest.raises(TableFeatureError) as caught:
         sales.lakehouse.open(SALES)
     parts = caught.value.parts
-    assert parts["what"] == "silver.sales has features of Delta with which it cannot be read"
+    assert parts["what"] == "silver.sales has Delta features with which it cannot be read"
     assert parts["found"] == name
     assert sales.uri in str(parts["expected"])
     assert "DROP FEATURE" not in str(parts["do"]), "it would leave checkpoint protection, which is not written either"

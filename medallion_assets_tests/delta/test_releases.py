@@ -49,7 +49,7 @@ def test_a_table_made_anew_has_no_release_yet(tmp_path: Path) -> None:
     assert latest_release(lake, "star", DIMENSION) is None
     lake.create(DIMENSION)
     assert latest_release(lake, "star", DIMENSION) is None
-    with pytest.raises(PermanentError, match="dropped and made anew"):
+    with pytest.raises(PermanentError, match="dropped and recreated"):
         open_release(lake, before, DIMENSION)
 
 

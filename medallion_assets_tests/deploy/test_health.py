@@ -76,9 +76,9 @@ def test_a_queue_of_export_events_is_well_while_the_daemon_is_answered() -> None
     with instance_on_disk() as instance:
         home = {"DAGSTER_HOME": instance.root_directory}
         look = partial(health, "--only", "export-events", **home)
-        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are looked for by listing"
+        assert look()[1]["export-events"]["found"] == "no queue is set: arrivals are found by listing"
         code, parts = look(**queue)
-        assert (code, parts["export-events"]["found"]) == (1, "the daemon has never asked the queue")
+        assert (code, parts["export-events"]["found"]) == (1, "the daemon has never polled the queue")
         notes = EventNotes(instance.run_storage)
         notes.note("", time.time())
         assert look(**queue)[0] == 0
@@ -114,9 +114,9 @@ def test_a_database_whose_disk_is_full_is_not_well_though_it_answers(small_disk:
         code, parts = health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)
         small_disk.free()
         assert health("--only", "postgresql", DAGSTER_POSTGRES_URL=url)[0] == 0
-    assert (code, "takes no writes" in parts["postgresql"]["found"]) == (1, True), parts
+    assert (code, "accepts no writes" in parts["postgresql"]["found"]) == (1, True), parts
     assert "No space left on device" in parts["postgresql"]["found"]
-    assert parts["postgresql"]["do"] == "free space on its disk; everything goes on by itself then"
+    assert parts["postgresql"]["do"] == "free space on its disk; everything then recovers by itself"
 
 
 @pytest.mark.slow
@@ -226,7 +226,7 @@ def test_a_fork_server_that_is_dead_is_told_unless_none_is_to_be(tmp_path: Path)
     listen(tmp_path).close()
     code, parts = health("--only", "fork-server", DAGSTER_HOME=str(tmp_path))
     answer = parts["fork-server"]
-    said = f"no fork server listens at {tmp_path}/fork-server any more; the processes of runs are started meanwhile"
+    said = f"no fork server listens at {tmp_path}/fork-server any more; runs are not forked meanwhile"
     assert (code, answer["found"]) == (1, said)
     assert "journalctl -u medallion-fork-server" in answer["do"]
     assert health("--only", "fork-server", DAGSTER_HOME=str(tmp_path), MEDALLION_FORK_RUNS="no")[0] == 0

@@ -47,7 +47,7 @@ def _not_under_nohup() -> Iterator[None]:
 def test_what_ends_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
     with started(command(tmp_path, stays=f"echo up; {SLEEP}", ends="echo again; exec sleep 0.2"), tmp_path) as process:
         wait_until(lambda: said(tmp_path).count("again ") > 4, "it is started three times")
-        assert "ends ended with exit code 0 starting again in 0.1 s" in said(tmp_path)
+        assert "ends exited with exit code 0 starting again in 0.1 s" in said(tmp_path)
         assert said(tmp_path).split().count("up") == 1
         code, _ = stop(process)
         assert (code, processes_of(tmp_path)) == (0, [])

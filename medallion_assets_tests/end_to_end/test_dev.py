@@ -78,7 +78,7 @@ class Dev:
                 stderr=subprocess.STDOUT,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
             )
-        self.wait_until(lambda: "Ctrl-C ends all of it" in self.printed)
+        self.wait_until(lambda: "Ctrl-C stops everything" in self.printed)
 
     def wait_until(self, is_so: Callable[[], object]) -> None:
         """Ask every second: whoever asks all the time takes from those who work."""
@@ -156,7 +156,7 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     assert "Stack Trace" not in dev.printed
 
     dev.start()
-    assert "given back what was published" in dev.printed
+    assert "restored what was published" in dev.printed
     assert destination.lacks(landed) == [], "the DynamoDB of before is gone, and readers must not see that"
     assert dev.dynamodb.scan(TableName="customer_ltv_metrics", Select="COUNT")["Count"] == customers > 100
     dev.sample_export()

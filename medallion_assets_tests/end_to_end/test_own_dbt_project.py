@@ -107,4 +107,4 @@ def test_models_of_a_wheel_are_published_and_used_by_assets_of_its_own(installed
     assert said["docs"].endswith("/dbt_docs/corner_shop/index.html#!/model/model.corner_shop.customer_orders")
     assert (tmp_path / "dbt_docs" / "corner_shop" / "index.html").is_file()
     assert said["came_parsed"]
-    assert said["said"] == ["dbt_project has changed since it was parsed, or dbt has; it is parsed anew"]
+    assert said["said"] == ["dbt_project has changed since it was parsed, or dbt has; it is parsed again"]

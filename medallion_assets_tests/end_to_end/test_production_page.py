@@ -125,7 +125,7 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
 
 
 def edit(host: Host, postgres_port: int, others: dict[str, str]) -> None:
-    """What a person sets in the file of settings."""
+    """What a person sets in the settings file."""
     path = host.path(SETTINGS)
     values = {
         "DAGSTER_POSTGRES_URL": f"postgresql+psycopg2://medallion:change-me@127.0.0.1:{postgres_port}/dagster",

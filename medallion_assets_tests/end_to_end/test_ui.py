@@ -92,7 +92,7 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
 def test_it_has_the_settings_of_production_and_says_what_needs_a_daemon(ui: Ui) -> None:
     assert of_server(ui.url) == of_production()
     said = " ".join((ui.home.parent / "log").read_text().split())
-    assert "There is no daemon: no sensor, no schedule, no limit to the runs at work, no new start of a run" in said
+    assert "There is no daemon: no sensors, no schedules, no limit on concurrent runs, no restart of a run" in said
 
 
 @pytest.mark.usefixtures("ui")

@@ -33,5 +33,5 @@ def test_windows_of_a_table_lie_in_its_raw_place(tmp_path: Path) -> None:
 
 
 def test_a_table_that_comes_from_no_api_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PermanentError, match="comes from no API"):
+    with pytest.raises(PermanentError, match="is not loaded from an API"):
         list(fetch(declared(CUSTOMERS), str(tmp_path), {}, {}, START))

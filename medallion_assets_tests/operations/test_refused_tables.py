@@ -50,7 +50,7 @@ def test_status_names_it_and_says_the_rest(lakehouse: Lakehouse, table: Table, f
     switch_on(lakehouse, table, feature)
     status = read_status(lakehouse, at)
     (said,) = set(status.problems) - set(before.problems)
-    assert said.startswith(f"{table.name} has features of Delta")
+    assert said.startswith(f"{table.name} has Delta features")
     assert f"found: {feature}" in said
     other = "silver.customers"
     assert [line for line in status.freshness if line.table == other] == [

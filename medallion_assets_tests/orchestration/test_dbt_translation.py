@@ -82,7 +82,7 @@ def test_a_translator_of_the_users_is_followed_by_the_asset(tmp_path: Path) -> N
 def test_a_translator_that_names_assets_otherwise_or_is_none_is_refused() -> None:
     with pytest.raises(PermanentError, match=r"a key of its own.*mine/gold/dim_date"):
         translated(replace(DATES, translator=named("OtherKeys")))
-    with pytest.raises(PermanentError, match="translator 'json:loads' that is none"):
+    with pytest.raises(PermanentError, match="translator 'json:loads' that is not one"):
         translated(replace(DATES, translator="json:loads"))
 
 

@@ -143,7 +143,7 @@ def test_the_months_of_a_run_are_those_of_its_tags() -> None:
     whole = {"dagster/asset_partition_range_start": "2019-10-01", "dagster/asset_partition_range_end": "2019-12-01"}
     assert asked(whole) == [OCTOBER, NOVEMBER, date(2019, 12, 1)]
     for tags in ({}, {"dagster/partition": "2019-09-01"}, {"dagster/partition": "2020-01-01"}):
-        with pytest.raises(PermanentError, match="about these months"):
+        with pytest.raises(PermanentError, match="cover these months"):
             asked(tags)
 
 

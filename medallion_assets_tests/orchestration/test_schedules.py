@@ -112,7 +112,7 @@ def test_days_that_nobody_closed_are_closed_or_skipped_as_settings_say(
     assert len(requests) == len({request.run_key for request in requests}) == 6
     skipping = tick(instance, due, closes_missed_days=False)
     assert [days_of(request) for request in skipping] == [[days[-2]]] * 2
-    assert f"nobody closed {days[1]}, {days[2]}" in capfd.readouterr().err
+    assert f"not closed: {days[1]}, {days[2]}" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("began_at", "closed"), [("2025-11-03T07:59:59Z", False), ("2025-11-03T08:00:00Z", True)])

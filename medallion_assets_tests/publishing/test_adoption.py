@@ -92,7 +92,7 @@ def test_a_table_of_somebody_else_is_left_alone(house: House) -> None:
     for item in house.items(LTV):
         client.delete_item(TableName=LTV, Key={"customer_id": item["customer_id"]})
     client.put_item(TableName=LTV, Item={"customer_id": {"S": "somebody"}})
-    with pytest.raises(PermanentError, match="items that no pointer or watermark tells of"):
+    with pytest.raises(PermanentError, match="items that no pointer or watermark refers to"):
         house.publish(LTV)
     assert house.items(LTV) == [{"customer_id": {"S": "somebody"}}]
 

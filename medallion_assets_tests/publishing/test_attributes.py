@@ -34,7 +34,7 @@ def test_values_become_attributes(value: object, attribute: dict[str, object]) -
 
 @pytest.mark.parametrize("value", [0.1, Decimal("NaN"), Decimal("Infinity"), 10**38 + 1, b"x", [1]])
 def test_what_dynamodb_cannot_keep_exactly_is_refused_by_column(value: object) -> None:
-    with pytest.raises(PermanentError, match="column amount holds a value that DynamoDB cannot keep exactly"):
+    with pytest.raises(PermanentError, match="column amount contains a value that DynamoDB cannot store exactly"):
         to_item({"amount": value})
 
 

@@ -134,7 +134,7 @@ def test_a_slow_publisher_of_a_former_gold_table_does_not_take_the_table_back(la
     """It looks again at what lies in the lakehouse: another table, so it begins anew from that."""
     lakehouses.claim("a")
     lakehouses.claim("a", "gold-2")
-    with pytest.raises(TransientError, match="made anew during this publish"):
+    with pytest.raises(TransientError, match="recreated during this publish"):
         lakehouses.claim("a", "gold-1", latest=False)
     assert lakehouses.claim("a", "gold-2").generation == 1
 
@@ -144,7 +144,7 @@ def test_gold_made_anew_while_a_publisher_looks_is_seen(lakehouses: Lakehouses) 
     lakehouses.claim("a", "gold-1")
     still = iter([True, False])
     slow = InterleavedClient(lakehouses.serving.client, at=1, meanwhile=lambda: lakehouses.claim("a", "gold-3"))
-    with pytest.raises(TransientError, match="made anew during this publish"):
+    with pytest.raises(TransientError, match="recreated during this publish"):
         claim(
             lakehouses.table(slow),
             KEYS,

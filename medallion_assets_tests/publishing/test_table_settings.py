@@ -77,7 +77,7 @@ def index(*keys: str) -> dict[str, Any]:
 )
 def test_a_key_of_another_type_or_order_is_refused(place: Place, keys: dict[str, str], found: str) -> None:
     said = place.refusal(day_table(place.make(keys)))
-    assert f"expected: metric_date (S), row_key (S); found: {found}; what to do: publish to tables of your own" in said
+    assert f"expected: metric_date (S), row_key (S); found: {found}; what to do: publish to your own tables" in said
     assert "aws dynamodb delete-table" in said
     assert "aws dynamodb create-table" in said
 
@@ -146,7 +146,7 @@ def test_an_index_refuses_the_rows_that_its_rules_object_to(
         ({"DeletionProtectionEnabled": False}, "can be deleted by mistake", "update-table"),
         (
             {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 100}},
-            "the table has 100 write units a second, publishing may use 500",
+            "the table has 100 write units per second, publishing may use 500",
             "--billing-mode PAY_PER_REQUEST",
         ),
         (
@@ -228,8 +228,8 @@ RESTORE = {
             TransientError,
             "status CREATING: arn:backup is being restored into it, as of 2025-03-04.*wait table-exists.*time to live",
         ),
-        ({"TableStatus": "ARCHIVING"}, PermanentError, "out of reach for 7 days.*list-backups.*create-table"),
-        ({"TableStatus": "ARCHIVED"}, PermanentError, "out of reach for 7 days.*list-backups"),
+        ({"TableStatus": "ARCHIVING"}, PermanentError, "unavailable for 7 days.*list-backups.*create-table"),
+        ({"TableStatus": "ARCHIVED"}, PermanentError, "unavailable for 7 days.*list-backups"),
         (
             {
                 "TableStatus": "INACCESSIBLE_ENCRYPTION_CREDENTIALS",

@@ -79,7 +79,7 @@ def watermark_of(serving: ServingTables) -> dict[str, object]:
         (customer("ü" * 1025), "customer_id has 2,050 bytes, more than 2,048"),
         (customer("%" * 1000), "customer_id has 3,000 bytes, more than 2,048"),
         (customer("x", "y" * 409_600), "the item has 409,"),
-        (customer("x", Decimal("NaN")), "column lifetime_value holds a value that DynamoDB cannot keep exactly"),
+        (customer("x", Decimal("NaN")), "column lifetime_value contains a value that DynamoDB cannot store exactly"),
         (customer("x", Decimal("1E126")), "column lifetime_value"),
         (customer("x", Decimal("1E-131")), "column lifetime_value"),
         (customer("x", 10**38 + 1), "column lifetime_value"),

@@ -87,12 +87,12 @@ def test_an_empty_folder_and_one_of_others_are_told_apart(tmp_path: Path) -> Non
     assert place_of(landing).status(holds=True).is_fine, "they were removed on purpose"
     (folder / "notes.txt").write_bytes(b"")
     foreign = place_of(landing).status(holds=False)
-    assert (foreign.state, foreign.found) == (PlaceState.FOREIGN, "other files alone, such as notes.txt")
+    assert (foreign.state, foreign.found) == (PlaceState.FOREIGN, "only other files, such as notes.txt")
 
 
 def test_a_place_that_batches_came_from_is_gone(tmp_path: Path) -> None:
     status = place_of(Landing(tmp_path)).status(holds=True)
-    assert (status.state, status.found) == (PlaceState.MISSING, "nothing, though exports of it are in")
+    assert (status.state, status.found) == (PlaceState.MISSING, "nothing, though exports of it are loaded")
     assert "mount the disk" in status.do
 
 
@@ -102,7 +102,7 @@ def test_a_folder_of_another_tables_exports_alone_is_wrong(tmp_path: Path) -> No
     export(tmp_path / "raw" / "orders", "customers")
     assert landing.ingest().loaded == []
     known = replace(place_of(landing), refusals=read_refusals(landing.lakehouse, "orders"))
-    assert "another table alone" in known.status(holds=False).found
+    assert "another table only" in known.status(holds=False).found
     landing.full("a")
     assert known.status(holds=False).is_fine
 
@@ -114,7 +114,7 @@ def test_a_folder_of_another_tables_exports_alone_is_wrong(tmp_path: Path) -> No
         ("orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}"),
         ("oders/orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}/oders"),
         ("customers/orders-1.csv", PlaceState.MISSING, "nothing"),
-        ("orders/other.txt", PlaceState.FOREIGN, "other files alone, such as other.txt"),
+        ("orders/other.txt", PlaceState.FOREIGN, "only other files, such as other.txt"),
     ],
 )
 def test_files_are_looked_for_in_the_same_way(tmp_path: Path, name: str, state: PlaceState, found: str) -> None:

@@ -206,7 +206,7 @@ def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     with pytest.raises(PermanentError, match="the rebuild has no reason"):
         rebuild_judged(lakehouse, never_fails(LOOSE), why=" ", now=LATER)
-    with pytest.raises(PermanentError, match="has not been made yet"):
+    with pytest.raises(PermanentError, match="does not exist yet"):
         rebuilt(lakehouse, LOOSE)
 
 

@@ -139,5 +139,5 @@ def test_an_export_without_lines_stays_known(landing: Landing) -> None:
 def test_it_needs_a_reason_and_a_table(landing: Landing) -> None:
     with pytest.raises(PermanentError, match="the rebuild has no reason"):
         rebuild_bronze(landing.lakehouse, landing.raw_url, landing.declared, why="", now=LATER)
-    with pytest.raises(PermanentError, match="has not been made yet"):
+    with pytest.raises(PermanentError, match="does not exist yet"):
         rebuilt(landing)

@@ -94,7 +94,7 @@ def contents_page(found: DemoContents) -> Group:
     folders = ", ".join(f"{name} ({count:,} files)" for name, count in found.folders.items())
     lines = [
         Text.assemble(
-            (str(found.home), "bold"), f" holds {found.files:,} files, {found.size_bytes / 1e6:,.1f} MB: {folders}"
+            (str(found.home), "bold"), f" contains {found.files:,} files, {found.size_bytes / 1e6:,.1f} MB: {folders}"
         ),
         *(Text.assemble(("  not made by the demo, or changed since: ", "yellow"), path) for path in found.not_made),
     ]

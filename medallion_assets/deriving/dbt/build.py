@@ -120,7 +120,7 @@ class Build:
         if broken:
             raise PermanentError(
                 f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
-                expected="every model made, and every test asked",
+                expected="every model built, and every test run",
                 found="; ".join(said),
                 do="correct the SQL that it names, or what it reads; nothing was published",
             )

@@ -60,7 +60,7 @@ def expect_fits(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def refused(table: Table, error: duckdb.Error) -> MedallionError:
     """The error for a model that DuckDB could not read by its contract."""
-    expected = f"columns {', '.join(table.column_names)}, with values that their types hold"
+    expected = f"columns {', '.join(table.column_names)}, with values that their types can hold"
     return IN_DUCKDB.no_room_error(f"the dbt model {table.short_name} cannot be read", str(error)) or _refused(
         table, expected, str(error).splitlines()[0]
     )

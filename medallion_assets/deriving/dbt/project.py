@@ -136,7 +136,7 @@ class Call:
             self.report(f"{self.project.name} is not shipped parsed; it is parsed now")
             return None
         if not found or found != parsed_of(digest, parsed):
-            self.report(f"{self.project.name} has changed since it was parsed, or dbt has; it is parsed anew")
+            self.report(f"{self.project.name} has changed since it was parsed, or dbt has; it is parsed again")
             return None
         return parsed
 

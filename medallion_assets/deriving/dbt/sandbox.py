@@ -61,7 +61,7 @@ def _expect_ours(call: Call) -> None:
     if call.run.resolve().is_relative_to(call.project.resolve()):
         found = "a folder inside the dbt project, which every build would refuse as changed"
     elif call.run.exists() and any(call.run.iterdir()) and not call.database.is_file():
-        found = "files that are none of a sandbox"
+        found = "files that do not belong to a sandbox"
     else:
         return
     raise PermanentError(

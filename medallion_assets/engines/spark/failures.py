@@ -120,7 +120,7 @@ def as_ours(error: Exception) -> MedallionError:
         return PanicError("a native library gave up on an executor, each time", found=found, do=PANIC_DO)
     if (limit := _limit(text)) is not None:
         return PermanentError(
-            "what is passed between Spark's processes is larger than it allows",
+            "data passed between Spark's processes is larger than Spark allows",
             expected=f"no more than {limit}",
             found=found,
             do=f"raise {limit} in MEDALLION_SPARK_CONF (a Connect server is given it at its start)",

@@ -84,7 +84,7 @@ def deliver_due(
     What `marks` know as sent is not sent again, and what was sent and cannot be noted is marked there.
 
     Raises:
-        MedallionError: the storage did not answer, or takes no writes.
+        MedallionError: the storage did not answer, or accepts no writes.
     """
     by_name = {channel.name: channel for channel in channels}
     due_alerts = take_due(lakehouse, {name: channel.takes for name, channel in by_name.items()}, now)

@@ -25,7 +25,7 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
     return Alert(
         key=f"days_skipped/{table}/{days[-1]}",
         kind="skipped",
-        what=f"nobody closed {', '.join(map(str, days))} while the daemon was down, and MEDALLION_MISSED_DAYS is skip",
+        what=f"not closed while the daemon was down: {', '.join(map(str, days))}; MEDALLION_MISSED_DAYS is skip",
         where=table,
         table=table,
         do="start a backfill of these days in the UI, if you need them",

@@ -88,7 +88,7 @@ class AlertEvent:
     run_id: Annotated[str | None, "the Dagster run, where there is one"] = None
     job: Annotated[str | None, "its job"] = None
     table: Annotated[str | None, "the table that it is about: layer.table"] = None
-    condition: Annotated[str | None, "what goes on until it ends; null: it has happened, and cannot end"] = None
+    condition: Annotated[str | None, "the ongoing condition; null: the event is over at once, and cannot end"] = None
     channel: Annotated[str | None, "which URL of the settings: kind[position] scheme; never the URL"] = None
     error: Annotated[str | None, "why sending failed, without secrets"] = None
     happened_at: Annotated[datetime, "when"]

@@ -63,7 +63,7 @@ def _moves(found: Membership) -> Picture:
     ]
     return Picture(
         title="Moves between segments",
-        note=f"{found.before} to {found.day}" + ("; nobody moved" if not rows else ""),
+        note=f"{found.before} to {found.day}" + ("; no moves" if not rows else ""),
         figures=Figures(columns=("from → to", "", "members"), rows=rows, numbers=frozenset({"members"})),
     )
 

@@ -245,7 +245,7 @@ def _budget(budget: Budget, since: datetime, until: datetime) -> Picture:
     last = publishes[-1]
     return Picture(
         title=breakable(budget.table),
-        note=f"last {last.rate:,.0f} of {last.budget:,.0f} write units a second; "
+        note=f"last {last.rate:,.0f} of {last.budget:,.0f} write units per second; "
         f"{budget.over:,} of {len(publishes):,} over budget by 5 % or more",
         drawing=time_chart(
             since,
@@ -256,7 +256,7 @@ def _budget(budget: Budget, since: datetime, until: datetime) -> Picture:
                     at=publish.at,
                     value=publish.rate,
                     look="one",
-                    text=f"{_minute(publish.at)}: {publish.rate:,.0f} of {publish.budget:,.0f} write units a second",
+                    text=f"{_minute(publish.at)}: {publish.rate:,.0f} of {publish.budget:,.0f} write units per second",
                 )
                 for publish in publishes
             ],

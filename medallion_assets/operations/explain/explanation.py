@@ -144,12 +144,12 @@ def _disagreements(
         if record.verdict is Verdict.UNACCOUNTED
     ]
     if held.height != expected.height:
-        return [*lost, f"Silver holds {held.height} rows of this key; its records make {expected.height}"]
+        return [*lost, f"Silver has {held.height} rows of this key; its records give {expected.height}"]
     is_readable = not events.select(pl.col("_reasons").list.len() > 0).to_series().any()
     names = expected.columns if is_readable else [] if "valid_from" in expected.columns else list(DECIDING)
     pairs = list(zip(shown_rows(held.select(names)), shown_rows(expected.select(names)), strict=True))
     return lost + [
-        f"{name}: Silver holds {found[name]!r}, its records say {should[name]!r}"
+        f"{name}: Silver has {found[name]!r}, its records say {should[name]!r}"
         for name in names
         for found, should in pairs
         if found[name] != should[name]

@@ -72,7 +72,7 @@ def judge(
     records = []
     for row in found.iter_rows(named=True):
         export_id, decision = row["_export_id"], decisions.get(row["_export_id"])
-        said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "nobody has decided"
+        said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "not decided yet"
         place = f"{row['_source_file']}:{row['_line_number']}"
         twin = first.setdefault((export_id, canonical(row["raw"])), place)
         detail = ""
@@ -83,7 +83,7 @@ def judge(
         elif export_id in ledger.pending_ids:
             verdict, detail = (
                 Verdict.NOT_SETTLED,
-                f"Silver has not taken this export yet, or it stands at the gate; {said}",
+                f"Silver has not taken this export yet, or it is held at the gate; {said}",
             )
         elif row["reasons"] is not None and row["redriven_at"] is None:
             verdict, detail = Verdict.QUARANTINED, ", ".join(row["reasons"])

@@ -196,7 +196,7 @@ def _error(lakehouse: Lakehouse, statement: Statement, error: duckdb.Error) -> P
                 if name not in statement.ctes and find_table(lakehouse.catalog, schema, name) is None:
                     return no_such_table(lakehouse.catalog, schema, name)
         case duckdb.PermissionException():
-            do = "name tables alone, such as silver.orders: no file can be read by its own name"
+            do = "name only tables, such as silver.orders: files cannot be read by name"
             return PermanentError("the query reads something that is not a table of the lakehouse", found=error, do=do)
         case duckdb.OutOfMemoryException():
             do = "ask for fewer days or columns"

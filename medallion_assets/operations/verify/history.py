@@ -113,7 +113,7 @@ def _ends_early(
         table=snapshot.table.name,
         check=check,
         expected=f"version {version} at least, {expected}",
-        found=f"version {snapshot.version}: it was replaced by an older copy or made again, or its log lost commits",
+        found=f"version {snapshot.version}: it was replaced by an older copy or recreated, or its log lost commits",
         do=f"restore it from a backup that is recent enough; else {rebuild(made_anew.name)}",
     )
 
@@ -128,7 +128,7 @@ def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) 
         table=reader.table.name,
         check="source_is_the_same_table",
         expected=f"to be made from {source.table.name} with the table id {source.table_id}",
-        found=f"{taken[-1].removeprefix(name)}: {source.table.name} was removed and made again",
+        found=f"{taken[-1].removeprefix(name)}: {source.table.name} was removed and recreated",
         do=f"run its asset, which takes all of {source.table.name} once more; else {rebuild(reader.table.name)}",
     )
 

@@ -36,8 +36,8 @@ _CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\.parquet$")
 _ANY_CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\..*parquet$")
 _HINT = f"{LOG}/_last_checkpoint"
 _BROKEN_COMMIT = (
-    "restore the file from a backup. Without one: if it is the last commit, remove it and run the stage again (what it "
-    "did is done again); if it is an earlier one, make the table anew"
+    "restore the file from a backup. Without one: if it is the last commit, remove it and run the stage again (it "
+    "redoes the work); if it is an earlier one, recreate the table"
 )
 _LOST_COMMITS = (
     "restore the log from a backup. Without one, the stage redoes what was lost when it next runs; verify again "

@@ -165,7 +165,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
             table=name,
             check="source_is_the_same_table",
             expected=f"to be made from {bronze_name} with the table id {bronze.table_id}",
-            found=f"{commit_note(made_from[-1], SOURCE_ID_NOTE)}: {bronze_name} was removed and made again",
+            found=f"{commit_note(made_from[-1], SOURCE_ID_NOTE)}: {bronze_name} was removed and recreated",
             do=f"{rebuild(name)}; exports that the former {bronze_name} had and this one lacks are gone from it",
         )
     read_at = {

@@ -18,7 +18,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import Settings
 
 KEY = dg.AssetKey(["operations", "business"])
-DESCRIPTION = "One HTML page for those who read the numbers: what the pipelines declare pictures of, as Gold has it."
+DESCRIPTION = "One HTML page of business figures: the charts that the pipelines declare, from Gold."
 
 
 def business_asset(settings: Settings) -> dg.AssetsDefinition:
@@ -52,4 +52,4 @@ def renew_business_page(context: dg.AssetExecutionContext, lakehouse: LakehouseR
         try:
             write_business_page(lakehouse.lakehouse(), lakehouse.now())
         except LAKEHOUSE_ERRORS as error:
-            context.log.warning("%s was not renewed; the monitor does it: %s", PAGE, error)
+            context.log.warning("%s was not updated; the monitor will do it: %s", PAGE, error)

@@ -22,7 +22,7 @@ from medallion_assets.settings import Settings
 
 KEY = dg.AssetKey(["operations", "dashboard"])
 DESCRIPTION = (
-    "One HTML page: is everything complete, fresh and good, what needs a person now, and pictures of the last days."
+    "One HTML page: is everything complete, fresh and good, what needs a person now, and charts of the last days."
 )
 
 

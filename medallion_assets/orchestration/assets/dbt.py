@@ -47,7 +47,7 @@ KINDS = {"dbt", "deltalake", "gold"}
 class DbtConfig(TriggeredConfig):
     """Run config of a build of dbt models."""
 
-    all_months: bool = Field(default=False, description="build months too from which nothing has changed")
+    all_months: bool = Field(default=False, description="also build months in which nothing has changed")
 
 
 def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.AssetsDefinition:

@@ -46,7 +46,7 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
     @dg.asset(
         key=key,
         group_name="raw",
-        description=f"What the API says of {loaded.table.short_name}, window by window, as it was answered.",
+        description=f"The API's answers for {loaded.table.short_name}, window by window, stored unchanged.",
         owners=list(loaded.table.owners),
         kinds={loaded.source.technology, "json"},
         pool=key.to_python_identifier(),
@@ -109,7 +109,7 @@ def fetch_jobs(pipeline: Pipeline) -> list["dg.UnresolvedAssetJobDefinition"]:
         dg.define_asset_job(
             fetch_job_name(pipeline, loaded),
             selection=dg.AssetSelection.assets(fetched_key(loaded)),
-            description=f"Ask the API of {loaded.table.short_name} for what changed since the last window.",
+            description=f"Fetch what changed in {loaded.table.short_name} since the last window from its API.",
             tags={
                 "dagster/max_runtime": str(loaded.loading_limits.time_limit_seconds),
                 "dagster/max_retries": str(loaded.loading_limits.retries),

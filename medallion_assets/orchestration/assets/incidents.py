@@ -47,7 +47,7 @@ SHOWN_CHARACTERS = 1_000
 class IncidentConfig(dg.Config):
     """Run config of the diagnosis. A sensor fills it; a person may ask about any run that failed."""
 
-    run_id: str = Field(description="the id of the run that failed, whole, as the runs page of the UI has it")
+    run_id: str = Field(description="the full id of the failed run, as on the runs page of the UI")
     trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
 
 
@@ -85,7 +85,7 @@ def diagnose_job() -> "dg.UnresolvedAssetJobDefinition":
     return dg.define_asset_job(
         DIAGNOSE,
         selection=dg.AssetSelection.assets(KEY),
-        description="Find out why a run failed, keep it in operations.incidents, and tell people.",
+        description="Diagnose why a run failed, record it in operations.incidents, and send an alert.",
         tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/max_retries": "0"},
         executor_def=dg.in_process_executor,
     )
@@ -111,7 +111,7 @@ def failed_stages(run: dg.DagsterRun, incidents: list[Incident]) -> list[Inciden
     if incidents and not is_diagnosis(run):
         return incidents
     raise PermanentError(
-        f"run {run.run_id} has no failure to look into",
+        f"run {run.run_id} has no failure to diagnose",
         expected="a run in which a stage failed",
         found="a diagnosis" if is_diagnosis(run) else f"a run that is {run.status.value}, and no stage of it failed",
         do="name another run in the run config, or read this one's log",

@@ -30,7 +30,7 @@ from medallion_assets.stages.figures import as_table
 
 MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900
-CHECKS = {"nothing_is_stale": "The data of no table are further behind than its declaration allows."}
+CHECKS = {"nothing_is_stale": "No table's data are further behind than its declaration allows."}
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
@@ -83,7 +83,7 @@ def monitor_job(also: Collection[dg.AssetKey] = ()) -> "dg.UnresolvedAssetJobDef
     return dg.define_asset_job(
         MONITOR,
         selection=dg.AssetSelection.assets(*own, *also),
-        description="Complete operations.pipeline_runs; renew the checkpoint and the freshness of every table.",
+        description="Complete operations.pipeline_runs; update the checkpoint and the freshness of every table.",
         tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/priority": "0"},
         executor_def=dg.in_process_executor,
     )

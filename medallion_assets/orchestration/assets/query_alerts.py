@@ -28,7 +28,7 @@ def query_alerts_asset(settings: Settings, queries: Sequence[QueryAlert]) -> dg.
     @dg.asset(
         key=KEY,
         group_name="operations",
-        description="Asks the queries that must find no row, and alerts people of those that do.",
+        description="Runs the queries that must find no rows, and sends an alert for those that do.",
         owners=["team:data-platform"],
         kinds={"duckdb"},
         pool=KEY.to_python_identifier(),
@@ -54,7 +54,7 @@ def query_alerts_job(queries: Sequence[QueryAlert]) -> "dg.UnresolvedAssetJobDef
     return dg.define_asset_job(
         QUERY_ALERTS_JOB,
         selection=dg.AssetSelection.assets(KEY),
-        description="Ask the queries that must find no row.",
+        description="Run the queries that must find no rows.",
         tags={"dagster/max_runtime": str(int(2 * most_seconds) + 300), "dagster/priority": "0"},
         executor_def=dg.in_process_executor,
     )

@@ -69,7 +69,7 @@ def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: Mes
     ):
         process = reader.process
         if process is not None and process.is_here:
-            context.log.info("process %s is at work on this attempt still: this run goes on with it", process.pid)
+            context.log.info("process %s is still working on this attempt: this run continues with it", process.pid)
             _follow(process, reader)
     return reader.has_ended
 

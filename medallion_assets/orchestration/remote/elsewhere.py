@@ -38,8 +38,8 @@ ROOT_RUN = "dagster/root_run_id"
 MARGIN_SECONDS = 600
 """How long after Dagster's own time limit a job ends by itself: that is for a Dagster that is gone."""
 LOST_DO = (
-    "look at its log where it ran (out of memory, a host that was lost, an entry point that is not there). What it "
-    "left half done, the next attempt does again"
+    "look at its log where it ran (out of memory, a lost host, a missing entry point). The next attempt redoes "
+    "unfinished work"
 )
 
 
@@ -98,7 +98,7 @@ class Elsewhere:
         ended = yield from _taken(reader, figures)
         attempt.end("lost" if ended is None else "failed" if ended.failure else "succeeded")
         if ended is None:
-            found = figures.get("job_state", "no last word in its messages")
+            found = figures.get("job_state", "no final message")
             raise LostJobError(
                 f"{stage.table.name}: the remote process ended without an error message", found=found, do=LOST_DO
             )

@@ -72,7 +72,7 @@ class JobClient(dg.PipesClient):
                 f"{job.name} is a job of another service",
                 expected=self.service.name,
                 found=f"{known['service']}: {known['job_id']}",
-                do="wait for its end, or cancel it there; then start a run of its own, not this one anew",
+                do="wait for its end, or cancel it there; then start a new run instead of retrying this one",
             )
         if known is not None:
             return str(known["job_id"])
@@ -84,7 +84,7 @@ class JobClient(dg.PipesClient):
         try:
             CANCELING.run(lambda: self.service.cancel(job_id), log.warning)
         except MedallionError:
-            log.exception("%s may go on with %s until its time limit: cancel it there", self.service.name, job_id)
+            log.exception("%s may continue with %s until its time limit: cancel it there", self.service.name, job_id)
 
 
 def watch(service: Service, job_id: str, poll_seconds: float, log: dg.DagsterLogManager) -> Look:

@@ -43,7 +43,7 @@ class RequestInjector(dg.PipesContextInjector):
 
     def no_messages_debug_text(self) -> str:
         """Where a person looks."""
-        return f"The request lies at {self._attempt.place.url}/{REQUEST}."
+        return f"The request is at {self._attempt.place.url}/{REQUEST}."
 
 
 class MessageReader(dg.PipesMessageReader):
@@ -75,7 +75,7 @@ class MessageReader(dg.PipesMessageReader):
 
     def no_messages_debug_text(self) -> str:
         """Where a person looks."""
-        return f"Messages lie at {self._place.url}."
+        return f"Messages are at {self._place.url}."
 
     @property
     def has_ended(self) -> bool:

@@ -39,8 +39,8 @@ RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
 OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_ENDS}
 LOST_DO = (
     "its process ended without an error message. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
-    "signal 9 or 6 in its log), give it more, or let fewer runs work at once (max_concurrent_runs in dagster.yaml). "
-    "What it left half done, the next run does again"
+    "signal 9 or 6 in its log), give it more, or allow fewer runs at once (max_concurrent_runs in dagster.yaml). The "
+    "next run redoes unfinished work"
 )
 """What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
 FRAMEWORK_DO = (

@@ -174,7 +174,7 @@ def finished_run(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun:
     run = instance.get_run_by_id(run_id)
     if run is None or run.status not in FINISHED:
         raise PermanentError(
-            f"run {run_id!r} cannot be looked into",
+            f"run {run_id!r} cannot be diagnosed",
             expected="the id of a run that has ended, as the runs page of the UI shows it",
             found="no such run" if run is None else f"a run that is {run.status.value}",
             do="correct run_id in the run config, or wait until that run has ended",

@@ -4,7 +4,7 @@ Belongs here: how often a run may be lost, retries that Dagster has given up, ru
 Does not: noticing that a run is lost (watch.py), the retries of steps (orchestration/reporting.py).
 
 Dagster's daemon retries a run once, when it hears of its failure. If the code server is away at that moment, or the
-database takes no writes, it gives the retry up for good, before or after it has created the run. A host that is
+database accepts no writes, it gives the retry up for good, before or after it has created the run. A host that is
 overloaded, or a disk that is full, brings both at a time; so what was left out is done later.
 """
 
@@ -50,12 +50,12 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
     Dagster decides by the run's tags at the moment at which the run is reported as failed.
     """
     if value_of(JOINT_TAG, run.tags) is not None:
-        return "It is not started anew: each of its tables is asked for again, alone."
+        return "It is not restarted: each of its tables is requested again, alone."
     restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
     if run.status is dg.DagsterRunStatus.CANCELING or restarts >= RESTARTS:
         return None
     instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1)), LOST_TAG: run.run_id})
-    return f"Nothing is wrong with its work: it may be started anew ({restarts + 1} of {RESTARTS})."
+    return f"Its work did not fail: it may be restarted ({restarts + 1} of {RESTARTS})."
 
 
 def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:

@@ -117,7 +117,7 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
     if record is not None and now - (record.end_time or 0.0) <= LEAVING_SECONDS:
         return
     if is_held(folder, run_id):
-        LOG.warning("run %s is over, and its process goes on: it is ended", run_id)
+        LOG.warning("run %s is over, but its process is still running: it is ended", run_id)
     reported = reported_process(instance, record.dagster_run) if record else None
     if end(folder, run_id, grace_seconds=GRACE_SECONDS, reported=reported) and (hold := take(folder, run_id)):
         hold.end()

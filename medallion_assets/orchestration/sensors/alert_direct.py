@@ -1,4 +1,4 @@
-"""Alerts while the lakehouse takes no writes: they are sent at once, since the outbox cannot keep them.
+"""Alerts while the lakehouse accepts no writes: they are sent at once, since the outbox cannot keep them.
 
 Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep alerts from people.
 Does not: the outbox (operations.alerts.outbox), or what raises alerts (triggers).
@@ -69,7 +69,7 @@ def keep_or_send(
 
 
 def takes_no_writes(error: Exception) -> bool:
-    """Whether an error means that the lakehouse takes no writes until a person acts, and not just now."""
+    """Whether an error means that the lakehouse accepts no writes until a person acts, and not just now."""
     return isinstance(error, (PermanentError, DiskFullError))
 
 
@@ -78,7 +78,7 @@ def unwritable(lakehouse: Lakehouse, error: Exception, now: datetime) -> Alert:
     return Alert(
         key=f"unwritable/{ALERTS.name}/{now.date()}",
         kind="failure",
-        what=f"the lakehouse takes no writes: {error}",
+        what=f"the lakehouse accepts no writes: {error}",
         where=lakehouse.uri(ALERTS),
         do="do what the error says; until then nothing is loaded or published, and alerts are sent without being kept",
         condition="unwritable",

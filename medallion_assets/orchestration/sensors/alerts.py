@@ -158,7 +158,7 @@ def sent_without_outbox(
     error: Exception,
     now: datetime,
 ) -> str:
-    """Send what waits although the outbox takes no writes; says what became of it."""
+    """Send what waits although the outbox accepts no writes; says what became of it."""
     names = {channel.name: channel.takes for channel in channels}
     waiting = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
     try:

@@ -57,7 +57,8 @@ def arrival_sensor(
         subject,
         Cursor,
         name=file_arrival(loaded.table),
-        description=f"Asks for {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not in.",
+        description=f"Requests {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not "
+        f"loaded yet.",
         status=status,
         every_seconds=arrivals_every(settings),
         next_look=partial(seconds_until_next_look, is_told=is_told(settings)),

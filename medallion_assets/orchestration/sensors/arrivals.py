@@ -103,7 +103,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         job_name=pipeline.job(INGEST_AND_REFINE),
         minimum_interval_seconds=minimum_interval(longest),
         default_status=sensor_status(settings),
-        description=f"Asks for one run of all of {', '.join(subjects)} that have complete exports which are not in.",
+        description=f"Requests one run for all of {', '.join(subjects)} that have complete exports not loaded yet.",
     )
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         before = load_cursor(Cursor, context.cursor) or Cursor()
@@ -182,5 +182,5 @@ def _goes_alone(context: dg.SensorEvaluationContext, lakehouse: LakehouseResourc
             return True
         return any(watched.is_updated for watched in watch_bronze(lakehouse.lakehouse(), loaded))
     except Exception:  # whatever it is, the table is loaded, and no other waits for it
-        context.log.exception("nobody can tell what was left over of %s: it goes alone", loaded.table.name)
+        context.log.exception("it is not known what is left over of %s: it goes alone", loaded.table.name)
         return True

@@ -94,13 +94,13 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         job_name=kept.job,
         minimum_interval_seconds=minimum_interval(woken_every(timers)),
         default_status=sensor_status(settings),
-        description=f"Builds and publishes the days of {gold.name} "
-        f"{kept.gold.source.name} changed, each once for every change.",
+        description=f"Builds and publishes the days of {gold.name} that {kept.gold.source.name} changed, once per "
+        f"change.",
     )
     def restated(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult | dg.SkipReason:
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(kept.gold.source):
-            return dg.SkipReason(f"{kept.gold.source.name} is not there yet")
+            return dg.SkipReason(f"{kept.gold.source.name} does not exist yet")
         cursor = load_cursor(Cursor, context.cursor)
         at_work = runs_at_work(
             instance, lakehouse.catalog, [gold, *([serving] if serving else [])]

@@ -178,7 +178,7 @@ def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], c
         try:
             ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}
         except Exception:  # whatever one run has left in the event log, the others count
-            context.log.exception("run %s cannot be looked into", run.run_id)
+            context.log.exception("run %s cannot be diagnosed", run.run_id)
             ends = {run.job_name: status}
         outcomes = {name: ends[name] for name in names if name in ends}
         yield FinishedRun(run_id=run.run_id, ended_at=ended_at, outcomes=outcomes)

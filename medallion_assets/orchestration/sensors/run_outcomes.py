@@ -105,7 +105,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         name="run_outcomes",
         minimum_interval_seconds=minimum_interval(INTERVAL_SECONDS),
         default_status=sensor_status(settings),
-        description="Tells people of runs that failed, were canceled, or (where settings ask for it) succeeded.",
+        description="Sends alerts for runs that failed, were canceled, or (if configured) succeeded.",
     )
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
@@ -172,7 +172,7 @@ def found_out(
     try:
         return outcome(lakehouse, context.instance, run, alert_jobs, now)
     except Exception:
-        context.log.exception("run %s cannot be looked into", run.run_id)
+        context.log.exception("run %s cannot be diagnosed", run.run_id)
         return Found() if run.status is dg.DagsterRunStatus.SUCCESS else Found([_failed(run, where=run.job_name)])
 
 

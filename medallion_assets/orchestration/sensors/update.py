@@ -41,7 +41,8 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
             pipeline,
             loaded,
             watch=partial(watch_bronze, loaded=loaded),
-            description=f"Asks for {loaded.table.path} and what follows when Bronze holds exports that it can settle.",
+            description=f"Requests {loaded.table.path} and its downstream tables when Bronze has exports that it can "
+            f"settle.",
         )
         for loaded in pipeline.loaded
     ]
@@ -52,8 +53,8 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
             made,
             watch=partial(watch_sources, derived=made),
             mode=made.updates,
-            description=f"Asks for {made.table.path} when {WHICH[made.updates]} of its sources is newer and no run is "
-            "about to.",
+            description=f"Requests {made.table.path} when {WHICH[made.updates]} of its sources is newer and no run "
+            f"is about to build it.",
         )
         for made in pipeline.derived
     ]

@@ -47,7 +47,7 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     decision = ledger.decision(group[0])
     rules = rules_of(loaded)
     if decision is None and failed_gate(lakehouse, table, group[0], rules):
-        waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} by hand"
+        waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} manually"
         return [_watched(bronze, checkpoint, waits=waits)]
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
@@ -65,7 +65,7 @@ def _months_that_wait(
     months = sorted({batch.partition for batch in ledger.pending if batch not in stuck and batch.partition is not None})
     if not months:
         ids = ", ".join(batch.id for batch in stuck)
-        waits = f"{ids} failed the quality gate: accept or reject, or run {table.path} by hand" if stuck else ""
+        waits = f"{ids} failed the quality gate: accept or reject, or run {table.path} manually" if stuck else ""
         return _watched(bronze, checkpoint, waits=waits or "every month is settled")
     decided = sorted(f"{batch.id} {ledger.decision(batch)}" for batch in ledger.pending if ledger.decision(batch))
     return _watched(bronze, checkpoint, note=" ".join([*decided, rules]), months=tuple(months))

@@ -25,7 +25,7 @@ def wake_arrivals(instance: dg.DagsterInstance) -> None:
     try:
         states = states_of_sensors(instance)
     except Exception:
-        LOG.exception("nobody is woken now; the sensors look at their own intervals")
+        LOG.exception("no sensor is woken; they look at their own intervals")
         return
     names = [state.instigator_name for state in states if state.instigator_name.startswith(ARRIVALS)]
     wake(Path(instance.root_directory), names, after_seconds=TOGETHER_SECONDS)

@@ -70,7 +70,7 @@ def _others_write(instance: dg.DagsterInstance, run: dg.DagsterRun, written: Tab
     try:
         at_work = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     except Exception:  # the stage is done, whatever it is
-        LOG.exception("nobody can tell which other runs write %s", written.name)
+        LOG.exception("it is not known which other runs write %s", written.name)
         return True
     others = [other.asset_selection for other in at_work if other.run_id != run.run_id]
     return any(selected is None or asset_key(written) in selected for selected in others)

@@ -22,7 +22,7 @@ SILENT_SECONDS = 180.0
 """The queue is asked three times a minute: whoever has noted nothing for so long does not ask."""
 DO = (
     "see the queue's permissions (docs/production.md) and the daemon's log; until then arrivals are looked for every "
-    "5 s, or every MEDALLION_ARRIVALS_SECONDS where the daemon does not ask at all"
+    "5 s, or every MEDALLION_ARRIVALS_SECONDS if the daemon does not poll at all"
 )
 
 
@@ -37,7 +37,7 @@ class EventNote:
     def problem_at(self, now: float) -> str:
         """What is wrong now; empty where nothing is."""
         silent = now - self.at
-        return f"the daemon has not asked the queue for {silent:.0f} s" if silent > SILENT_SECONDS else self.problem
+        return f"the daemon has not polled the queue for {silent:.0f} s" if silent > SILENT_SECONDS else self.problem
 
     def seconds_at(self, now: float) -> float:
         """How long it has been so."""
@@ -77,10 +77,10 @@ def expect_asked(now: float) -> str:
     """
     queue_url = load_settings().events_queue
     if not queue_url:
-        return "no queue is set: arrivals are looked for by listing"
+        return "no queue is set: arrivals are found by listing"
     with dg.DagsterInstance.get() as instance:
         note = EventNotes(instance.run_storage).read()
-    problem = "the daemon has never asked the queue" if note is None else note.problem_at(now)
+    problem = "the daemon has never polled the queue" if note is None else note.problem_at(now)
     if problem:
         raise TransientError(problem, do=DO)
     return f"{queue_url} answers"

@@ -18,7 +18,7 @@ ECOMMERCE_EVENTS = Table(
     description="What visitors of the shop did: each event of a month's file once, typed and judged.",
     partition_by="event_month",
     columns=(
-        Column("event_month", Date(), "the first day of the month whose file tells of the event", of_batch=True),
+        Column("event_month", Date(), "the first day of the month whose file contains the event", of_batch=True),
         Column("event_time", SqlTimestampUtc(), "when it happened", source="event_time"),
         Column("event_type", Text(case="lower"), ", ".join(EVENT_TYPES), source="event_type"),
         Column("product_id", Text(), "the product", source="product_id"),

@@ -27,7 +27,7 @@ PAYMENT_METHODS = (
 
 CUSTOMER_TRANSACTIONS = Table(
     name="silver.customer_transactions",
-    description="Every transaction as it stands now: one live row a transaction, deleted ones as tombstones.",
+    description="Every transaction in its current state: one live row per transaction, deleted ones as tombstones.",
     key=("transaction_id",),
     partition_by="transaction_date",
     columns=(

@@ -45,10 +45,10 @@ def _types(raw: str, table: Table, columns: list[str]) -> Iterator[tuple[str, st
 def _hint(column: Column, kind: str) -> str | None:
     subject = f"{column.name} is {kind} in attribute {column.source!r}"
     if kind in BINARY:
-        return f"{subject}: binary values are read by no column type yet; a table with such a key cannot be loaded"
+        return f"{subject}: no column type reads binary values yet; a table with such a key cannot be loaded"
     if kind == "N" and isinstance(column.type, TimestampUtc | Date):
         return (
-            f"{subject}: moments and days are read from text in ISO 8601 alone; a number of seconds since 1970 can be "
+            f"{subject}: timestamps and days are read only from ISO 8601 text; a number of seconds since 1970 can be "
             "read as an Integer, and a table without a day in such text needs history=True"
         )
     return None

@@ -25,7 +25,7 @@ class ExportStatus(StrEnum):
 
 
 _COPY_AGAIN = "copy this export again from its source; it is checked again as soon as its files change"
-_EXPORT_AGAIN = "copy this export again from its source, or export the same window anew"
+_EXPORT_AGAIN = "copy this export again from its source, or export the same window again"
 
 
 class Verdict(StrEnum):
@@ -47,7 +47,7 @@ class Verdict(StrEnum):
     WAITING = (
         "waiting",
         ExportStatus.WAITING,
-        "wait: DynamoDB writes manifest-summary.json last; if it never comes, export anew",
+        "wait: DynamoDB writes manifest-summary.json last; if it never comes, export again",
     )
     SUMMARY_NOT_JSON = "summary_not_json", ExportStatus.TAMPERED
     SUMMARY_INCOMPLETE = "summary_incomplete", ExportStatus.TAMPERED

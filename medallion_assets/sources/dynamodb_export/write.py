@@ -90,7 +90,7 @@ def write_export(
 
     if not replaces and stat(store, f"{folder}/{SUMMARY_NAME}") is not None:
         raise PermanentError(
-            f"the export {export_id} of {table_name} lies there already, and is left as it is",
+            f"the export {export_id} of {table_name} exists already, and is left unchanged",
             do="choose another seed or another place, or remove the export first",
         )
     write_bytes(store, f"{folder}/_started", b"")

@@ -45,11 +45,11 @@ class Verdict(StrEnum):
     INVALID_UTF8 = "invalid_utf8", "have the file written in UTF-8"
     NUL_BYTE = "nul_byte", _WRITE_AGAIN
     LONE_CARRIAGE_RETURN = "lone_carriage_return", "have lines end in \\n or \\r\\n"
-    WRONG_HEADER = "wrong_header", "move the file away if it is of another table; else have its columns put right"
+    WRONG_HEADER = "wrong_header", "move the file away if it is of another table; otherwise correct its columns"
     DUPLICATE_COLUMN = "duplicate_column", "have each column named once"
     WRONG_DELIMITER = "wrong_delimiter", "have the file written with the delimiter of its table, or declare another one"
     TRUNCATED = "truncated"
-    RECORD_TOO_LONG = "record_too_long", "have a line end behind each record; one with more than 16 MB is none"
+    RECORD_TOO_LONG = "record_too_long", "end each record with a newline; records of more than 16 MB are not supported"
     QUOTE_LEFT_OPEN = "quote_left_open", 'have quotes in values doubled (""), and each quoted value closed'
     NOT_PARQUET = "not_parquet"
     CORRUPT_PARQUET = "corrupt_parquet"

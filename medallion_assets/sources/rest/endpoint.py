@@ -57,7 +57,7 @@ class Endpoint:
         """
         if self.starts_at.tzinfo is None or not timedelta(0) <= self.overlap < self.longest:
             raise PermanentError(
-                f"{self.url} cannot be asked as it is declared",
+                f"{self.url} cannot be called as it is declared",
                 expected="starts_at with a zone, and an overlap from 0 to under the longest window",
                 found=f"starts_at {self.starts_at}, overlap {self.overlap}, longest {self.longest}",
                 do="correct Endpoint(...), where the pipeline declares the table",
@@ -97,6 +97,6 @@ def records_of(answer: Any, path: str, *, shown: Callable[[str], str] = str) -> 
             "an answer has no records",
             expected=f"a list of objects at {path or 'the top'}",
             found=shown(json.dumps(answer)[:READ_CHARACTERS])[:SHOWN_CHARACTERS],
-            do="it is asked again; if it persists, correct records in Endpoint(...)",
+            do="it is retried; if it persists, correct records in Endpoint(...)",
         )
     return found

@@ -75,7 +75,7 @@ def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iter
     """Fetch every window up to now, and give each once it counts; none that another fetcher landed meanwhile.
 
     Raises:
-        PermanentError: the API refuses a request, its pages lead nowhere, or its records do not hold still.
+        PermanentError: the API refuses a request, its pages lead nowhere, or its records keep changing.
         TransientError: it did not answer; what was fetched whole stays.
     """
     endpoint, landed = requests.endpoint, landed_in(place)
@@ -111,7 +111,7 @@ def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
         requests.report(f"{window.name} is read again: {differs}")
         reading = again
     raise PermanentError(
-        f"the records of {requests.endpoint.url} do not hold still",
+        f"the records of {requests.endpoint.url} keep changing",
         expected=f"two of {MOST_READINGS} readings of one window with the same records",
         found=f"other ones each time; in the last {differs}",
         do="if a field is another one in each answer, such as a signed URL, ask for records without it, or declare "

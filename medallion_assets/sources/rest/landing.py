@@ -123,10 +123,10 @@ def claim_window(place: ObjectStore, reached: datetime, window: Window) -> Windo
         match = None
     if match is None or (claimed := Window(_moment(match["begin"]), _moment(match["end"]))).end <= reached:
         raise PermanentError(
-            f"{key} does not name a window that goes on from there",
+            f"{key} does not name a window to continue from",
             expected='such as {"window": "<from>-<to>"}',
             found=found[:100],
-            do="remove it: it is made again",
+            do="remove it: it is created again",
         )
     return claimed
 

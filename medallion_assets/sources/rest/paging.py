@@ -141,7 +141,7 @@ def _text_at(answer: Any, path: str) -> str | None:
     if found is None or found is False or isinstance(found, str):
         return found or None
     raise PermanentError(
-        "what an answer says of its next page cannot be asked for",
+        "the next page that an answer names cannot be requested",
         expected=f"a text or a number at {path}",
         found=type(found).__name__,
         do="correct pages in Endpoint(...)",

@@ -29,7 +29,7 @@ ENCODINGS = ("gzip", "deflate")
 """How an answer may be packed: a piece of it that is read grows at most a thousandfold."""
 SHORTEST_SECRET = 4
 """A shorter word of a header, such as a scheme, is left in what is shown."""
-RETRY = "it is asked again; if it persists, look at the API's own status"
+RETRY = "it is retried; if it persists, look at the API's own status"
 
 
 class AnswerError(TransientError):
@@ -102,7 +102,7 @@ class Requests:
         """The whole body of an answer that is one, unpacked."""
         packed = response.headers.get("Content-Encoding", "identity").strip().lower()
         if packed not in (*ENCODINGS, "identity"):
-            raise self._refused("an answer is packed in another way than asked for", " or ".join(ENCODINGS), packed)
+            raise self._refused("an answer is compressed otherwise than requested", " or ".join(ENCODINGS), packed)
         if response.is_success:
             most = self.endpoint.most_page_bytes
             body = _read(response, most + 1)
@@ -130,10 +130,11 @@ class Requests:
         try:
             there = here.join(link)
         except httpx.InvalidURL as error:
-            raise self._refused("the link to the next page is none", "a URL", str(error)) from None
+            raise self._refused("the link to the next page is invalid", "a URL", str(error)) from None
         if (there.scheme, there.host, there.port) != (here.scheme, here.host, here.port):
             raise self._refused(
-                "the link to the next page leads to another host, which is not asked: the secrets are not its own",
+                "the link to the next page leads to another host, which is not called: the secrets are not meant for "
+                "it",
                 f"{here.scheme}://{here.netloc.decode()}",
                 f"{there.scheme}://{there.netloc.decode()}",
             )

@@ -53,7 +53,7 @@ def test_a_port_that_is_taken_is_named_with_its_option(tmp_path: Path, name: str
         taken.bind((web_ui.HOST, 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(PermanentError, match=rf"port {port} is not free.*{option}"):
+        with pytest.raises(PermanentError, match=rf"port {port} is in use.*{option}"):
             run(tmp_path, **{name: port})
 
 
@@ -78,7 +78,7 @@ def test_a_dagster_yaml_of_ones_own_is_told() -> None:
 def test_a_dagster_that_ends_by_itself_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its exit code is told, and that it said why."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(PermanentError, match=r"ended by itself.*exit code 1"):
+    with pytest.raises(PermanentError, match=r"exited unexpectedly.*exit code 1"):
         run(tmp_path)
 
 
@@ -86,17 +86,17 @@ def test_the_page_says_where_all_is_and_what_to_type() -> None:
     said = page(SERVER)
     for words in (
         "Dagster UI http://127.0.0.1:3000",
-        "given back what was published, 1,234 items",
+        "restored what was published, 1,234 items",
         "export MEDALLION_HOME='/home/of it'",
         "make sample-export",
-        "Ctrl-C ends all of it",
+        "Ctrl-C stops everything",
     ):
         assert words in said
 
 
 @pytest.mark.parametrize(
     ("again", "words"),
-    [(None, "as it was set"), (PublishedAgain(days=0, items=0), "empty, as nothing was published yet")],
+    [(None, "as it was set"), (PublishedAgain(days=0, items=0), "empty, nothing was published yet")],
 )
 def test_the_page_says_what_dynamodb_holds(again: PublishedAgain | None, words: str) -> None:
     assert words in page(replace(SERVER, published_again=again))

@@ -57,7 +57,7 @@ def test_a_parsed_project_that_comes_with_its_files_spares_parsing(
     parsed_of.write_text(json.dumps(json.loads(parsed_of.read_text()) | {"dbt-core": "1.0.0"}))
     monkeypatch.setattr(project, "_PARSED", {})
     call.manifest()
-    assert said[1:] == ["project has changed since it was parsed, or dbt has; it is parsed anew"]
+    assert said[1:] == ["project has changed since it was parsed, or dbt has; it is parsed again"]
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_what_was_parsed_by_hand_or_cannot_be_read_is_parsed_anew(
     said: list[str] = []
     monkeypatch.setattr(project, "_PARSED", {})
     assert "model.small.numbers" in replace(call, report=said.append).manifest().nodes
-    assert said == ["o'neil proj has changed since it was parsed, or dbt has; it is parsed anew"]
+    assert said == ["o'neil proj has changed since it was parsed, or dbt has; it is parsed again"]
 
 
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:

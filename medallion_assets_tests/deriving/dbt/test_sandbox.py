@@ -55,7 +55,7 @@ def test_a_look_makes_no_table(tmp_path: Path) -> None:
 
 def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "profiles.yml").write_text("mine: {}")
-    with pytest.raises(PermanentError, match="files that are none of a sandbox"):
+    with pytest.raises(PermanentError, match="files that do not belong to a sandbox"):
         make_sandbox(lakehouse_at(tmp_path), STAR, tmp_path)
     assert (tmp_path / "profiles.yml").read_text() == "mine: {}"
 

@@ -75,5 +75,5 @@ def test_another_python(spark: SparkEngine, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_without_a_client_of_s3(spark: SparkEngine) -> None:
     settings = SparkSettings(lakehouse_url="s3://bucket/lakehouse")
-    with pytest.raises(SparkMissingError, match=r"no client of S3.*where the session is started, run make spark-jars"):
+    with pytest.raises(SparkMissingError, match=r"no S3 client.*where the session is started, run make spark-jars"):
         expect_s3(session(spark.settings), settings)

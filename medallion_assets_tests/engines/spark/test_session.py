@@ -256,7 +256,7 @@ def test_s3_that_is_not_reached(said: str, kind: type[Exception]) -> None:
 
     frame = SimpleNamespace(parquet=lambda _: SimpleNamespace(isEmpty=is_empty))
     spark: Any = SimpleNamespace(read=SimpleNamespace(schema=lambda _: frame))
-    with pytest.raises(kind, match=f"does not reach the lakehouse.*{said}") as refused:
+    with pytest.raises(kind, match=f"cannot reach the lakehouse.*{said}") as refused:
         expect_s3(spark, SparkSettings(lakehouse_url="s3://bucket/lakehouse"))
     assert type(refused.value) is kind
 

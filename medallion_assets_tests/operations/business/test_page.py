@@ -56,7 +56,7 @@ def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
 def test_an_empty_lakehouse_has_a_page(tmp_path: Path) -> None:
     lakehouse = empty_lakehouse(tmp_path)
     page = business_page(lakehouse, NOW)
-    assert page.count("has not been made yet") == 4
+    assert page.count("does not exist yet") == 4
     assert business_page(lakehouse, NOW) == page
     assert not Path(lakehouse.url).exists(), "reading made a table"
 

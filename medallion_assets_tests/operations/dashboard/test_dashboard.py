@@ -47,8 +47,8 @@ SECTIONS = {
     "quality": ("97.00% good in 7 days, threshold 98.00%, 1 export held at the gate", "e2 2026-03-02 09:00 55.00%"),
     "quarantine": ("currency_unsupported silver.customer_transactions 20 held at the gate 0 20",),
     "durations": ("silver.customer_transactions 1 min 1 min 1 of 2",),
-    "budget": ("last 450 of 500 write units a second; 0 of 1 over budget",),
-    "delay": ("No run has said yet",),
+    "budget": ("last 450 of 500 write units per second; 0 of 1 over budget",),
+    "delay": ("No run has recorded yet",),
     "revenue": ("gold.daily_sales_summary does not exist yet.",),
 }
 ATTACK = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7 * 7 }}\"'"

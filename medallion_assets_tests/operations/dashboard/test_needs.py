@@ -183,5 +183,5 @@ def test_a_place_in_which_nothing_of_ours_lies_comes_first(lakehouse: Lakehouse,
     first, *_ = needs_of(read_facts(lakehouse, NOW, raw_url=nowhere))
     assert (first.where, first.is_urgent) == ("the raw place of customer_transactions", True)
     assert first.what == f"missing: {nowhere}/customer_transactions"
-    assert first.found == "nothing, though exports of it are in"
+    assert first.found == "nothing, though exports of it are loaded"
     assert first.do

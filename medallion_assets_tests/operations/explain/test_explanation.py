@@ -205,12 +205,12 @@ def test_a_silver_that_does_not_follow_from_its_records_is_reported(tmp_path: Pa
     day = silver.partitions[0]
     silver.commit([silver.folder.stage(rows, partition=day)], remove=silver.files["path"])
     assert explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").disagreements == [
-        "product_category: Silver holds 'toys', its records say 'books'"
+        "product_category: Silver has 'toys', its records say 'books'"
     ]
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     silver.commit(remove=silver.files["path"])
     assert explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").disagreements == [
-        "Silver holds 0 rows of this key; its records make 1"
+        "Silver has 0 rows of this key; its records give 1"
     ]
 
 

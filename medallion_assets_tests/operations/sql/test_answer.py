@@ -110,7 +110,7 @@ def test_a_moment_stands_for_the_version_of_then(ask: Any, lakehouse: Lakehouse)
         assert ask(query.format(text)) == then
     for later in (before + timedelta(milliseconds=1), datetime(9999, 1, 1, tzinfo=UTC)):
         assert ask(query.format(f'silver."customers@{later.isoformat()}"')) == now
-    with pytest.raises(MissingTableError, match="had not been made by"):
+    with pytest.raises(MissingTableError, match="did not exist yet at"):
         ask(query.format("silver.customers"), as_of=before - timedelta(days=1))
     assert ask("select count(*) from quarantine.customers", as_of=before - timedelta(days=1)) == [(0,)]
 
@@ -121,9 +121,9 @@ def test_a_moment_stands_for_the_version_of_then(ask: Any, lakehouse: Lakehouse)
         ("from silver.custmers", "such as silver.customers"),
         ("from dayly_sales_summary", "such as gold.daily_sales_summary"),
         ('from silver."customers@99"', "has no version 99"),
-        ('from silver."customers@x"', "a moment in ISO 8601"),
+        ('from silver."customers@x"', "a timestamp in ISO 8601"),
         ("from silver.customers at (version => 1 + 1)", "write the number or the timestamp itself"),
-        ("from gold.daily_sales_summary", "has not been made yet"),
+        ("from gold.daily_sales_summary", "does not exist yet"),
         ("select nothing from silver.customers", "nothing"),
         ("select 1 from", "cannot be read"),
         ("", "found: nothing"),

@@ -144,7 +144,7 @@ def test_a_run_that_finds_another_tables_exports_alone_fails(graph: Graph) -> No
     run = graph.run(TRANSACTIONS)
     assert run.failed_checks == {CHECK}
     assert "the raw place of customer_transactions is wrong" in run.failure
-    assert "exports of another table alone" in run.failure
+    assert "exports of another table only" in run.failure
 
 
 def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:

@@ -98,6 +98,6 @@ def test_a_real_run_is_shown_with_its_budget(refined: Graph, dagster_instance: d
     assert published["target_wcu"] == 500
     materialize(refined.lakehouse.url, dagster_instance, raw_url=refined.settings.raw_url)
     page = Page.read(Path(refined.lakehouse.url, PAGE).read_text("utf-8"))
-    assert page.texts["budget"].count("of 500 write units a second") >= 2
+    assert page.texts["budget"].count("of 500 write units per second") >= 2
     assert "Nothing needs a person." in page.texts["needs"]
     assert f"As of {datetime.now(UTC):%Y}" in page.texts["head"]

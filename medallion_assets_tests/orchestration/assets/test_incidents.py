@@ -150,7 +150,7 @@ def test_a_diagnosis_that_fails_is_never_looked_into(failing: tuple[Graph, str])
     assert not failed.success
     assert asked(graph, cursor)[0] == []
     again = diagnose(graph, failed.result.run_id)
-    assert "has no failure to look into" in again.failure
+    assert "has no failure to diagnose" in again.failure
     assert "found: a diagnosis" in again.failure
     assert asked(graph, cursor)[0] == []
     assert (incidents(graph), alerts(graph)) == ([], [])
@@ -158,7 +158,7 @@ def test_a_diagnosis_that_fails_is_never_looked_into(failing: tuple[Graph, str])
 
 def test_a_wrong_run_id_is_told_with_what_to_do(graph: Graph) -> None:
     message = diagnose(graph, "no-such-run").failure
-    assert "run 'no-such-run' cannot be looked into" in message
+    assert "run 'no-such-run' cannot be diagnosed" in message
     assert "found: no such run; what to do: correct run_id" in message
 
 

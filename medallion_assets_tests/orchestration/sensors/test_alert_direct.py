@@ -1,4 +1,4 @@
-"""Alerts while the lakehouse takes no writes: a channel that is broken keeps nothing from the others."""
+"""Alerts while the lakehouse accepts no writes: a channel that is broken keeps nothing from the others."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_what_is_noted_says_since_when_it_is_so_and_is_written_seldom(instance: 
     assert found == EventNote(at=NOW + 61 + NOTE_SECONDS, problem="AccessDenied", since=NOW + 61)
     assert found.problem_at(found.at) == "AccessDenied"
     silent = found.at + SILENT_SECONDS + 1
-    assert found.problem_at(silent) == f"the daemon has not asked the queue for {SILENT_SECONDS + 1:.0f} s"
+    assert found.problem_at(silent) == f"the daemon has not polled the queue for {SILENT_SECONDS + 1:.0f} s"
     assert found.seconds_at(silent) == silent - NOW - 61
 
 

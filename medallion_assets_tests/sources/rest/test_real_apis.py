@@ -69,7 +69,7 @@ def test_pages_that_never_hold_still_are_not_landed(place: ObjectStore) -> None:
     """An order that changes is no other content; other records are."""
     numbers = count()
     with serving(lambda asked: {"data": [{"id": str(next(numbers))}] if asked["page"] == "1" else []}) as moving:
-        with pytest.raises(PermanentError, match="hold still"):
+        with pytest.raises(PermanentError, match="keep changing"):
             fetched(endpoint(moving, pages=ByNumber()), place)
         assert read_summary(place, FIRST) is None
 

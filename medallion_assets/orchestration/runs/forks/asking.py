@@ -32,7 +32,7 @@ from medallion_assets.settings import forks_runs
 ANSWER_SECONDS = 5.0
 """Later than that a process was as soon started: a fork takes 30 ms, on a host that is not overloaded."""
 OUTPUT, ERRORS = 1, 2
-LOG_OF_IT = "it is started again by itself; if it persists, read its log (journalctl -u medallion-fork-server)"
+LOG_OF_IT = "it restarts by itself; if it persists, read its log (journalctl -u medallion-fork-server)"
 STATUS = Path("/proc/self/status")
 
 
@@ -94,15 +94,15 @@ def expect_forks(environment: Mapping[str, str]) -> str:
         NoForkError: none was forked, or the last runs were refused.
     """
     if not forks_runs(environment):
-        return "MEDALLION_FORK_RUNS=no: the process of each run is started"
+        return "MEDALLION_FORK_RUNS=no: runs are not forked"
     home = Path(environment.get("DAGSTER_HOME", ""))
     try:
         _expect_fork(home)
     except NoForkServerError as error:
-        return f"{error.what}, and none ever did: the process of each run is started"
+        return f"{error.what}, and none ever did: runs are not forked"
     except NoForkError as error:
-        raise NoForkError(f"{error.what}; the processes of runs are started meanwhile", do=LOG_OF_IT) from error
-    return "the process of each run is forked"
+        raise NoForkError(f"{error.what}; runs are not forked meanwhile", do=LOG_OF_IT) from error
+    return "runs are forked"
 
 
 def _expect_fork(home: Path) -> None:

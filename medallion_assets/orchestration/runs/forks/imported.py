@@ -102,7 +102,7 @@ class Imported:
         try:
             unknown = sorted(threads() - HARMLESS_THREADS)
         except OSError:
-            return "its threads have no names here: runs are forked on Linux alone"
+            return "its threads have no names here: runs are forked only on Linux"
         if unknown:
             return (
                 f"it has threads, and a fork of it could hang: {', '.join(unknown)}. "

@@ -79,8 +79,8 @@ def hear(connection: socket.socket, kind: type[Message]) -> Message | None:
         if fields.pop("version", 1) == VERSION:
             return kind(**fields)
     except (TypeError, ValueError) as error:
-        raise ForeignMessageError(f"it is none of version {VERSION}: {error}") from error
-    raise ForeignMessageError(f"it is none of version {VERSION}")
+        raise ForeignMessageError(f"it is not of version {VERSION}: {error}") from error
+    raise ForeignMessageError(f"it is not of version {VERSION}")
 
 
 def listen(home: Path) -> socket.socket:

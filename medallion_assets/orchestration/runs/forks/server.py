@@ -34,11 +34,11 @@ def main(home: Path, module: str) -> NoReturn:
     """Serve below $DAGSTER_HOME until the code on disk is another; whoever supervises it starts it again."""
     imported = Imported(module)
     if imported.failure:
-        tell(f"{imported.problem()}; runs are started instead")
+        tell(f"{imported.problem()}; runs are not forked")
     try:
         listener = listen(home)
     except OSError as error:
-        tell(f"it cannot listen below {home}: {error}; runs are started instead, until it is started again")
+        tell(f"it cannot listen below {home}: {error}; runs are not forked until it is restarted")
         rest()
     with listener:
         connection = serve(listener, imported)

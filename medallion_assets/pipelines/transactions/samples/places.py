@@ -46,7 +46,7 @@ def check_only_samples(url: str, storage_options: Mapping[str, str] = NO_OPTIONS
             ) from None
         if not is_sample(table_arn):
             raise PermanentError(
-                f"samples are not mixed with real exports of {table_arn.rpartition('/')[2]}, which lie in {url}",
+                f"samples are not mixed with real exports of {table_arn.rpartition('/')[2]}, which are in {url}",
                 expected=f"samples (exports of the account {SAMPLE_ACCOUNT}), or none",
                 found=f"{folder_of(found)} of {table_arn}",
                 do="write the samples to another place (MEDALLION_HOME, MEDALLION_RAW_URL or --out names it)",

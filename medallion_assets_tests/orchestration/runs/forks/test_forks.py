@@ -213,7 +213,7 @@ def test_a_run_with_another_environment_is_started_and_why_is_told(
     (runs.folder / "go").touch()
     runs.wait_for(run_id, Status.SUCCESS)
     environment = {"DAGSTER_HOME": runs.instance.root_directory}
-    assert expect_forks(environment) == "the process of each run is forked"
+    assert expect_forks(environment) == "runs are forked"
     runs.launch()
     with pytest.raises(NoForkError, match=f"the last 2 runs were started, not forked; .*: {why}"):
         expect_forks(environment)
@@ -256,10 +256,10 @@ def test_a_fork_server_that_does_not_answer_is_told(
     server: psutil.Popen, runs: Launching, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment = {"DAGSTER_HOME": runs.instance.root_directory}
-    assert expect_forks(environment) == "the process of each run is forked"
+    assert expect_forks(environment) == "runs are forked"
     server.suspend()
     monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.2)
-    with pytest.raises(NoForkError, match=r"did not answer within 0.2 s; the processes of runs are started meanwhile"):
+    with pytest.raises(NoForkError, match=r"did not answer within 0.2 s; runs are not forked meanwhile"):
         expect_forks(environment)
     server.send_signal(signal.SIGKILL)
     server.wait()

@@ -50,8 +50,8 @@ def test_runs_that_were_refused_in_a_row_by_this_fork_server_are_told(tmp_path: 
 def test_a_home_that_never_had_one_is_well_and_one_whose_fork_server_is_dead_is_not(tmp_path: Path) -> None:
     environment = {"DAGSTER_HOME": str(tmp_path)}
     assert expect_forks(environment) == (
-        f"no fork server listens at {tmp_path}/{SOCKET}, and none ever did: the process of each run is started"
+        f"no fork server listens at {tmp_path}/{SOCKET}, and none ever did: runs are not forked"
     )
     listen(tmp_path).close()
-    with pytest.raises(NoForkError, match=r"no fork server listens at .* any more; the processes of runs are started"):
+    with pytest.raises(NoForkError, match=r"no fork server listens at .* any more; runs are not forked"):
         expect_forks(environment)

@@ -34,7 +34,7 @@ def test_a_message_of_another_release_is_none(tmp_path: Path, text: bytes) -> No
         here, _ = listener.accept()
         with here:
             here.sendall(len(text).to_bytes(8) + text)
-            with pytest.raises(ForeignMessageError, match="none of version 2"):
+            with pytest.raises(ForeignMessageError, match="not of version 2"):
                 hear(there, Answer)
 
 

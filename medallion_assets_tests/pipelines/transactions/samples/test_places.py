@@ -77,6 +77,6 @@ def test_a_sample_is_written_once(tmp_path: Path) -> None:
     assert run("sample", "--table", "customers", "--items", 5, "--out", tmp_path).exit_code == 0
     before = all_bytes(tmp_path)
     page = run("sample", "--table", "customers", "--items", 50, "--out", tmp_path)
-    assert (page.exit_code, "lies there already" in said_by(page)) == (2, True)
+    assert (page.exit_code, "exists already" in said_by(page)) == (2, True)
     assert all_bytes(tmp_path) == before
     assert run("sample", "--table", "customers", "--items", 50, "--seed", 1, "--out", tmp_path).exit_code == 0
