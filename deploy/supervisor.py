@@ -8,6 +8,10 @@ SIGTERM, SIGINT and SIGHUP end it at any moment, with exit code 0. A handler onl
 looked at ten times a second: no moment is a wrong one. What this process inherited does not matter: who starts a
 program in the background may have it ignore or block signals, which a shell could not undo.
 
+What goes wrong again and again, as it does where a setting is refused, is tried after 5 s, then 10, 20, 40, and then
+once a minute, so that its message does not fill the log. It does not end the whole: what is refused may be a folder on
+a disk that is away, or a port that is in use, and runs are at work meanwhile.
+
 A process may say that it is well as it would say so to systemd (sd_notify: READY=1, WATCHDOG=1). One that has begun to
 and then says nothing for a while hangs: it is killed.
 """
@@ -32,6 +36,11 @@ import psutil
 
 POLL_SECONDS = 0.1
 AGAIN_SECONDS = 5.0
+"""How long what went wrong waits for its next start, the first time."""
+LONGEST_SECONDS = 60.0
+"""How long it waits at most, however often it went wrong."""
+HEALTHY_SECONDS = 60.0
+"""What ran so long did well: if it goes wrong then, that is a first time."""
 END_SECONDS = 8.0
 """How long the processes may take to end before they are killed: less than the 10 s that `docker stop` waits."""
 CHECK_SECONDS = 60.0
@@ -67,12 +76,35 @@ class Stop:
 
 
 @dataclass
+class Pauses:
+    """How long something waits each time after it went wrong; all moments are of one clock, in seconds."""
+
+    first_seconds: float
+    times: int = 0
+    began_at: float | None = None
+
+    def begin(self, now: float) -> None:
+        """It begins."""
+        self.began_at = now
+
+    def go_wrong(self, now: float) -> float:
+        """It has gone wrong: the seconds until it begins again, twice as many as the last time unless it did well."""
+        if self.began_at is not None and now - self.began_at >= HEALTHY_SECONDS:
+            self.times = 0
+        longest = max(self.first_seconds, LONGEST_SECONDS)
+        seconds = min(self.first_seconds * 2.0**self.times, longest)
+        self.times += seconds < longest
+        return seconds
+
+
+@dataclass
 class Supervised:
     """A line of the Procfile: its process while it runs, when it may start again, and what it has said."""
 
     name: str
     command: str
     ears: socket.socket
+    pauses: Pauses
     process: subprocess.Popen[bytes] | None = None
     again_at: float = 0.0
     heard_at: float | None = None
@@ -81,6 +113,7 @@ class Supervised:
     def start(self) -> None:
         """Start it in a session of its own."""
         self.heard_at, self.is_ready = None, False
+        self.pauses.begin(time.monotonic())
         environment = {**os.environ, "NOTIFY_SOCKET": self.ears.getsockname()}
         self.process = subprocess.Popen(self.command, shell=True, start_new_session=True, env=environment)  # noqa: S602 - our own
 
@@ -110,27 +143,28 @@ def main() -> None:
     lines = options.procfile.read_text().splitlines()
     commands = dict(line.split(": ", 1) for line in lines if line.strip())
     _say(f"{', '.join(commands)}: SIGTERM or Ctrl-C ends them")
+    pauses = Pauses(options.again_seconds)
     with _supervised(commands, options) as all_of_them:
         while not stop.is_asked:
-            _look(all_of_them, stop, options)
+            _look(all_of_them, stop, options, pauses)
             stop.wait_while(lambda: True, POLL_SECONDS)
 
 
-def _look(all_of_them: Sequence[Supervised], stop: Stop, options: argparse.Namespace) -> None:
-    """End what is in trouble, and start what is due."""
+def _look(all_of_them: Sequence[Supervised], stop: Stop, options: argparse.Namespace, pauses: Pauses) -> None:
+    """End what is in trouble, and start what is due; `pauses` are those of the check."""
     for one in all_of_them:
         one.listen()
         if trouble := one.trouble(options.silent_seconds):
             _say(trouble)
             _end([one.process] if one.process else [], 0)
-            one.process, one.again_at = None, time.monotonic() + options.again_seconds
-            _say(f"starting again in {options.again_seconds:g} s")
+            one.process = None
+            _wait([one], one.pauses)
     due = [one for one in all_of_them if one.process is None and time.monotonic() >= one.again_at]
     if due and not _passes(options.check, stop):
-        for one in due:
-            one.again_at = time.monotonic() + options.again_seconds
-        _say(f"starting again in {options.again_seconds:g} s")
+        _wait(due, pauses)
         return
+    if due:
+        pauses.times = 0
     first = all_of_them[0]
     for one in due:
         if stop.is_asked:
@@ -138,6 +172,15 @@ def _look(all_of_them: Sequence[Supervised], stop: Stop, options: argparse.Names
         one.start()
         if one is first and len(due) > 1:
             stop.wait_while(lambda: not _is_up(first), options.ready_seconds)
+
+
+def _wait(waiting: Sequence[Supervised], pauses: Pauses) -> None:
+    """Put off the start of some, as what they wait for has gone wrong."""
+    now = time.monotonic()
+    seconds = pauses.go_wrong(now)
+    for one in waiting:
+        one.again_at = now + seconds
+    _say(f"starting again in {seconds:g} s")
 
 
 def _is_up(one: Supervised) -> bool:
@@ -155,7 +198,7 @@ def _supervised(commands: dict[str, str], options: argparse.Namespace) -> Iterat
             ears = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
             ears.bind(f"{folder}/{number}")
             ears.setblocking(False)
-            all_of_them.append(Supervised(name, command, ears))
+            all_of_them.append(Supervised(name, command, ears, Pauses(options.again_seconds)))
         try:
             yield all_of_them
         finally:

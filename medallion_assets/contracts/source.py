@@ -73,12 +73,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How much of a place is listed at once: with at most so many `requests`, and what comes after the key `after`."""
+
+    requests: int
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """What lies in a place: batches, sorted by (id, prefix), and what is none.
 
     `foreign` counts objects that belong to no batch, `unclaimed` are those of them that look as if they did. `unseen`
     are folders that were not looked into, each with why, and what to do. `prefixes` has the greatest id that was seen
     below each prefix, of known batches too, `last_prefix` is the one whose keys come last. `objects` were looked at.
+    `rest` is the key after which comes what a share left out; None: nothing was.
     """
 
     batches: list[Found]
@@ -88,6 +97,7 @@ class Listing:
     prefixes: Mapping[str, str] = field(default_factory=dict)
     last_prefix: str | None = None
     objects: int = 0
+    rest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,10 +234,12 @@ class Source(Protocol):
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
         among: Collection[str] = (),
+        share: Share | None = None,
     ) -> Listing:
         """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
 
         `among` are prefixes of an earlier listing: to look below these, and at what comes behind the last, is enough.
+        `share`: so much of the place is enough. A batch is listed whole or not at all, which may take more requests.
         `held` are ids that are in and are listed all the same: what an id says may depend on those (rule F1).
 
         Raises:

@@ -16,12 +16,12 @@ from typing import Any
 
 import yaml
 
+from medallion_assets.settings.looks import DEV_CLI
+
 DEV_NAME = "dagster.dev.yaml"
 LOG = logging.getLogger(__name__)
 MOST_RUNS = 3
 LAUNCHER = "WatchedRunLauncher"
-DEV_CLI = "DAGSTER_IS_DEV_CLI"
-"""`dagster dev` sets it for the processes that it starts."""
 
 
 def dev_yaml() -> Path:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, read_recipients
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
-from medallion_assets.settings.looks import BETWEEN_LOOKS, seconds_between_looks
+from medallion_assets.settings.looks import arrivals_seconds, net_seconds
 from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
@@ -86,13 +86,14 @@ class Settings:
     people hear that an alert is over. `query_alerts` is the file that declares
     queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
     and messages lie. `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or
-    empty; `arrivals_seconds` pass at most between two looks.
+    empty; `arrivals_seconds` pass at most between two looks, `net_seconds` between those of a sensor that is woken.
     """
 
     home: Path
     raw_url: str
     events_queue: str
     arrivals_seconds: int
+    net_seconds: int
     lakehouse_url: str
     storage_options: Mapping[str, str] = field(repr=False)
     engine: str
@@ -185,7 +186,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         raw_url=raw_url,
         events_queue=expect_events_of(env.get(EVENTS_QUEUE, ""), raw_url),
-        arrivals_seconds=parsed(env, "MEDALLION_ARRIVALS_SECONDS", "30", seconds_between_looks, BETWEEN_LOOKS),
+        arrivals_seconds=arrivals_seconds(env),
+        net_seconds=net_seconds(env),
         lakehouse_url=lakehouse_url,
         storage_options=options,
         engine=choice(env, "MEDALLION_ENGINE", ENGINES),

@@ -1,4 +1,4 @@
-"""How often what has arrived is looked for: what may be set.
+"""How often sensors look for what nobody tells them: what may be set, and what holds where nothing is.
 
 Belongs here: which values are allowed, and how they are explained.
 Does not: when a sensor looks (triggers.next_look).
@@ -6,6 +6,13 @@ Does not: when a sensor looks (triggers.next_look).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from medallion_assets.settings.values import parsed
+
+DEV_CLI = "DAGSTER_IS_DEV_CLI"
+"""`dagster dev` sets it for the processes that it starts."""
+NET = 30
 LONGEST = 60
 """Dagster's daemon is known to be away after so many seconds."""
 STEP = 5
@@ -13,12 +20,24 @@ STEP = 5
 BETWEEN_LOOKS = f"a multiple of {STEP} from {STEP} to {LONGEST}"
 
 
-def seconds_between_looks(text: str) -> int:
+def net_seconds(env: Mapping[str, str]) -> int:
+    """How often a sensor looks that others wake.
+
+    In plain `dagster dev` nobody watches the folders, and nobody hears wakes before the first run: so at every chance.
+    """
+    return STEP if env.get(DEV_CLI) else NET
+
+
+def arrivals_seconds(env: Mapping[str, str]) -> int:
     """The longest time between two looks at what has arrived.
 
     Raises:
-        ValueError: it is not allowed.
+        SettingsError: it is not allowed.
     """
+    return parsed(env, "MEDALLION_ARRIVALS_SECONDS", str(net_seconds(env)), _seconds_between_looks, BETWEEN_LOOKS)
+
+
+def _seconds_between_looks(text: str) -> int:
     seconds = int(text)
     if seconds % STEP or not STEP <= seconds <= LONGEST:
         raise ValueError(text)

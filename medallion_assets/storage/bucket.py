@@ -17,6 +17,8 @@ from medallion_assets.errors import TransientError
 from medallion_assets.storage.s3 import s3_client
 
 EMPTY = "no byte"
+PAGE_KEYS = 1_000
+"""S3 gives no more keys in an answer."""
 
 
 class Bucket:
@@ -29,11 +31,11 @@ class Bucket:
         self._client = s3_client(store)
 
     def page(self, folder: str, *, after: str = "", delimiter: str = "") -> dict[str, Any]:
-        """Up to 1,000 objects below `folder`, in the order of keys, that come after the key `after`."""
+        """Up to PAGE_KEYS objects below `folder`, in the order of keys, that come after the key `after`."""
         asked: dict[str, Any] = {"StartAfter": f"{self.prefix}{after}"} if after else {}
         grouped: dict[str, Any] = {"Delimiter": delimiter} if delimiter else {}
         below = f"{self.prefix}{folder}/" if folder else self.prefix
-        return dict(self._client.list_objects_v2(Bucket=self.name, Prefix=below, **asked, **grouped))
+        return dict(self._client.list_objects_v2(Bucket=self.name, Prefix=below, MaxKeys=PAGE_KEYS, **asked, **grouped))
 
     def remove_all(self, folder: str) -> None:
         """Remove every object below `folder`, a page at a time.

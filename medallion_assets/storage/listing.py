@@ -27,6 +27,8 @@ _UNFINISHED = re.compile(r"#\d+$")
 """So object stores name a local file while they write it."""
 PassedOver = Callable[[str], str | None]
 """Of a key: a folder that it is in and that is of no interest, with whatever sorts before it; or None."""
+GoesOn = Callable[[str], bool]
+"""Of the key after which the next page would begin: whether that page is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,18 +55,20 @@ def list_objects(
     passed_over: PassedOver = lambda _: None,
     unseen: Unseen | None = None,
     start_after: str = "",
+    goes_on: GoesOn = lambda _: True,
 ) -> Iterator[StoredObject]:
     """Every object below `folder` at any depth, on S3 in the order of keys, beginning after the key `start_after`.
 
     `passed_over` is asked of folders on a disk, and of the last key of each page on S3: what it names is left out as
-    far as that spares a look. Folders of a disk that cannot be listed are put into `unseen`.
+    far as that spares a look. On S3 the listing ends before the first page to which `goes_on` says no. Folders of a
+    disk that cannot be listed are put into `unseen`.
 
     Raises:
         PermanentError: the place is not there, or cannot be listed.
         TransientError: the store did not answer.
     """
     if isinstance(store, S3Store):
-        yield from _pages(Bucket(store), folder, passed_over, start_after)
+        yield from _pages(Bucket(store), folder, passed_over, start_after, goes_on)
     else:
         folder = f"{folder}/" if folder else ""
         yield from _walk(_local_root(store), folder, passed_over, Unseen() if unseen is None else unseen, frozenset())
@@ -82,9 +86,11 @@ def list_folders(store: ObjectStore, folder: str) -> list[str]:
     return [f"{folder}/{name}" if folder else name for name in names]
 
 
-def _pages(bucket: Bucket, folder: str, passed_over: PassedOver, start_after: str) -> Iterator[StoredObject]:
+def _pages(
+    bucket: Bucket, folder: str, passed_over: PassedOver, start_after: str, goes_on: GoesOn
+) -> Iterator[StoredObject]:
     after: str | None = start_after
-    while after is not None:
+    while after is not None and goes_on(after):
         with store_errors(folder):
             page = bucket.page(folder, after=after)
         contents = page.get("Contents", [])

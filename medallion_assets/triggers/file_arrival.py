@@ -5,21 +5,22 @@ Does not: looking, when and how often to ask, or loading, which takes every comp
 asked for.
 
 A tick lists what comes after the cursor's position, of a large place below a few prefixes alone (prefixes.py). The
-position never passes the oldest export that is neither loaded nor refused for good (rule B2). A copy that lands late,
-with an id below the position, is found by the listing of everything that comes every FULL_LISTING_SECONDS. The quiet
-time counts from the tick that saw the change: copies may keep the times of their originals.
+position passes no export that is neither loaded nor refused for good, unless it is remembered (rounds.py). A copy that
+lands late, with an id below the position, is found by the look at everything that begins every FULL_LISTING_SECONDS,
+and goes on over several ticks. The quiet time counts from the tick that saw the change: copies may keep the times of
+their originals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal
 
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.contracts.source import Found
+from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.refining.decisions import Action, Decision
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refusals import is_due
@@ -28,8 +29,10 @@ from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
 from medallion_assets.triggers.prefixes import Prefixes
+from medallion_assets.triggers.rounds import REMEMBERED, Key, Remembered, Round, key_of, merged
 
 FULL_LISTING_SECONDS = 600
+FULL_LISTING = timedelta(seconds=FULL_LISTING_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Cursor:
     """What a sensor remembers; an empty one looks at everything once more.
 
     `listing` stands for all unsettled exports as they were seen last, and `changed_at` is when that changed.
+    `listed_whole_at` is when the last look at everything began, `round` where the one stands that is under way.
     """
 
     version: Literal[1] = 1
@@ -45,22 +49,21 @@ class Cursor:
     listing: str | None = None
     changed_at: Moment | None = None
     prefixes: Prefixes = field(default_factory=Prefixes)
+    round: Round | None = None
+    remembered: tuple[Remembered, ...] = ()
     state: State = field(default_factory=State)
 
+    @property
+    def knows_the_place(self) -> bool:
+        """Whether everything was listed once, so that a quick look has where to look."""
+        return self.listed_whole_at is not None
+
     def lists_everything(self, now: datetime) -> bool:
-        """Whether this tick lists everything, not only what comes after the position."""
-        return self.position is None or self.is_due(now)
-
-    def is_due(self, now: datetime) -> bool:
-        """Whether everything was listed so long ago, or never, that it is to be listed now."""
-        if self.listed_whole_at is None or now < self.listed_whole_at:
+        """Whether this tick lists everything, or a share of it, and not only what comes after the position."""
+        if self.round is not None or self.listed_whole_at is None or now < self.listed_whole_at:
             return True
-        return now >= self.listed_whole_at + timedelta(seconds=FULL_LISTING_SECONDS)
-
-    def put_off(self, now: datetime) -> Cursor:
-        """The cursor with which a listing of everything that is due now comes at the next tick."""
-        almost = timedelta(seconds=FULL_LISTING_SECONDS - 1)
-        return replace(self, listed_whole_at=now - almost) if self.is_due(now) else self
+        is_small = self.prefixes.last is None
+        return (self.position is None and is_small) or now >= self.listed_whole_at + FULL_LISTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,8 @@ class Arrivals:
     `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
     a table that was made anew, and nobody has confirmed that table yet (rule B3). `unseen` are folders that were not
     looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
-    `prefixes` are where the next tick looks.
+    `prefixes` are where the next tick looks. `is_whole`: a look at everything has ended; `round` is one that has not.
+    `listed` are all that are known, of which `far` ones were not seen now, or would not be seen at the next tick.
     """
 
     pending: Sequence[Found] = ()
@@ -82,11 +86,39 @@ class Arrivals:
     unseen: Collection[str] = ()
     place: str = ""
     prefixes: Prefixes = field(default_factory=Prefixes)
+    round: Round | None = None
+    listed: Mapping[Key, Remembered] = field(default_factory=dict)
+    far: Collection[Key] = frozenset()
 
     @property
     def unsettled(self) -> list[Found]:
         """All but the settled ones."""
         return [*self.pending, *self.waiting, *self.refused, *self.behind]
+
+    def held(self) -> Arrivals:
+        """With the prefixes that every look has to see, and of what is unsettled elsewhere as much as is remembered."""
+        near = [found.prefix for found in self.unsettled if key_of(found) not in self.far]
+        prefixes = self.prefixes.holding(near)
+        far = [key for found in self.unsettled if (key := key_of(found)) in self.far or not prefixes.covers(key[1])]
+        left_out = frozenset(far[REMEMBERED:])
+
+        def kept(exports: Sequence[Found]) -> list[Found]:
+            return [found for found in exports if key_of(found) not in left_out]
+
+        return replace(
+            self,
+            pending=kept(self.pending),
+            waiting=kept(self.waiting),
+            refused=kept(self.refused),
+            behind=kept(self.behind),
+            prefixes=prefixes,
+            far=frozenset(far[:REMEMBERED]),
+        )
+
+    def remembered(self) -> list[Remembered]:
+        """The exports that the next tick may not see: the far ones and, as a quick look may be cut short, others."""
+        keys = sorted(map(key_of, self.unsettled), key=lambda key: key not in self.far)
+        return [self.listed[key] for key in sorted(keys[:REMEMBERED]) if key in self.listed]
 
     def __str__(self) -> str:
         """Say for people what lies there and is not asked for."""
@@ -95,6 +127,48 @@ class Arrivals:
         others += [f"folders not examined: {len(self.unseen)}"] if self.unseen else []
         others += [self.place] if self.place else []
         return f"no new export ({', '.join(others)})" if others else "no new export"
+
+
+NOTHING = Arrivals()
+"""Nothing lies there."""
+
+
+def unsorted(cursor: Cursor, now: datetime, stands: Round, *, share: Listing | None, quick: Listing | None) -> Arrivals:
+    """What a tick has listed, not sorted out yet: a `share` of everything, and a `quick` look where the cursor says it.
+
+    `stands` is the round after the share.
+    """
+    is_whole = share is not None and share.rest is None
+    prefixes = cursor.prefixes
+    if quick is not None:
+        prefixes, stands = prefixes.after(quick, is_whole=False), stands.with_prefixes(quick)
+    if share is not None and is_whole:
+        prefixes = prefixes.after(stands.whole(share), is_whole=True)
+    looks, seen_at = [listing for listing in (share, quick) if listing is not None], max(now, stands.began_at)
+    listed = merged(
+        cursor.remembered, looks, seen_at, covered=_covered(cursor, quick), ended=stands if is_whole else None
+    )
+    reaches_all = is_whole if quick is None else quick.rest is None
+    seen = {key_of(found) for listing in looks for found in listing.batches}
+    return Arrivals(
+        is_whole=is_whole,
+        round=None if share is None or is_whole else stands,
+        unseen=[folder for listing in looks for folder in listing.unseen],
+        prefixes=prefixes,
+        listed=listed,
+        far=listed.keys() - (listed if is_whole else seen) if reaches_all else listed.keys(),
+    )
+
+
+def _covered(cursor: Cursor, quick: Listing | None) -> Callable[[Found], bool]:
+    """Whether a quick look saw all that is where an export was."""
+    due = cursor.prefixes.due()
+
+    def is_covered(found: Found) -> bool:
+        is_behind = cursor.position is None or found.id > cursor.position
+        return quick is not None and quick.rest is None and is_behind and (not due or found.prefix in due)
+
+    return is_covered
 
 
 def sort_out(
@@ -106,9 +180,9 @@ def sort_out(
     decisions: Mapping[str, Decision],
     final_verdicts: Collection[str] = (),
     latest_table_id: str | None = None,
-    is_whole: bool = False,
+    seen: Arrivals = NOTHING,
 ) -> Arrivals:
-    """Which of the exports wait for what, in the order in which ingest takes them.
+    """What was `seen`, with which of the exports wait for what, in the order in which ingest takes them.
 
     Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it differs once the contract has changed,
     or a file can be read. `loaded` are the ids that Bronze holds; `final_verdicts` are those of the source;
@@ -136,18 +210,12 @@ def sort_out(
             # Dagster starts no run twice for one signature.
             asked = replace(found, fingerprint=f"{found.fingerprint}-due") if is_again else found
             (behind if is_stopped else pending).append(asked)
-    return Arrivals(
-        pending=pending,
-        waiting=waiting,
-        refused=refused,
-        behind=behind,
-        settled={*loaded, *for_good},
-        is_whole=is_whole,
-    )
+    return replace(seen, pending=pending, waiting=waiting, refused=refused, behind=behind, settled={*loaded, *for_good})
 
 
 def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> Asking[Cursor, Found]:
     """Whether to ask for a run now. Nobody decides while a run is at work: see `asking.while_active`."""
+    arrivals = arrivals.held()
     listing = signature_of([[found.id, found.prefix, found.fingerprint] for found in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)
     observation, what = None, str(arrivals)
@@ -158,10 +226,12 @@ def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) ->
     after = replace(
         cursor,
         position=_position(cursor, arrivals),
-        listed_whole_at=now if arrivals.is_whole else cursor.listed_whole_at,
+        listed_whole_at=_begun(now, cursor) if arrivals.is_whole else cursor.listed_whole_at,
         listing=listing,
         changed_at=changed_at,
-        prefixes=arrivals.prefixes.holding({found.prefix for found in arrivals.unsettled}),
+        prefixes=arrivals.prefixes,
+        round=arrivals.round,
+        remembered=tuple(arrivals.remembered()),
     )
     again = "new files or a manual run start it again"
     return asking(now, after, observation, timers, wanted=arrivals.pending, what=what, again=again)
@@ -186,10 +256,15 @@ def _stands(
     return latest.decided_at <= refusal.judged_at
 
 
+def _begun(now: datetime, cursor: Cursor) -> datetime:
+    """When the look at everything began that has ended now."""
+    return now if cursor.round is None else min(now, cursor.round.began_at)
+
+
 def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
-    """The greatest settled id below every unsettled one (rule B2); a late copy takes the position back."""
+    """The greatest settled id below every unsettled one that is not far (rule B2); a late copy takes it back."""
     known = set(arrivals.settled)
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
-    oldest = min((found.id for found in arrivals.unsettled), default=None)
+    oldest = min((found.id for found in arrivals.unsettled if key_of(found) not in arrivals.far), default=None)
     return max((export_id for export_id in known if oldest is None or export_id < oldest), default=None)

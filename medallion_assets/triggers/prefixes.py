@@ -9,7 +9,7 @@ as days do; or below the one that the newest export lies below. Both are looked 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from medallion_assets.contracts.source import Listing
@@ -25,8 +25,8 @@ KNOWN = 20
 class Prefixes:
     """What a sensor remembers of a place: the greatest id below each prefix, `last` in the order of keys.
 
-    `held` are prefixes below which batches are unsettled: every look has to see these. Where `newest` is empty a look
-    looks everywhere. `turn` counts looks.
+    `held` are prefixes below which batches are unsettled: every look sees these. Where `newest` is empty a look looks
+    everywhere. `turn` counts looks.
     """
 
     newest: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Prefixes:
 
     def due(self) -> list[str]:
         """The prefixes to look below now; none: all of them."""
-        if self.last is None or len(self.held) > KNOWN:
+        if self.last is None:
             return []
         others = [prefix for prefix in by_age(self.newest) if prefix != self.last]
         if self.turn % 2 and len(others) > 1:
@@ -57,9 +57,13 @@ class Prefixes:
         kept = {last, *by_age(newest)[:KNOWN]}
         return Prefixes(newest={prefix: newest[prefix] for prefix in sorted(kept)}, last=last, turn=self.turn + 1)
 
-    def holding(self, prefixes: Collection[str]) -> Prefixes:
-        """With the prefixes below which batches are unsettled."""
-        return replace(self, held=frozenset(prefixes)) if self.last is not None else self
+    def holding(self, prefixes: Iterable[str]) -> Prefixes:
+        """With the prefixes below which batches are unsettled, the first KNOWN of them."""
+        return replace(self, held=frozenset([*dict.fromkeys(prefixes)][:KNOWN])) if self.last is not None else self
+
+    def covers(self, prefix: str) -> bool:
+        """Whether every look looks below a prefix."""
+        return self.last is None or prefix in self.held
 
 
 def by_age(newest: Mapping[str, str]) -> list[str]:

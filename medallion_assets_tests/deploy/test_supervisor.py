@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 import signal
 import sys
 import time
@@ -53,6 +55,36 @@ def test_what_ends_is_started_anew_and_the_others_go_on(tmp_path: Path) -> None:
         assert (code, processes_of(tmp_path)) == (0, [])
 
 
+def pauses(*seconds: float) -> list[float]:
+    """How long something waits each time, which runs for so many seconds before it goes wrong."""
+    waits, now = list[float](), 1000.0
+    found = runpy.run_path(str(SUPERVISOR))["Pauses"](5.0)
+    for ran in seconds:
+        found.begin(now)
+        now += ran
+        waits.append(found.go_wrong(now))
+        now += waits[-1]
+    return waits
+
+
+def test_what_goes_wrong_again_and_again_waits_longer_each_time_up_to_a_minute() -> None:
+    assert pauses(*[1] * 7) == [5, 10, 20, 40, 60, 60, 60]
+
+
+def test_what_ran_for_a_minute_begins_anew_with_a_short_wait() -> None:
+    assert pauses(1, 1, 59.9, 60, 1) == [5, 10, 20, 5, 10]
+
+
+def test_a_process_that_ends_again_and_again_is_started_ever_later_and_the_others_go_on(tmp_path: Path) -> None:
+    """As one does of which a setting is refused."""
+    refused = "echo refused; exit 1"
+    with started(command(tmp_path, stays=f"echo up; {SLEEP}", ends=refused), tmp_path) as process:
+        wait_until(lambda: "starting again in 0.4 s" in said(tmp_path), "it waits longer")
+        assert re.findall(r"starting again in (\S+) s", said(tmp_path))[:3] == ["0.1", "0.2", "0.4"]
+        assert said(tmp_path).split().count("up") == 1
+        assert stop(process)[0] == 0
+
+
 def test_what_hangs_is_killed_and_started_anew(tmp_path: Path) -> None:
     """It said that it is well, and then nothing more; what never says so is left alone."""
     options = ("--silent-seconds", "0.5")
@@ -82,7 +114,7 @@ def test_the_last_command_runs_after_all_have_ended(tmp_path: Path) -> None:
 
 def test_nothing_is_started_while_the_check_fails(tmp_path: Path) -> None:
     with started(command(tmp_path, check="false", one=f"echo up; {SLEEP}"), tmp_path) as process:
-        wait_until(lambda: said(tmp_path).count("starting again") > 1, "it checks again")
+        wait_until(lambda: "starting again in 0.4 s" in said(tmp_path), "it checks again, ever later")
         assert "up" not in said(tmp_path).split()
         assert stop(process)[0] == 0
 

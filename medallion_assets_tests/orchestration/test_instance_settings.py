@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from medallion_assets.orchestration.instance_settings import DEV_CLI, dev_yaml, missing, warn_in_dagster_dev
+from medallion_assets.orchestration.instance_settings import dev_yaml, missing, warn_in_dagster_dev
+from medallion_assets.settings.looks import DEV_CLI
 from medallion_assets_tests.services.processes import REPOSITORY
 
 CODE_SERVER = ["dagster", "api", "grpc"]

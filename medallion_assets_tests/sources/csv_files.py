@@ -30,6 +30,7 @@ from medallion_assets.contracts.source import (
     Listing,
     Owner,
     RecordOrder,
+    Share,
     wrong,
 )
 from medallion_assets.contracts.table import Table
@@ -77,8 +78,9 @@ class CsvFiles:
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
         among: Collection[str] = (),
+        share: Share | None = None,
     ) -> Listing:
-        del held, among
+        del held, among, share
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [
             Found(id=stored.key, prefix="", fingerprint=f"{stored.size} {stored.tag}")

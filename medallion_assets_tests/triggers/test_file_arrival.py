@@ -82,7 +82,7 @@ def sorted_out(
         decisions=decisions or {},
         final_verdicts=DynamoDBExports.final_verdicts,
         latest_table_id=latest_table_id,
-        is_whole=is_whole,
+        seen=Arrivals(is_whole=is_whole),
     )
 
 

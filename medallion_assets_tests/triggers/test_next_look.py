@@ -11,9 +11,11 @@ import pytest
 from medallion_assets.triggers.debounce import State
 from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets.triggers.next_look import seconds_until_next_look
+from medallion_assets.triggers.rounds import Round
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 WAITS = State(signature="exports")
+ROUND = Round(began_at=NOW, after="a/")
 
 
 def quiet_for(**time: float) -> Cursor:
@@ -35,6 +37,11 @@ def quiet_for(**time: float) -> Cursor:
 def test_the_longer_nothing_happened_the_later_is_the_next_look(cursor: Cursor, seconds: float) -> None:
     assert seconds_until_next_look(NOW, cursor, is_told=False) == seconds
     assert seconds_until_next_look(NOW, cursor, is_told=True) == math.inf
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_look_at_everything_that_has_begun_goes_on_soon(is_told: bool) -> None:
+    assert seconds_until_next_look(NOW, replace(quiet_for(days=1), round=ROUND), is_told=is_told) == 5
 
 
 @pytest.mark.parametrize("is_told", [False, True])

@@ -12,17 +12,18 @@ from datetime import datetime
 from functools import cached_property, partial
 
 import dagster as dg
+from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.contracts.source import Found, Owner
+from medallion_assets.contracts.source import Found, Owner, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told
-from medallion_assets.orchestration.sensors.names import file_arrival
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
@@ -31,8 +32,9 @@ from medallion_assets.refining.raw_place import RawPlace
 from medallion_assets.refining.refusals import fingerprints_now
 from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, unsorted
 from medallion_assets.triggers.next_look import seconds_until_next_look
+from medallion_assets.triggers.rounds import QUICK_REQUESTS, SHARE_REQUESTS, Round
 
 REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
@@ -56,7 +58,7 @@ def arrival_sensor(
     return asking_sensor(
         subject,
         Cursor,
-        name=file_arrival(loaded.table),
+        name=names.file_arrival(loaded.table),
         description=f"Requests {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not "
         f"loaded yet.",
         status=status,
@@ -66,9 +68,15 @@ def arrival_sensor(
 
 
 def arrival_subject(
-    pipeline: Pipeline, loaded: Loaded, timers: Timers, *, refines: bool, settings: Settings | None
+    pipeline: Pipeline,
+    loaded: Loaded,
+    timers: Timers,
+    *,
+    refines: bool,
+    settings: Settings | None,
+    share_requests: int = SHARE_REQUESTS,
 ) -> Subject[Cursor, Found]:
-    """Runs of bronze/<table>, for the exports that are not in.
+    """Runs of bronze/<table>, for the exports that are not in. A tick lists `share_requests` of a look at everything.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
     spares the wait for another sensor and the start of another process.
@@ -81,15 +89,22 @@ def arrival_subject(
         of=bronze,
         makes=[bronze, table, *pipeline.derived_from(table)] if refines else [bronze],
         timers=timers,
-        look=partial(_look, loaded=loaded, timers=timers),
+        look=partial(_look, loaded=loaded, timers=timers, share_requests=share_requests),
     )
 
 
 def _look(
-    lakehouse: LakehouseResource, now: datetime, cursor: Cursor, *, loaded: Loaded, timers: Timers
+    lakehouse: LakehouseResource,
+    now: datetime,
+    cursor: Cursor,
+    *,
+    loaded: Loaded,
+    timers: Timers,
+    share_requests: int,
 ) -> Look[Cursor, Found]:
     known = Known(lakehouse.lakehouse(), loaded)
-    decided = decide(now, cursor, look(known, lakehouse.raw_url, cursor, now), timers)
+    arrivals = look(known, lakehouse.raw_url, cursor, now, share_requests=share_requests)
+    decided = decide(now, cursor, arrivals, timers)
     return Look(
         asking=decided,
         waits=waiting_text(loaded.table, decided.wanted),
@@ -158,25 +173,26 @@ class Known:
         return any(refused.verdict in LOOKED_AT_AGAIN for refused in self.refusals.values())
 
 
-def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
-    """What lies in the table's folder: after the cursor's position, where it looks, or everything when that is due."""
+def look(
+    known: Known, raw_url: str, cursor: Cursor, now: datetime, *, share_requests: int = SHARE_REQUESTS
+) -> Arrivals:
+    """What lies in the table's folder: after the cursor's position where it looks, and a share of all when that is due.
+
+    It takes at most `share_requests` and QUICK_REQUESTS requests to list, unless one export has more files than that.
+    """
     place = RawPlace.of(known.lakehouse, raw_url, known.declared)
     store = place.open(lambda: known.loaded)
     if store is None:
         return Arrivals(place=str(place.status(holds=False)))
     source = known.declared.source
-    is_whole = not source.ids_ascend or cursor.lists_everything(now)
-    if is_whole:
-        seen = source.find(store, known=known.loaded)
-    else:
-        seen = source.find(store, after=cursor.position, among=cursor.prefixes.due())
-    listing, prefixes = seen.batches, cursor.prefixes.after(seen, is_whole=is_whole)
-    if not listing and not is_whole:
-        return Arrivals(unseen=seen.unseen, prefixes=prefixes)
-    if not listing and not known.loaded and not (status := place.status(holds=False)).is_fine:
-        return Arrivals(place=str(status), unseen=seen.unseen, is_whole=True)
+    seen = _listed(known, store, cursor, now, share_requests)
+    if not seen.listed and not seen.is_whole:
+        return seen
+    if not seen.listed and not known.loaded and not (status := place.status(holds=False)).is_fine:
+        return replace(seen, place=str(status))
+    listing = [remembered.found for remembered in seen.listed.values()]
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
-    arrivals = sort_out(
+    return sort_out(
         [replace(export, fingerprint=fingerprints[export.id, export.prefix]) for export in listing],
         now=now,
         loaded=known.loaded,
@@ -184,9 +200,22 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime) -> Arrivals:
         decisions=known.decisions,
         final_verdicts=source.final_verdicts,
         latest_table_id=known.latest_table_id,
-        is_whole=is_whole,
+        seen=seen,
     )
-    return replace(arrivals, unseen=seen.unseen, prefixes=prefixes)
+
+
+def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, share_requests: int) -> Arrivals:
+    """What the looks of a tick see, and what is remembered beside it: nothing of it is sorted out."""
+    source, stands = known.declared.source, cursor.round or Round(began_at=now)
+    share = quick = None
+    if not source.ids_ascend or cursor.lists_everything(now):
+        share = source.find(store, known=known.loaded, share=Share(requests=share_requests, after=stands.after))
+        stands = stands.with_share(share)
+    is_whole = share is not None and share.rest is None
+    if cursor.knows_the_place and not (is_whole and cursor.round is None):
+        where = cursor.prefixes.due()
+        quick = source.find(store, after=cursor.position, among=where, share=Share(requests=QUICK_REQUESTS))
+    return unsorted(cursor, now, stands, share=share, quick=quick)
 
 
 def trigger_context(exports: Sequence[Found]) -> TriggerContext:

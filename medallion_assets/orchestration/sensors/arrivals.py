@@ -30,6 +30,7 @@ from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import signature_of
 from medallion_assets.triggers.next_look import SOON_SECONDS, seconds_until_next_look
+from medallion_assets.triggers.rounds import SHARE_REQUESTS
 from medallion_assets.triggers.together import Cursor
 
 LOOKING_SECONDS = 20
@@ -91,8 +92,11 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 
     A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept.
     """
+    share_requests = max(1, SHARE_REQUESTS // len(tables))
     subjects = {
-        loaded.table.short_name: arrival_subject(pipeline, loaded, AT_ONCE, refines=True, settings=settings)
+        loaded.table.short_name: arrival_subject(
+            pipeline, loaded, AT_ONCE, refines=True, settings=settings, share_requests=share_requests
+        )
         for loaded in tables
     }
     declared = {loaded.table.short_name: loaded for loaded in tables}
@@ -127,21 +131,18 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 def _look_at(
     subjects: Subjects, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, before: Cursor
 ) -> Seen:
-    """What is seen of the tables; of those whose listing of everything is due, one has its turn."""
-    seen, began, has_listed = Seen(), lakehouse.now(), False
+    """What is seen of the tables."""
+    seen, began = Seen(), lakehouse.now()
     for name in before.in_turn(subjects):
         now, cursor = lakehouse.now(), before.tables.get(name, file_arrival.Cursor())
         if now - began > timedelta(seconds=LOOKING_SECONDS):
             seen.unreached.append(name)
             continue
         try:
-            look = subjects[name].tick(context, lakehouse, cursor.put_off(now) if has_listed else cursor)
+            seen.looks[name] = subjects[name].tick(context, lakehouse, cursor)
         except Exception as error:  # whatever it is, the other tables go on
             context.log.exception("%s cannot be looked at", subjects[name].of.name)
             seen.errors[name] = error
-            continue
-        seen.looks[name] = look
-        has_listed |= cursor.is_due(now) and look.asking.cursor.listed_whole_at != cursor.listed_whole_at
     seen.looks = {name: seen.looks[name] for name in subjects if name in seen.looks}
     return seen
 

@@ -28,18 +28,16 @@ EVERY_SECONDS = LOOP_SECONDS
 """What has to see that the time of a timer is over is looked at in every round."""
 LOOK_SECONDS = 1.0
 """A look that follows another begins so much earlier after its end than after its beginning, which is what counts."""
-NET_SECONDS = 30
-"""What is woken when there is something to see, or only repairs what another run sees to, is looked at so often."""
 
 
-def woken_every(timers: Timers) -> int:
+def woken_every(settings: Settings, timers: Timers) -> int:
     """How often a sensor is looked at that is woken: seldom, unless it has to see that the time of a timer is over."""
-    return NET_SECONDS if timers == AT_ONCE else EVERY_SECONDS
+    return settings.net_seconds if timers == AT_ONCE else EVERY_SECONDS
 
 
 def arrivals_every(settings: Settings | None) -> int:
     """How often a sensor looks for what has arrived that nobody wakes."""
-    return NET_SECONDS if settings is None else settings.arrivals_seconds
+    return EVERY_SECONDS if settings is None else settings.arrivals_seconds
 
 
 def is_told(settings: Settings | None) -> bool:

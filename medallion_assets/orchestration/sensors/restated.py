@@ -92,7 +92,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     @dg.sensor(
         name=names.restated(gold),
         job_name=kept.job,
-        minimum_interval_seconds=minimum_interval(woken_every(timers)),
+        minimum_interval_seconds=minimum_interval(woken_every(settings, timers)),
         default_status=sensor_status(settings),
         description=f"Builds and publishes the days of {gold.name} that {kept.gold.source.name} changed, once per "
         f"change.",

@@ -97,7 +97,7 @@ def _update_sensor(
         name=table_update(table),
         description=description,
         status=sensor_status(settings),
-        every_seconds=woken_every(timers),
+        every_seconds=woken_every(settings, timers),
     )
 
 

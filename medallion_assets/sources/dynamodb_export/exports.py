@@ -19,7 +19,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder
+from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
@@ -73,10 +73,11 @@ class DynamoDBExports:
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
         among: Collection[str] = (),
+        share: Share | None = None,
     ) -> Listing:
         """The exports of a place (rules B1, B2)."""
         del held
-        return list_exports(place, after=after, settled=known, among=among)
+        return list_exports(place, after=after, settled=known, among=among, share=share)
 
     def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
         """Exports one level too high, too deep, or in folders of other names."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from obstore.store import ObjectStore, S3Store
 
-from medallion_assets.contracts.source import Found, Listing
+from medallion_assets.contracts.source import Found, Listing, Share
 from medallion_assets.sources.dynamodb_export.manifest import (
     EXPORT_ID,
     ROOT,
@@ -53,6 +53,7 @@ def list_exports(
     settled: Collection[str] = frozenset(),
     among: Collection[str] = (),
     everything: bool = False,
+    share: Share | None = None,
 ) -> Listing:
     """Every export folder `[prefix/]AWSDynamoDB/<ExportId>/` below the store, and what else lies there.
 
@@ -62,13 +63,15 @@ def list_exports(
     exports share, and through any number of foreign objects; otherwise a look costs a request for 1,000 objects, and
     those of settled exports and of shared folders are passed over. `among`: in a bucket a look costs one request for
     each of these prefixes, and one for all that lies behind the last of them; no other prefix is looked below.
+    `share`: in a bucket so much is listed, and to the end of an export that begins it; folders are walked whole.
 
     Raises:
         PermanentError: the place is not there, or cannot be listed.
         TransientError: the store did not answer.
     """
-    look = _Look(after, frozenset(settled), everything=everything)
-    for found in look.objects(store, among if isinstance(store, S3Store) else ()):
+    in_bucket = isinstance(store, S3Store)
+    look = _Look(after, frozenset(settled), everything=everything, share=share if in_bucket else None)
+    for found in look.objects(store, among if in_bucket else ()):
         look.add(found)
     exports = [folder.found(*identity) for identity, folder in sorted(look.folders.items())]
     return Listing(
@@ -79,20 +82,26 @@ def list_exports(
         prefixes=look.prefixes,
         last_prefix=max(look.prefixes, key=_root, default=None),
         objects=look.count,
+        rest=look.rest,
     )
 
 
 class _Look:
     """One pass over a listing."""
 
-    def __init__(self, after: str | None, settled: frozenset[str], *, everything: bool) -> None:
+    def __init__(
+        self, after: str | None, settled: frozenset[str], *, everything: bool, share: Share | None = None
+    ) -> None:
         self.folders: dict[tuple[str, str], _Folder] = {}
         self.foreign = 0
         self.summaries: list[str] = []
         self.unseen = Unseen()
         self.prefixes: dict[str, str] = {}
         self.count = 0
+        self.rest: str | None = None
         self._after = after
+        self._share = share
+        self._requests = 0
         self._settled = settled
         self._everything = everything
         self._foreign_in: Counter[str] = Counter()
@@ -100,11 +109,14 @@ class _Look:
     def objects(self, store: ObjectStore, among: Collection[str]) -> Iterator[StoredObject]:
         """What is to be looked at."""
         if not among:
-            yield from list_objects(store, passed_over=self.passed_over, unseen=self.unseen)
+            start = self._share.after if self._share else ""
+            yield from list_objects(
+                store, passed_over=self.passed_over, unseen=self.unseen, start_after=start, goes_on=self.goes_on
+            )
         last = max(among, key=_root, default=None)
         for prefix in among:
             settled = f"{_root(prefix)}{self._after}{NEXT}" if self._after else _root(prefix)
-            for found in list_objects(store, passed_over=self.passed_over, start_after=settled):
+            for found in list_objects(store, passed_over=self.passed_over, start_after=settled, goes_on=self.goes_on):
                 if prefix != last and found.key >= f"{_root(prefix)}{_BEHIND_IDS}":
                     break
                 yield found
@@ -121,6 +133,21 @@ class _Look:
             folder.add(found, is_data=place.rest.startswith(f"{_DATA}/"))
             if place.rest.endswith(f"/{SUMMARY_NAME}"):
                 self.summaries.append(found.key)
+
+    def goes_on(self, after: str) -> bool:
+        """Whether the share has a request left for what comes after a key; an export that it began is left out else."""
+        if self._share is None or self._requests < self._share.requests:
+            self._requests += 1
+            return True
+        self.rest, place = after, _place(after)
+        if place is not None and (place.child, place.prefix) in self.folders:
+            begins_after = f"{place.root}/{place.child}/"
+            if begins_after <= self._share.after:  # no share would ever reach its end
+                self.rest = None
+                return True
+            self.rest = begins_after
+            del self.folders[place.child, place.prefix]
+        return False
 
     def passed_over(self, key: str) -> str | None:
         """The folder of this key, where no look at the rest of it is worth a request."""

@@ -19,7 +19,7 @@ from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder
+from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.csv_format import Csv
@@ -178,9 +178,10 @@ class Files:
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
         among: Collection[str] = (),
+        share: Share | None = None,
     ) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
-        del among
+        del among, share
         unseen, foreign, batches = Unseen(), 0, list[Found]()
         latest = latest_of_a_moment([*known, *held])
         for stored in list_objects(place, unseen=unseen):

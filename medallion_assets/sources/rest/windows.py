@@ -27,6 +27,7 @@ from medallion_assets.contracts.source import (
     Listing,
     Owner,
     RecordOrder,
+    Share,
 )
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
@@ -93,9 +94,10 @@ class RestWindows:
         known: Collection[str] = frozenset(),
         held: Collection[str] = frozenset(),
         among: Collection[str] = (),
+        share: Share | None = None,
     ) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
-        del held, among
+        del held, among, share
         unseen, foreign, batches = Unseen(), 0, []
         for stored in list_objects(place, unseen=unseen):
             found = window_of(stored.key)

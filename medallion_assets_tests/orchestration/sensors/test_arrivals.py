@@ -7,11 +7,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
+from obstore.store import ObjectStore
 
 from medallion_assets.contracts.policies import Limits
+from medallion_assets.contracts.source import Listing, Share
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.alerts.table import ALERTS
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
@@ -23,9 +26,11 @@ from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIP
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.settings import load_settings
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import load_cursor
+from medallion_assets.triggers.rounds import SHARE_REQUESTS
 from medallion_assets.triggers.together import Cursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
@@ -255,14 +260,17 @@ def test_a_tick_that_takes_long_leaves_tables_to_the_next(graph: Graph, monkeypa
     assert sensor.reason.endswith(f"{CUSTOMERS}: first in the next tick")
 
 
-def test_everything_of_one_table_is_listed_in_a_tick(graph: Graph) -> None:
-    sensor = sensing(graph)
-    for seconds, listed in [(600, [600, 0]), (605, [600, 605]), (1200, [1200, 605])]:
-        assert sensor.requests(seconds) == []
-        moments = [cursor.listed_whole_at for cursor in tables(sensor).values()]
-        found = [(moment - NOON).total_seconds() for moment in moments if moment]
-        assert found[0] == listed[0]
-        assert found[1] == pytest.approx(listed[1], abs=1)
+def test_tables_share_what_a_tick_may_list_of_everything(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each goes on at every tick, so none waits for the others."""
+    shares, find = list[int](), DynamoDBExports.find
+
+    def finding(source: DynamoDBExports, place: ObjectStore, *, share: Share, **asked: Any) -> Listing:
+        shares.append(share.requests)
+        return find(source, place, share=share, **asked)
+
+    monkeypatch.setattr(DynamoDBExports, "find", finding)
+    sensing(graph)
+    assert shares == [SHARE_REQUESTS // 2] * 2
 
 
 @pytest.mark.slow

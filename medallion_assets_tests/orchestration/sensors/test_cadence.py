@@ -86,6 +86,17 @@ def test_arrivals_are_looked_for_as_often_as_is_set_though_nobody_wakes_their_se
     assert intervals(5) == {minimum_interval(5)}
 
 
+def test_in_plain_dagster_dev_every_sensor_of_tables_is_looked_at_in_every_round() -> None:
+    """Nobody watches folders there, and nobody hears wakes before the first run; what is set holds there too."""
+    of_tables = ("file_arrival", "arrivals", "table_update", "restated")
+    for timers in ("contract", "none"):
+        found = sensors(MEDALLION_TIMERS=timers, DAGSTER_IS_DEV_CLI="1")
+        every = {sensor.min_interval_seconds for sensor in found if sensor.name.startswith(of_tables)}
+        assert every == {minimum_interval(5)}
+    found = sensors(MEDALLION_ARRIVALS_SECONDS="60", DAGSTER_IS_DEV_CLI="1")
+    assert minimum_interval(60) in {sensor.min_interval_seconds for sensor in found if sensor.name.startswith(ARRIVALS)}
+
+
 def test_the_beat_is_the_daemons() -> None:
     assert LOOP_SECONDS == MIN_INTERVAL_LOOP_TIME
 

@@ -1,0 +1,116 @@
+"""Exports in a bucket of the S3 server, and a sensor that looks at them tick by tick, its requests counted.
+
+Belongs here: planting exports of which a sensor sees the names alone, and settling them.
+Does not: expectations of any kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
+from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
+from medallion_assets.triggers.cursors import dump_cursor, load_cursor
+from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets.triggers.rounds import SHARE_REQUESTS
+from medallion_assets_tests.pipeline import CATALOG, declared
+from medallion_assets_tests.services.s3 import S3Server
+
+TABLE = CUSTOMER_TRANSACTIONS.short_name
+BRONZE = bronze_table(TABLE)
+FIRST = date(2025, 1, 1)
+FILES = (STARTED_NAME, "manifest-files.json", "manifest-files.md5", SUMMARY_NAME, "manifest-summary.md5")
+KEYS = len(FILES) + 1
+
+
+def export_id(day: int, number: int) -> str:
+    """The export that began `number` minutes after midnight."""
+    began = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(days=day, minutes=number)
+    return f"0{int(began.timestamp() * 1000)}-{number:08x}"
+
+
+def of_day(day: int) -> str:
+    return f"{FIRST + timedelta(days=day)}/"
+
+
+def staged(export: str) -> StagedFile:
+    """The file of one export as Bronze's log has it; nobody reads it here."""
+    begin = datetime.fromtimestamp(int(export[1:11]), UTC)
+    facts = (export, BatchKind.CHANGES.value, begin, begin + timedelta(minutes=1))
+    bounds = {name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)}
+    day = str(begin.date())
+    return StagedFile(path=f"_export_date={day}/{export}.parquet", size=1_000, rows=10, partition=day, bounds=bounds)
+
+
+@dataclass
+class Place:
+    """Exports in a bucket, of which Bronze knows those that are settled; and a sensor, tick by tick."""
+
+    server: S3Server
+    home: Path
+    bucket: str = ""
+    settled: list[str] = field(default_factory=list)
+    cursor: Cursor = field(default_factory=Cursor)
+    text: str = ""
+    share_requests: int = SHARE_REQUESTS
+    seconds: float = 0
+    requests: int = 0
+
+    def __post_init__(self) -> None:
+        self.bucket = self.server.make_bucket()
+        self.lakehouse = Lakehouse(catalog=CATALOG, url=str(self.home), storage_options=self.server.environment)
+
+    def land(self, export: str, prefix: str, *, settled: bool = False, files: tuple[str, ...] = FILES) -> None:
+        """The files of an export, empty: a sensor does not read them; a data file in the folder that exports share."""
+        root = self.server.objects / self.bucket / "raw" / TABLE / prefix / ROOT
+        (root / export).mkdir(parents=True, exist_ok=True)
+        for name in files:
+            (root / export / name).touch()
+        if files == FILES:
+            (root / "data").mkdir(exist_ok=True)
+            (root / "data" / f"{export}.json.gz").touch()
+        if settled:
+            self.settled.append(export)
+
+    def settle(self) -> None:
+        """Bronze has them; their rows are nothing to a sensor."""
+        self.lakehouse.ready(BRONZE).commit([staged(export) for export in self.settled])
+        self.settled = []
+
+    def tick(self, after_seconds: float = 5) -> list[str]:
+        """The exports that a run is asked for, or would be, after some time; `requests` is how many it listed with.
+
+        The cursor is kept as a text between two ticks.
+        """
+        self.seconds += after_seconds
+        now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
+        cursor = load_cursor(Cursor, self.text) or Cursor()
+        known = Known(self.lakehouse, declared(CUSTOMER_TRANSACTIONS))
+        with self.server.counted() as requests:
+            arrivals = look(known, self.raw_url, cursor, now, share_requests=self.share_requests)
+            decided = decide(now, cursor, arrivals, AT_ONCE)
+        self.cursor, self.requests = decided.cursor, requests["LISTV2"] + requests["LIST"]
+        self.text = dump_cursor(self.cursor)
+        return [found.id for found in decided.wanted]
+
+    @property
+    def raw_url(self) -> str:
+        return f"s3://{self.bucket}/raw"
+
+
+def planted(place: Place, prefixes: Iterable[str], *, each: int, files: tuple[str, ...] = FILES) -> Place:
+    """The prefixes, below each of which lie some exports that are settled, in the order of their ids."""
+    for day, prefix in enumerate(prefixes):
+        for number in range(each):
+            place.land(export_id(day, number), prefix, settled=True, files=files)
+    place.settle()
+    return place
