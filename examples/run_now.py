@@ -4,7 +4,7 @@
 Needs nothing but Python. Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3: it was
 lost sight of, and may go on.
 
-    run_now.py ingest --config '{"bronze/customers": {"exports": ["01741046415415-ea525ddc"]}}'
+    run_now.py ingest --config '{"bronze/customer_transactions": {"exports": ["01741046415415-ea525ddc"]}}'
     run_now.py refine --asset silver/customers --config '{"silver/customers": {"threshold": 0.95}}'
     run_now.py daily_gold_and_publish --days 2025-01-09...2025-01-10 --asset gold/daily_sales_summary
 """

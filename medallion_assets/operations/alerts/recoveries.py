@@ -22,7 +22,7 @@ def _over(condition: str, raised: AlertEvent) -> Alert:
     return Alert(
         key=f"{RECOVERED}{raised.alert_key}",
         kind=raised.kind or "warning",
-        what=f"resolved: {headline}",
+        what=headline,
         where=raised.where or condition,
         do=f"nothing: the alert of {raised.happened_at:%Y-%m-%d at %H:%M} UTC is over",
         job=raised.job,

@@ -89,7 +89,7 @@ def _nothing_was_judged(facts: Facts, raised: AlertEvent, _rest: str, now: datet
 
 
 def _is_refused(facts: Facts, _raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    return any(refused(one) == f"refused/{rest}" and one.verdict != SUPERSEDED for one in facts.refused)
+    return any(refused(export) == f"refused/{rest}" and export.verdict != SUPERSEDED for export in facts.refused)
 
 
 def _silent_and_stale(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:

@@ -76,7 +76,7 @@ FIRST, SECOND = raised(stale(1), BEFORE), raised(stale(2))
 def test_all_reminders_of_what_is_over_are_one_message() -> None:
     assert (OVER.key, OVER.kind, OVER.table, OVER.condition) == (f"recovered/{STALE}/2", "warning", SILVER, STALE)
     title, body = message(OVER, ui_url="http://ui")
-    assert title == f"Recovered: resolved: {SILVER} is stale"
+    assert title == f"Recovered: {SILVER} is stale"
     assert "What to do: nothing: the alert of 2025-05-08 at 15:00 UTC is over" in body
 
 
