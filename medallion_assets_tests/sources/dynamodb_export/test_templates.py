@@ -7,9 +7,12 @@ from random import Random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medallion_assets.sources.dynamodb_export.record import Record
 from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES, Templates
+from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
 from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
 
@@ -50,28 +53,32 @@ def mutated(line: str, random: Random) -> str:
     return line
 
 
-def test_mutated_lines_are_read_as_the_exact_reader_reads_them() -> None:
+@examples(9)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_mutated_lines_are_read_as_the_exact_reader_reads_them(seed: int) -> None:
     """Whatever a line became."""
-    random = Random(7)
-    lines = [some_line(random) for _ in range(6_000)]
+    random = Random(seed)
+    lines = [some_line(random) for _ in range(2_000)]
     changed = [mutated(line, random) if random.random() < 0.7 else line for line in lines]
-    found = read(changed, lines[:400])
-    assert len(found) > 1_000
-    assert sum(changed[n] != lines[n] for n in found) > 100
+    found = read(changed, lines[:200])
+    assert len(found) > 300
+    assert sum(changed[n] != lines[n] for n in found) > 20
     assert found == {n: exactly(changed[n]) for n in found}
 
 
-def test_templates_may_be_learnt_from_mutated_lines() -> None:
+@examples(9)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_templates_may_be_learnt_from_mutated_lines(seed: int) -> None:
     """They are records, or no templates."""
-    random = Random(11)
+    random = Random(seed)
     learnt = 0
-    for _ in range(300):
+    for _ in range(100):
         sample = mutated(some_line(random), random)
         lines = [sample, *(mutated(sample, random) for _ in range(20))]
         found = read(lines, [sample] * 2)
         assert found == {n: exactly(lines[n]) for n in found}
         learnt += 0 in found
-    assert learnt > 50
+    assert learnt
 
 
 @pytest.mark.parametrize(
