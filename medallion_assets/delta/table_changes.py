@@ -23,6 +23,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import conformed, polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import is_reason
 
 EXAMPLES = 5
 """So many are shown of each kind of change."""
@@ -86,9 +87,9 @@ def expect_reason(table_name: str, why: str) -> None:
     """Refuse a rebuild without a reason.
 
     Raises:
-        PermanentError: `why` is blank.
+        PermanentError: `why` gives no reason.
     """
-    if not why.strip():
+    if not is_reason(why):
         raise PermanentError(
             f"{table_name}: the rebuild has no reason",
             expected="a few words that explain it to later readers of the table's log",

@@ -12,6 +12,7 @@ from medallion_assets.contracts.pipeline import Published
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import is_reason
 from medallion_assets.publishing.adoption import HandedOver, claim_of, hand_over
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.destination import refuse_samples, serving_table
@@ -34,7 +35,7 @@ def hand_over_table(
             changed at this moment.
         TransientError: DynamoDB gave no answer.
     """
-    if not why.strip():
+    if not is_reason(why):
         raise PermanentError("handing a table over needs a reason", do="say it with --why")
     contract, gold_table = what.table, what.gold.table
     if not lakehouse.exists(gold_table):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import is_reason
 from medallion_assets.refining.decisions import Action, Decision
 
 
@@ -65,7 +66,7 @@ class AskedLoad(Asked):
         """
         if not self.confirm_table_id:
             return []
-        if not self.reason.strip():
+        if not is_reason(self.reason):
             raise PermanentError(
                 f"bronze.{table_name}: a table is confirmed without a reason", do="set reason in the run config as well"
             )

@@ -19,6 +19,7 @@ from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.replacement import REBUILT_NOTE
 from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
+from medallion_assets.errors.hints import REASON
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import Action, read_decisions
 from medallion_assets.refining.judging import judge_exports
@@ -204,8 +205,9 @@ def test_decisions_of_the_past_stay_in_force(tmp_path: Path) -> None:
 
 def test_it_needs_a_reason_and_a_table(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
-    with pytest.raises(PermanentError, match="the rebuild has no reason"):
-        rebuild_judged(lakehouse, never_fails(LOOSE), why=" ", now=LATER)
+    for nothing in (" ", REASON):
+        with pytest.raises(PermanentError, match="the rebuild has no reason"):
+            rebuild_judged(lakehouse, never_fails(LOOSE), why=nothing, now=LATER)
     with pytest.raises(PermanentError, match="does not exist yet"):
         rebuilt(lakehouse, LOOSE)
 

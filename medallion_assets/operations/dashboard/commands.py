@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import json
 import shlex
+from datetime import datetime, timedelta
 
 from medallion_assets.contracts.run_days import contiguous, days_in
+from medallion_assets.errors.hints import REASON
 from medallion_assets.operations.pipeline_runs import day_ranges
 from medallion_assets.operations.sources import TableSource
 from medallion_assets.operations.stages import Stage
 from medallion_assets.refining.chain import Gap
+from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
-REASON = "why"
+MOST_WINDOWS = 7
+"""How many windows of a long gap are written out."""
 
 
 def materialize(stage: Stage, partition: str | None = None) -> str:
@@ -35,12 +39,36 @@ def decide(stage: Stage, export_id: str, action: str) -> str:
     return f"{materialize(stage)} --config-json {shlex.quote(json.dumps(config))}"
 
 
-def export_window(source: TableSource | None, gap: Gap) -> str | None:
-    """Export the window that is missing; None where nothing says of which table, or no chain has begun."""
-    if source is None or source.arn is None or gap.covered_until is None:
-        return None
-    window = f"ExportFromTime={gap.covered_until.isoformat()},ExportToTime={gap.window_from.isoformat()}"
-    return (
-        f"aws dynamodb export-table-to-point-in-time --table-arn {shlex.quote(source.arn)} --s3-bucket BUCKET "
-        f"--s3-prefix PREFIX --export-type INCREMENTAL_EXPORT --incremental-export-specification {shlex.quote(window)}"
+def close_gap(source: TableSource | None, gap: Gap) -> tuple[str, str | None]:
+    """What to do about a gap in words, and the commands that export what is missing, one a line.
+
+    These are its windows, MOST_WINDOWS at most, or the whole table where no window can be so short. There are none
+    where nothing says of which table.
+    """
+    do = "make a full export" if gap.covered_until is None else "export the missing window, or make a full export"
+    if source is None:
+        return do, None
+    windows = [] if gap.covered_until is None else windows_over(gap.covered_until, gap.window_from)
+    shown = windows[:MOST_WINDOWS] if source.arn else []
+    if gap.covered_until is not None and not windows:
+        least = SHORTEST // timedelta(minutes=1)
+        do = f"make a full export: the gap is under {least} minutes, which is the shortest window that DynamoDB exports"
+    if len(windows) > 1:
+        do = f"export what is missing in {len(windows)} windows, each of 24 hours at most, or make a full export"
+    if shown and len(shown) < len(windows):
+        do += f"; the commands are for the first {len(shown)}, {len(windows) - len(shown)} more must follow"
+    if source.arn is None:
+        return do, None
+    return do, "\n".join(_export(source.arn, *window) for window in shown) or _export(source.arn)
+
+
+def _export(arn: str, from_at: datetime | None = None, to_at: datetime | None = None) -> str:
+    """Export a window of a table, or the whole of it."""
+    command = (
+        f"aws dynamodb export-table-to-point-in-time --table-arn {shlex.quote(arn)} --s3-bucket BUCKET "
+        "--s3-prefix PREFIX"
     )
+    if from_at is None or to_at is None:
+        return command
+    times = f"ExportFromTime={from_at.isoformat()},ExportToTime={to_at.isoformat()}"
+    return f"{command} --export-type INCREMENTAL_EXPORT --incremental-export-specification {times}"

@@ -155,12 +155,14 @@ def _gaps(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
         waiting = sum(table == stage.table.name for table, _ in facts.gaps)
         begun = gap.covered_until is not None
         missing = f"{format_minute(gap.covered_until)} to {format_minute(gap.window_from)} UTC"
+        source = sources.get(bronze_table(stage.table.short_name).name)
+        do, command = commands.close_gap(source, gap)
         yield Need(
             where=stage.table.name,
             what=f"no export covers {missing}" if begun else "no full export has begun the chain of exports yet",
             found=f"export {gap.export_id} waits" + (f", and {waiting - 1} more" if waiting > 1 else ""),
-            do="export the missing window, or make a full export" if begun else "make a full export",
-            command=commands.export_window(sources.get(bronze_table(stage.table.short_name).name), gap),
+            do=do,
+            command=command,
         )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from medallion_assets.errors.hints import REASON
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.decisions import DECISIONS, Action, read_decisions
@@ -176,9 +177,11 @@ def test_a_decision_is_not_taken_back(graph: Graph) -> None:
     assert read_decisions(graph.lakehouse, "customer_transactions")[bad].action is Action.ACCEPT
 
 
-def test_a_decision_needs_a_reason(graph: Graph) -> None:
+@pytest.mark.parametrize("reason", ["  ", REASON])
+def test_a_decision_needs_a_reason(graph: Graph, reason: str) -> None:
+    """A command that was copied and not filled in decides nothing."""
     bad = land_bad_second_window(graph)
-    run = decide(graph, "accept", bad, reason="  ")
+    run = decide(graph, "accept", bad, reason=reason)
     assert "has no reason" in run.failure
     assert read_decisions(graph.lakehouse, "customer_transactions") == {}
 
