@@ -167,7 +167,7 @@ def sample_export(
     elsewhere: Elsewhere = False,
     json: Json = False,
 ) -> None:
-    """Drop the next export of each sample table at MEDALLION_RAW_URL, from the end of the last ones until now."""
+    """Create the next export of each sample table below MEDALLION_RAW_URL: from the end of the last one until now."""
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 

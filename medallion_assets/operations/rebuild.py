@@ -72,7 +72,7 @@ def rebuild(
     limits: DuckDBLimits = DUCKDB_LIMITS,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
-    """Make a table again from what lies before it, as one new version of the same table, or say what that would change.
+    """Rebuild a table from its sources, as one new version of the same table, or say what that would change.
 
     `limits` are those of DuckDB, where dbt models are built.
 

@@ -1,4 +1,4 @@
-"""Sandboxes: a folder in which a dbt of one's own reads Silver as it is now, and writes what nobody publishes.
+"""Sandboxes: a folder in which a dbt of one's own reads Silver as it is now, and writes what is never published.
 
 Belongs here: the DuckDB file with Silver as views, and the profile that names it.
 Does not: calling dbt there, which is up to whoever asked for it: a shell, or dagster-dbt's DbtCliResource.
