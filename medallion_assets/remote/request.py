@@ -37,7 +37,7 @@ class Request(BaseModel):
     rows_loaded: Any = None
     asked: dict[str, Any] = Field(default={})
     lakehouse_url: str = Field(description="the place of the tables, which the other side has to use as well")
-    look_seconds: float = Field(default=10.0, description="seconds between two checks of whether anybody still waits for the stage")
+    look_seconds: float = Field(default=10.0, description="seconds between checks of whether it is still waited for")
     version: str = Field(description="the release where the request was made: the other side has to have the same")
 
     def is_same_work(self, other: Request) -> bool:
