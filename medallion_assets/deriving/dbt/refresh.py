@@ -22,13 +22,13 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import Build, build
+from medallion_assets.deriving.dbt.choice import warehouse_of
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import Call, Report, prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, Affected, affected_months, lost_members, rules_of
 from medallion_assets.deriving.dbt.specs import read_specs
-from medallion_assets.deriving.dbt.warehouse import warehouse_of
 from medallion_assets.storage.workspace import workspace
 
 

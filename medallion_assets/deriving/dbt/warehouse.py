@@ -1,7 +1,7 @@
 """Warehouses: where dbt makes its models, as the steps around it see it.
 
-Belongs here: the few verbs, and which warehouse is whose.
-Does not: how one keeps its promises (in_duckdb.py, in_spark.py), or the steps.
+Belongs here: the few verbs.
+Does not: how a warehouse keeps its promises, which one a lakehouse has, or the steps.
 
 Whatever computed them, models are read through a connection of DuckDB afterwards: so there is one export, one question
 whether a contract is kept, and one way to keep rows at fault.
@@ -9,14 +9,14 @@ whether a contract is kept, and one way to keep rows at fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import MedallionError
 
 if TYPE_CHECKING:  # they bring DuckDB and dbt, which are heavy
@@ -66,17 +66,3 @@ class Warehouse(Protocol):
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """A connection to what was made: the models that are published, or the rows at fault of tests that failed."""
         ...
-
-
-@contextmanager
-def warehouse_of(lakehouse: Lakehouse) -> Iterator[Warehouse]:
-    """The warehouse that goes with the engine of a lakehouse, for one run."""
-    if lakehouse.engine.name != "spark":
-        from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
-
-        yield IN_DUCKDB
-        return
-    from medallion_assets.deriving.dbt.in_spark import in_spark
-
-    with in_spark(lakehouse) as warehouse:
-        yield warehouse
