@@ -87,7 +87,8 @@ class Listing:
     `foreign` counts objects that belong to no batch, `unclaimed` are those of them that look as if they did. `unseen`
     are folders that were not looked into, each with why, and what to do. `prefixes` has the greatest id that was seen
     below each prefix, of known batches too, `last_prefix` is the one whose keys come last. `objects` were looked at.
-    `rest` is the key after which comes what a share left out; None: nothing was.
+    `rest` is the key after which comes what a share left out; None: nothing was. `folders` are the first folders
+    directly in the place; None: nobody looked.
     """
 
     batches: list[Found]
@@ -98,6 +99,7 @@ class Listing:
     last_prefix: str | None = None
     objects: int = 0
     rest: str | None = None
+    folders: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

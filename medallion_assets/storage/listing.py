@@ -74,10 +74,13 @@ def list_objects(
         yield from _walk(_local_root(store), folder, passed_over, Unseen() if unseen is None else unseen, frozenset())
 
 
-def list_folders(store: ObjectStore, folder: str) -> list[str]:
-    """The folders directly below `folder`, as keys without a trailing slash; none where there is no such folder."""
+def list_folders(store: ObjectStore, folder: str, *, goes_on: GoesOn = lambda _: True) -> list[str]:
+    """The folders directly below `folder`, as keys without a trailing slash; none where there is no such folder.
+
+    On S3 they are in the order of keys, and the listing ends before the first page to which `goes_on` says no.
+    """
     if isinstance(store, S3Store):
-        return list(_folders_of_bucket(Bucket(store), folder))
+        return list(_folders_of_bucket(Bucket(store), folder, goes_on))
     place = _local_root(store) / folder
     if not place.is_dir():
         return []
@@ -112,9 +115,9 @@ def _stored(entry: dict[str, Any], prefix_length: int) -> StoredObject:
     )
 
 
-def _folders_of_bucket(bucket: Bucket, folder: str) -> Iterator[str]:
+def _folders_of_bucket(bucket: Bucket, folder: str, goes_on: GoesOn) -> Iterator[str]:
     after: str | None = ""
-    while after is not None:
+    while after is not None and goes_on(after):
         with store_errors(folder):
             page = bucket.page(folder, after=after, delimiter="/")
         folders = [entry["Prefix"][len(bucket.prefix) : -1] for entry in page.get("CommonPrefixes", [])]

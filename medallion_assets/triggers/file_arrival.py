@@ -33,6 +33,8 @@ from medallion_assets.triggers.rounds import REMEMBERED, Key, Remembered, Round,
 
 FULL_LISTING_SECONDS = 600
 FULL_LISTING = timedelta(seconds=FULL_LISTING_SECONDS)
+NEW_FOLDER = timedelta(seconds=60)
+"""Where a new folder was noticed everything is looked at so long after the last time: folders may come and go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ class Cursor:
         if self.round is not None or self.listed_whole_at is None or now < self.listed_whole_at:
             return True
         is_small = self.prefixes.last is None
-        return (self.position is None and is_small) or now >= self.listed_whole_at + FULL_LISTING
+        after = NEW_FOLDER if self.prefixes.has_new_folder else FULL_LISTING
+        return (self.position is None and is_small) or now >= self.listed_whole_at + after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,8 @@ def unsorted(cursor: Cursor, now: datetime, stands: Round, *, share: Listing | N
     """
     is_whole = share is not None and share.rest is None
     prefixes = cursor.prefixes
+    if share is not None and cursor.round is None:
+        prefixes = replace(prefixes, has_new_folder=False)  # it will be looked into
     if quick is not None:
         prefixes, stands = prefixes.after(quick, is_whole=False), stands.with_prefixes(quick)
     if share is not None and is_whole:

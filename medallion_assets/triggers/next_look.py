@@ -19,10 +19,11 @@ QUIET_SHARE = 240
 def seconds_until_next_look(now: datetime, cursor: Cursor, *, is_told: bool) -> float:
     """How long after this look the next one is worth its cost; infinite where its turn is soon enough.
 
-    A look at everything that is under way goes on soon.
+    A look at everything that is under way goes on soon, and one for a new folder begins soon.
     `is_told`: somebody tells when something arrives; then only what waits is looked at soon, for its time to be over.
     """
-    if cursor.round is not None or (cursor.state.signature is not None and not cursor.state.given_up):
+    is_listing = cursor.round is not None or cursor.prefixes.has_new_folder
+    if is_listing or (cursor.state.signature is not None and not cursor.state.given_up):
         return SOON_SECONDS
     if is_told:
         return math.inf

@@ -4,7 +4,8 @@ Belongs here: the choice, as a pure function of what earlier looks saw.
 Does not: listing, or when everything is looked at (file_arrival.py).
 
 Exports may lie below a prefix for each day. What arrives lies below the last of them, or below one that comes after it,
-as days do; or below the one that the newest export lies below. Both are looked at, and one other in turn.
+as days do; or below the one that the newest export lies below. Both are looked at, and one other in turn. A new folder
+that comes before the last is noticed by the place's own folders; a look at everything then says what is in it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from medallion_assets.contracts.source import Listing
 from medallion_assets.triggers.cursors import Names
+from medallion_assets.triggers.debounce import signature_of
 
 SMALL = 2_000
 """A place of no more objects is looked through as a whole: that takes three requests too."""
@@ -26,13 +28,16 @@ class Prefixes:
     """What a sensor remembers of a place: the greatest id below each prefix, `last` in the order of keys.
 
     `held` are prefixes below which batches are unsettled: every look sees these. Where `newest` is empty a look looks
-    everywhere. `turn` counts looks.
+    everywhere. `turn` counts looks. `folders` stands for those of the place since `last` is what it is, and
+    `has_new_folder` says that they have changed and no look at everything has begun since.
     """
 
     newest: Mapping[str, str] = field(default_factory=dict)
     last: str | None = None
     held: Names = frozenset()
     turn: int = 0
+    folders: str | None = None
+    has_new_folder: bool = False
 
     def due(self) -> list[str]:
         """The prefixes to look below now; none: all of them."""
@@ -55,7 +60,15 @@ class Prefixes:
         if not is_whole:
             newest |= {prefix: max(known, newest.get(prefix, "")) for prefix, known in self.newest.items()}
         kept = {last, *by_age(newest)[:KNOWN]}
-        return Prefixes(newest={prefix: newest[prefix] for prefix in sorted(kept)}, last=last, turn=self.turn + 1)
+        before = self.folders if last == self.last else None  # a new last prefix is in a new folder, which is known
+        folders = before if seen.folders is None or last != self.last else signature_of([seen.folders])
+        return Prefixes(
+            newest={prefix: newest[prefix] for prefix in sorted(kept)},
+            last=last,
+            turn=self.turn + 1,
+            folders=folders,
+            has_new_folder=self.has_new_folder or before not in {None, folders},
+        )
 
     def holding(self, prefixes: Iterable[str]) -> Prefixes:
         """With the prefixes below which batches are unsettled, the first KNOWN of them."""

@@ -11,6 +11,7 @@ import pytest
 from medallion_assets.triggers.debounce import State
 from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets.triggers.next_look import seconds_until_next_look
+from medallion_assets.triggers.prefixes import Prefixes
 from medallion_assets.triggers.rounds import Round
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -40,8 +41,10 @@ def test_the_longer_nothing_happened_the_later_is_the_next_look(cursor: Cursor, 
 
 
 @pytest.mark.parametrize("is_told", [False, True])
-def test_a_look_at_everything_that_has_begun_goes_on_soon(is_told: bool) -> None:
-    assert seconds_until_next_look(NOW, replace(quiet_for(days=1), round=ROUND), is_told=is_told) == 5
+def test_a_look_at_everything_goes_on_soon_and_begins_soon_for_a_new_folder(is_told: bool) -> None:
+    for cursor in (Cursor(round=ROUND), Cursor(prefixes=Prefixes(has_new_folder=True))):
+        quiet = replace(cursor, changed_at=NOW - timedelta(days=1))
+        assert seconds_until_next_look(NOW, quiet, is_told=is_told) == 5
 
 
 @pytest.mark.parametrize("is_told", [False, True])

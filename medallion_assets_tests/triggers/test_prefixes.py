@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from medallion_assets.contracts.source import Listing
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
@@ -47,6 +48,22 @@ def test_prefixes_below_which_batches_are_unsettled_are_due_at_every_look() -> N
     assert prefixes.after(listing({}), is_whole=False).held == frozenset()
     many = [f"{number:02}/" for number in range(KNOWN + 1)]
     assert prefixes.holding(many).held == {*many[:KNOWN]}
+
+
+def test_a_change_of_the_folders_is_kept_until_everything_is_looked_at() -> None:
+    def after(prefixes: Prefixes, folders: list[str] | None, **seen: str) -> Prefixes:
+        return prefixes.after(replace(listing(seen), folders=folders), is_whole=False)
+
+    prefixes = after(known({"a/": "1", "c/": "2"}), ["a"])
+    assert not prefixes.has_new_folder  # nothing is known to compare with
+    assert not after(prefixes, ["a"]).has_new_folder
+    assert not after(prefixes, None).has_new_folder
+    changed = after(prefixes, ["a", "b"])
+    assert changed.has_new_folder
+    assert after(changed, ["a", "b"]).has_new_folder
+    moved = after(prefixes, ["a"], **{"d/": "3"})
+    assert (moved.last, moved.has_new_folder) == ("d/", False)
+    assert not after(moved, ["a", "c"]).has_new_folder
 
 
 def test_as_many_are_remembered_as_take_turns_and_the_last() -> None:

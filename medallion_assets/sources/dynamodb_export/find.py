@@ -22,7 +22,7 @@ from medallion_assets.sources.dynamodb_export.manifest import (
     SUMMARY_NAME,
     started_at_of,
 )
-from medallion_assets.storage.listing import NEXT, StoredObject, Unseen, list_objects
+from medallion_assets.storage.listing import NEXT, StoredObject, Unseen, list_folders, list_objects
 
 _ID = re.compile(EXPORT_ID)
 _DATA = "data"
@@ -62,7 +62,8 @@ def list_exports(
     Memory grows with the exports, not with their data files. `everything` also looks into the folder that incremental
     exports share, and through any number of foreign objects; otherwise a look costs a request for 1,000 objects, and
     those of settled exports and of shared folders are passed over. `among`: in a bucket a look costs one request for
-    each of these prefixes, and one for all that lies behind the last of them; no other prefix is looked below.
+    each of these prefixes, one for all that lies behind the last of them, and one for the folders of the place; no
+    other prefix is listed.
     `share`: in a bucket so much is listed, and to the end of an export that begins it; folders are walked whole.
 
     Raises:
@@ -71,6 +72,7 @@ def list_exports(
     """
     in_bucket = isinstance(store, S3Store)
     look = _Look(after, frozenset(settled), everything=everything, share=share if in_bucket else None)
+    folders = look.first_folders(store) if in_bucket and among else None
     for found in look.objects(store, among if in_bucket else ()):
         look.add(found)
     exports = [folder.found(*identity) for identity, folder in sorted(look.folders.items())]
@@ -83,6 +85,7 @@ def list_exports(
         last_prefix=max(look.prefixes, key=_root, default=None),
         objects=look.count,
         rest=look.rest,
+        folders=folders,
     )
 
 
@@ -120,6 +123,10 @@ class _Look:
                 if prefix != last and found.key >= f"{_root(prefix)}{_BEHIND_IDS}":
                     break
                 yield found
+
+    def first_folders(self, store: ObjectStore) -> list[str]:
+        """The folders of the place, as many as a page has."""
+        return list_folders(store, "", goes_on=lambda after: not after and self.goes_on(after))
 
     def add(self, found: StoredObject) -> None:
         self.count += 1

@@ -78,10 +78,33 @@ def test_an_export_below_an_older_prefix_is_seen_when_its_turn_comes_and_then_at
     place.land(late, of_day(days - KNOWN), files=(STARTED_NAME,))
     for _ in range(2 * KNOWN):
         assert place.tick() == []
-        assert place.requests <= 3
+        assert place.requests <= 3 + len(place.cursor.prefixes.held)
     assert place.cursor.prefixes.held == {of_day(days - KNOWN)}
     place.land(late, of_day(days - KNOWN))
     assert place.tick() == [late]
+
+
+def test_a_new_folder_before_the_last_prefix_is_looked_into_within_a_minute(place: Place) -> None:
+    """A look at everything is begun for it, and none for a new day's prefix or for what was there."""
+    days = 365
+    planted(place, map(of_day, range(days)), each=2)
+    assert [*place.tick(), *place.tick()] == []
+    for after_seconds in (55, 5):
+        assert place.tick(after_seconds) == []
+        assert place.requests <= 3
+    arrived = export_id(days, 0)
+    place.land(arrived, "1/exports/")
+    assert place.tick() == []
+    assert place.requests <= 3
+    assert place.cursor.prefixes.has_new_folder
+    assert place.tick() == [arrived]
+    place.settled = [arrived]
+    place.settle()
+    for day in (days, days + 1):
+        place.land(export_id(day, 1), of_day(day))
+        assert place.tick(61) == [export_id(number, 1) for number in range(days, day + 1)]
+        assert place.requests <= 4
+        assert not place.cursor.prefixes.has_new_folder
 
 
 def test_a_copy_with_an_old_id_is_found_by_the_next_look_at_everything(place: Place) -> None:

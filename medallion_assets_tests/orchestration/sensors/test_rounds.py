@@ -55,7 +55,7 @@ def a_whole_round(place: Place) -> Iterator[list[str]]:
 
 def test_a_tick_lists_its_share_and_a_round_a_request_for_a_page(place: Place) -> None:
     for number in range(20):
-        place.land(export_id(number % 4, number), f"{number % 4}/", settled=True)
+        place.land(export_id(number, 0), f"{number:02}/", settled=True)
     place.settle()
     assert place.tick() == []
     requests = [place.requests]
@@ -65,7 +65,7 @@ def test_a_tick_lists_its_share_and_a_round_a_request_for_a_page(place: Place) -
     assert max(requests) == 2
     assert sum(requests) <= 1 + 20 * (len(FILES) + 1) / PAGE_KEYS
     place.tick()
-    assert place.requests <= 3  # of the newest prefix, and of the last and what comes behind it
+    assert place.requests <= 3  # of the newest prefix, the last with what comes behind it, and a page of folders
 
 
 def test_what_a_share_finds_is_asked_for_at_once_and_at_every_tick(place: Place) -> None:
@@ -96,7 +96,7 @@ def test_an_export_that_stays_unsettled_far_back_hides_no_new_ones(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is remembered, and the position passes it, where a quick look does not get from it to the end."""
-    monkeypatch.setattr(arrival, "QUICK_REQUESTS", 2)
+    monkeypatch.setattr(arrival, "QUICK_REQUESTS", 3)
     place.land(export_id(0, 0), "a/", files=(STARTED_NAME,))
     for number in range(1, 30):
         place.land(export_id(0, number), "a/", settled=True)
@@ -166,7 +166,7 @@ arrivals = st.builds(Arrival, st.sampled_from(PREFIXES), st.integers(0, 60), st.
     there=st.lists(arrivals, max_size=12, unique_by=lambda arrival: arrival.number),
     before_ticks=st.lists(st.lists(arrivals, max_size=3), max_size=8),
     share_requests=st.integers(1, 3),
-    quick_requests=st.integers(1, 3),
+    quick_requests=st.integers(2, 4),
     known=st.integers(1, 3),
 )
 def test_every_export_is_found_within_a_round_and_waits_from_then_on(
