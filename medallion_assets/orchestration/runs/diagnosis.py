@@ -43,6 +43,11 @@ LOST_DO = (
     "next run redoes unfinished work"
 )
 """What a person does about a run that could not speak for itself: nearly always memory, or a restart of the host."""
+OUT_OF_TIME_DO = (
+    "see in the run's log what took so long, or what it waited for; if it may take longer, raise the limits of its "
+    "stages (time_limit_seconds), from which that of the run follows. Then run it again"
+)
+"""What a person does about a run that Dagster ended for its time limit."""
 FRAMEWORK_DO = (
     "Dagster met it outside of the stages: correct what it names (a resource, a setting, the code that is loaded), and "
     "run it again; its stack trace is in the log of the run"
@@ -69,11 +74,12 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     for asset, others in _by_cause(failed, cut_off).items():
         step = failed[asset]
         failure = failures.get(step)
-        parts = step_error(failure, events) if failure else _run_error(events, is_lost=not failures)
+        if failure is None:
+            parts = _run_error(events, is_lost=not failures)
+        else:
+            parts = _interruption(events) if is_interrupt(failure) else step_error(failure, events)
         if step in cut_off and others:
             parts["found"] = _not_made(others)
-        if failure and is_interrupt(failure):
-            parts["error_kind"] = kind_of_interrupt(_said(events))
         checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() in (asset, *others)]
         version, made_at = _last_good(instance, asset)
         said: dict[str, Any] = {name: part and cut(part, ERROR_CHARACTERS) for name, part in parts.items()}
@@ -133,8 +139,15 @@ def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str,
     messages = [event.message for event in ends if event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
     kind = kind_of_end(_said(events))
-    do = LOST_DO if is_lost and kind != TIME_LIMIT else None
+    do = OUT_OF_TIME_DO if kind == TIME_LIMIT else LOST_DO if is_lost else None
     return {"error": text, "headline": text, "error_kind": kind, "do": do}
+
+
+def _interruption(events: Sequence[dg.DagsterEvent]) -> dict[str, Any]:
+    """Why a stage was told to end that was at work: the run's words, as its own say only that it was."""
+    said = _said(events)
+    kind, text = kind_of_interrupt(said), said or "it was interrupted, and nothing says why"
+    return {"error": text, "headline": text, "error_kind": kind, "do": OUT_OF_TIME_DO if kind == TIME_LIMIT else None}
 
 
 def _said(events: Sequence[dg.DagsterEvent]) -> str:
