@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SA
 from medallion_assets_tests.operations.business.gold import (
     EVERY_PIPELINE,
     FIRST,
+    MIDNIGHT,
     SECOND,
     empty_lakehouse,
     plant,
@@ -26,8 +27,6 @@ DAYS, MEMBERS = (
     next(picture for picture in EVERY_PIPELINE.pictures if isinstance(picture, kind)) for kind in (DayTotals, Members)
 )
 BRANDS = next(p for p in EVERY_PIPELINE.pictures if isinstance(p, MonthTotals) and p.top == "brand")
-MIDNIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
-"""In Los Angeles."""
 
 
 @pytest.fixture(scope="module")

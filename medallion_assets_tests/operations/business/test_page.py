@@ -20,14 +20,20 @@ from medallion_assets_tests.services.chromium import screenshot_path
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WORDS = {
     "transactions": (
-        "600 USD in 7 days, 2026-02-23 to 2026-03-01",
+        "600 USD in 7 days, 2026-02-23 to 2026-03-01; 1 of them provisional",
+        "2026-03-01 450.00 provisional 2026-02-28 0.00 complete",
         "toys: 400 USD 66.7% 400",
         "3 as of 2026-03-01; the change is since 2026-02-23",
         "new → loyal",
         "Cohorts by first month",
     ),
     "ecommerce": ("180 USD, Oct 2019 to Oct 2019", "October 2019: top by brand", "products without a brand"),
-    "star_schema": ("gold.mart_revenue does not exist yet.",),
+    "star_schema": (
+        "210 USD, Jan 2026 to Feb 2026",
+        "2026-02 120.00 2026-01 90.00",
+        "February 2026: top by category",
+        "home 100.00 USD 100 toys 20.00 USD 20",
+    ),
 }
 
 
@@ -38,6 +44,14 @@ def test_every_pipeline_shows_its_pictures(tmp_path: Path, section: str) -> None
     page = Page.read(business_page(lakehouse, NOW))
     for words in WORDS[section]:
         assert words in page.texts[section]
+
+
+def test_a_provisional_day_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
+    lakehouse = empty_lakehouse(tmp_path)
+    plant_everything(lakehouse)
+    page = Page.read(business_page(lakehouse, NOW))
+    assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional"]
+    assert "1 of them provisional complete provisional 0 200" in page.texts["transactions"], "no legend"
 
 
 def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
@@ -51,6 +65,7 @@ def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
     assert ATTACK not in attacked.html
     assert ATTACK in attacked.texts["transactions"]
     assert ATTACK in attacked.texts["ecommerce"]
+    assert ATTACK in attacked.texts["star_schema"]
 
 
 def test_an_empty_lakehouse_has_a_page(tmp_path: Path) -> None:

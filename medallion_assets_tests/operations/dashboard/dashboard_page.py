@@ -6,6 +6,7 @@ Does not: expectations of any kind.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -124,6 +125,11 @@ class Page:
         texts = {section: _line(parts) for section, parts in reader.texts.items()}
         rows = {section: [(look, _line(parts)) for look, parts in found] for section, found in reader.rows.items()}
         return cls(html, texts, reader.elements, reader.references, rows)
+
+    @property
+    def hollow(self) -> list[str]:
+        """What the hollow marks of charts say."""
+        return re.findall(r'class="hollow"><title>([^<]*)</title>', self.html)
 
 
 def _line(parts: list[str]) -> str:

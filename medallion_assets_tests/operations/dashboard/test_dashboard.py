@@ -14,6 +14,7 @@ from medallion_assets.operations.dashboard.page import MOST_NEEDS, render, run_u
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets_tests.operations.business.gold import plant_sales
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
     HOUR,
     NOW,
@@ -109,6 +110,15 @@ def test_a_lakehouse_without_runs_shows_how_far_its_tables_reach(lakehouse: Lake
     page = page_of(lakehouse)
     (silver,) = [text for _, text in page.rows["tables"] if text.startswith("silver.customers ")]
     assert "2025-05-02 00:00" in silver
+
+
+def test_revenue_of_a_provisional_day_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    plant_sales(lakehouse)
+    page = page_of(lakehouse)
+    assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional"]
+    for words in ("1 of them provisional complete provisional 0 200", "2026-03-01 450.00 provisional 2026-02-28 0.00"):
+        assert words in page.texts["revenue"]
 
 
 def test_the_page_refers_to_nothing_outside(planted: Page) -> None:
