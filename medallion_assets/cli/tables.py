@@ -138,7 +138,8 @@ def verify(
 def validate(json: Json = False) -> None:
     """Check whether contracts can be kept, and whether existing items fill their columns; writes nothing.
 
-    Alert recipients must name existing tables and jobs. Exit 1: a column that no item fills.
+    Alert recipients must name existing tables and jobs. Exit 1: a column that no item fills, or a place of exports that
+    is missing or wrong.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.validation_page import validation_page
@@ -149,7 +150,7 @@ def validate(json: Json = False) -> None:
         settings, lakehouse = load_settings(), lakehouse_for("validate")
         expect_known_recipients(settings, lakehouse.catalog)
         found = validate_contracts(lakehouse, settings.raw_url)
-        terminal.answer(found, lambda: validation_page(found), found=bool(found.unfilled))
+        terminal.answer(found, lambda: validation_page(found), found=not found.is_well)
 
 
 def verify_exports(

@@ -9,15 +9,17 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from medallion_assets.cli.pages import place_panel
 from medallion_assets.operations.validation import Validation
 
 
 def validation_page(found: Validation) -> RenderableType:
-    """The contracts that can be kept, then every column that no item fills."""
-    lines = []
+    """The contracts that can be kept, then every wrong place, and every column that no item fills."""
+    lines: list[RenderableType] = []
     for table, records in found.tables.items():
-        looked = f"looked for its columns in {records:,} records" if records else "it has no export to check yet"
+        looked = f"looked for its columns in {records:,} records" if records else "no export of it was found to check"
         lines.append(Text(f"{table}: its contract can be kept; {looked}"))
+    lines.extend(place_panel(place) for place in found.wrong_places)
     for unfilled in found.unfilled:
         words = f"{unfilled.table}: no record fills {unfilled.column} (source {unfilled.source}); {unfilled.do}"
         lines.append(Text(words, style="bold red"))

@@ -1,4 +1,4 @@
-"""Validation: whether contracts can be kept, and whether the items that there are fill their columns.
+"""Validation: whether contracts can be kept, where their exports are looked for, and whether items fill their columns.
 
 Belongs here: what `medallion validate` answers, before a table is made or after.
 Does not: what a contract may say (contracts.table, refining.judged_contracts, which loading the definitions asks too).
@@ -15,9 +15,11 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
 from medallion_assets.contracts.table import Column, nearest
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judged_contracts import expect_conditions, judged
 from medallion_assets.refining.raw_place import RawPlace
@@ -40,11 +42,22 @@ class Unfilled:
 class Validation:
     """The loaded tables whose contracts can be kept, each with how many records its columns were looked for in.
 
-    0: no export of it is there yet, and nobody can know.
+    0: no export of it is there yet, and nobody can know. `places` says what the places of their exports are.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
+    places: list[PlaceStatus] = field(default_factory=list)
     unfilled: list[Unfilled] = field(default_factory=list)
+
+    @property
+    def wrong_places(self) -> list[PlaceStatus]:
+        """Where no export of a table can be found; an empty place is none, for the first one may not have arrived."""
+        return [place for place in self.places if place.state not in (PlaceState.FINE, PlaceState.EMPTY)]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing has to be corrected."""
+        return not self.wrong_places and not self.unfilled
 
 
 def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
@@ -58,7 +71,9 @@ def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
     for loaded in lakehouse.catalog.loaded:
         table = judged(loaded.table)
         expect_conditions(table)
-        lines = _sample(lakehouse, raw_url, loaded)
+        place = raw_place(lakehouse, raw_url, loaded)
+        lines = _sample(lakehouse, raw_url, loaded, place)
+        answer.places.append(place)
         answer.tables[table.name] = lines.height
         answer.unfilled.extend(_unfilled(loaded, lines))
     return answer
@@ -86,12 +101,15 @@ def _advice(column: Column, unread: Counter[str]) -> str:
     return nearest(source, unread, otherwise=f"name an attribute that items have; not read so far: {attributes}")
 
 
-def _sample(lakehouse: Lakehouse, raw_url: str, loaded: Loaded) -> pl.DataFrame:
-    """Some records of what came last: of Bronze, else of the raw place; `raw`, `_source_file` and `_export_type`."""
+def _sample(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, status: PlaceStatus) -> pl.DataFrame:
+    """Some records of what came last: of Bronze, else of the raw place; `raw`, `_source_file` and `_export_type`.
+
+    None where the `status` of that place is not fine.
+    """
     bronze = lakehouse.find(bronze_table(loaded.table.short_name))
     if bronze is not None and bronze.files.height:
         return _of_bronze(bronze)
-    place = RawPlace.of(lakehouse, raw_url, loaded).open(list)
+    place = RawPlace.of(lakehouse, raw_url, loaded).open(list) if status.is_fine else None
     for found in [] if place is None else reversed(loaded.source.find(place).batches):
         if place is not None and found.is_complete and (lines := _of_batch(place, found, loaded.source)) is not None:
             return lines

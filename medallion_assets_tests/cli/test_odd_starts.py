@@ -83,8 +83,8 @@ STARTS: dict[str, tuple[Plant, str | None]] = {
     "home is no place": (home_is_no_place, None),
     "no credentials": (no_credentials, None),
 }
-WELL = {("home is no place", "validate"), ("no credentials", "ui")}
-"""Contracts are looked at wherever tables may be, and runs wherever those are."""
+WELL = {("no credentials", "ui")}
+"""Runs are looked at wherever the tables are."""
 SERVERS = ("ui", "pages", "dev")
 """What goes on until Ctrl-C."""
 

@@ -1,4 +1,4 @@
-"""Validation: sources that no item has are named, in the exports that lie there or in what is loaded of them."""
+"""Validation: wrong places are named, and sources that no item has, in the exports that lie there or in Bronze."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.place import PlaceState
 from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.validation import Unfilled, Validation, validate
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.refine import refine
@@ -36,20 +38,29 @@ def declared(*columns: Column, left_out: tuple[str, ...] = ()) -> Loaded:
 
 
 def validated(folder: Path, loaded: Loaded, *, loads: bool) -> Validation:
-    lakehouse = replace(lakehouse_at(folder / "lakehouse"), catalog=Catalog((Pipeline(name="desk", loaded=(loaded,)),)))
+    lakehouse = _lakehouse(folder, loaded)
+    _export(folder / "raw" / "tickets")
+    if loads:
+        ingest(lakehouse, str(folder / "raw"), loaded, now=NOW)
+    found = validate(lakehouse, str(folder / "raw"))
+    assert loads or not (folder / "lakehouse").exists(), "a look makes nothing"
+    return found
+
+
+def _lakehouse(folder: Path, loaded: Loaded) -> Lakehouse:
+    return replace(lakehouse_at(folder / "lakehouse"), catalog=Catalog((Pipeline(name="desk", loaded=(loaded,)),)))
+
+
+def _export(place: Path) -> None:
+    """A full export of one item."""
     write_export(
-        open_store(str(folder / "raw" / "tickets")),
+        open_store(str(place)),
         table_name="tickets",
         export_type=ExportType.FULL,
         from_at=AT,
         to_at=AT,
         files=[[full_record(ITEM)]],
     )
-    if loads:
-        ingest(lakehouse, str(folder / "raw"), loaded, now=NOW)
-    found = validate(lakehouse, str(folder / "raw"))
-    assert loads or not (folder / "lakehouse").exists(), "a look makes nothing"
-    return found
 
 
 @pytest.mark.parametrize("loads", [False, True])
@@ -70,14 +81,36 @@ def test_a_source_that_no_item_has_is_named(tmp_path: Path, source: str, do: str
 def test_what_items_have_is_well_and_so_is_a_value_of_another_type(tmp_path: Path) -> None:
     """That one has a reason of its own in quarantine."""
     columns = (Column("title", Text(), "", source="titel"), Column("who", Text(), "", source="assignee", nullable=True))
-    assert validated(tmp_path, declared(*columns), loads=False) == Validation(tables={"silver.tickets": 1})
+    found = validated(tmp_path, declared(*columns), loads=False)
+    assert (found.tables, found.unfilled, found.is_well) == ({"silver.tickets": 1}, [], True)
 
 
-def test_nothing_there_is_said_and_is_no_fault(tmp_path: Path) -> None:
-    lakehouse = replace(
-        lakehouse_at(tmp_path / "lakehouse"), catalog=Catalog((Pipeline(name="desk", loaded=(declared(),)),))
-    )
-    assert validate(lakehouse, str(tmp_path / "raw")) == Validation(tables={"silver.tickets": 0})
+def test_an_empty_place_is_said_and_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "raw" / "tickets").mkdir(parents=True)
+    found = validate(_lakehouse(tmp_path, declared()), str(tmp_path / "raw"))
+    assert (found.tables, found.is_well) == ({"silver.tickets": 0}, True)
+    assert [place.state for place in found.places] == [PlaceState.EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "state", "do"),
+    [
+        (None, PlaceState.MISSING, "let its exports arrive in {raw}/tickets/, or set MEDALLION_RAW_URL"),
+        ("raw", PlaceState.MISPLACED, "move them to {raw}/tickets/"),
+        ("raw/tikets", PlaceState.MISPLACED, "move them to {raw}/tickets/"),
+        ("raw/2025/tickets", PlaceState.MISPLACED, "set MEDALLION_RAW_URL to {raw}/2025"),
+    ],
+)
+def test_a_place_where_no_export_can_be_found_is_named(
+    tmp_path: Path, prefix: str | None, state: PlaceState, do: str
+) -> None:
+    if prefix:
+        _export(tmp_path / prefix)
+    found = validate(_lakehouse(tmp_path, declared()), str(tmp_path / "raw"))
+    (place,) = found.wrong_places
+    assert (place.state, found.is_well) == (state, False)
+    assert place.do.startswith(do.format(raw=tmp_path / "raw"))
+    assert not (tmp_path / "raw" / "tickets").exists(), "a look makes nothing"
 
 
 def test_attributes_that_are_left_out_on_purpose_are_no_drift(tmp_path: Path) -> None:

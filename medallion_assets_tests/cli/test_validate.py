@@ -1,0 +1,65 @@
+"""`medallion validate`: what it says, and its exit code, about exports that nobody finds or that fill no column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.write import full_record, write_export
+from medallion_assets.storage.stores import open_store
+from medallion_assets_tests.cli.command_line import answer, run
+from medallion_assets_tests.refining.landing import AT
+
+TICKETS = Table(
+    name="silver.tickets",
+    description="",
+    key=("id",),
+    history=True,
+    columns=(
+        Column("id", Text(trim=False), "", source="id"),
+        Column("who", Text(), "", source="assignee.name", nullable=True),
+    ),
+)
+DESK = Pipeline(name="desk", loaded=(Loaded(table=TICKETS, source=DynamoDBExports()),))
+"""A pipeline whose contract names a value in a map."""
+
+
+@pytest.fixture
+def raw(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the exports of the pipeline are looked for; nothing is there."""
+    monkeypatch.setenv("MEDALLION_PIPELINES", f"{__name__}:DESK")
+    return home / "raw-dynamodb-exports"
+
+
+def test_a_place_that_is_missing_is_not_well(raw: Path) -> None:
+    page = run("validate")
+    assert page.exit_code == 1
+    assert "the raw place of tickets is missing" in page.stdout
+    assert f"what to do: let its exports arrive in {raw}/tickets/" in page.stdout
+    assert [place["state"] for place in answer("validate")["places"]] == ["missing"]
+
+
+def test_a_place_into_which_no_export_has_come_yet_is_well(raw: Path) -> None:
+    (raw / "tickets").mkdir(parents=True)
+    page = run("validate")
+    assert (page.exit_code, "no export of it was found to check" in page.stdout) == (0, True)
+
+
+def test_a_column_that_no_item_fills_is_not_well(raw: Path) -> None:
+    item = {"id": {"S": "1"}, "assignee": {"M": {"name": {"S": "Ada"}}}}
+    write_export(
+        open_store(str(raw / "tickets")),
+        table_name="tickets",
+        export_type=ExportType.FULL,
+        from_at=AT,
+        to_at=AT,
+        files=[[full_record(item)]],
+    )
+    page = run("validate")
+    assert page.exit_code == 1
+    assert "silver.tickets: no record fills who (source assignee.name); assignee exists as an attribute" in page.stdout
