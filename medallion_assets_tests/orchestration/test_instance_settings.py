@@ -15,7 +15,7 @@ from medallion_assets.settings.looks import DEV_CLI
 from medallion_assets_tests.services.processes import REPOSITORY
 
 CODE_SERVER = ["dagster", "api", "grpc"]
-EVERYTHING = ["at most 3 runs", "pools", "retries", "watched"]
+EVERYTHING = ["at most 3 runs", "pools", "retries", "monitoring"]
 
 
 @pytest.mark.parametrize("name", ["deploy/dagster.yaml", "deploy/dagster.dev.yaml", "dagster.yaml"])

@@ -117,7 +117,7 @@ def as_ours(error: Exception) -> MedallionError:
     if MEMORY.search(text):
         return OutOfMemoryError("Spark's executors are out of memory", found=found, do=MEMORY_DO)
     if PANIC in text:
-        return PanicError("a native library gave up on an executor, each time", found=found, do=PANIC_DO)
+        return PanicError("a native library failed on an executor, each time", found=found, do=PANIC_DO)
     if (limit := _limit(text)) is not None:
         return PermanentError(
             "data passed between Spark's processes is larger than Spark allows",

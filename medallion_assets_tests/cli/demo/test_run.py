@@ -98,7 +98,7 @@ def test_what_is_the_users_stays_whatever_the_demo_does(tmp_path: Path) -> None:
     for place in (settings.home, home):
         (place / invoices).parent.mkdir(parents=True)
         (place / invoices).write_text("{}")
-    with pytest.raises(PermanentError, match=rf"holds data that no demo made.*found: 1 other files: {invoices}"):
+    with pytest.raises(PermanentError, match=rf"contains data that no demo made.*found: 1 other files: {invoices}"):
         run_demo(settings, DemoView(quiet=True), SMALL)
     assert (home / invoices).exists()
     assert not (home / "lakehouse").exists()
