@@ -153,7 +153,10 @@ def test_the_failed_run_says_what_to_do(open_page: Open, shown: Shown) -> None:
 )
 def test_the_launchpad_shows_the_parameters(open_page: Open, job: str, parameter: str) -> None:
     """Run now with parameters: they stand there with their defaults, ready to be launched."""
-    page = open_page(f"/locations/medallion_assets.definitions/jobs/{job}/playground")
+    page = open_page(f"/locations/medallion_assets.definitions/jobs/{job}")
+    materialize = page.get_by_role("button", name=re.compile("Materialize all"))
+    materialize.locator("xpath=following::button[1]").click()  # the arrow beside it
+    page.get_by_text("Open launchpad").click()
     expect(page.locator(".CodeMirror-line").filter(has_text=f"{parameter}: ").first).to_be_visible()
     expect(page.get_by_text("No errors")).to_be_visible()
     expect(page.get_by_role("button", name="Launch Run")).to_be_enabled()
