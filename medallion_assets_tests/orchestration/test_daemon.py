@@ -158,7 +158,7 @@ def test_a_setting_that_is_refused_is_the_only_thing_said(home: Path) -> None:
     with daemon(home, MEDALLION_EXPORT_EVENTS_QUEUE="exports") as process:
         assert process.wait(PATIENCE_SECONDS) == 1
     (line,) = (home / "log").read_text().splitlines()
-    assert line.startswith("medallion-daemon: MEDALLION_EXPORT_EVENTS_QUEUE is not a queue; expected: the URL of an SQS")
+    assert line.startswith("medallion-daemon: MEDALLION_EXPORT_EVENTS_QUEUE is not a queue; expected: the URL of an")
 
 
 def test_the_pause_ends_when_a_sensor_is_due_or_the_daemon_is_to_end() -> None:
