@@ -1,7 +1,7 @@
-"""Tables that this project cannot read or write for their features, for whoever looks at a whole lakehouse.
+"""Tables that cannot be read or written, for their features or a broken log; for looks at a whole lakehouse.
 
-Belongs here: finding them, and going on without them.
-Does not: which features these are (delta.features).
+Belongs here: finding them, and continuing without them.
+Does not: which features these are (delta.features), what exactly is broken (operations.verify).
 """
 
 from __future__ import annotations
@@ -11,34 +11,41 @@ from collections.abc import Iterator
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import expect_features_written
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.errors import PermanentError, TableFeatureError
+from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
 from medallion_assets.operations.tables import every_table
 
 
-def refused_tables(lakehouse: Lakehouse) -> Iterator[TableFeatureError]:
-    """What is said of each such table.
+def refused_tables(lakehouse: Lakehouse) -> Iterator[tuple[Table, TableFeatureError | UnreadableTableError]]:
+    """Each such table, with what is said of it.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    yield from filter(None, (refusal(lakehouse, table) for table in every_table(lakehouse.catalog)))
+    for table in every_table(lakehouse.catalog):
+        if (error := _why_refused(lakehouse, table)) is not None:
+            yield table, error
 
 
 def refusal(lakehouse: Lakehouse, table: Table) -> TableFeatureError | None:
-    """What a stage that writes the table would be refused with; None: it would not, or nothing lies there."""
-    try:
-        if (snapshot := lakehouse.find(table)) is not None:
-            expect_features_written(snapshot.delta, table, snapshot.uri)
-    except TableFeatureError as error:
-        return error
-    except PermanentError:  # it cannot be opened for another reason, which is not asked here
-        return None
-    return None
+    """The features for which a stage that writes the table would be refused; None: it has none, or cannot be opened."""
+    error = _why_refused(lakehouse, table)
+    return error if isinstance(error, TableFeatureError) else None
 
 
 def find_readable(lakehouse: Lakehouse, table: Table) -> Snapshot | None:
-    """As `Lakehouse.find`; None as well for a table that cannot be read for its features."""
+    """As `Lakehouse.find`; None as well for a table that cannot be read for its features or its log."""
     try:
         return lakehouse.find(table)
-    except TableFeatureError:
+    except (TableFeatureError, UnreadableTableError):
         return None
+
+
+def _why_refused(lakehouse: Lakehouse, table: Table) -> TableFeatureError | UnreadableTableError | None:
+    try:
+        if (snapshot := lakehouse.find(table)) is not None:
+            expect_features_written(snapshot.delta, table, snapshot.uri)
+    except (TableFeatureError, UnreadableTableError) as error:
+        return error
+    except PermanentError:  # the place of all tables, of which others speak
+        return None
+    return None

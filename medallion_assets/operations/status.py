@@ -134,7 +134,7 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
         problems=[
             *(str(place) for place in places if not place.is_fine),
             *problems(fresh, found),
-            *map(str, refused_tables(lakehouse)),
+            *(str(error) for _, error in refused_tables(lakehouse)),
         ],
         warnings=[*warnings(found), *chain_warnings(lakehouse)],
     )

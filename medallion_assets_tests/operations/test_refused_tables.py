@@ -1,10 +1,13 @@
-"""A table with features that cannot be read or written: looks name it, and go on without it."""
+"""A table that cannot be read or written, for its features or its log: looks name it, and go on without it."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,16 +15,31 @@ import pytest
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TableFeatureError
+from medallion_assets.operations.alerts.facts import read_facts
+from medallion_assets.operations.alerts.rules import unreadable_facts
+from medallion_assets.operations.alerts.standing import standing_conditions
+from medallion_assets.operations.alerts.table import AlertEvent, Event
+from medallion_assets.operations.dashboard.facts import read_facts as read_dashboard_facts
+from medallion_assets.operations.dashboard.needs import needs_of
 from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land
 
 BRONZE = bronze_table("customer_transactions")
+QUARANTINE = quarantine_table(CUSTOMER_TRANSACTIONS)
 READ, WRITTEN = "typeWidening", "rowTracking"
+GAP = AlertEvent(
+    alert_key="gap/1",
+    event=Event.RAISED,
+    kind="gap",
+    table=CUSTOMER_TRANSACTIONS.name,
+    happened_at=datetime(2025, 5, 7, tzinfo=UTC),
+)
 
 
 @pytest.fixture
@@ -77,6 +95,42 @@ def test_stages_of_other_tables_go_on(lakehouse: Lakehouse) -> None:
     with pytest.raises(TableFeatureError, match=r"silver.customer_transactions .* cannot be written"):
         refine(lakehouse, CATALOG.loaded_by(CUSTOMER_TRANSACTIONS.name), now=NOW)
     refine(lakehouse, CATALOG.loaded_by(CUSTOMERS.name), now=NOW)
+
+
+def tear(lakehouse: Lakehouse, table: Table) -> None:
+    """Its last commit breaks off, as a disk that lost power leaves it."""
+    commits = sorted((Path(lakehouse.uri(table)) / "_delta_log").glob("*.json"))
+    commits[-1].write_text('{"commitInfo": {"timest')
+
+
+@pytest.mark.parametrize("table", [BRONZE, CUSTOMER_TRANSACTIONS, QUARANTINE], ids=lambda table: table.name)
+def test_a_torn_log_is_named_and_hides_no_other_table(lakehouse: Lakehouse, table: Table) -> None:
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    before = read_status(lakehouse, at)
+    tear(lakehouse, table)
+    status = read_status(lakehouse, at)
+    (said,) = [text for text in status.problems if text.startswith(f"{table.name} cannot be read")]
+    assert "restore the table's _delta_log from a backup" in said
+    other = "silver.customers"
+    assert [line for line in status.freshness if line.table == other] == [
+        line for line in before.freshness if line.table == other
+    ]
+    needs = needs_of(read_dashboard_facts(lakehouse, at))
+    assert [need.what for need in needs if need.where == table.name] == ["cannot be read"]
+
+
+@pytest.mark.parametrize("harm", [tear, partial(switch_on, feature=READ)], ids=["torn log", "feature"])
+def test_nothing_is_over_while_a_table_cannot_be_read(
+    lakehouse: Lakehouse, harm: Callable[[Lakehouse, Table], None]
+) -> None:
+    """What the table no longer says is not taken for the end of an alert; an alert names the table."""
+    known = {"gap/silver.customer_transactions": GAP}
+    assert standing_conditions(replace(read_facts(lakehouse, NOW), open_alerts=known), [], NOW) == set()
+    harm(lakehouse, CUSTOMER_TRANSACTIONS)
+    facts = replace(read_facts(lakehouse, NOW), open_alerts=known)
+    (raised,) = unreadable_facts(facts, NOW)
+    assert raised.what.startswith("alert rules cannot see silver.customer_transactions: ")
+    assert known.keys() < standing_conditions(facts, [raised], NOW)
 
 
 def test_a_table_that_is_well_or_missing_is_not_refused(lakehouse: Lakehouse) -> None:

@@ -28,6 +28,7 @@ from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.refused import refused_exports
+from medallion_assets.operations.refused_tables import refused_tables
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 
@@ -127,10 +128,20 @@ def read_facts(
             read[name] = reader()
         except LAKEHOUSE_ERRORS as error:
             unread.append(Unread(what=name, error=str(error)))
+    unread += _unread_tables(lakehouse)
     facts = Facts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
     )
     return replace(facts, **read)
+
+
+def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
+    """Tables of data that the other facts leave out: nobody may take that for the end of what was wrong with them."""
+    try:
+        refused = [(table, error) for table, error in refused_tables(lakehouse) if table.layer != "operations"]
+    except LAKEHOUSE_ERRORS as error:
+        return [Unread(what="tables", error=str(error))]
+    return [Unread(what=table.name, error=str(error)) for table, error in refused]
 
 
 def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:

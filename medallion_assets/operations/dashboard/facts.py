@@ -39,9 +39,9 @@ class Facts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
     `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table;
-    `pending` by table the exports that Silver has not settled. `features` are tables that cannot be written for their
-    features, `chain_warnings` where writes may be in no export, `wrong_places` places in which nothing of ours lies.
-    `alerts` has the columns of read_alerts.
+    `pending` by table the exports that Silver has not settled. `refused` are tables that cannot be read or written,
+    with the error, `chain_warnings` where writes may be in no export, `wrong_places` places in which nothing of ours
+    lies. `alerts` has the columns of read_alerts.
     """
 
     catalog: Catalog
@@ -53,7 +53,7 @@ class Facts:
     refusals: list[RefusedExport]
     gaps: list[tuple[str, Gap]]
     pending: Mapping[str, Collection[str]]
-    features: list[str]
+    refused: list[tuple[str, str]]
     chain_warnings: list[str]
     totals: list[Totals]
     wrong_places: list[PlaceStatus]
@@ -99,7 +99,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         refusals=refused_exports(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},
-        features=[str(refused) for refused in refused_tables(lakehouse)],
+        refused=[(table.name, str(error)) for table, error in refused_tables(lakehouse)],
         chain_warnings=chain_warnings(lakehouse),
         wrong_places=[place for place in status.places if raw_url is not None and not place.is_fine],
         totals=[

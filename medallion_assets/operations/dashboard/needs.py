@@ -68,7 +68,7 @@ def needs_of(facts: Facts) -> list[Need]:
     urgent = [
         *_places(facts),
         *with_tables,
-        *_features(facts),
+        *_refused_tables(facts),
         *_stale(facts, known, {fresh.table for fresh in of_its_own}),
     ]
     return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_told(facts)]
@@ -185,11 +185,11 @@ def _refused(facts: Facts) -> Iterator[Need]:
         )
 
 
-def _features(facts: Facts) -> Iterator[Need]:
-    for text in facts.features:
+def _refused_tables(facts: Facts) -> Iterator[Need]:
+    for table, text in facts.refused:
         parts = parts_of(text)
-        where, _, what = (parts["what"] or "").partition(": ")
-        yield Need(where=where if what else "a table", what=short(what or where), found=parts["found"], do=parts["do"])
+        what = (parts["what"] or "").removeprefix(table).lstrip(": ")
+        yield Need(where=table, what=short(what), found=parts["found"], do=parts["do"])
 
 
 def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[Need]:
