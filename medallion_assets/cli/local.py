@@ -122,6 +122,7 @@ def dev(
             inherited_environment(),
             port=port,
             dynamodb_port=dynamodb_port,
+            doing=terminal.doing,
             up=lambda server: terminal.answer(server, lambda: dev_page(server)),
             show=LogView(ui_address(port)),
         )

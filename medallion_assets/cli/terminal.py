@@ -71,6 +71,11 @@ class Terminal:
         if found:
             raise typer.Exit(FOUND)
 
+    def doing(self, what: str) -> None:
+        """Say on stderr what is done now, where nothing can tell how much of it is done."""
+        if not self._as_json:
+            self._err.print(f"{visible(what)} ...", style="dim", soft_wrap=True)
+
     @contextmanager
     def progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
         """A bar on stderr while the context lasts; call it with how much is done, of how much."""

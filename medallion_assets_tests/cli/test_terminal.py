@@ -13,3 +13,10 @@ def test_a_command_to_type_is_whole_however_long(capsys: pytest.CaptureFixture[s
     with Terminal(as_json=False) as terminal:
         terminal.answer({}, lambda: command_line(command, "which pipelines"))
     assert f"  {command}  # which pipelines\n" == capsys.readouterr().out
+
+
+def test_what_is_done_now_is_said_beside_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (False, True):
+        with Terminal(as_json=as_json) as terminal:
+            terminal.doing("starting Dagster")
+    assert capsys.readouterr() == ("", "starting Dagster ...\n")

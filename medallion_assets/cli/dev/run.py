@@ -52,6 +52,7 @@ DEFAULTS = {
 """What holds unless the environment says otherwise: triggers without timers, and some AWS credentials."""
 OF_EMBEDDED = {"MEDALLION_CREATE_TABLES": "yes"}
 """The same where the DynamoDB is ours: tables are made when missing."""
+STARTING = "starting Dagster: code server, daemon and web server; this usually takes 20 to 40 seconds"
 POLL_SECONDS = 0.25
 LAST_LINES_SECONDS = 5.0
 
@@ -81,13 +82,14 @@ def run_dev(
     *,
     port: int,
     dynamodb_port: int,
+    doing: Callable[[str], object],
     up: Callable[[DevServer], object],
     show: Callable[[str], object],
 ) -> None:
     """Run Dagster's web server, daemon and code server, and a DynamoDB unless `environment` names one, until Ctrl-C.
 
-    `up` is called once the UI answers, `show` with every line that Dagster prints. The embedded DynamoDB forgets all
-    when this ends: what was published before is published again at first.
+    `doing` is called with what is done until the UI answers, then `up`; `show` with every line that Dagster prints. The
+    embedded DynamoDB forgets all when this ends: what was published before is published again at first.
 
     Raises:
         PermanentError: another command works in the home, a port is taken, Dagster exited unexpectedly, or a table that
@@ -102,6 +104,7 @@ def run_dev(
         published_again = None
         if not endpoint:
             check_port(dynamodb_port, "--dynamodb-port")
+            doing("starting DynamoDB in this process, with what was published before")
             dynamodb = stack.enter_context(embedded_dynamodb(dynamodb_port))
             endpoint, published_again = dynamodb.endpoint, _publish_again(settings, dynamodb)
         ui_url = ui_address(port)
@@ -119,7 +122,9 @@ def run_dev(
         variables[PAGES_URL] = stack.enter_context(pages).url
         of_dev = {"MEDALLION_UI_URL": ui_url, EVENTS_QUEUE: ""}  # its messages are the deployment's alone
         everything = {**defaults, **environment, **variables, **of_dev}
+        doing("loading the definitions")
         _expect_definitions(everything)
+        doing(STARTING)
         process = stack.enter_context(_services(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
         shown = {name: value for name, value in variables.items() if name not in (DBT_DOCS_URL, PAGES_URL)}

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -41,10 +42,11 @@ def page(server: DevServer) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def run(home: Path, **ports: int) -> None:
+def run(home: Path, doing: Callable[[str], object] = print, **ports: int) -> None:
     variables = {"AWS_ENDPOINT_URL_DYNAMODB": ""}
     usual = {"port": free_port(), "dynamodb_port": free_port()}
-    run_dev(load_settings({"MEDALLION_HOME": str(home)}), variables, **usual | ports, up=print, show=print)
+    settings = load_settings({"MEDALLION_HOME": str(home)})
+    run_dev(settings, variables, **usual | ports, doing=doing, up=print, show=print)
 
 
 @pytest.mark.parametrize(("name", "option"), [("port", "--port"), ("dynamodb_port", "--dynamodb-port")])
@@ -76,10 +78,17 @@ def test_a_dagster_yaml_of_ones_own_is_told() -> None:
 
 
 def test_a_dagster_that_ends_by_itself_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its exit code is told, and that it said why."""
+    """Its exit code is told, and that it said why; until then it is said what is done."""
     monkeypatch.setattr(sys, "executable", "/bin/false")
+    said: list[str] = []
     with pytest.raises(PermanentError, match=r"exited unexpectedly.*exit code 1"):
-        run(tmp_path)
+        run(tmp_path, said.append)
+    assert [words.split(":")[0].split(",")[0] for words in said] == [
+        "starting DynamoDB in this process",
+        "loading the definitions",
+        "starting Dagster",
+    ]
+    assert "20 to 40 seconds" in said[-1]
 
 
 def test_the_page_says_where_all_is_and_what_to_type() -> None:
