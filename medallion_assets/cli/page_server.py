@@ -129,7 +129,8 @@ def _dashboard(settings: Settings) -> str:
     from medallion_assets.operations.dashboard.facts import read_facts
     from medallion_assets.operations.dashboard.page import render
 
-    return render(read_facts(_lakehouse(settings), datetime.now(UTC), raw_url=settings.raw_url), ui_url=settings.ui_url)
+    facts = read_facts(_lakehouse(settings), datetime.now(UTC), raw_url=settings.raw_url)
+    return render(facts, ui_url=settings.ui_url, command_prefix=settings.command_prefix)
 
 
 def _business(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """Hints: what to type next, as it is typed where this project lies.
 
-Belongs here: the difference between its repository, which has a Makefile and an environment, and an installed package;
-what stands for a person's own words.
+Belongs here: the difference between its repository, which has a Makefile and an environment, an installed package, and
+a deployment; what stands for a person's own words.
 Does not: which commands are worth typing (errors and views).
 """
 
@@ -16,9 +16,14 @@ REASON = "<reason>"
 
 def to_type(command: str, *, make: str | None = None, repository: Path = REPOSITORY) -> str:
     """`medallion <command>`; in the repository `make <make>`, if there is such a target, else by its environment."""
-    if not has_makefile(repository):
-        return f"medallion {command}"
-    return f"make {make}" if make else f".venv/bin/medallion {command}"
+    return f"make {make}" if make and has_makefile(repository) else typed(f"medallion {command}", repository=repository)
+
+
+def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
+    """A command of this environment: behind the `prefix` of a deployment, or in the repository by its path."""
+    if prefix:
+        return f"{prefix} {command}"
+    return f".venv/bin/{command}" if has_makefile(repository) else command
 
 
 def is_reason(text: str) -> bool:

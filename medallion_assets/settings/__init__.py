@@ -67,8 +67,7 @@ class Settings:
 
     `home` is an absolute path; `raw_url` and `lakehouse_url` are absolute paths without a scheme, or `s3://bucket/prefix`.
     `storage_options` are the AWS variables that are set (secrets), as deltalake, Polars and obstore take them.
-    `engine` computes on the tables' files; `spark` says where Spark is, should it be that.
-    `pipelines` are named `module:NAME`.
+    `engine` computes on the tables' files; `spark` says where Spark is, if it is that. `pipelines` are `module:NAME`.
     `uses_triggers`: sensors and schedules are on without being switched on by hand, once a daemon runs.
     `stops_for_stale_sources` is false when a run goes on, with a warning, although its source is stale (rule F8).
     `uses_timers` is false when every declared timer counts as 0. `schedules` are cron lines by job.
@@ -79,14 +78,14 @@ class Settings:
     lakehouse, for which sample data may be published to a DynamoDB that is not on this machine. `total_wcu` is what all
     publishers of the AWS account may write a second; None: each its own. `repetitions` of what failed transiently begin
     after `first_wait_seconds`; the whole step is tried again after `step_retry_seconds`, which no variable sets.
-    `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use.
-    `dbt_docs_url` is where somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty.
-    `alert_urls` holds Apprise URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job,
-    `alert_jobs` which runs of a job raise one (`every_run` or `failures`), `reports_recoveries` whether
-    people hear that an alert is over. `query_alerts` is the file that declares
-    queries which must find nothing. `compute` says where the stage of each table runs, `remote_url` where its requests
-    and messages lie. `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or
-    empty; `arrivals_seconds` pass at most between two looks, `net_seconds` between those of a sensor that is woken.
+    `duckdb_memory` (such as 1GB) and `duckdb_threads` are what a build of dbt models may use. `dbt_docs_url` is where
+    somebody serves `dbt_docs` of the home, `pages_url` where `medallion pages` is; or empty. `alert_urls` holds Apprise
+    URLs (secrets) for each kind of alert, `alert_recipients` those for a table or job, `alert_jobs` which runs of a job
+    raise one (`every_run` or `failures`), `reports_recoveries` whether people hear that an alert is over. The file
+    `query_alerts` declares queries which must find nothing. `command_prefix` is typed before a command on this host.
+    `compute` says where the stage of each table runs, `remote_url` where its requests and messages lie.
+    `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or empty;
+    `arrivals_seconds` pass at most between two looks, `net_seconds` between those of a sensor that is woken.
     """
 
     home: Path
@@ -118,6 +117,7 @@ class Settings:
     duckdb_threads: int
     dbt_docs_url: str
     pages_url: str
+    command_prefix: str
     alert_urls: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_recipients: Mapping[str, tuple[str, ...]] = field(repr=False)
     alert_jobs: Mapping[str, str]
@@ -214,6 +214,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
         pages_url=(env.get(PAGES_URL) or "").rstrip("/"),
+        command_prefix=(env.get("MEDALLION_COMMAND_PREFIX") or "").strip(),
         alert_urls=read_alert_urls(env),
         alert_recipients=read_recipients(env),
         alert_jobs=read_alert_jobs(env),

@@ -39,6 +39,7 @@ OF_SETTINGS = (
         "ALERT_RECOVERIES",
         "UI_URL",
         "PAGES_URL",
+        "COMMAND_PREFIX",
     ),
     *(f"ALERTS_{kind.upper()}" for kind in ALERT_KINDS),
     "ALERTS_FOR",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -13,14 +14,16 @@ import pytest
 from medallion_assets.cli.page_server import BUSINESS, DASHBOARD, PageServer, served_pages
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant, plant_failure
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
-    return replace(load_settings({}), lakehouse_url=lakehouse.url, ui_url="http://ui:3000")
+    plant_failure(lakehouse, datetime.now(UTC))
+    named = {"MEDALLION_COMMAND_PREFIX": "deploy/as-medallion"}
+    return replace(load_settings(named), lakehouse_url=lakehouse.url, ui_url="http://ui:3000")
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def test_the_dashboard_is_there_before_anything_wrote_it(server: PageServer, set
             page = answer.read().decode()
             assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "export e3: refused (tampered)" in page
+        assert "<code>deploy/as-medallion dagster asset materialize" in page
     assert not Path(settings.lakehouse_url, PAGE).exists(), "a look wrote something"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.engines.spark import requirements
 from medallion_assets.errors import hints
-from medallion_assets.errors.hints import to_type
+from medallion_assets.errors.hints import to_type, typed
 from medallion_assets.settings import load_settings
 
 TARGET = re.compile(r"\bmake (setup|spark-jars|demo|dev|ui|sample-export|wheel|lock|bench|test)\b")
@@ -33,9 +33,12 @@ def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path) -> None:
     """Installed from a wheel the command is on the path; in the repository it is in the environment, or a target."""
     assert to_type("ui", make="ui", repository=tmp_path) == "medallion ui"
     assert to_type("status", repository=tmp_path) == "medallion status"
+    assert typed("dagster x", repository=tmp_path) == "dagster x"
     (tmp_path / "Makefile").write_text("")
     assert to_type("ui", make="ui", repository=tmp_path) == "make ui"
     assert to_type("status", repository=tmp_path) == ".venv/bin/medallion status"
+    assert typed("dagster x", repository=tmp_path) == ".venv/bin/dagster x"
+    assert typed("dagster x", prefix="deploy/as-medallion", repository=tmp_path) == "deploy/as-medallion dagster x"
 
 
 def test_what_errors_say_of_make_is_said_where_there_is_a_makefile() -> None:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.operations.dashboard.commands import as_typed
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.dashboard.pictures import groups_of
@@ -24,8 +25,8 @@ TITLE = "Pipeline status"
 MOST_NEEDS = 20
 
 
-def render(facts: Facts, *, ui_url: str) -> str:
-    """The whole page; runs are linked where the Dagster UI is."""
+def render(facts: Facts, *, ui_url: str, command_prefix: str = "") -> str:
+    """The whole page; runs are linked where the Dagster UI is, and commands begin with a deployment's prefix."""
     needs = needs_of(facts)
     return render_page(
         "dashboard/page.html",
@@ -36,7 +37,7 @@ def render(facts: Facts, *, ui_url: str) -> str:
         days=DAYS,
         has_business=bool(facts.catalog.pictures),
         verdicts=verdicts_of(facts),
-        needs=[_entry(need, ui_url) for need in needs[:MOST_NEEDS]],
+        needs=[_entry(need, ui_url, command_prefix) for need in needs[:MOST_NEEDS]],
         left_out=max(len(needs) - MOST_NEEDS, 0),
         tables=[_line(state) for state in table_states(facts, needs[:MOST_NEEDS])],
         groups=groups_of(facts),
@@ -48,8 +49,12 @@ def run_url(ui_url: str, run_id: str) -> str:
     return f"{ui_url}/runs/{quote(run_id, safe='')}"
 
 
-def _entry(need: Need, ui_url: str) -> dict[str, Any]:
-    return {**asdict(need), "run": need.run_id and run_url(ui_url, need.run_id)}
+def _entry(need: Need, ui_url: str, command_prefix: str) -> dict[str, Any]:
+    return {
+        **asdict(need),
+        "command": need.command and as_typed(need.command, command_prefix),
+        "run": need.run_id and run_url(ui_url, need.run_id),
+    }
 
 
 def _line(state: TableState) -> dict[str, Any]:

@@ -27,14 +27,18 @@ class Written:
     size_bytes: int
 
 
-def write_dashboard(lakehouse: Lakehouse, now: datetime, *, ui_url: str, raw_url: str | None = None) -> Written:
-    """Write the page as of now; it takes the place of the one before when it is whole. Runs are linked at `ui_url`.
+def write_dashboard(
+    lakehouse: Lakehouse, now: datetime, *, ui_url: str, raw_url: str | None = None, command_prefix: str = ""
+) -> Written:
+    """Write the page as of now; it takes the place of the one before when it is whole.
+
+    Runs are linked at `ui_url`; `command_prefix` is what people type before a command.
 
     Raises:
         PermanentError: no access to the place.
         TransientError: the storage did not answer.
     """
     facts = read_facts(lakehouse, now, raw_url=raw_url)
-    page = render(facts, ui_url=ui_url).encode()
+    page = render(facts, ui_url=ui_url, command_prefix=command_prefix).encode()
     write_bytes(open_store(lakehouse.url, lakehouse.storage_options), PAGE, page, content_type=HTML)
     return Written(facts=facts, size_bytes=len(page))

@@ -42,7 +42,11 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
     def dashboard(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
         with stage_errors():
             written = write_dashboard(
-                lakehouse.lakehouse(), lakehouse.now(), ui_url=settings.ui_url, raw_url=lakehouse.raw_url
+                lakehouse.lakehouse(),
+                lakehouse.now(),
+                ui_url=settings.ui_url,
+                raw_url=lakehouse.raw_url,
+                command_prefix=settings.command_prefix,
             )
             context.log.info("%s/%s: %s bytes", lakehouse.url, PAGE, f"{written.size_bytes:,}")
             return dg.MaterializeResult(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -40,6 +40,12 @@ def result(expectation: str, failed: int, *, export_id: str = "e1", **facts: Any
     usual = {"run_id": "run-1", "table_name": TRANSACTIONS, "kind": "expect_or_drop", "is_published": True}
     counts = {"export_id": export_id, "expectation": expectation, "passed": 100 - failed, "failed": failed}
     return ExpectationResult(**{**usual, **counts, "judged_at": NOW - 3 * HOUR, **facts})
+
+
+def plant_failure(lakehouse: Lakehouse, at: datetime) -> None:
+    """A failed attempt at that moment: a page of then shows how to run its stage again."""
+    failed = attempt(TRANSACTIONS, 0, run_id="run-3", outcome=Outcome.FAILED, error="it failed")
+    record_attempts(lakehouse, [replace(failed, started_at=at)])
 
 
 def plant(lakehouse: Lakehouse, *, text: str = "") -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.dashboard.commands import as_typed
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import MOST_NEEDS, render, run_url
 from medallion_assets.operations.dashboard.quality import POINTS
@@ -93,6 +94,16 @@ def test_no_row_is_red_without_its_reason_and_the_entry_that_says_what_to_do(pla
 def test_a_run_is_linked_where_the_ui_is(planted: Page) -> None:
     assert "http://ui:3000/runs/run-2" in planted.references
     assert run_url("http://ui", "a/../b?c") == "http://ui/runs/a%2F..%2Fb%3Fc"
+
+
+def test_commands_begin_with_what_people_type_on_the_host(tmp_path: Path) -> None:
+    """Those of another program do not."""
+    lakehouse, prefix = lakehouse_in(tmp_path), "/opt/medallion/deploy/as-medallion"
+    plant(lakehouse)
+    page = Page.read(render(read_facts(lakehouse, NOW), ui_url="", command_prefix=prefix))
+    assert f"{prefix} dagster asset materialize -m medallion_assets.definitions" in page.texts["needs"]
+    assert as_typed("aws dynamodb", prefix) == "aws dynamodb"
+    assert as_typed("medallion status", prefix) == f"{prefix} medallion status"
 
 
 def test_an_empty_lakehouse_has_a_page_that_says_so(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import load_settings
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
-from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant, plant_failure
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -29,7 +29,8 @@ def materialize(
     lakehouse_url: str, instance: dg.DagsterInstance, *, pages_url: str = "", raw_url: str = "/nowhere"
 ) -> dict[str, Any]:
     """Run the asset over a lakehouse, and give its metadata."""
-    settings = replace(load_settings({}), lakehouse_url=lakehouse_url, pages_url=pages_url)
+    named = {"MEDALLION_COMMAND_PREFIX": "deploy/as-medallion"}
+    settings = replace(load_settings(named), lakehouse_url=lakehouse_url, pages_url=pages_url)
     resource = LakehouseResource.of(CATALOG)(url=lakehouse_url, raw_url=raw_url)
     result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
     (event,) = result.asset_materializations_for_node("operations__dashboard")
@@ -39,9 +40,11 @@ def materialize(
 def test_the_ui_links_to_where_the_page_is_served(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
+    plant_failure(lakehouse, datetime.now(UTC))
     shown = materialize(lakehouse.url, dagster_instance, pages_url="http://127.0.0.1:3001")
     assert shown["dashboard"] == dg.MetadataValue.url("http://127.0.0.1:3001/dashboard.html")
     assert shown["size_bytes"].value == Path(lakehouse.url, PAGE).stat().st_size
+    assert "<code>deploy/as-medallion dagster asset materialize" in Path(lakehouse.url, PAGE).read_text()
     assert "- Complete: **`until Fri 27 Feb 2026`**" in shown["summary"].value
     assert "- `bronze.customers: export e3: refused (tampered)`" in shown["summary"].value
 
