@@ -56,7 +56,7 @@ class Answer:
 
 
 def settings() -> str:
-    """The MEDALLION_* variables are allowed values, and say whether anything is to start by itself."""
+    """The MEDALLION_* variables are allowed values, contracts can be kept, and triggers are on or off."""
     from medallion_assets.settings import load_settings
     from medallion_assets.stages.usable import expect_usable
 

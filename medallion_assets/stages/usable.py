@@ -1,28 +1,42 @@
-"""Usable: whether stages could begin at all, as far as the settings say.
+"""Usable: whether stages could begin at all, as far as the settings and the contracts say.
 
-Belongs here: looking for what any stage needs before it starts.
+Belongs here: looking for what any stage needs before it starts, where that takes more than loading the definitions.
 Does not: whether values are allowed (settings), or what a single stage needs.
 """
 
 from __future__ import annotations
 
-from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.contracts.catalog import Catalog, load_catalog
+from medallion_assets.refining.judged_contracts import expect_conditions
 from medallion_assets.settings import Settings
 from medallion_assets.stages.all import expect_known_tables
 
 
 def expect_usable(settings: Settings) -> None:
-    """See that the engine could start, and that what runs elsewhere is something that can.
+    """See that the engine could start, that what runs elsewhere can, and that conditions can be asked of their tables.
 
     Raises:
         SparkMissingError: what a session of Spark needs is not installed.
         TransientError: nobody answers where Spark is.
         SettingsError: MEDALLION_COMPUTE names no table, or one that cannot run elsewhere.
+        PermanentError: a pipeline cannot be loaded, or a condition of a contract cannot be asked.
     """
     if settings.engine == "spark":
         from medallion_assets.engines.spark.requirements import expect_answer, expect_installed
 
         expect_installed(settings.spark)
         expect_answer(settings.spark)
+    catalog = load_catalog(settings.pipelines)
     if settings.compute.tables:
-        expect_known_tables(settings.compute, load_catalog(settings.pipelines), settings.first_day)
+        expect_known_tables(settings.compute, catalog, settings.first_day)
+    expect_conditions_of(catalog)
+
+
+def expect_conditions_of(catalog: Catalog) -> None:
+    """See that each condition of the loaded tables can be asked; what loads the definitions for runs does not (Polars).
+
+    Raises:
+        PermanentError: with the table, the condition, and what is wrong with it.
+    """
+    for table in catalog.loaded_tables:
+        expect_conditions(table)

@@ -33,6 +33,7 @@ from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
+from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
@@ -188,6 +189,14 @@ def test_a_wrong_setting_is_told() -> None:
     code, parts = health("--only", "settings", MEDALLION_TIMERS="often")
     assert code == 1
     assert "MEDALLION_TIMERS" in parts["settings"]["found"]
+
+
+def test_a_condition_on_a_column_that_is_not_read_is_told() -> None:
+    """Definitions load with it, and Silver's first run would fail."""
+    pipeline = {"MEDALLION_PIPELINES": MISSPELT, "PYTHONPATH": str(REPOSITORY)}
+    code, parts = health("--only", "settings", MEDALLION_TRIGGERS="on", **pipeline)
+    assert (code, parts["settings"]["do"]) == (1, "did you mean total?")
+    assert "the contract of silver.orders cannot be kept" in parts["settings"]["found"]
 
 
 @pytest.mark.slow

@@ -145,11 +145,14 @@ def _expect_definitions(environment: Mapping[str, str]) -> None:
     """See that the definitions load before Dagster is started, which would show an empty UI and go on.
 
     Raises:
-        PermanentError: a setting, a contract or an alert URL is refused.
+        PermanentError: a setting, a contract with its conditions, or an alert URL is refused.
     """
     from medallion_assets.definitions import build_defs
+    from medallion_assets.stages.usable import expect_conditions_of
 
-    build_defs(load_settings(environment))
+    settings = load_settings(environment)
+    build_defs(settings)
+    expect_conditions_of(load_catalog(settings.pipelines))
 
 
 def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedAgain:

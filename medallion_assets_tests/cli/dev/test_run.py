@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from medallion_assets.cli.dev.view import LogView, dev_page
 from medallion_assets.cli.home_lock import LOCK, only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
 from medallion_assets_tests.services.processes import free_port
 
 SERVER = DevServer(
@@ -41,10 +43,11 @@ def page(server: DevServer) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
-def run(home: Path, **ports: int) -> None:
-    variables = {"AWS_ENDPOINT_URL_DYNAMODB": ""}
+def run(home: Path, variables: Mapping[str, str] | None = None, **ports: int) -> None:
+    environment = {"AWS_ENDPOINT_URL_DYNAMODB": "", **(variables or {})}
     usual = {"port": free_port(), "dynamodb_port": free_port()}
-    run_dev(load_settings({"MEDALLION_HOME": str(home)}), variables, **usual | ports, up=print, show=print)
+    settings = load_settings({"MEDALLION_HOME": str(home), **(variables or {})})
+    run_dev(settings, environment, **usual | ports, up=print, show=print)
 
 
 @pytest.mark.parametrize(("name", "option"), [("port", "--port"), ("dynamodb_port", "--dynamodb-port")])
@@ -80,6 +83,13 @@ def test_a_dagster_that_ends_by_itself_is_an_error(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(PermanentError, match=r"exited unexpectedly.*exit code 1"):
         run(tmp_path)
+
+
+def test_a_condition_on_a_column_that_is_not_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster is not started, which would show the definitions and let Silver's first run fail."""
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(PermanentError, match=r"expectation total_positive.*did you mean total\?"):
+        run(tmp_path, {"MEDALLION_PIPELINES": MISSPELT})
 
 
 def test_the_page_says_where_all_is_and_what_to_type() -> None:
