@@ -6,6 +6,7 @@ Does not: anything else.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
@@ -42,6 +43,7 @@ from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
+from medallion_assets.orchestration.shell_commands import refusals_in_one_message
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.stages.all import expect_known_tables
@@ -136,4 +138,5 @@ def pipeline_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
 
 
 warn_in_dagster_dev(inherited_environment())
-defs = build_defs(load_settings())
+with refusals_in_one_message(sys.argv):
+    defs = build_defs(load_settings())

@@ -17,12 +17,12 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
-from medallion_assets.contracts.table import Column, nearest
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judged_contracts import expect_conditions, judged
 from medallion_assets.refining.raw_place import RawPlace
+from medallion_assets.refining.unfilled_columns import advice
 
 SAMPLE_FILES = 3
 SAMPLE_LINES = 10_000
@@ -89,16 +89,7 @@ def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
     for column in table.columns if items.height else ():
         if column.source is None or items[column.name].is_not_null().any() or items[wrong(column.name)].any():
             continue
-        yield Unfilled(table=table.name, column=column.name, source=column.source, do=_advice(column, unread))
-
-
-def _advice(column: Column, unread: Counter[str]) -> str:
-    source = str(column.source)
-    outer = source.partition(".")[0]
-    if outer != source and outer in unread:
-        return f"{outer} exists as an attribute, but values nested in a map cannot be read; leave {column.name} out"
-    attributes = ", ".join(name for name, _ in unread.most_common(SAMPLE_FILES)) or "none"
-    return nearest(source, unread, otherwise=f"name an attribute that items have; not read so far: {attributes}")
+        yield Unfilled(table=table.name, column=column.name, source=column.source, do=advice(column, unread))
 
 
 def _sample(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, status: PlaceStatus) -> pl.DataFrame:

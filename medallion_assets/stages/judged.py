@@ -31,6 +31,7 @@ from medallion_assets.refining.judged_contracts import expect_conditions
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
+from medallion_assets.refining.unfilled_columns import misnamed_columns
 from medallion_assets.stages.asked import AskedJudging
 from medallion_assets.stages.figures import counts
 from medallion_assets.stages.gate_report import gate_error, mass_delete, quality_threshold
@@ -47,7 +48,7 @@ REFINE_CHECKS = {
     "unique_live_key": "No key has two live rows.",
     "no_gaps": "No export waits for a window that is missing.",
     "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
-    "schema_drift": "Items have no attribute that the contract lacks.",
+    "schema_drift": "Items have no attribute that the contract lacks, or that a column means by another name.",
     "one_contract": "All rows, and those in quarantine, were judged by the current contract.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
 }
@@ -133,8 +134,23 @@ def refine_checks(loaded: Loaded, silver: Snapshot, done: Refined) -> Iterator[C
         yield check(table, "no_gaps", passed=not done.gaps, warn=True, gaps=[str(gap) for gap in done.gaps])
         yield unprotected_minute(table, done)
     yield one_contract(loaded, silver)
-    drift = done.total.unknown_attributes
-    yield check(table, "schema_drift", passed=not drift, warn=True, unknown_attributes=counts(drift))
+    yield schema_drift(table, done)
+
+
+def schema_drift(table: Table, done: Refined) -> Check:
+    """Whether items have attributes that the contract lacks, or that it means by another name."""
+    drift, misnamed = done.total.unknown_attributes, misnamed_columns(table, done.total)
+    return check(
+        table,
+        "schema_drift",
+        passed=not drift and not misnamed,
+        warn=True,
+        unknown_attributes=counts(drift),
+        unfilled_columns=[
+            f"{table.name}: no record fills {name} (source {table.column(name).source}); {do}"
+            for name, do in misnamed.items()
+        ],
+    )
 
 
 def one_contract(loaded: Loaded, silver: Snapshot) -> Check:
