@@ -153,10 +153,16 @@ def test_the_failed_run_says_what_to_do(open_page: Open, shown: Shown) -> None:
 )
 def test_the_launchpad_shows_the_parameters(open_page: Open, job: str, parameter: str) -> None:
     """Run now with parameters: they stand there with their defaults, ready to be launched."""
-    page = open_page(f"/locations/medallion_assets.definitions/jobs/{job}")
-    materialize = page.get_by_role("button", name=re.compile("Materialize all"))
-    materialize.locator("xpath=following::button[1]").click()  # the arrow beside it
-    page.get_by_text("Open launchpad").click()
+    page = open_page(f"/locations/medallion_assets.definitions/jobs/{job}/playground")
     expect(page.locator(".CodeMirror-line").filter(has_text=f"{parameter}: ").first).to_be_visible()
     expect(page.get_by_text("No errors")).to_be_visible()
     expect(page.get_by_role("button", name="Launch Run")).to_be_enabled()
+
+
+def test_the_launchpad_is_where_the_docs_say(open_page: Open) -> None:
+    """The job, the arrow beside *Materialize all*, *Open launchpad*: of jobs of assets the UI shows no other way."""
+    page = open_page("/locations/medallion_assets.definitions/jobs/ingest")
+    page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]").click()
+    page.get_by_text("Open launchpad").click()
+    expect(page.locator(".CodeMirror-line").filter(has_text="exports: ").first).to_be_visible()
+    expect(page.get_by_role("button", name="Materialize", exact=True)).to_be_enabled()
