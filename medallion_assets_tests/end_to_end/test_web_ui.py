@@ -165,4 +165,4 @@ def test_the_launchpad_is_where_the_docs_say(open_page: Open) -> None:
     page.get_by_role("button", name="Materialize all").locator("xpath=following::button[1]").click()
     page.get_by_text("Open launchpad").click()
     expect(page.locator(".CodeMirror-line").filter(has_text="exports: ").first).to_be_visible()
-    expect(page.get_by_role("button", name="Materialize", exact=True)).to_be_enabled()
+    expect(page.get_by_role("button", name="open_in_new Materialize")).to_be_enabled()
