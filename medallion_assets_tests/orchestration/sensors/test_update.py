@@ -99,7 +99,7 @@ def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) ->
         assert sensor.tick(seconds) is None
         assert sensor.reason == (
             f"no new version; export {export_id(1)} failed the quality gate: accept or reject it, "
-            "or run silver/customer_transactions by hand"
+            "or run silver/customer_transactions manually"
         )
     decision = Decision(
         table_name="customer_transactions",
