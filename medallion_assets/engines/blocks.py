@@ -7,12 +7,9 @@ Does not: what is done with a block.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
-from itertools import takewhile
-from threading import Event, Lock
 
 import polars as pl
 
@@ -82,32 +79,4 @@ def in_turns(
                 yield ahead.popleft().result()
         finally:
             for left in ahead:
-                left.cancel()
-
-
-def side_by_side(
-    work: Callable[[Item], Answer], streams: Sequence[Generator[Item]], *, at_once: int
-) -> list[list[Answer]]:
-    """The answers of each stream, in order. So many streams are read `at_once`, and one item is worked on at a time.
-
-    Where several fail, the first of them is told of. After that, or when whoever waits is interrupted, no stream is
-    read on, and each is closed.
-    """
-    stopped, one_at_a_time = Event(), Lock()
-
-    def worked_on(item: Item) -> Answer:
-        with one_at_a_time:
-            return work(item)
-
-    def read(stream: Generator[Item]) -> list[Answer]:
-        with closing(stream):  # by `map` no item is held while the next one is read
-            return list(map(worked_on, takewhile(lambda _: not stopped.is_set(), stream)))
-
-    with ThreadPoolExecutor(at_once, thread_name_prefix="streams") as threads:
-        done = [threads.submit(read, stream) for stream in streams]
-        try:
-            return [answers.result() for answers in done]
-        finally:
-            stopped.set()
-            for left in done:
                 left.cancel()

@@ -1,12 +1,12 @@
 """Stage: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
 
-Belongs here: which files of a batch are read by which process, and how many of them at a time.
+Belongs here: which files of a batch are read by which process.
 Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,16 +21,11 @@ from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.blocks import in_turns, side_by_side
+from medallion_assets.engines.blocks import in_turns
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import stage_lines
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
-
-FILES_AT_ONCE = 2
-"""How many data files are read at a time, where there are as many threads: each has a frame of lines in memory."""
-CUT_ROWS = 500_000
-"""A batch of more records is cut for that, between its files. Of a smaller one, small files are staged as one."""
 
 
 def stage_batch(
@@ -75,16 +70,8 @@ class _Staging:
 
     def stage(self, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
         """Some files of the batch, in this process."""
-        parts = self.source.parts(delivery, CUT_ROWS)
-        at_once = min(FILES_AT_ONCE, len(parts), pl.thread_pool_size())
-        if at_once == 1:
-            with closing(self._frames(place, delivery)) as frames:
-                return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
-        streams = [self._frames(place, part) for part in parts]
-        return list(chain.from_iterable(side_by_side(self._stage_frame, streams, at_once=at_once)))
-
-    def _frames(self, place: ObjectStore, delivery: Delivery) -> Generator[pl.DataFrame]:
-        return self.source.lines(place, delivery, refused_as=self.refused_as)
+        with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
+            return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
 
     def _stage_frame(self, lines: pl.DataFrame) -> StagedFile:
         staged = stage_lines(self.folder, self.batch, lines, now=self.now)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 
 import polars as pl
 import pytest
 
 from medallion_assets.engines import blocks
-from medallion_assets.engines.blocks import in_turns, side_by_side
+from medallion_assets.engines.blocks import in_turns
 
 
 @pytest.fixture(autouse=True)
@@ -112,52 +112,3 @@ def test_one_at_a_time_is_worked_on_while_the_next_is_taken() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert list(in_turns(str, iter(()))) == []
-
-
-def test_streams_are_read_side_by_side_and_answered_in_order() -> None:
-    """The first items of two streams meet: both are read. The third stream begins when one of them has ended."""
-    meeting = threading.Barrier(2, timeout=30)
-    at_work: list[str] = []
-
-    def work(item: str) -> str:
-        at_work.append(item)
-        assert at_work == [item]
-        at_work.clear()
-        return item.upper()
-
-    streams = [_stream("a", 3, begin=meeting.wait), _stream("b", 1, begin=meeting.wait), _stream("c", 2)]
-    assert side_by_side(work, streams, at_once=2) == [["A0", "A1", "A2"], ["B0"], ["C0", "C1"]]
-
-
-def test_of_streams_that_fail_the_first_is_told_of_and_none_is_read_on() -> None:
-    """The second fails first; the third, which would go on for ever, ends once the first has failed too."""
-    second_failed = threading.Event()
-    closed: list[str] = []
-
-    def work(item: str) -> str:
-        if item in {"a0", "b0"}:
-            second_failed.set()
-            raise ValueError(item)
-        return item
-
-    def first_begins() -> object:
-        assert second_failed.wait(30)
-        return None
-
-    streams = [_stream("a", 9, closed, begin=first_begins), _stream("b", 9, closed), _stream("c", 2**62, closed)]
-    with pytest.raises(ValueError, match="a0"):
-        side_by_side(work, streams, at_once=2)
-    assert set(closed) - {"c"} == {"a", "b"}
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("streams")]
-
-
-def _stream(
-    name: str, items: int, closed: list[str] | None = None, *, begin: Callable[[], object] = lambda: None
-) -> Generator[str]:
-    try:
-        begin()
-        for number in range(items):
-            yield f"{name}{number}"
-    finally:
-        if closed is not None:
-            closed.append(name)

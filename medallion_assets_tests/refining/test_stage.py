@@ -1,11 +1,10 @@
-"""Staging the lines of a batch: what is read side by side is staged as what is read in turns (rules B1, B4)."""
+"""Staging the lines of a batch: each once, of a batch that is whole (rules B1, B2, B4)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import polars as pl
 import pytest
 
 from medallion_assets.errors import PermanentError
@@ -16,13 +15,6 @@ from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
-
-
-@pytest.fixture(autouse=True, params=[1, 2, module.CUT_ROWS], ids=["each file", "some files", "all files"])
-def cut_rows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of so many records, two at a time."""
-    monkeypatch.setattr(module, "CUT_ROWS", request.param)
-    monkeypatch.setattr(pl, "thread_pool_size", lambda: 8)
 
 
 def test_every_line_is_staged_once_in_its_place(landing: Landing) -> None:
