@@ -2,7 +2,7 @@
 
 Belongs here: what becomes of a run whose process is gone, and of a process whose run is over; looking for both, and for
 what restart.py is to do.
-Does not: runs that are at work (Dagster's run monitoring asks launcher.py about them), time limits.
+Does not: time limits; runs at work on another host, which Dagster's run monitoring asks launcher.py about.
 
 Dagster gives a start, and a cancellation, a time, and does not ask whether the process lives. Here that is asked every
 few seconds. Whatever is decided is decided by who holds the run's lock, so that any number of processes may watch.
@@ -110,9 +110,14 @@ def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now:
 
 
 def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> None:
-    """End the process of a run that is over, and forget it."""
+    """End the process of a run that is over, and forget it; give up a run at work whose process is gone.
+
+    Who started that process does so at once, if the storage answers at that moment.
+    """
     record, folder = instance.get_run_record_by_id(run_id), folder_of(instance)
     if record is not None and not record.dagster_run.is_finished:
+        if record.dagster_run.status is Status.STARTED:
+            conclude(instance, run_id)
         return
     if record is not None and now - (record.end_time or 0.0) <= LEAVING_SECONDS:
         return

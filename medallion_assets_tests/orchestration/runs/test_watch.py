@@ -101,6 +101,16 @@ def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, mon
     assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
 
 
+def test_a_run_at_work_is_given_up_whose_end_was_not_noted(runs: Launching) -> None:
+    """Who started its process saw it end, and the storage did not answer at that moment."""
+    run_id = runs.at_work()
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    assert runs.run(run_id).status is Status.STARTED
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.FAILURE
+
+
 @pytest.mark.slow
 def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching) -> None:
     """Whoever told it so may have been killed in between."""
