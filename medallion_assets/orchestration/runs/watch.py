@@ -78,8 +78,10 @@ def _on_its_own(run_id: str) -> Iterator[None]:
 def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
     """What becomes of a run whose process has ended: nothing, if the process has said so, or was asked to end."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and run.status is not Status.CANCELING and whereabouts(instance, run).state is State.GONE:
-        _give_up(instance, run, f"the process {IS_GONE}, and it was {run.status.value} still")
+    if run is None or run.status is Status.CANCELING:
+        return
+    if (found := whereabouts(instance, run)).state is State.GONE:
+        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}, and it was {run.status.value} still")
 
 
 def conclude_all(instance: dg.DagsterInstance) -> None:

@@ -55,7 +55,7 @@ def test_a_run_that_is_killed_takes_its_steps_with_it_and_may_be_started_anew(ru
     runs.wait_for(run_id, Status.FAILURE)
     assert all(gone(step.pid) for step in steps)
     assert runs.run(run_id).tags["dagster/max_retries"] == "1"
-    assert "the process of this run is gone" in runs.said(run_id)
+    assert " of this run is gone from " in runs.said(run_id)
 
 
 def test_a_run_that_is_terminated_ends_its_steps(runs: Launching) -> None:
