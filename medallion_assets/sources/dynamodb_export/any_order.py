@@ -26,7 +26,7 @@ from medallion_assets.sources.dynamodb_export.record import Attribute, Record, R
 from medallion_assets.sources.dynamodb_export.templates import END, ESCAPED_PATTERN, LEAST_SHARE, MARK, with_escapes
 
 MOST_MEMBERS = 40
-"""A line is cut into so many parts, so of more the decoder is faster."""
+"""A line is cut into as many parts; up to here that takes less time than the decoder."""
 
 _HEAD = '{"Item":{'
 _TAIL = "}}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from random import Random
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from medallion_assets.sources.dynamodb_export.any_order import MOST_MEMBERS, Any
 from medallion_assets.sources.dynamodb_export.record import Record
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import change, compact
-from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
+from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, read_by
 from medallion_assets_tests.sources.dynamodb_export.test_templates import CHARACTERS, mutated
 
 STRINGS = {
@@ -29,11 +28,7 @@ STRINGS = {
 
 def read(lines: list[str], sample: list[str]) -> dict[int, Record]:
     """What the members of a sample make of the lines that are theirs, by their number."""
-    rows = pl.DataFrame({"_line": pl.Series(lines, dtype=pl.String)}).with_row_index("_row")
-    parts, left = AnyOrder.learnt(sample, ATTRIBUTES).read(rows)
-    found = {row["_row"]: record_of(row) for part in parts for row in part.iter_rows(named=True)}
-    assert sorted([*found, *left["_row"]]) == list(range(len(lines)))
-    return found
+    return read_by(AnyOrder.learnt(sample, ATTRIBUTES), lines)
 
 
 def some_item(random: Random) -> str:

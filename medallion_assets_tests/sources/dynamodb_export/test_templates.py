@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from random import Random
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,19 +13,14 @@ from medallion_assets.sources.dynamodb_export.record import Record
 from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES, Templates
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
-from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
+from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, read_by
 
 CHARACTERS = 'aé😀 "\\{}[]:,SN0\x00\n\x1f\x7f\x80\u2028'
 
 
 def read(lines: list[str], sample: list[str]) -> dict[int, Record]:
     """What templates of a sample make of the lines that are theirs, by their number."""
-    templates = Templates.learnt(sample, ATTRIBUTES)
-    rows = pl.DataFrame({"_line": pl.Series(lines, dtype=pl.String)}).with_row_index("_row")
-    parts, left = templates.read(rows)
-    found = {row["_row"]: record_of(row) for part in parts for row in part.iter_rows(named=True)}
-    assert sorted([*found, *left["_row"]]) == list(range(len(lines)))
-    return found
+    return read_by(Templates.learnt(sample, ATTRIBUTES), lines)
 
 
 def some_line(random: Random) -> str:
