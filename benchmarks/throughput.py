@@ -1,6 +1,8 @@
 """A full export through Bronze and Silver, beside the floor: the same files into one parquet file, nothing checked.
 
 Then the same items once more, over the table that they made; and items whose attributes are spelled in several orders.
+What is compared with the floor is measured several times, like the floor itself, and the least counts: anything else
+that the machine does makes it more, never less.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ TABLE = CUSTOMER_TRANSACTIONS.short_name
 RECORDS = 2_000_000
 FILES = 8
 TIMES_LARGER = 4
+ROUNDS = 3
 RECORDS_IN_LAYOUTS = 500_000
 LAYOUTS = (5, 50, 500)
 AGAIN = datetime(2025, 6, 1, tzinfo=UTC)
@@ -139,9 +142,8 @@ def run(records: int = RECORDS, tell: Callable[[str], None] = lambda _: None) ->
     """The ratios to the floor, the peak, and how the peak grows with the export."""
     tell(f"writing samples of {records:,} records (kept in .cache)")
     first, second = sample(records, FILES), taken_again(records, FILES)
-    small = Stages(tell, records)
-    least, bronze_cost, silver_cost = small.floor(first), *small.both(first)
-    again = small.both(second)
+    rounds = [_round(Stages(tell, records), first, second) for _ in range(ROUNDS)]
+    least, bronze_cost, silver_cost, *again = map(_least, zip(*rounds, strict=True))
     tell(f"writing a sample of {records * TIMES_LARGER:,} records (kept in .cache)")
     larger = sample(records * TIMES_LARGER, FILES * TIMES_LARGER)
     large = Stages(tell, records * TIMES_LARGER).both(larger)
@@ -161,6 +163,20 @@ def run(records: int = RECORDS, tell: Callable[[str], None] = lambda _: None) ->
         Line(name, f"peak memory, export {TIMES_LARGER} times as large", peak_large, "MB", PEAK_MB_AT_MOST),
         Line(name, "peak, large / small", peak_large / peak, "x", GROWTH_AT_MOST),
     ]
+
+
+def _round(stages: Stages, first: str, second: str) -> tuple[Cost, ...]:
+    """The floor, Bronze and Silver of an empty table, and both of one that holds the same items."""
+    return stages.floor(first), *stages.both(first), *stages.both(second)
+
+
+def _least(costs: Sequence[Cost]) -> Cost:
+    """What it takes where nothing else disturbs it, and the most memory that it took."""
+    return Cost(
+        wall_seconds=min(cost.wall_seconds for cost in costs),
+        cpu_seconds=min(cost.cpu_seconds for cost in costs),
+        peak_mb=max(cost.peak_mb for cost in costs),
+    )
 
 
 def _of_layouts(tell: Callable[[str], None]) -> Iterator[Line]:

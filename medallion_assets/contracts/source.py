@@ -284,8 +284,8 @@ class Source(Protocol):
         """
         ...
 
-    def reader(self, table: Table, sample: pl.Series) -> LineReader:
-        """A reader of lines like those of `sample`, for one contract."""
+    def reader(self, table: Table) -> LineReader:
+        """A reader of its lines, for one contract."""
         ...
 
     def canonical(self, line: str) -> str:

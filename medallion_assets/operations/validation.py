@@ -83,7 +83,7 @@ def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
     if lines.is_empty():
         return
     table = loaded.table
-    texts = loaded.source.reader(table, lines["raw"]).read(lines)
+    texts = loaded.source.reader(table).read(lines)
     items = texts.filter(pl.col("_verdict").is_null() & ~pl.col("_is_delete"))
     unread = Counter(items["_unknown_attributes"].explode().drop_nulls())
     for column in table.columns if items.height else ():

@@ -17,6 +17,7 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import LineReader
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
@@ -88,17 +89,18 @@ def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], wo
     held = files_of(bronze, [export.id for export in exports])
     files = bronze.folder.part(held["path"], rows=held["num_records"])
     engine = bronze.lakehouse.engine
-    with closing(engine.map_blocks(partial(_judge_block, loaded=loaded), files, folder=workspace)) as blocks:
+    work = partial(_judge_block, loaded=loaded, reader=loaded.source.reader(loaded.table))
+    with closing(engine.map_blocks(work, files, folder=workspace)) as blocks:
         for parts in _in_parts(blocks, engine.bounds):
             judged.add(parts)
     _resolve_duplicates(engine, files, loaded, judged, workspace)
     return judged
 
 
-def judge_lines(lines: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
+def judge_lines(lines: pl.DataFrame, loaded: Loaded, reader: LineReader | None = None) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
     table = loaded.table
-    records = judge(decode(lines, table, loaded.source), table.expectations)
+    records = judge(decode(lines, table, loaded.source, reader), table.expectations)
     if table.left_out:
         drift = pl.col("_unknown_attributes").list.set_difference(list(table.left_out))
         records = records.with_columns(drift.alias("_unknown_attributes"))
@@ -150,8 +152,8 @@ def _in_parts(blocks: Iterator[_Part], bounds: Bounds) -> Iterator[list[_Part]]:
     return in_groups(blocks, size, bounds.group_bytes, alone=bounds.group_bytes)
 
 
-def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded) -> _Part:
-    return _part(judge_lines(lines, loaded), aside, loaded.table)
+def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded, reader: LineReader | None = None) -> _Part:
+    return _part(judge_lines(lines, loaded, reader), aside, loaded.table)
 
 
 def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataFrame | None = None) -> _Part:

@@ -125,8 +125,7 @@ class CsvFiles:
         """It is read as a whole."""
         return [delivery]
 
-    def reader(self, table: Table, sample: pl.Series) -> CsvReader:
-        del sample
+    def reader(self, table: Table) -> CsvReader:
         return CsvReader(self.columns, table)
 
     def canonical(self, line: str) -> str:

@@ -39,11 +39,11 @@ _IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
 """Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
 
-def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
+def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader | None = None) -> pl.DataFrame:
     """Decode Bronze rows of one or several exports of `source` into the columns of `table`, same order, same height.
 
     `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
-    `_line_number` (rule B4).
+    `_line_number` (rule B4). A `reader` that has read lines of the table before knows how they are written.
     The result has, in this order:
     - every column of `table.decoded_columns` in the contract's type; null where it has a reason, and in a delete unless
       it belongs to the key;
@@ -56,7 +56,7 @@ def decode(lines: pl.DataFrame, table: Table, source: Source) -> pl.DataFrame:
 
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
-    reader = source.reader(table, lines["raw"])
+    reader = reader or source.reader(table)
     cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
     blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:

@@ -18,9 +18,9 @@ from medallion_assets.sources.dynamodb_export.record import UNKNOWN_RECORD, attr
 class ExportLines:
     """Reads lines of exports for one contract (`contracts.source.LineReader`)."""
 
-    def __init__(self, table: Table, sample: pl.Series) -> None:
+    def __init__(self, table: Table) -> None:
         self._attributes = attributes_of(table)
-        self._reader = LineReader(self._attributes, sample)
+        self._reader = LineReader(self._attributes)
 
     def read(self, lines: pl.DataFrame) -> pl.DataFrame:
         """One row a line.

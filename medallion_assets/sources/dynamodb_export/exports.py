@@ -113,9 +113,9 @@ class DynamoDBExports:
             records += file.item_count
         return [replace(delivery, files=tuple(files)) for files in parts]
 
-    def reader(self, table: Table, sample: pl.Series) -> ExportLines:
+    def reader(self, table: Table) -> ExportLines:
         """A reader of DynamoDB JSON."""
-        return ExportLines(table, sample)
+        return ExportLines(table)
 
     def canonical(self, line: str) -> str:
         """One spelling of a record."""

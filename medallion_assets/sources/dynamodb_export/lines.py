@@ -9,6 +9,8 @@ Does not: what a single record means (sources.dynamodb_export.record), or what a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import polars as pl
 
@@ -30,6 +32,8 @@ FEW_LINES = 100
 EXACT_LINES = 16_384
 EXACT_BYTES = 4 * 1024 * 1024
 """Lines that are Python objects at a time: these take ten times the room."""
+FEW_TO_LEARN_FROM = 500
+"""So many lines are read in less time than it takes to learn how they are written, and they teach little."""
 SAMPLED_LINES = 200
 SAMPLED_BYTES = 4 * 1024 * 1024
 SEED = 1
@@ -38,20 +42,49 @@ MOST_UNKNOWN_NAMES = 60
 """How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
 
 
-class LineReader:
-    """Reads lines for one contract; `read` may be called from several threads.
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How lines are written, as far as a sample tells. It decides how fast lines are read, never what they say.
 
-    `sample` is a column of lines like those to be read: its spelling, and names that it has and the contract lacks, are
-    expected in them. Where no template fits so `few` lines or fewer, these are read one by one.
+    `unknown` are names that the sample has and the contract lacks.
     """
 
-    def __init__(self, attributes: Sequence[Attribute], sample: pl.Series, *, few: int = FEW_LINES) -> None:
-        count = rows_of_bytes(sample, SAMPLED_BYTES, most=SAMPLED_LINES)
-        texts = sample.drop_nulls()
+    templates: Templates
+    any_order: AnyOrder
+    unknown: Sequence[str]
+
+    @classmethod
+    def learnt(cls, lines: pl.Series, attributes: Sequence[Attribute]) -> Self:
+        """That of a sample of `lines`."""
+        count = rows_of_bytes(lines, SAMPLED_BYTES, most=SAMPLED_LINES)
+        texts = lines.drop_nulls()
         some = texts.sample(min(count, texts.len()), seed=SEED)
-        self._templates = Templates.learnt(some.to_list(), attributes)
-        self._any_order = AnyOrder.learnt(self._left_of(some).to_list(), attributes)
-        self._unknown = sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES]
+        templates = Templates.learnt(some.to_list(), attributes)
+        _, left = templates.read(_numbered(some))
+        return cls(
+            templates=templates,
+            any_order=AnyOrder.learnt(left["_line"].to_list(), attributes),
+            unknown=sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES],
+        )
+
+    def read(self, rows: pl.DataFrame, *, few: int) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+        """What `rows` (`_row`, `_line`) say that are written so, and the other rows; so `few` are not worth a try."""
+        parts, rows = self.templates.read(rows)
+        if rows.height > few:
+            items, rows = self.any_order.read(rows)
+            parts += items
+        return parts, rows
+
+
+class LineReader:
+    """Reads lines for one contract; several threads may call `read`.
+
+    It learns from the lines how they are written, and again once lines come that are written otherwise. Where that does
+    not help with so `few` lines or fewer, these are read one by one.
+    """
+
+    def __init__(self, attributes: Sequence[Attribute], *, few: int = FEW_LINES) -> None:
+        self._spelling: Spelling | None = None
         self._attributes = attributes
         self._exact = RecordReader(attributes)
         self._few = few
@@ -62,27 +95,26 @@ class LineReader:
         Columns: `_verdict`, `_is_full`, `_is_delete`, `_sequence` (text), `_unknown_attributes` (lists), and for
         each attribute its column as text (null: missing or NULL) and `wrong(column)`.
         """
-        rows = _numbered(lines)
-        parts, rows = self._templates.read(rows)
-        if rows.height > self._few:
-            items, rows = self._any_order.read(rows)
-            parts += items
+        known = self._spelling
+        spelling = known or Spelling.learnt(lines, self._attributes)
+        parts, rows = spelling.read(_numbered(lines), few=self._few)
+        if known is not None and rows.height > FEW_TO_LEARN_FROM:
+            spelling = Spelling.learnt(rows["_line"], self._attributes)
+            others, rows = spelling.read(rows, few=self._few)
+            parts += others
+        if lines.len() > FEW_TO_LEARN_FROM:
+            self._spelling = spelling
         for shape in SHAPES if rows.height > self._few else ():
             has_shape = rows.select(shape.lines).to_series()
             if has_shape.any():
-                parts += self._read_fast(rows.filter(has_shape), shape)
+                parts += self._read_fast(rows.filter(has_shape), shape, spelling.unknown)
                 rows = rows.filter(~has_shape)
         parts.append(self._read_exactly(rows))
         filled = [part for part in parts if part.height] or parts[:1]
         return (filled[0] if len(filled) == 1 else _in_order(pl.concat(filled))).drop("_row")
 
-    def _left_of(self, lines: pl.Series) -> pl.Series:
-        """The lines that no template reads."""
-        _, left = self._templates.read(_numbered(lines))
-        return left["_line"]
-
-    def _read_fast(self, rows: pl.DataFrame, shape: Shape) -> list[pl.DataFrame]:
-        pieces = list(_decode(rows["_line"], shape.schema(self._attributes, self._unknown), CHUNK_LINES))
+    def _read_fast(self, rows: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> list[pl.DataFrame]:
+        pieces = list(_decode(rows["_line"], shape.schema(self._attributes, unknown), CHUNK_LINES))
         is_decoded = pl.concat([pl.repeat(records is not None, height, eager=True) for height, records in pieces])
         if not is_decoded.any():
             return [self._read_exactly(rows)]
@@ -90,7 +122,7 @@ class LineReader:
         decodable = pl.concat([records for _, records in pieces if records is not None])
         records = with_plain_names(decodable.alias("_record"))
         decoded = rows.with_columns(pl.concat(number).alias("_piece")).filter(is_decoded).with_columns(records)
-        trusted = self._proved(decoded, shape)
+        trusted = self._proved(decoded, shape, unknown)
         parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
         # A decoded piece with a line that is not JSON: its rows may have moved against its lines.
         malformed = parts[1].filter(pl.col("_verdict") == MALFORMED_JSON)["_row"]
@@ -98,27 +130,26 @@ class LineReader:
         if malformed.len():
             parts.append(self._read_exactly(decoded.filter(trusted & moved)))
             trusted &= ~moved
-        return [*parts, self._columns(decoded.filter(trusted), shape)]
+        return [*parts, self._columns(decoded.filter(trusted), shape, unknown)]
 
-    def _proved(self, decoded: pl.DataFrame, shape: Shape) -> pl.Series:
+    def _proved(self, decoded: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> pl.Series:
         """Which rows say what their lines say."""
         proved = decoded.with_columns(shape.accounts_for_every_byte(self._attributes).alias("_proved"))["_proved"]
         open_rows = (~proved).arg_true()
         if open_rows.len():
-            by_name = shape.accounts_for_every_name(self._attributes, self._unknown)
+            by_name = shape.accounts_for_every_name(self._attributes, unknown)
             proved = proved.scatter(open_rows, decoded.filter(~proved).select(by_name).to_series())
         return proved
 
-    def _columns(self, decoded: pl.DataFrame, shape: Shape) -> pl.DataFrame:
-        present = decoded.select(shape.present(self._unknown))
-        unknown = listed(present, self._unknown, height=decoded.height)
+    def _columns(self, decoded: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> pl.DataFrame:
+        present = decoded.select(shape.present(unknown))
         return decoded.select(
             "_row",
             pl.lit(None, pl.String).alias("_verdict"),
             pl.lit(shape.is_full).alias("_is_full"),
             shape.is_delete.alias("_is_delete"),
             shape.sequence.alias("_sequence"),
-            unknown.alias("_unknown_attributes"),
+            listed(present, list(unknown), height=decoded.height).alias("_unknown_attributes"),
             *shape.columns(self._attributes),
         )
 

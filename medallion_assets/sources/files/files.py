@@ -236,9 +236,8 @@ class Files:
         """It is read as a whole."""
         return [delivery]
 
-    def reader(self, table: Table, sample: pl.Series) -> LineReader:
+    def reader(self, table: Table) -> LineReader:
         """A reader of records in the files' format."""
-        del sample
         return self.format.reader(table, self.columns)
 
     def canonical(self, line: str) -> str:

@@ -163,9 +163,8 @@ class RestWindows:
         """It is read as a whole."""
         return [delivery]
 
-    def reader(self, table: Table, sample: pl.Series) -> LineReader:
+    def reader(self, table: Table) -> LineReader:
         """A reader of records."""
-        del sample
         return JsonLines(table, RecordColumns(sequence=self.sequence, delete_flag=self.delete_flag))
 
     def canonical(self, line: str) -> str:

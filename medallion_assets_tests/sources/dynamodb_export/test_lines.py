@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
-from medallion_assets.sources.dynamodb_export.lines import LineReader
-from medallion_assets.sources.dynamodb_export.record import Record, RecordReader
+from medallion_assets.sources.dynamodb_export.lines import LineReader, Spelling
+from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
 from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, exactly, record_of
@@ -20,7 +21,9 @@ from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, e
 
 def read(lines: list[str], *, sample: list[str] | None = None) -> list[Record]:
     """What the fast reader makes of the lines, in the form of the exact reader."""
-    reader = LineReader(ATTRIBUTES, pl.Series(sample or lines, dtype=pl.String), few=0)
+    reader = LineReader(ATTRIBUTES, few=0)
+    if sample:
+        reader._spelling = Spelling.learnt(pl.Series(sample), ATTRIBUTES)
     frame = reader.read(pl.Series(lines, dtype=pl.String))
     return [record_of(row) for row in frame.iter_rows(named=True)]
 
@@ -90,6 +93,36 @@ def test_lines_that_swap_rows_are_found() -> None:
     assert [record.values[0] for record in records] == [None, None, "v1", "v2", None, "v3"]
 
 
+def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Few lines change nothing, and teach nothing; whatever was learnt, each line says what it says alone."""
+    learnt_from: list[int] = []
+    learn = Spelling.learnt
+
+    def counted(lines: pl.Series, attributes: Sequence[Attribute]) -> Spelling:
+        learnt_from.append(lines.len())
+        return learn(lines, attributes)
+
+    monkeypatch.setattr(Spelling, "learnt", counted)
+    monkeypatch.setattr(decode_lines, "FEW_TO_LEARN_FROM", 5)
+    reader = LineReader(ATTRIBUTES, few=0)
+    reads = [
+        ([item()] * 5, [5]),
+        ([item()] * 8, [5, 8]),
+        ([item()] * 9 + [change(ITEM)] * 5, [5, 8]),
+        ([change(ITEM)] * 6 + [item()] * 9, [5, 8, 6]),
+        ([change(ITEM)] * 9, [5, 8, 6]),
+        ([""] * 6, [5, 8, 6, 6]),
+        ([], [5, 8, 6, 6]),
+        ([item()] * 7, [5, 8, 6, 6, 7]),
+    ]
+    for lines, expected in reads:
+        frame = reader.read(pl.Series(lines, dtype=pl.String))
+        assert [record_of(row) for row in frame.iter_rows(named=True)] == list(map(exactly, lines))
+        assert learnt_from == expected
+
+
 @pytest.mark.parametrize("name", ["*", "^.*$", "", "?", "NULL", "ö", 'a"b'])
 def test_any_name_may_be_unknown(name: str) -> None:
     """Also names that Polars would take for patterns."""
@@ -110,7 +143,8 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
     monkeypatch.setattr(decode_lines, "LEAF_LINES", 8)
     lines = [item(pk={"S": str(n)}) for n in range(100)]
     lines[50] = item(pk="bare")
-    reader = LineReader(ATTRIBUTES, pl.Series(lines[:1]), few=0)
+    reader = LineReader(ATTRIBUTES, few=0)
+    reader._spelling = Spelling.learnt(pl.Series(lines[:1]), ATTRIBUTES)
     exact = reader._exact
     one_by_one: list[str] = []
 

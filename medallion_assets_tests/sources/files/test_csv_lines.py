@@ -28,7 +28,7 @@ def rows(*lines: str, header: str = HEADER, kind: BatchKind = BatchKind.CHANGES)
     frame = pl.DataFrame({"raw": lines}).with_columns(
         pl.lit(f"a.csv#{header}").alias("_source_file"), pl.lit(str(kind)).alias("_export_type")
     )
-    return CHANGES.reader(PRICES, frame["raw"]).read(frame).to_dicts()
+    return CHANGES.reader(PRICES).read(frame).to_dicts()
 
 
 def read(line: str, header: str = HEADER) -> tuple[Any, ...]:
@@ -69,7 +69,7 @@ def test_records_of_several_files_keep_their_order() -> None:
             "_export_type": ["FULL_EXPORT"] * 3,
         }
     )
-    found = CHANGES.reader(PRICES, frame["raw"]).read(frame)
+    found = CHANGES.reader(PRICES).read(frame)
     assert found.select("sku", "price").rows() == [("a", "1"), ("b", "2"), ("c", "3")]
 
 

@@ -75,7 +75,7 @@ def test_rows_are_read_by_name_with_flag_and_moment(tmp_path: Path) -> None:
     (lines,) = source.lines(place, source.read(place, found))
     assert lines["_line_number"].to_list() == [1, 2]
     lines = lines.with_columns(pl.lit("INCREMENTAL_EXPORT").alias("_export_type"))
-    read = source.reader(PRICES, lines["raw"]).read(lines)
+    read = source.reader(PRICES).read(lines)
     assert read.select("_is_delete", "_sequence", "sku", "price").rows() == [
         (False, "t1", "a", "1.5"),
         (True, "t2", "b", None),

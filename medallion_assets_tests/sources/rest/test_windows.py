@@ -109,9 +109,7 @@ def test_values_are_texts_with_all_their_digits(place: ObjectStore) -> None:
     values = '"total": 1.10, "updated_at": "2025-03-01T10:00:00Z", "gone": false, "x": {"y": [1]}, "z": null'
     keep(place, f'{{"data": [{{"id": "a", {values}}}, {{"id": "b", "gone": true}}]}}')
     found = lines(place)
-    rows = SOURCE.reader(ORDERS, found["raw"]).read(
-        found.with_columns(pl.lit(BatchKind.CHANGES.value).alias("_export_type"))
-    )
+    rows = SOURCE.reader(ORDERS).read(found.with_columns(pl.lit(BatchKind.CHANGES.value).alias("_export_type")))
     assert rows["total"].to_list() == ["1.10", None]
     assert rows["_sequence"].to_list() == ["2025-03-01T10:00:00Z", None]
     assert rows["_is_delete"].to_list() == [False, True]
