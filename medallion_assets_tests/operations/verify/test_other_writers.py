@@ -1,4 +1,4 @@
-"""What another engine may do with these tables, and what it breaks (docs/production.md); delta-rs stands for any."""
+"""What another engine may do with these tables, and what it breaks (docs/other_engines.md); delta-rs stands for any."""
 
 from __future__ import annotations
 
