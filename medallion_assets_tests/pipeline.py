@@ -39,7 +39,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
 )
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_export
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
@@ -125,7 +125,7 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
         Decision(
             table_name=one.table,
             subject=one.export_id,
-            action=Action(one.action),
+            action=DecisionAction(one.action),
             reason="looked at it",
             decided_by="tester",
             decided_at=NOW,

@@ -19,7 +19,7 @@ from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
-from medallion_assets.operations.explain.key_verdicts import KeyRecord, Verdict
+from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord
 from medallion_assets.operations.export_report import ExportReport
 from medallion_assets.operations.quarantine_listing import QuarantineListing
 from medallion_assets.operations.sections import format_counts, format_minute
@@ -37,14 +37,14 @@ STATUS_STYLES = {
     ExportStatus.REFUSED: "magenta",
 }
 VERDICT_STYLES = {
-    Verdict.DECIDED: "bold green",
-    Verdict.SUPERSEDED: "dim",
-    Verdict.DUPLICATE: "dim",
-    Verdict.QUARANTINED: "yellow",
-    Verdict.WAITING: "cyan",
-    Verdict.NOT_SETTLED: "cyan",
-    Verdict.REJECTED: "magenta",
-    Verdict.UNACCOUNTED: "bold red",
+    Fate.DECIDED: "bold green",
+    Fate.SUPERSEDED: "dim",
+    Fate.DUPLICATE: "dim",
+    Fate.QUARANTINED: "yellow",
+    Fate.WAITING: "cyan",
+    Fate.NOT_SETTLED: "cyan",
+    Fate.REJECTED: "magenta",
+    Fate.UNACCOUNTED: "bold red",
 }
 RAW_CHARACTERS = 60
 

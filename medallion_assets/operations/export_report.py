@@ -15,7 +15,7 @@ from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
 from medallion_assets.refining.chain import UnprotectedMinute
-from medallion_assets.refining.coverage import Gap, open_gaps, unprotected_minutes
+from medallion_assets.refining.coverage import Uncovered, open_gaps, unprotected_minutes
 from medallion_assets.refining.raw_place import is_there
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
@@ -49,7 +49,7 @@ class ExportFacts:
     verdict: Verdict
     items: int
     files: int
-    gap_before: Gap | None
+    gap_before: Uncovered | None
     unprotected_minute: UnprotectedMinute | None
     problem: str | None
     do: str | None
@@ -137,7 +137,7 @@ def _nothing(place: str, listing: Listing | None) -> PlaceStatus:
     )
 
 
-def _facts(verified: VerifiedExport, gaps: dict[str, Gap], minutes: dict[str, UnprotectedMinute]) -> ExportFacts:
+def _facts(verified: VerifiedExport, gaps: dict[str, Uncovered], minutes: dict[str, UnprotectedMinute]) -> ExportFacts:
     export, detail = verified.export, verified.detail
     is_complete = verified.verdict is Verdict.COMPLETE
     return ExportFacts(

@@ -18,7 +18,7 @@ from medallion_assets.refining.origins import Origins
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class Uncovered:
     """Nothing covers [from_at, to_at). `from_at` is None where no full batch starts the chain."""
 
     from_at: datetime | None
@@ -39,7 +39,7 @@ def coverage_of(
     return Coverage(joined(declared, begins_at, origins).covered_until)
 
 
-def open_gaps(batches: Iterable[Batch]) -> dict[str, Gap]:
+def open_gaps(batches: Iterable[Batch]) -> dict[str, Uncovered]:
     """The gap right before a batch, by its id, of complete exports of any tables.
 
     Each gap is named once, at the first window behind it. A full batch that is sure of a gap's end closes it (C2).
@@ -64,9 +64,9 @@ def _by_table(batches: Iterable[Batch]) -> Iterable[list[Batch]]:
     return by_table.values()
 
 
-def _gaps_of_table(batches: list[Batch]) -> dict[str, Gap]:
+def _gaps_of_table(batches: list[Batch]) -> dict[str, Uncovered]:
     fulls = [batch.covers_until for batch in batches if batch.is_full]
-    gaps: dict[str, Gap] = {}
+    gaps: dict[str, Uncovered] = {}
     covered_until: datetime | None = None
     joins_until: datetime | None = None
     # By the window's start, not by its end as batches are judged (rule C3): a gap is where no window at all reaches.
@@ -74,7 +74,7 @@ def _gaps_of_table(batches: list[Batch]) -> dict[str, Gap]:
         joins = batch.is_full or (joins_until is not None and batch.covers_from <= joins_until)
         closed = any(full >= batch.covers_from for full in fulls)
         if not joins and not closed:
-            gaps[batch.id] = Gap(covered_until, batch.covers_from)
+            gaps[batch.id] = Uncovered(covered_until, batch.covers_from)
         covered_until = max(covered_until or batch.covers_until, batch.covers_until)
         joins_until = max(joins_until or batch.covers_to, batch.covers_to)
     return gaps

@@ -21,7 +21,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 
 
-class Action(StrEnum):
+class DecisionAction(StrEnum):
     """What a person can decide."""
 
     ACCEPT = "accept"
@@ -38,7 +38,7 @@ class Decision:
 
     table_name: Annotated[str, "the table the export belongs to, without its layer"]
     subject: Annotated[str, "the export id; for confirm_table the new table id"]
-    action: Annotated[Action, "accept, reject or confirm_table"]
+    action: Annotated[DecisionAction, "accept, reject or confirm_table"]
     reason: Annotated[str, "why, in the person's words"]
     decided_by: Annotated[str, "who"]
     decided_at: Annotated[datetime, "when"]

@@ -27,7 +27,7 @@ from medallion_assets.refining.chain import (
     unprotected_minute,
 )
 from medallion_assets.refining.coverage import coverage_of
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 from medallion_assets.refining.origins import Origins, begins_after, without_outdated
 from medallion_assets.refining.versions import outlived_versions, versions_that_count
 
@@ -83,7 +83,7 @@ class Ledger:
             rejected=frozenset(
                 export_id
                 for export_id, decision in decisions.items()
-                if decision.action is Action.REJECT and mark(export_id) == REJECTED
+                if decision.action is DecisionAction.REJECT and mark(export_id) == REJECTED
             ),
             decisions=decisions,
             chain_starts_at=loaded.chain_begins,
@@ -98,7 +98,7 @@ class Ledger:
         """The ids of the pending exports."""
         return {export.id for export in self.pending}
 
-    def decision(self, export: Batch) -> Action | None:
+    def decision(self, export: Batch) -> DecisionAction | None:
         """What a person decided about an export: to accept it counts if it fails the gate, to reject it in any case."""
         decision = self.decisions.get(export.id)
         return None if decision is None else decision.action

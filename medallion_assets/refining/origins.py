@@ -18,7 +18,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.moments import micros
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import origins_since
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class Origins:
 
 def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
     """The origin that each confirmed table id stands for, in the order in which people confirmed them."""
-    confirmed = [decision for decision in decisions.values() if decision.action is Action.CONFIRM_TABLE]
+    confirmed = [decision for decision in decisions.values() if decision.action is DecisionAction.CONFIRM_TABLE]
     in_order = sorted(confirmed, key=lambda decision: (decision.decided_at, decision.subject))
     return {decision.subject: position for position, decision in enumerate(in_order, start=1)}
 

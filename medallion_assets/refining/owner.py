@@ -21,7 +21,7 @@ from medallion_assets.delta.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import exports_since, last_load, latest_origin, loaded_ids, origins_held
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 from medallion_assets.refining.origins import begins_after, numbers_of
 
 SOURCE_ARN_NOTE = "medallion_source_arn"
@@ -89,7 +89,7 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
     decision = decisions.get(batch.origin)
     is_named = owner.name is not None or batch.owner in owner.accepts
     # A confirmation says that a table was made anew; it does not say that a stranger is ours.
-    confirmed = is_named and decision is not None and decision.action is Action.CONFIRM_TABLE
+    confirmed = is_named and decision is not None and decision.action is DecisionAction.CONFIRM_TABLE
     if confirmed and batch.is_full:
         return
     if confirmed:
@@ -120,7 +120,7 @@ def why_outdated(bronze: Snapshot, source: Source, batch: Batch, decisions: Mapp
     own = numbers.get(batch.origin or "", 0)
     if own == len(numbers):
         return None
-    rejected = {decision.subject for decision in decisions.values() if decision.action is Action.REJECT}
+    rejected = {decision.subject for decision in decisions.values() if decision.action is DecisionAction.REJECT}
     held = loaded_ids(bronze) - rejected
     later = [
         known

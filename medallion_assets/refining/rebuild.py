@@ -40,7 +40,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt, expect_reason
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, read_decisions, record_decisions
 from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.gate import Counts, Gate
 from medallion_assets.refining.history_table import events_table, replace_events
@@ -230,7 +230,7 @@ class _Work:
         for export in group:
             counted = judged.counts[export.id]
             gate = Gate.of(self.loaded.gate, *self.by_hand.get(export.id, ()))
-            if gate.lets_through(counted) or ledger.decision(export) is Action.ACCEPT:
+            if gate.lets_through(counted) or ledger.decision(export) is DecisionAction.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
@@ -272,7 +272,7 @@ class _Work:
             Decision(
                 table_name=self.table.short_name,
                 subject=export_id,
-                action=Action.ACCEPT,
+                action=DecisionAction.ACCEPT,
                 reason=f"rebuild: {why}",
                 decided_by=by,
                 decided_at=self.now,

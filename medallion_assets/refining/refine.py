@@ -26,7 +26,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.change import Change
-from medallion_assets.refining.decisions import Action, read_decisions
+from medallion_assets.refining.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.full_exports import FullExports
 from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.history_table import merge_history
@@ -136,9 +136,9 @@ def _sort_out(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) ->
     sorted_out = _SortedOut()
     for export in group:
         decision = ledger.decision(export)
-        if decision is Action.REJECT:
+        if decision is DecisionAction.REJECT:
             sorted_out.rejected.append(export.id)
-        elif decision is Action.ACCEPT or gate.lets_through(judged.counts[export.id]):
+        elif decision is DecisionAction.ACCEPT or gate.lets_through(judged.counts[export.id]):
             sorted_out.applied.append(export)
         else:
             sorted_out.failing = export

@@ -30,7 +30,7 @@ from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.change import Change
-from medallion_assets.refining.decisions import Action, read_decisions
+from medallion_assets.refining.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.gate import Counts, Gate
 from medallion_assets.refining.judging import judge_exports
 from medallion_assets.refining.ledger import Ledger
@@ -97,7 +97,7 @@ class _Tables:
 def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:
     """Judge a batch; publish it, or leave it out, as the gate and people say."""
     lakehouse, decision = tables.silver.lakehouse, tables.ledger.decision(batch)
-    if decision is Action.REJECT:
+    if decision is DecisionAction.REJECT:
         if (version := _commit(lakehouse, loaded, gate, batch, None)) is not None:
             done.version = version
             done.rejected.append(batch.id)
@@ -105,7 +105,7 @@ def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: date
     with lakehouse.workspace() as folder:
         judged = judge_exports(tables.bronze, loaded, [batch], folder)
         judged.counts[batch.id] = _with_shrinking(tables.silver, batch, judged.counts[batch.id])
-        if decision is not Action.ACCEPT and not gate.lets_through(judged.counts[batch.id]):
+        if decision is not DecisionAction.ACCEPT and not gate.lets_through(judged.counts[batch.id]):
             done.held.append(Failing.of(batch, judged, loaded))
             return
         quarantine(lakehouse, loaded, pl.concat(judged.bad), [batch], now=now)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.hints import is_reason
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 
 
 class Asked(BaseModel):
@@ -74,7 +74,7 @@ class AskedLoad(Asked):
             Decision(
                 table_name=table_name,
                 subject=self.confirm_table_id,
-                action=Action.CONFIRM_TABLE,
+                action=DecisionAction.CONFIRM_TABLE,
                 reason=self.reason,
                 decided_by=by,
                 decided_at=at,
@@ -115,7 +115,7 @@ class AskedJudging(Asked):
                 decided_by=by,
                 decided_at=at,
             )
-            for action, named in ((Action.ACCEPT, self.accept), (Action.REJECT, self.reject))
+            for action, named in ((DecisionAction.ACCEPT, self.accept), (DecisionAction.REJECT, self.reject))
             for decision in named
         ]
 

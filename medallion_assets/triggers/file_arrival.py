@@ -21,7 +21,7 @@ from typing import Literal
 
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found, Listing
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.refusals import is_due
 from medallion_assets.refining.refused_exports import RefusedExport
@@ -252,7 +252,7 @@ def _stands(
     """Whether a refusal holds: no file has changed, and no decision, other export or time has mended it since."""
     if refusal.fingerprint != found.fingerprint or is_due(refusal, found, now):
         return False
-    confirmed = [decision for decision in decisions.values() if decision.action is Action.CONFIRM_TABLE]
+    confirmed = [decision for decision in decisions.values() if decision.action is DecisionAction.CONFIRM_TABLE]
     if refusal.verdict not in LOOKED_AT_AGAIN or not confirmed:
         return True
     latest = max(confirmed, key=attrgetter("decided_at", "subject"))

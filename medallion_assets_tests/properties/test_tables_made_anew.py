@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.load import ingest
 from medallion_assets.refining.owner import TABLE_RECREATED
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
@@ -74,7 +74,7 @@ class Bucket:
         return Decision(
             table_name=self.table,
             subject=NEW,
-            action=Action.CONFIRM_TABLE,
+            action=DecisionAction.CONFIRM_TABLE,
             reason="dropped and made anew",
             decided_by="tester",
             decided_at=NOW,

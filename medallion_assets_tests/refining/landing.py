@@ -17,7 +17,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
@@ -99,7 +99,7 @@ def decision(subject: str) -> Decision:
     return Decision(
         table_name=TABLE,
         subject=subject,
-        action=Action.CONFIRM_TABLE,
+        action=DecisionAction.CONFIRM_TABLE,
         reason="restored from a backup",
         decided_by="tester",
         decided_at=NOW,

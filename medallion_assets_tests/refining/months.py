@@ -22,7 +22,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
@@ -88,7 +88,7 @@ class Shop:
         self.ingest()
         return self.refine(gate=gate)
 
-    def decide(self, export_id: str, action: Action) -> None:
+    def decide(self, export_id: str, action: DecisionAction) -> None:
         """What a person says of a batch."""
         decision = Decision(
             table_name="ecommerce_events",

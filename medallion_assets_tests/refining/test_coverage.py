@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.contracts.moments import EPOCH
-from medallion_assets.refining.coverage import Gap, coverage_of, open_gaps, unprotected_minutes
+from medallion_assets.refining.coverage import Uncovered, coverage_of, open_gaps, unprotected_minutes
 from medallion_assets.refining.origins import Origins
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.files.files import Files
@@ -46,7 +46,7 @@ def test_windows_that_join_or_overlap_leave_no_gap() -> None:
 def test_a_gap_is_named_with_both_edges_at_the_first_window_behind_it() -> None:
     """Rule C1."""
     exports = [export(0), export(0, 1), export(2, 3), export(3, 4), export(5, 6)]
-    assert open_gaps(exports) == {"2-3": Gap(at(1), at(2)), "5-6": Gap(at(4), at(5))}
+    assert open_gaps(exports) == {"2-3": Uncovered(at(1), at(2)), "5-6": Uncovered(at(4), at(5))}
     assert open_gaps(reversed(exports)) == open_gaps(exports)
 
 
@@ -54,13 +54,15 @@ def test_a_later_full_export_closes_a_gap() -> None:
     """Rule C2; one from within the gap does not."""
     exports = [export(0), export(0, 1), export(3, 4)]
     assert open_gaps([*exports, export(3)]) == {}
-    assert open_gaps([*exports, export(2)]) == {"3-4": Gap(at(2 - MINUTE), at(3))}
+    assert open_gaps([*exports, export(2)]) == {"3-4": Uncovered(at(2 - MINUTE), at(3))}
 
 
 def test_a_full_export_covers_a_minute_less_than_its_time_and_is_joined_until_its_time() -> None:
     """Rule C1; the gap behind it begins where it is sure of everything."""
     assert open_gaps([export(0), export(-MINUTE / 2, 1)]) == {}
-    assert open_gaps([export(0), export(MINUTE / 60, 1)]) == {f"{MINUTE / 60}-1": Gap(at(-MINUTE), at(MINUTE / 60))}
+    assert open_gaps([export(0), export(MINUTE / 60, 1)]) == {
+        f"{MINUTE / 60}-1": Uncovered(at(-MINUTE), at(MINUTE / 60))
+    }
     assert unprotected_minutes([export(0), export(-MINUTE, 1)]) == {}
     assert unprotected_minutes([export(0), export(0, 1), export(-1, 0)]) == {}
     (minute,) = unprotected_minutes([export(0), export(0, 1), export(5, table="customers")]).values()
@@ -69,13 +71,13 @@ def test_a_full_export_covers_a_minute_less_than_its_time_and_is_joined_until_it
 
 def test_a_chain_without_a_full_export_has_no_beginning() -> None:
     """Rule C1."""
-    assert open_gaps([export(0, 1), export(1, 2)]) == {"0-1": Gap(None, at(0))}
+    assert open_gaps([export(0, 1), export(1, 2)]) == {"0-1": Uncovered(None, at(0))}
     assert open_gaps([export(0, 1), export(1, 2), export(5)]) == {}
 
 
 def test_each_table_has_its_own_chain() -> None:
     ours, theirs = [export(0), export(0, 1)], [replace(export(2, 3, table="customers"), id="theirs")]
-    assert open_gaps(ours + theirs) == {"theirs": Gap(None, at(2))}
+    assert open_gaps(ours + theirs) == {"theirs": Uncovered(None, at(2))}
 
 
 def test_batches_reach_as_far_as_they_join() -> None:

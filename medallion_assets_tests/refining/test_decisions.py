@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.decisions import DECISIONS, Action, Decision, read_decisions, record_decisions
+from medallion_assets.refining.decisions import DECISIONS, Decision, DecisionAction, read_decisions, record_decisions
 from medallion_assets_tests.faults.injection import COMMITS, READS_AND_COMMITS, Call, disturbed
 from medallion_assets_tests.refining.planting import AT, HOUR, lake
 
 
-def decision(subject: str, action: Action = Action.ACCEPT, *, by: str = "ada", table: str = "orders") -> Decision:
+def decision(
+    subject: str, action: DecisionAction = DecisionAction.ACCEPT, *, by: str = "ada", table: str = "orders"
+) -> Decision:
     return Decision(
         table_name=table, subject=subject, action=action, reason="looked at it", decided_by=by, decided_at=AT
     )
@@ -25,8 +27,8 @@ def test_nobody_has_decided_anything_yet(tmp_path: Path) -> None:
 
 
 def test_decisions_come_back_by_subject_of_one_table(tmp_path: Path) -> None:
-    made = [decision("e1"), decision("e2", Action.REJECT)]
-    record_decisions(lake(tmp_path), [*made, decision("e1", Action.REJECT, table="invoices")])
+    made = [decision("e1"), decision("e2", DecisionAction.REJECT)]
+    record_decisions(lake(tmp_path), [*made, decision("e1", DecisionAction.REJECT, table="invoices")])
     assert read_decisions(lake(tmp_path), "orders") == {one.subject: one for one in made}
 
 
@@ -41,7 +43,7 @@ def test_the_same_decision_again_changes_nothing(tmp_path: Path) -> None:
 def test_another_decision_is_refused_whole(tmp_path: Path) -> None:
     record_decisions(lake(tmp_path), [decision("e1")])
     with pytest.raises(PermanentError, match="no other decision than accept by ada"):
-        record_decisions(lake(tmp_path), [decision("e2"), decision("e1", Action.REJECT)])
+        record_decisions(lake(tmp_path), [decision("e2"), decision("e1", DecisionAction.REJECT)])
     assert set(read_decisions(lake(tmp_path), "orders")) == {"e1"}
 
 
@@ -52,12 +54,12 @@ def test_of_two_people_who_decide_at_once_one_is_told(tmp_path: Path, step: int)
     record_decisions(lakehouse, [decision("e0")])
 
     def another_decides(call: Call) -> object:
-        record_decisions(lakehouse, [decision("e1", Action.REJECT, by="bob")])
+        record_decisions(lakehouse, [decision("e1", DecisionAction.REJECT, by="bob")])
         return call()
 
     with disturbed(step, another_decides, READS_AND_COMMITS), pytest.raises(PermanentError, match="reject by bob"):
         record_decisions(lakehouse, [decision("e1")])
-    assert read_decisions(lakehouse, "orders")["e1"].action is Action.REJECT
+    assert read_decisions(lakehouse, "orders")["e1"].action is DecisionAction.REJECT
 
 
 def test_two_people_may_decide_different_things_at_once(tmp_path: Path) -> None:
@@ -75,8 +77,8 @@ def test_two_people_may_decide_different_things_at_once(tmp_path: Path) -> None:
 def test_the_earliest_decision_holds(tmp_path: Path) -> None:
     """Should the table hold two, as no writer of this project leaves it."""
     lakehouse = lake(tmp_path)
-    record_decisions(lakehouse, [decision("e1"), _later(decision("e1", Action.REJECT))])
-    assert read_decisions(lakehouse, "orders")["e1"].action is Action.ACCEPT
+    record_decisions(lakehouse, [decision("e1"), _later(decision("e1", DecisionAction.REJECT))])
+    assert read_decisions(lakehouse, "orders")["e1"].action is DecisionAction.ACCEPT
 
 
 def _later(one: Decision) -> Decision:

@@ -15,7 +15,7 @@ from medallion_assets.operations.status import chain_warnings
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining import origins
 from medallion_assets.refining.bronze import bronze_table, origins_since
-from medallion_assets.refining.decisions import Action, Decision, read_decisions, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, read_decisions, record_decisions
 from medallion_assets.refining.ledger import Ledger
 from medallion_assets.refining.origins import Origins
 from medallion_assets.refining.rebuild import rebuild_judged
@@ -91,7 +91,7 @@ def confirm(lakehouse: Lakehouse, table: str) -> None:
     decision = Decision(
         table_name=table,
         subject=NEW,
-        action=Action.CONFIRM_TABLE,
+        action=DecisionAction.CONFIRM_TABLE,
         reason="restored",
         decided_by="tester",
         decided_at=pipeline.NOW,

@@ -13,7 +13,7 @@ from medallion_assets.contracts.source import Owner
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining import load as module
 from medallion_assets.refining.bronze import bronze_table, latest_origin
-from medallion_assets.refining.decisions import Action, record_decisions
+from medallion_assets.refining.decisions import DecisionAction, record_decisions
 from medallion_assets.refining.owner import SOURCE_ARN_NOTE, owner_known
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets_tests.pipeline import declared
@@ -176,7 +176,7 @@ def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> 
     assert [one.id for one in done.loaded] == ids(over, *after)
     assert list(done.outdated) == ids(*after)
     assert "counts, for it begins after its table ended" in done.outdated[after[0].export_id]
-    record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=Action.REJECT)])
+    record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=DecisionAction.REJECT)])
     landing.window("d", begin=AT + 4 * HOUR, table_id="old")
     assert landing.ingest().outdated == {}
 

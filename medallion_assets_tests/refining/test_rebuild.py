@@ -21,7 +21,7 @@ from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.errors.hints import REASON
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.decisions import Action, read_decisions
+from medallion_assets.refining.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.judging import judge_exports
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.rebuild import rebuild_judged
@@ -183,7 +183,7 @@ def test_the_gate_holds_unless_a_person_accepts_all(tmp_path: Path) -> None:
         rebuilt(lakehouse, strict)
     assert state(lakehouse, LOOSE) == before
     assert rebuilt(lakehouse, strict, accept_all=True).accepted == [FIRST]
-    assert read_decisions(lakehouse, TRANSACTIONS)[FIRST].action is Action.ACCEPT
+    assert read_decisions(lakehouse, TRANSACTIONS)[FIRST].action is DecisionAction.ACCEPT
     assert len(pipeline.rows(lakehouse, STRICT)) == 87
     assert rebuilt(lakehouse, strict).accepted == []  # the decision stays in force
 

@@ -17,7 +17,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
 from medallion_assets.refining.bronze import bronze_table, load_export
-from medallion_assets.refining.decisions import Action
+from medallion_assets.refining.decisions import DecisionAction
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests.crossed import first_quick
@@ -107,7 +107,7 @@ def test_a_month_that_fails_the_gate_stops_no_other_and_leaves_its_first_version
     assert [counted.export_id for counted in done.applied] == [november]
     assert shop.products() == ["a", "n"]
     assert [row[0] for row in shop.quarantined()] == [first]
-    shop.decide(second, Action.ACCEPT)
+    shop.decide(second, DecisionAction.ACCEPT)
     assert shop.run(gate=STRICT).held == []
     assert shop.products() == ["b", "n"]
     assert [row[0] for row in shop.quarantined()] == [second]
@@ -118,7 +118,7 @@ def test_a_version_that_a_person_rejects_leaves_the_month_as_it_is(shop: Shop) -
     shop.write("2019-Oct", 1, event("a"))
     shop.run()
     second = shop.write("2019-Oct", 2, event("b"))
-    shop.decide(second, Action.REJECT)
+    shop.decide(second, DecisionAction.REJECT)
     done = shop.run()
     assert (done.rejected, done.applied, shop.products()) == ([second], [], ["a"])
     shop.write("2019-Oct", 3, event("c"))
@@ -155,7 +155,7 @@ def test_a_month_without_an_event_is_empty_and_settled(shop: Shop) -> None:
     shop.run()
     second = shop.write("2019-Oct", 2)
     shop.ingest()
-    shop.decide(second, Action.ACCEPT)
+    shop.decide(second, DecisionAction.ACCEPT)
     done = shop.refine()
     assert (shop.products(), done.restated) == ([], {OCTOBER})
     assert shop.refine().version == done.version

@@ -19,7 +19,7 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.ecommerce.pipeline import EVENTS
-from medallion_assets.refining.decisions import Action
+from medallion_assets.refining.decisions import DecisionAction
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
@@ -84,7 +84,7 @@ def test_a_published_month_can_be_made_again_whatever_becomes_of_its_next_versio
         last = shop.write("2019-Oct", version, event("bad", user_id=""))
         assert [failing.export.id for failing in shop.run(gate=STRICT).held] == [last]
     if is_rejected:
-        shop.decide(last, Action.REJECT)
+        shop.decide(last, DecisionAction.REJECT)
         assert shop.run(gate=STRICT).rejected == [last]
     assert (first in shop.bronze(), deep(shop)) == (True, [])
     assert not rebuild_judged(shop.lakehouse, LOADED, why="to see", now=NOW).changes.any

@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.judged_contracts import judged
 from medallion_assets.refining.load import Ingested, ingest
 from medallion_assets.refining.quarantine import quarantine_table
@@ -151,7 +151,7 @@ def test_a_file_that_fails_the_gate_waits_for_a_decision(shop: Shop) -> None:
     accept = Decision(
         table_name="prices",
         subject=failing.export.id,
-        action=Action.ACCEPT,
+        action=DecisionAction.ACCEPT,
         reason="seen",
         decided_by="ann",
         decided_at=NOW,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import DATED_AHEAD, Found
-from medallion_assets.refining.decisions import Action, Decision
+from medallion_assets.refining.decisions import Decision, DecisionAction
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
@@ -57,7 +57,7 @@ def confirmed(table_id: str, seconds: float) -> dict[str, Decision]:
     decision = Decision(
         table_name="orders",
         subject=table_id,
-        action=Action.CONFIRM_TABLE,
+        action=DecisionAction.CONFIRM_TABLE,
         reason="on purpose",
         decided_by="ada",
         decided_at=at(seconds),

@@ -12,12 +12,12 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.operations.dashboard.answers import answers_of
 from medallion_assets.operations.dashboard.commands import as_typed
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.dashboard.pictures import groups_of
 from medallion_assets.operations.dashboard.tables import TableState, table_states
-from medallion_assets.operations.dashboard.verdicts import verdicts_of
 from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.sections import format_age, format_count, format_minute
 
@@ -36,7 +36,7 @@ def render(facts: Facts, *, ui_url: str, command_prefix: str = "") -> str:
         place=facts.status.lakehouse,
         days=DAYS,
         has_business=bool(facts.catalog.pictures),
-        verdicts=verdicts_of(facts),
+        answers=answers_of(facts),
         needs=[_entry(need, ui_url, command_prefix) for need in needs[:MOST_NEEDS]],
         left_out=max(len(needs) - MOST_NEEDS, 0),
         tables=[_line(state) for state in table_states(facts, needs[:MOST_NEEDS])],

@@ -25,8 +25,8 @@ from medallion_assets.operations.explain.key_records import key_rows, parse_key,
 from medallion_assets.operations.explain.key_states import expected_rows
 from medallion_assets.operations.explain.key_uncertainty import unknown
 from medallion_assets.operations.explain.key_verdicts import (
+    Fate,
     KeyRecord,
-    Verdict,
     absences,
     in_order,
     judge,
@@ -94,7 +94,7 @@ def explain(
     if not table.history:
         found = found.with_columns(counted_sequence(_known_ends(found, ledger)))
     judged = judge(found, ledger, decisions, loaded.source.canonical)
-    is_valid = pl.Series([record.verdict is Verdict.SUPERSEDED for record in judged], dtype=pl.Boolean)
+    is_valid = pl.Series([record.verdict is Fate.SUPERSEDED for record in judged], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
@@ -141,7 +141,7 @@ def _disagreements(
     lost = [
         f"{record.source_file}:{record.line_number} is unaccounted for"
         for record in records
-        if record.verdict is Verdict.UNACCOUNTED
+        if record.verdict is Fate.UNACCOUNTED
     ]
     if held.height != expected.height:
         return [*lost, f"Silver has {held.height} rows of this key; its records give {expected.height}"]

@@ -14,13 +14,13 @@ from datetime import datetime
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import moment
-from medallion_assets.operations.explain.key_verdicts import KeyRecord, Kind, Verdict
+from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord, Kind
 from medallion_assets.refining.ledger import Ledger
 
 
 def unknown(records: Sequence[KeyRecord], ledger: Ledger) -> list[str]:
     """What is not known of the key's present state. `records` are all of them, the winning one first."""
-    counted = [record for record in records if record.verdict in (Verdict.SUPERSEDED, Verdict.DECIDED)]
+    counted = [record for record in records if record.verdict in (Fate.SUPERSEDED, Fate.DECIDED)]
     applied = [export for export in ledger.settled if export.id not in ledger.rejected]
     found = []
     if counted and counted[0].kind is Kind.UPSERT:

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Verdict(StrEnum):
+class Fate(StrEnum):
     """What became of a record."""
 
     DECIDED = "decided the row"
@@ -57,7 +57,7 @@ class KeyRecord:
     line_number: int | None
     sequence_micros: int | None
     kind: Kind
-    verdict: Verdict
+    verdict: Fate
     detail: str = ""
     redriven_at: datetime | None = None
     raw: str | None = None
@@ -77,24 +77,27 @@ def judge(
         twin = first.setdefault((export_id, canonical(row["raw"])), place)
         detail = ""
         if export_id in ledger.rejected:
-            verdict, detail = Verdict.REJECTED, said
+            verdict, detail = Fate.REJECTED, said
         elif export_id in gaps:
-            verdict, detail = Verdict.WAITING, str(gaps[export_id])
+            verdict, detail = Fate.WAITING, str(gaps[export_id])
         elif export_id in ledger.pending_ids:
             verdict, detail = (
-                Verdict.NOT_SETTLED,
+                Fate.NOT_SETTLED,
                 f"Silver has not taken this export yet, or it is held at the gate; {said}",
             )
         elif row["reasons"] is not None and row["redriven_at"] is None:
-            verdict, detail = Verdict.QUARANTINED, ", ".join(row["reasons"])
+            verdict, detail = Fate.QUARANTINED, ", ".join(row["reasons"])
         elif twin != place:
-            verdict, detail = Verdict.DUPLICATE, f"the same record as {twin}"
+            verdict, detail = Fate.DUPLICATE, f"the same record as {twin}"
         elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
-            verdict, detail = Verdict.REJECTED, "of the table before: written after the new table's full export (B3)"
+            verdict, detail = (
+                Fate.REJECTED,
+                "of the table before: written after the new table's full export (B3)",
+            )
         elif not row["_key_is_read"]:
-            verdict, detail = Verdict.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
+            verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
         else:
-            verdict, detail = Verdict.SUPERSEDED, _stricter(row["_reasons"])
+            verdict, detail = Fate.SUPERSEDED, _stricter(row["_reasons"])
         records.append(_record(row, verdict, detail))
     return records
 
@@ -103,7 +106,7 @@ def _stricter(reasons: list[str]) -> str:
     return f"good when it was judged; the current contract says {', '.join(reasons)}" if reasons else ""
 
 
-def _record(row: Mapping[str, Any], verdict: Verdict, detail: str) -> KeyRecord:
+def _record(row: Mapping[str, Any], verdict: Fate, detail: str) -> KeyRecord:
     kind = Kind.DELETE if row["_is_delete"] else Kind.UPSERT
     return KeyRecord(
         export_id=row["_export_id"],
@@ -130,7 +133,7 @@ def absences(fulls: Sequence[Batch], events: pl.DataFrame, present: pl.Series) -
             line_number=None,
             sequence_micros=full.decides_at,
             kind=Kind.ABSENT,
-            verdict=Verdict.SUPERSEDED,
+            verdict=Fate.SUPERSEDED,
         )
         for full in fulls
         if full.id not in present and isinstance(since, int) and full.decides_at > since
@@ -154,15 +157,15 @@ def in_order(records: Iterable[KeyRecord], order: RecordOrder) -> list[KeyRecord
 
 def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
     """The first of those that count decided the row (rule K2)."""
-    winner = next((record for record in records if record.verdict is Verdict.SUPERSEDED), None)
+    winner = next((record for record in records if record.verdict is Fate.SUPERSEDED), None)
     if winner is None:
         return list(records)
     by = f"by {winner.kind} of export {winner.export_id}"
     return [
-        replace(record, verdict=Verdict.DECIDED)
+        replace(record, verdict=Fate.DECIDED)
         if record is winner
         else replace(record, detail=record.detail or by)
-        if record.verdict is Verdict.SUPERSEDED
+        if record.verdict is Fate.SUPERSEDED
         else record
         for record in records
     ]
@@ -177,15 +180,15 @@ def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[
     for record in records:
         version = began.get((record.sequence_micros, record.export_id))
         at = record.sequence_micros
-        if record.verdict is not Verdict.SUPERSEDED:
+        if record.verdict is not Fate.SUPERSEDED:
             decided.append(record)
         elif version is not None and record.kind is Kind.UPSERT:
             until = "now" if version["valid_to"] is None else moment_text(version["valid_to"])
             words = f"the version from {moment_text(version['valid_from'])} to {until}"
-            decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
+            decided.append(replace(record, verdict=Fate.DECIDED, detail=words))
         elif record.kind is not Kind.UPSERT and at in ended:
             words = f"ended the version from {moment_text(ended.pop(at))}"
-            decided.append(replace(record, verdict=Verdict.DECIDED, detail=words))
+            decided.append(replace(record, verdict=Fate.DECIDED, detail=words))
         else:
             decided.append(replace(record, detail=record.detail or "began and ended no version"))
     return decided

@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.operations.dashboard.answers import answers_of
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import needs_of
-from medallion_assets.operations.dashboard.verdicts import verdicts_of
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
 from medallion_assets.operations.monitoring import MONITORING_TABLES
 from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
@@ -71,7 +71,7 @@ def link(settings: Settings, lakehouse_url: str, page: str) -> dg.MetadataValue[
 
 def summary(facts: Facts) -> str:
     """The answers at the top of the page and what needs a person, as Markdown."""
-    answers = [f"- {verdict.question}: **{plain(verdict.answer)}**" for verdict in verdicts_of(facts)]
+    answers = [f"- {verdict.question}: **{plain(verdict.answer)}**" for verdict in answers_of(facts)]
     needs = [f"- {plain(f'{need.where}: {need.what}')}" for need in needs_of(facts)]
     return "\n".join([*answers, "", *needs])
 

@@ -104,7 +104,7 @@ def test_the_first_screen_of_a_desk_answers_what_one_asks_in_the_morning(chromiu
     plant(lakehouse)
     context = chromium.new_context(viewport={"width": 1920, "height": 1080})
     page, _ = opened(context, lakehouse)
-    for part in (".verdicts", "#needs li >> nth=0", "#tables table"):
+    for part in (".answers", "#needs li >> nth=0", "#tables table"):
         box = page.locator(part).bounding_box()
         assert box is not None
         assert box["y"] + box["height"] <= 1080, part

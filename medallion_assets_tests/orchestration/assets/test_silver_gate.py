@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.errors.hints import REASON
 from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.decisions import DECISIONS, Action, read_decisions
+from medallion_assets.refining.decisions import DECISIONS, DecisionAction, read_decisions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SILVER, Graph
 from medallion_assets_tests.oracle import lines
@@ -174,7 +174,7 @@ def test_a_decision_is_not_taken_back(graph: Graph) -> None:
     assert decide(graph, "accept", bad).success
     run = decide(graph, "reject", bad)
     assert "was decided before" in run.failure
-    assert read_decisions(graph.lakehouse, "customer_transactions")[bad].action is Action.ACCEPT
+    assert read_decisions(graph.lakehouse, "customer_transactions")[bad].action is DecisionAction.ACCEPT
 
 
 @pytest.mark.parametrize("reason", ["  ", REASON])

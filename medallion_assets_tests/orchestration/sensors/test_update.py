@@ -18,7 +18,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Action, Decision, record_decisions
+from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
@@ -104,7 +104,7 @@ def test_a_failed_gate_is_not_asked_for_again_before_a_decision(graph: Graph) ->
     decision = Decision(
         table_name="customer_transactions",
         subject=export_id(1),
-        action=Action.ACCEPT,
+        action=DecisionAction.ACCEPT,
         reason="known",
         decided_by="ada",
         decided_at=NOON,

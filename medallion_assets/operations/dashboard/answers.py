@@ -20,7 +20,7 @@ from medallion_assets.operations.stages import last_stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Answer:
     """An answer: `question` in a word, `answer` with its figure, and what else there is to it."""
 
     question: str
@@ -29,12 +29,12 @@ class Verdict:
     mood: Mood
 
 
-def verdicts_of(facts: Facts) -> list[Verdict]:
+def answers_of(facts: Facts) -> list[Answer]:
     """Complete, fresh, good: in this order."""
     return [_complete(facts), _fresh(facts), _good(facts)]
 
 
-def _complete(facts: Facts) -> Verdict:
+def _complete(facts: Facts) -> Answer:
     """The day up to which everything is complete that readers see; what promises no limit is behind by nature."""
     ends = list(last_stages(facts.catalog))
     promised = [stage for stage in ends if stage.freshness_hours is not None] or ends
@@ -42,14 +42,14 @@ def _complete(facts: Facts) -> Verdict:
     known = [moment for moment in seen if moment is not None]
     unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
     if not known:
-        return Verdict(
+        return Answer(
             question="Complete", answer="unknown", more="no table declares how far its data reach", mood=Mood.UNKNOWN
         )
     day = last_complete_day(min(known))
     yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
     behind = "sample data" if is_sample else "" if day >= yesterday else f"{(yesterday - day).days:,} days behind"
-    return Verdict(
+    return Answer(
         question="Complete",
         answer=f"until {day:%a %-d %b %Y}",
         more="; ".join(filter(None, (behind, unknown))),
@@ -57,13 +57,13 @@ def _complete(facts: Facts) -> Verdict:
     )
 
 
-def _fresh(facts: Facts) -> Verdict:
+def _fresh(facts: Facts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
     unsaid = f"of {unknown} more do not declare how far their data reach" if unknown else ""
     if not fresh + stale:
-        return Verdict(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
-    return Verdict(
+        return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
+    return Answer(
         question="Fresh",
         answer=f"{fresh} of {fresh + stale} tables",
         more="; ".join(
@@ -73,7 +73,7 @@ def _fresh(facts: Facts) -> Verdict:
     )
 
 
-def _good(facts: Facts) -> Verdict:
+def _good(facts: Facts) -> Answer:
     held = sum(
         export_id in facts.pending.get(table, ())
         for table, export_id in held_exports(facts.results).select("table_name", "export_id").iter_rows()
@@ -83,9 +83,9 @@ def _good(facts: Facts) -> Verdict:
     more = "" if lowest is None else f"least in 7 days: {lowest.quality:.2%}, {lowest.stage}"
     if held:
         exports = "1 export" if held == 1 else f"{held:,} exports"
-        return Verdict(question="Good", answer=f"{exports} held at the gate", more=more, mood=Mood.BAD)
+        return Answer(question="Good", answer=f"{exports} held at the gate", more=more, mood=Mood.BAD)
     if lowest is None:
-        return Verdict(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)
+        return Answer(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)
     poor = sum(stage.is_below_threshold for stage in judged)
     answer = f"{poor} of {len(judged)} tables under their threshold" if poor else "every table"
-    return Verdict(question="Good", answer=answer, more=more, mood=Mood.LOOK if poor else Mood.GOOD)
+    return Answer(question="Good", answer=answer, more=more, mood=Mood.LOOK if poor else Mood.GOOD)
