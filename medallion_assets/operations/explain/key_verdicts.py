@@ -92,7 +92,7 @@ def judge(
         elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
             verdict, detail = Verdict.REJECTED, "of the table before: written after the new table's full export (B3)"
         elif not row["_key_is_read"]:
-            verdict, detail = Verdict.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
+            verdict, detail = Verdict.UNACCOUNTED, "unreadable, and not in quarantine: run `medallion verify`"
         else:
             verdict, detail = Verdict.SUPERSEDED, _stricter(row["_reasons"])
         records.append(_record(row, verdict, detail))
