@@ -15,6 +15,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from medallion_assets.cli.section_page import grid
+from medallion_assets.cli.terminal import as_typed
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
@@ -77,7 +78,8 @@ def explanation_page(explanation: Explanation) -> RenderableType:
     parts += [Text(f"not known: {what}", style="yellow") for what in explanation.unknown]
     parts += [Text(f"Silver disagrees: {what}", style="bold red") for what in explanation.disagreements]
     if explanation.disagreements:
-        parts.append(Text("what to do: run `medallion verify --deep`; it finds other differences and says what to do"))
+        do = "what to do: run `medallion verify --deep`; it finds other differences and says what to do"
+        parts.append(Text(as_typed(do)))
     return Group(*parts)
 
 
@@ -126,7 +128,7 @@ def place_panel(place: PlaceStatus) -> RenderableType:
     """What a wrong place is, and what to do."""
     lines = [f"expected: {place.expected}", f"found: {place.found}", f"what to do: {place.do}"]
     title = Text(f"{place.what} is {place.state}")
-    return Panel(Text("\n".join(lines)), title=title, title_align="left", border_style="red")
+    return Panel(Text(as_typed("\n".join(lines))), title=title, title_align="left", border_style="red")
 
 
 def quarantine_page(listing: QuarantineListing) -> RenderableType:
@@ -204,7 +206,7 @@ def verification_page(answer: Verification) -> RenderableType:
     for finding in answer.findings:
         title = f"{finding.table}: {finding.check}" + (f", {finding.file}" if finding.file else "")
         lines = [f"expected: {finding.expected}", f"found: {finding.found}", f"what to do: {finding.do}"]
-        parts.append(Panel(Text("\n".join(lines)), title=Text(title), title_align="left", border_style="red"))
+        parts.append(Panel(Text(as_typed("\n".join(lines))), title=Text(title), title_align="left", border_style="red"))
     last = f"{len(answer.findings)} findings" if answer.findings else "no problems found"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
@@ -213,7 +215,7 @@ def sample_page(url: str, exports: Iterable[Export]) -> RenderableType:
     """What was written, and where."""
     return Group(
         *(Text(_sample_line(export), style="bold") for export in exports),
-        Text(f"what to do: look at it with `medallion exports verify {url}`"),
+        Text(as_typed(f"what to do: look at it with `medallion exports verify {url}`")),
     )
 
 

@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from medallion_assets.cli.section_page import grid
+from medallion_assets.cli.terminal import as_typed
 from medallion_assets.delta.table_changes import Rebuilt, TableChanges
 from medallion_assets.operations.sections import format_counts
 
@@ -39,7 +40,7 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
         ("of these, from another source", _some(list(done.foreign))),
     ]
     parts += [Text.assemble((f"{name}: ", "dim"), words) for name, words in notes if words]
-    parts += [Text.assemble(("next: ", "dim"), step) for step in done.next_steps]
+    parts += [Text.assemble(("next: ", "dim"), as_typed(step)) for step in done.next_steps]
     return Group(*parts)
 
 

@@ -25,6 +25,7 @@ from rich.text import Text
 from rich.traceback import Traceback
 
 from medallion_assets.errors import MedallionError, PermanentError
+from medallion_assets.errors.hints import typed_in
 from medallion_assets.errors.visible_text import visible, visible_json
 
 FOUND, FAILED = 1, 2
@@ -115,6 +116,13 @@ class _Visible:
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
+def as_typed(text: str) -> str:
+    """A text of ours whose commands are as they are typed on this host."""
+    from medallion_assets.settings.command_prefix import command_prefix  # which `medallion --help` has no need of
+
+    return typed_in(text, prefix=command_prefix())
+
+
 def command_line(command: str, what: str = "") -> Text:
     """A command to type, whole however narrow the terminal is, and what it does."""
     return Text.assemble(
@@ -168,8 +176,8 @@ def error_facts(error: Exception) -> dict[str, str | None]:
 def _error_panel(error: Exception) -> Panel:
     facts = error_facts(error)
     title = "error" if isinstance(error, MedallionError) else f"unexpected {facts['kind']}"
-    lines = [Text(facts["what"] or title, style="bold")]
+    lines = [Text(as_typed(facts["what"] or title), style="bold")]
     for name, label in (("expected", "expected"), ("found", "found"), ("do", "what to do")):
         if facts[name] is not None:
-            lines.append(Text.assemble((f"{label}: ", "dim"), str(facts[name])))
+            lines.append(Text.assemble((f"{label}: ", "dim"), as_typed(str(facts[name]))))
     return Panel(Group(*lines), title=title, title_align="left", border_style="red")

@@ -100,7 +100,7 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
 
 def rebuild_command(table: Table) -> str:
     """What a person types to have a table made again by its present contract."""
-    return f'medallion rebuild {table.name.removesuffix("_events")} --why "the contract has changed"'
+    return f'`medallion rebuild {table.name.removesuffix("_events")} --why "the contract has changed"`'
 
 
 def expect_partition(delta: DeltaTable, table: Table) -> None:

@@ -22,8 +22,6 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import conformed, polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
-from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import is_reason
 
 EXAMPLES = 5
 """So many are shown of each kind of change."""
@@ -81,21 +79,6 @@ class Rebuilt:
     foreign: dict[str, str] = field(default_factory=dict)
     changes: TableChanges = field(default_factory=TableChanges)
     next_steps: list[str] = field(default_factory=list)
-
-
-def expect_reason(table_name: str, why: str) -> None:
-    """Refuse a rebuild without a reason.
-
-    Raises:
-        PermanentError: `why` gives no reason.
-    """
-    if not is_reason(why):
-        raise PermanentError(
-            f"{table_name}: the rebuild has no reason",
-            expected="a few words that explain it to later readers of the table's log",
-            found=repr(why),
-            do="say why",
-        )
 
 
 @dataclass(kw_only=True)

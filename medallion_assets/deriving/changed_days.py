@@ -22,11 +22,12 @@ from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.making_days import DaysItem, make_days
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import groups_of, in_groups
 from medallion_assets.errors import UnreadableTableError
+from medallion_assets.errors.reasons import expect_reason
 
 
 @dataclass(kw_only=True)
@@ -126,7 +127,7 @@ def rebuild_derived(
         PermanentError: `why` is blank, or the table or one of its sources has not been made yet.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(derived.table.name, why)
+    expect_reason(f"{derived.table.name}: the rebuild", why)
     return until_committed(lambda: _rebuild(lakehouse, derived, why, progress, dry_run=dry_run))
 
 

@@ -18,9 +18,10 @@ from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_notes
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
+from medallion_assets.errors.reasons import expect_reason
 
 
 def rebuild_gold(
@@ -40,7 +41,7 @@ def rebuild_gold(
         PermanentError: `why` is blank, or the table or its source has not been made yet.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(gold.table.name, why)
+    expect_reason(f"{gold.table.name}: the rebuild", why)
     return until_committed(lambda: _rebuild(lakehouse, gold, why, progress, dry_run=dry_run))
 
 

@@ -1,17 +1,22 @@
 """Hints: what to type next, as it is typed where this project lies.
 
 Belongs here: the difference between its repository, which has a Makefile and an environment, an installed package, and
-a deployment; what stands for a person's own words.
+a deployment; which parts of a text are commands.
 Does not: which commands are worth typing (errors and views).
+
+Errors, alerts and findings are written before it is known where they are read. A command of this project stands in them
+between backticks, `medallion verify`, and whoever shows them to people puts it as it is typed there.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-REASON = "<reason>"
-"""What stands in a command for the reason that a person has to give; whoever asks for one refuses it."""
+OURS = ("dagster ", "medallion ")
+"""How commands begin that are installed with this project."""
+QUOTED = re.compile(r"`((?:dagster|medallion) [^`\n]+)`")
 
 
 def to_type(command: str, *, make: str | None = None, repository: Path = REPOSITORY) -> str:
@@ -20,15 +25,20 @@ def to_type(command: str, *, make: str | None = None, repository: Path = REPOSIT
 
 
 def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
-    """A command of this environment: behind the `prefix` of a deployment, or in the repository by its path."""
+    """A command as it is typed: behind the `prefix` of a deployment, or in the repository by its path.
+
+    One of another program stays as it is.
+    """
+    if not command.startswith(OURS):
+        return command
     if prefix:
         return f"{prefix} {command}"
     return f".venv/bin/{command}" if has_makefile(repository) else command
 
 
-def is_reason(text: str) -> bool:
-    """Whether a text gives a reason: it is neither blank nor what stands for one in a command."""
-    return text.strip() not in ("", REASON)
+def typed_in(text: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
+    """A text whose commands, between backticks, are as they are typed."""
+    return QUOTED.sub(lambda found: f"`{typed(found[1], prefix=prefix, repository=repository)}`", text)
 
 
 def has_makefile(repository: Path = REPOSITORY) -> bool:

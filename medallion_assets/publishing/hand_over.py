@@ -12,7 +12,7 @@ from medallion_assets.contracts.pipeline import Published
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import is_reason
+from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.publishing.adoption import HandedOver, claim_of, hand_over
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.destination import refuse_samples, serving_table
@@ -35,9 +35,8 @@ def hand_over_table(
             changed at this moment.
         TransientError: DynamoDB gave no answer.
     """
-    if not is_reason(why):
-        raise PermanentError("handing a table over needs a reason", do="say it with --why")
     contract, gold_table = what.table, what.gold.table
+    expect_reason(f"{contract.short_name}: the hand-over", why)
     if not lakehouse.exists(gold_table):
         raise PermanentError(
             f"this lakehouse has nothing to publish to {contract.short_name}",

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
 
@@ -157,7 +158,7 @@ def remedy(table_name: str) -> str:
     """What a person does about a table that belongs to somebody else, or to nobody known."""
     return (
         "publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if this lakehouse is to "
-        f"publish there from now on and no other: medallion serving hand-over {table_name} --why '...'"
+        f"publish there from now on and no other: `medallion serving hand-over {table_name} --why '{REASON}'`"
     )
 
 

@@ -20,6 +20,7 @@ from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.partitions import partition
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.adoption import claim_of, take
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.build_log import BuildLog
@@ -193,8 +194,8 @@ def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | N
             f"{what} of DynamoDB table {table_name} is ahead of {gold.table.name}",
             expected=f"a version{of_day} of at most {latest.version}, the latest of table {gold.table_id}",
             found=f"version {version}: Gold was put back to an older version, and readers see what it lost",
-            do="restore the latest versions of the table; or, to publish it as it is now, run: medallion serving "
-            f"hand-over {table_name} --why '...', then its days again",
+            do="restore the latest versions of the table; or, to publish it as it is now, run `medallion serving "
+            f"hand-over {table_name} --why '{REASON}'`, then its days again",
         )
 
 

@@ -13,7 +13,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import is_reason
+from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Decision, read_decisions, record_decisions
 from medallion_assets.refining.ledger import Ledger
@@ -50,13 +50,8 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
 
 def _expect_reasons(table: Table, decisions: Collection[Decision]) -> None:
     for decision in decisions:
-        if not is_reason(decision.reason):
-            raise PermanentError(
-                f"{table.name}: the decision about export {decision.subject} has no reason",
-                expected="a few words that explain it to later readers",
-                found=repr(decision.reason),
-                do="give a reason in the run config",
-            )
+        about = f"{table.name}: the decision about export {decision.subject}"
+        expect_reason(about, decision.reason, do="give a reason in the run config")
 
 
 def _expect_once(table: Table, decisions: Collection[Decision]) -> None:

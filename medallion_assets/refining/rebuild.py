@@ -37,8 +37,9 @@ from medallion_assets.delta.fingerprints import KEY_NOTE, RULES_NOTE, fingerprin
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Rebuilt, expect_reason
+from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
+from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import Decision, DecisionAction, read_decisions, record_decisions
 from medallion_assets.refining.events import POSITION
@@ -80,7 +81,7 @@ def rebuild_judged(
         PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(loaded.table.name, why)
+    expect_reason(f"{loaded.table.name}: the rebuild", why)
     with workspace() as folder:
         work = _Work(
             lakehouse=lakehouse,

@@ -23,8 +23,9 @@ from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges, expect_reason
+from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
 from medallion_assets.errors import CommitConflictError
+from medallion_assets.errors.reasons import REASON, expect_reason
 from medallion_assets.refining.bronze import (
     DROPPED_EXPORTS_NOTE,
     bronze_table,
@@ -68,7 +69,7 @@ def rebuild_bronze(
         CommitConflictError: other writers were faster, every time.
     """
     bronze = bronze_table(loaded.table.short_name)
-    expect_reason(bronze.name, why)
+    expect_reason(f"{bronze.name}: the rebuild", why)
 
     def rebuild() -> Rebuilt:
         snapshot = lakehouse.open(bronze)
@@ -135,9 +136,10 @@ class _Work:
             done.foreign = foreign
         if self.rebuilt or done.dropped:
             drop = " --drop-lost" if done.dropped else ""
-            done.next_steps = [f'medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"']
+            done.next_steps = [f'`medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"`']
         elif foreign:
-            done.next_steps = [f"medallion rebuild bronze.{name} --drop-foreign takes out what is of another source"]
+            again = f'`medallion rebuild bronze.{name} --drop-foreign --why "{REASON}"`'
+            done.next_steps = [f"{again} takes out what is of another source"]
         if self.stages:
             dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
             notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(self.rebuilt), **dropped}

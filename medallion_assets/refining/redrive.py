@@ -26,6 +26,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
+from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.change import Change
 from medallion_assets.refining.chosen_rows import chosen_rows
@@ -79,10 +80,12 @@ def redrive(
     `progress` is told how many rows are done, of how many.
 
     Raises:
-        PermanentError: an export or a reason that there is not is named.
+        PermanentError: an export or a reason that there is not is named, or `why` stands for a reason and is none.
         CommitConflictError: other writers were faster, every time.
     """
     done, table = Redriven(), loaded.table
+    if why:
+        expect_reason(f"{table.name}: the redrive", why)
     if not lakehouse.exists(quarantine_table(table)):
         return done
     chosen = chosen_rows(lakehouse, table, exports, reasons) & pl.col("redriven_at").is_null()

@@ -6,7 +6,7 @@ Does not: required columns, whose exports the gate holds (refining.null_columns)
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from medallion_assets.contracts.table import Column, Table, nearest
 from medallion_assets.refining.gate import LEAST_UPSERTS, Counts
@@ -16,15 +16,23 @@ NAMED = 3
 
 
 def misnamed_columns(table: Table, counted: Counts) -> dict[str, str]:
-    """What to do about each column without a value whose source means an attribute that the contract does not read.
+    """What to do about each column without a value whose source means an attribute by another name.
 
-    A column that is only rare has no such attribute. Of fewer than three records nobody can tell.
+    Of fewer than three records nobody can tell.
     """
     if counted.upserts < LEAST_UPSERTS:
         return {}
-    unread = counted.unknown_attributes
-    empty = [column for column in table.decoded_columns if column.source and column.name not in counted.filled]
-    found = {column.name: _nested(column, [*unread, *table.left_out]) or _alike(column, unread) for column in empty}
+    empty = [column for column in table.decoded_columns if column.name not in counted.filled]
+    return meant_attributes(table, empty, counted.unknown_attributes)
+
+
+def meant_attributes(table: Table, empty: Iterable[Column], unread: Collection[str]) -> dict[str, str]:
+    """What to do, by name, about each of the `empty` columns whose source means an attribute that is not read.
+
+    `unread` are attributes that items have and the contract lacks. A column that is only rare means none of them.
+    """
+    sourced = [column for column in empty if column.source]
+    found = {column.name: _nested(column, [*unread, *table.left_out]) or _alike(column, unread) for column in sourced}
     return {name: do for name, do in found.items() if do}
 
 

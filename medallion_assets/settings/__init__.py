@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, read_recipients
+from medallion_assets.settings.command_prefix import command_prefix
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute
 from medallion_assets.settings.looks import arrivals_seconds, net_seconds
 from medallion_assets.settings.names import expect_known
@@ -214,7 +215,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
         pages_url=(env.get(PAGES_URL) or "").rstrip("/"),
-        command_prefix=(env.get("MEDALLION_COMMAND_PREFIX") or "").strip(),
+        command_prefix=command_prefix(env),
         alert_urls=read_alert_urls(env),
         alert_recipients=read_recipients(env),
         alert_jobs=read_alert_jobs(env),

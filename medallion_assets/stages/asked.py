@@ -11,8 +11,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import is_reason
+from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.decisions import Decision, DecisionAction
 
 
@@ -66,10 +65,8 @@ class AskedLoad(Asked):
         """
         if not self.confirm_table_id:
             return []
-        if not is_reason(self.reason):
-            raise PermanentError(
-                f"bronze.{table_name}: a table is confirmed without a reason", do="set reason in the run config as well"
-            )
+        about = f"bronze.{table_name}: the decision about table {self.confirm_table_id}"
+        expect_reason(about, self.reason, do="give a reason in the run config")
         return [
             Decision(
                 table_name=table_name,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import typer
 
 from medallion_assets.cli.terminal import PIPE_WIDTH, Terminal, command_line
+from medallion_assets.errors import PermanentError
 
 
 def test_a_command_to_type_is_whole_however_long(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,3 +22,16 @@ def test_what_is_done_now_is_said_beside_the_answer(capsys: pytest.CaptureFixtur
         with Terminal(as_json=as_json) as terminal:
             terminal.doing("starting Dagster")
     assert capsys.readouterr() == ("", "starting Dagster ...\n")
+
+
+def test_commands_of_an_error_are_as_they_are_typed_on_the_host(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """JSON has the error as it is."""
+    monkeypatch.setenv("MEDALLION_COMMAND_PREFIX", "deploy/as-medallion")
+    for as_json in (False, True):
+        with pytest.raises(typer.Exit), Terminal(as_json=as_json):
+            raise PermanentError("it is broken", do="run `medallion verify`")
+    said = capsys.readouterr()
+    assert "what to do: run `deploy/as-medallion medallion verify`" in said.err
+    assert '"do": "run `medallion verify`"' in said.out

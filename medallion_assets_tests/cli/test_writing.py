@@ -14,7 +14,7 @@ from medallion_assets.cli.demo.home import recording
 from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
-from medallion_assets.errors.hints import REASON
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import day_table, ensure_table
@@ -150,8 +150,8 @@ def test_a_table_is_handed_over_by_name_and_for_a_reason(lakehouse: Lakehouse, m
         assert (item["generation"], item["why"]["S"]) == ({"N": "1"}, "moved here")
         for arguments, words in (
             (["orders", "--why", "x"], "nothing is published there"),
-            (["daily_sales_metrics", "--why", " "], "needs a reason"),
-            (["daily_sales_metrics", "--why", REASON], "needs a reason"),
+            (["daily_sales_metrics", "--why", " "], "has no reason"),
+            (["daily_sales_metrics", "--why", REASON], "has no reason"),
             (["customer_ltv_metrics", "--why", "x"], "nothing to publish to customer_ltv_metrics"),
         ):
             refused = run("serving", "hand-over", *arguments)

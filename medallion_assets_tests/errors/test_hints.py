@@ -8,12 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from medallion_assets.cli import app
 from medallion_assets.engines.spark import requirements
 from medallion_assets.errors import hints
-from medallion_assets.errors.hints import to_type, typed
+from medallion_assets.errors.hints import to_type, typed, typed_in
 from medallion_assets.settings import load_settings
 
+PACKAGE = Path(hints.__file__).parents[1]
+COMMANDS = "|".join(get_command(app).commands)  # type: ignore[attr-defined]  # of a group
+BARE = re.compile(rf"(?<=[^`])\b(medallion ({COMMANDS})|dagster (asset|dev|instance|job))\b")
+"""A command within a text that no backtick begins."""
 TARGET = re.compile(r"\bmake (setup|spark-jars|demo|dev|ui|sample-export|wheel|lock|bench|test)\b")
 
 
@@ -39,12 +45,27 @@ def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path) -> None:
     assert to_type("status", repository=tmp_path) == ".venv/bin/medallion status"
     assert typed("dagster x", repository=tmp_path) == ".venv/bin/dagster x"
     assert typed("dagster x", prefix="deploy/as-medallion", repository=tmp_path) == "deploy/as-medallion dagster x"
+    assert typed("aws s3 ls", prefix="deploy/as-medallion", repository=tmp_path) == "aws s3 ls"
+
+
+def test_the_commands_of_a_text_are_put_as_they_are_typed(tmp_path: Path) -> None:
+    """Those between backticks, and no other word."""
+    text = "run `medallion verify`, then `dagster asset list`; dagster is up, `aws s3 ls` and `medallion` too"
+    assert typed_in(text, repository=tmp_path) == text
+    assert typed_in(text, prefix="x/as", repository=tmp_path) == (
+        "run `x/as medallion verify`, then `x/as dagster asset list`; dagster is up, `aws s3 ls` and `medallion` too"
+    )
+
+
+def test_commands_in_texts_stand_between_backticks() -> None:
+    """Nobody could put them as they are typed on a host otherwise. A text that is a command, as a whole, has none."""
+    found = {str(path): bare for path in PACKAGE.rglob("*.py") if (bare := [*filter(BARE.search, _texts(path))])}
+    assert found == {}
 
 
 def test_what_errors_say_of_make_is_said_where_there_is_a_makefile() -> None:
     """No other text names a target of the Makefile."""
-    package = Path(hints.__file__).parents[1]
-    texts = {str(path.relative_to(package)): _texts(path) for path in package.rglob("*.py")}
+    texts = {str(path.relative_to(PACKAGE)): _texts(path) for path in PACKAGE.rglob("*.py")}
     found = {name: makes for name, said in texts.items() if (makes := [text for text in said if TARGET.search(text)])}
     assert set(found) == {"engines/spark/requirements.py"}, found
 

@@ -19,7 +19,7 @@ from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.replacement import REBUILT_NOTE
 from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
-from medallion_assets.errors.hints import REASON
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.judging import judge_exports

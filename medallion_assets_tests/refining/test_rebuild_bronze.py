@@ -57,7 +57,7 @@ def test_what_differs_is_read_again_and_the_rest_stays(landing: Landing) -> None
     assert file_of(landing, two) == kept
     assert rebuilt_exports(bronze) == {one.export_id: 4}
     assert list(verify_bronze(bronze, EXPORTS, rows=True)) == []
-    assert done.next_steps == [f'medallion rebuild silver.{TABLE} --why "bronze.{TABLE} was rebuilt"']
+    assert done.next_steps == [f'`medallion rebuild silver.{TABLE} --why "bronze.{TABLE} was rebuilt"`']
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"PAR1 nothing of it PAR1")])

@@ -13,6 +13,7 @@ from medallion_assets.contracts.expectations import expect_or_fail
 from medallion_assets.contracts.table import Table
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.refining import redrive as redriving
 from medallion_assets.refining.quarantine import quarantine_table
 from medallion_assets.refining.redrive import Redriven, redrive
@@ -45,6 +46,15 @@ def test_twice_changes_nothing(tmp_path: Path) -> None:
     versions = [lakehouse.open(table).version for table in (PRESENT, quarantine_table(PRESENT))]
     assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER + DAY) == Redriven()
     assert [lakehouse.open(table).version for table in (PRESENT, quarantine_table(PRESENT))] == versions
+
+
+def test_what_stands_for_a_reason_in_a_command_to_copy_is_none(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    run(lakehouse, PRESENT, [a_full(FIRST, item_line(in_euro("t1")))])
+    for nothing in (" ", REASON):
+        with pytest.raises(PermanentError, match="the redrive has no reason"):
+            redrive(lakehouse, never_fails(WITH_EURO), now=LATER, why=nothing)
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, why="Europe").redriven == 1
 
 
 def test_what_is_still_bad_stays(tmp_path: Path) -> None:

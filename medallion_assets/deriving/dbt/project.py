@@ -180,7 +180,7 @@ def prepared_specs(models: DbtModels) -> Specs:
             f"the dbt project {models.project.name} has changed since it was prepared",
             expected=f"the files that {FILE} was written for",
             found="others: a test or a model may be new, gone or changed",
-            do="write its specifications again: medallion dbt-prepare",
+            do="write its specifications again: `medallion dbt-prepare`",
         )
     return specs
 

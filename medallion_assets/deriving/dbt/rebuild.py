@@ -14,13 +14,14 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Comparison, Rebuilt, expect_reason
+from medallion_assets.delta.table_changes import Comparison, Rebuilt
 from medallion_assets.deriving.dbt.export import stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
+from medallion_assets.errors.reasons import expect_reason
 
 
 def rebuild_models(
@@ -43,7 +44,7 @@ def rebuild_models(
         PermanentError: `why` is blank, or the table or a source has not been made yet.
         CommitConflictError: other builds were faster, every time.
     """
-    expect_reason(table.name, why)
+    expect_reason(f"{table.name}: the rebuild", why)
     prepared_specs(models)
     lakehouse.open_any(table)
     return until_committed(lambda: _rebuild(lakehouse, models, table, why, now, limits, progress, dry_run=dry_run))

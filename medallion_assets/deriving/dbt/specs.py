@@ -109,7 +109,7 @@ def read_specs(project: Path) -> Specs:
             f"the dbt project {project.name} has no specifications of its models",
             expected=f"a file {file} of this release",
             found=repr(error),
-            do="write it: medallion dbt-prepare",
+            do="write it: `medallion dbt-prepare`",
         ) from error
 
 
@@ -125,7 +125,7 @@ def expect_models(specs: Specs, models: DbtModels) -> None:
             f"the dbt models {models.name} are declared otherwise than their project was prepared",
             expected=", ".join(declared),
             found=", ".join(known),
-            do="write its specifications again: medallion dbt-prepare",
+            do="write its specifications again: `medallion dbt-prepare`",
         )
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from itertools import groupby
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
+from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
@@ -45,6 +47,20 @@ TITLE_CHARACTERS = 120
 TALKATIVE = ("apprise", "urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
 """The loggers that may log a URL, each by the exact name that it logs under."""
 HTTP_STATUS = re.compile(r"error=(\d{3})\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """Where people are who read a message: runs are linked at `ui_url`, `command_prefix` is typed before a command."""
+
+    ui_url: str = ""
+    command_prefix: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Host:
+        """The host of some settings."""
+        return cls(ui_url=settings.ui_url, command_prefix=settings.command_prefix)
+
 
 _statuses: ContextVar[list[str] | None] = ContextVar("statuses", default=None)
 
@@ -73,7 +89,7 @@ def deliver_due(
     lakehouse: Lakehouse,
     channels: Iterable[Channel],
     *,
-    ui_url: str,
+    host: Host,
     now: datetime,
     marks: Marks,
     clock: Callable[[], float] = time.monotonic,
@@ -99,7 +115,7 @@ def deliver_due(
             if clock() > ends:
                 return
             is_known = delivery.alert.key in known[delivery.channel]
-            error = None if is_known else sent(by_name[delivery.channel], delivery.alert, ui_url)
+            error = None if is_known else sent(by_name[delivery.channel], delivery.alert, host)
             event = Event.DELIVERED if error is None else Event.FAILED
             try:
                 with noting:
@@ -123,21 +139,21 @@ def deliver_due(
     return due_alerts
 
 
-def sent(channel: Channel, alert: Alert, ui_url: str) -> str | None:
+def sent(channel: Channel, alert: Alert, host: Host) -> str | None:
     """Send one alert; what a service breaks at is its failure, and holds up no other alert."""
     try:
-        return send(channel, alert, ui_url=ui_url)
+        return send(channel, alert, host=host)
     except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
         return f"the service failed: {type(error).__name__}"
 
 
-def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
+def send(channel: Channel, alert: Alert, *, host: Host) -> str | None:
     """Send one alert; give why it failed, without secrets, or None."""
     _load_apprise()
     from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
 
     types = {"failure": NotifyType.FAILURE, "skipped": NotifyType.INFO, "success": NotifyType.SUCCESS}
-    title, body = message(alert, ui_url=ui_url)
+    title, body = message(alert, host=host)
     is_over = alert.key.startswith(RECOVERED)
     with _silent() as statuses:
         service = _service(channel.url)
@@ -157,12 +173,13 @@ def send(channel: Channel, alert: Alert, *, ui_url: str) -> str | None:
     return f"answered with HTTP status {statuses[-1]}" if statuses else "could not be reached, or refused the message"
 
 
-def message(alert: Alert, *, ui_url: str) -> tuple[str, str]:
-    """Title and body: what happened, where, what to do, and where to look."""
-    first = " ".join(alert.what.split())
+def message(alert: Alert, *, host: Host) -> tuple[str, str]:
+    """Title and body: what happened, where, what to do, and where to look; commands are as they are typed there."""
+    what, do = (typed_in(text, prefix=host.command_prefix) for text in (alert.what, alert.do))
+    first = " ".join(what.split())
     short = first if len(first) <= TITLE_CHARACTERS else f"{first[: TITLE_CHARACTERS - 1]}…"
-    link = f"{ui_url}/runs/{alert.run_id}" if alert.run_id else ui_url
-    lines = [alert.what, "", f"Where: {alert.where}", f"What to do: {alert.do}"]
+    link = f"{host.ui_url}/runs/{alert.run_id}" if alert.run_id else host.ui_url
+    lines = [what, "", f"Where: {alert.where}", f"What to do: {do}"]
     lines += [f"Job: {alert.job}"] if alert.job else []
     kind = "recovered" if alert.key.startswith(RECOVERED) else alert.kind
     return f"{kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])

@@ -1,16 +1,16 @@
-"""Drift: attributes of items that appeared although no contract knows them, and attributes that vanished.
+"""Drift: attributes of items that no contract knows, that vanished, or that a column means by another name.
 
 Belongs here: which of them are reported, and the words of their alerts.
 Does not: counting them in exports (refining), or the check of a run (stages.judged).
 
-One alert an attribute, and one for all that are beyond MOST_ALERTS of a table. An attribute counts as vanished when it
-stood in every export before and is in no record of the newest one; exports with few records say nothing, as an
-attribute may be rare.
+One alert an attribute or column, and one for all attributes that are beyond MOST_ALERTS of a table. An attribute counts
+as vanished when it stood in every export before and is in no record of the newest one; exports with few records say
+nothing, as an attribute may be rare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import polars as pl
@@ -19,6 +19,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.expectation_results import ABSENT, QUALITY, UNKNOWN
+from medallion_assets.refining.gate import LEAST_UPSERTS
+from medallion_assets.refining.unfilled_columns import meant_attributes
 
 FEWEST_EXPORTS = 5
 FEWEST_RECORDS = 10
@@ -27,11 +29,12 @@ MOST_ALERTS = 10
 
 
 def schema_drift(facts: Facts, _now: datetime) -> Iterator[Alert]:
-    """An attribute appeared, or vanished."""
+    """An attribute appeared, or vanished, or a column means one by another name."""
     for loaded in facts.catalog.loaded:
         own = facts.results.filter(pl.col("table_name") == loaded.table.name)
         yield from _appeared(loaded.table, own)
         yield from _vanished(loaded.table, own)
+        yield from _unfilled(loaded.table, own)
 
 
 def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
@@ -92,3 +95,37 @@ def _vanished(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
             do="ask who writes the items whether it was renamed or dropped; then change the contract",
             run_id=row["run_id"],
         )
+
+
+def _unfilled(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+    """What the check `schema_drift` said of columns, in the last run that said it of each."""
+    found: dict[str, Alert] = {}
+    for run in results.partition_by("run_id", maintain_order=True):
+        exports = run.filter(pl.col("expectation") == QUALITY)["export_id"].n_unique()
+        absent = run.filter(pl.col("kind") == ABSENT).group_by("expectation", maintain_order=True)
+        items = absent.agg(pl.col("export_id").n_unique(), pl.col("failed").sum()).filter(
+            pl.col("export_id") == exports, pl.col("failed") >= LEAST_UPSERTS
+        )
+        records = dict(items.select("expectation", "failed").iter_rows())
+        empty = [column for column in table.decoded_columns if column.source in records]
+        unread = run.filter(pl.col("kind") == UNKNOWN)["expectation"].unique(maintain_order=True).to_list()
+        for name, do in meant_attributes(table, empty, unread).items():
+            found[name] = _unfilled_alert(table, name, do, records, run)
+    yield from found.values()
+
+
+def _unfilled_alert(table: Table, name: str, do: str, records: Mapping[str, int], run: pl.DataFrame) -> Alert:
+    source = str(table.column(name).source)
+    key = f"schema_drift/{table.name}/unfilled/{name}/{source}"
+    export_id, run_id = run.select("export_id", "run_id").row(-1)
+    return Alert(
+        key=key,
+        condition=key,
+        kind="schema_drift",
+        what=f"{table.name}: no record fills the column {name}; expected: its source {source} in some items; "
+        f"found: in none of {records[source]:,}",
+        where=f"{table.name}, export {export_id}",
+        table=table.name,
+        do=f"correct {name} in the contract of {table.name}: {do}",
+        run_id=run_id,
+    )

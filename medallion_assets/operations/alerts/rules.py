@@ -77,7 +77,7 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=name,
                 table=name,
                 condition=f"quality/{name}",
-                do="look at the reasons in quarantine (medallion quarantine show), and fix their source",
+                do="look at the reasons in quarantine (`medallion quarantine show`), and fix their source",
                 **run_of(own),
             )
 
@@ -96,7 +96,7 @@ def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=row.table,
                 table=row.table,
                 condition=f"stale/{row.table}",
-                do="check whether exports arrive and are contiguous (medallion exports verify), and whether its runs "
+                do="check whether exports arrive and are contiguous (`medallion exports verify`), and whether its runs "
                 "fail, wait in the queue, or are not requested: is the daemon up, are its sensors and schedules on?",
                 **run_of(facts.attempts.filter(pl.col("stage") == row.table)),
             )

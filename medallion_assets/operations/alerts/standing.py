@@ -110,6 +110,8 @@ def _drift(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
         is_known = attribute in {*(column.source for column in table.columns), *table.left_out}
         is_found = not own.filter(kind=UNKNOWN, expectation=attribute).is_empty()
         return not is_known and (own.is_empty() or is_found)
+    if change == "unfilled":
+        return own.is_empty() and attribute in {f"{column.name}/{column.source}" for column in table.columns}
     judged = own.filter(expectation=QUALITY)["export_id"]
     absent = own.filter(kind=ABSENT, expectation=attribute.rpartition("/")[0])["export_id"]
     return judged.is_empty() or judged[-1] in absent

@@ -11,22 +11,15 @@ import shlex
 from datetime import datetime, timedelta
 
 from medallion_assets.contracts.run_days import contiguous, days_in
-from medallion_assets.errors.hints import REASON, typed
+from medallion_assets.errors.reasons import REASON
 from medallion_assets.operations.pipeline_runs import day_ranges
 from medallion_assets.operations.sources import TableSource
 from medallion_assets.operations.stages import Stage
 from medallion_assets.refining.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
-OURS = ("dagster ", "medallion ")
-"""How commands begin that are installed with this project."""
 MOST_WINDOWS = 7
 """How many windows of a long gap are written out."""
-
-
-def as_typed(command: str, prefix: str) -> str:
-    """A command as it is typed where the page is made; `prefix` is the deployment's, or empty."""
-    return typed(command, prefix=prefix) if command.startswith(OURS) else command
 
 
 def materialize(stage: Stage, partition: str | None = None) -> str:

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.errors.hints import typed, typed_in
 from medallion_assets.operations.dashboard.answers import answers_of
-from medallion_assets.operations.dashboard.commands import as_typed
 from medallion_assets.operations.dashboard.facts import DAYS, Facts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.dashboard.pictures import groups_of
@@ -39,6 +39,7 @@ def render(facts: Facts, *, ui_url: str, command_prefix: str = "") -> str:
         answers=answers_of(facts),
         needs=[_entry(need, ui_url, command_prefix) for need in needs[:MOST_NEEDS]],
         left_out=max(len(needs) - MOST_NEEDS, 0),
+        names_them=typed("medallion status", prefix=command_prefix),
         tables=[_line(state) for state in table_states(facts, needs[:MOST_NEEDS])],
         groups=groups_of(facts),
     )
@@ -50,9 +51,12 @@ def run_url(ui_url: str, run_id: str) -> str:
 
 
 def _entry(need: Need, ui_url: str, command_prefix: str) -> dict[str, Any]:
+    said = {"what": need.what, "found": need.found, "do": need.do}
+    texts = {name: text and typed_in(text, prefix=command_prefix) for name, text in said.items()}
     return {
         **asdict(need),
-        "command": need.command and as_typed(need.command, command_prefix),
+        **texts,
+        "command": need.command and typed(need.command, prefix=command_prefix),
         "run": need.run_id and run_url(ui_url, need.run_id),
     }
 

@@ -95,7 +95,7 @@ def judge(
                 "of the table before: written after the new table's full export (B3)",
             )
         elif not row["_key_is_read"]:
-            verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run medallion verify"
+            verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run `medallion verify`"
         else:
             verdict, detail = Fate.SUPERSEDED, _stricter(row["_reasons"])
         records.append(_record(row, verdict, detail))

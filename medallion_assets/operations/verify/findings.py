@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import TableFeatureError
-from medallion_assets.errors.hints import REASON
+from medallion_assets.errors.reasons import REASON
 
 FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
 
@@ -28,9 +28,9 @@ def rebuild(table_name: str) -> str:
     match layer:
         case "bronze" | "silver" | "gold":
             judged = f"{layer}.{name.removesuffix('_events')}"
-            return f'medallion rebuild {judged} --why "{REASON}"; its rows are rebuilt from its sources'
+            return f'`medallion rebuild {judged} --why "{REASON}"`; its rows are rebuilt from its sources'
         case "quarantine":
-            return f'medallion rebuild silver.{name} --why "{REASON}"; it rebuilds the table and its quarantine'
+            return f'`medallion rebuild silver.{name} --why "{REASON}"`; it rebuilds the table and its quarantine'
         case _:
             return FROM_BACKUP
 

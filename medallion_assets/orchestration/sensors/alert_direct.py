@@ -20,7 +20,7 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError, TransientError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
-from medallion_assets.operations.alerts.delivery import sent
+from medallion_assets.operations.alerts.delivery import Host, sent
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
 from medallion_assets.settings import Settings
@@ -56,14 +56,14 @@ def keep_or_send(
     if not alerts:
         return Told(new=[], is_kept=True)
     channels = channels_of(settings) if settings else []
-    marks, ui_url = Marks(instance.run_storage), settings.ui_url if settings else ""
+    marks, host = Marks(instance.run_storage), Host.of(settings) if settings else Host()
     try:
         fresh = raise_alerts(lakehouse, alerts, now)
         _take_over(lakehouse, channels, marks, fresh, now)
     except LAKEHOUSE_ERRORS as error:
         if not channels or not takes_no_writes(error):
             raise
-        sent_now = send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], ui_url, now)
+        sent_now = send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], host, now)
         return Told(new=sent_now, is_kept=False)
     return Told(new=fresh, is_kept=True)
 
@@ -100,7 +100,7 @@ def unwritable_before(
 
 
 def send_directly(
-    channels: Collection[Channel], marks: Marks, alerts: Collection[Alert], ui_url: str, now: datetime
+    channels: Collection[Channel], marks: Marks, alerts: Collection[Alert], host: Host, now: datetime
 ) -> list[Alert]:
     """Send alerts to the channels that take them, each once; gives those that some channel was sent.
 
@@ -122,7 +122,7 @@ def send_directly(
             open_ends.append(f"{channel.name}: it failed within the last minute")
             continue
         for alert in left[:MOST_DIRECT]:
-            if (error := sent(channel, alert, ui_url)) is not None:
+            if (error := sent(channel, alert, host)) is not None:
                 open_ends.append(f"{channel.name}: {error}")
                 marks.rest(channel.name, now)
                 break

@@ -19,7 +19,7 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
-from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due
+from medallion_assets.operations.alerts.delivery import Host, check_alert_urls, deliver_due
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, read_facts
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.alerts.marks import Marks
@@ -138,7 +138,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
                 return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
             if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
                 return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
-            due_alerts = deliver_due(lake, channels, ui_url=settings.ui_url, now=now, marks=marks)
+            due_alerts = deliver_due(lake, channels, host=Host.of(settings), now=now, marks=marks)
         except LAKEHOUSE_ERRORS as error:
             if not takes_no_writes(error):
                 raise
@@ -162,7 +162,7 @@ def sent_without_outbox(
     names = {channel.name: channel.takes for channel in channels}
     waiting = [unwritable(lakehouse, error, now), *waiting_alerts(lakehouse, names, now)]
     try:
-        sent = send_directly(channels, marks, waiting, settings.ui_url, now)
+        sent = send_directly(channels, marks, waiting, Host.of(settings), now)
     except MedallionError as failure:
         return f"alerts cannot be sent: {failure}"
     return f"{len(sent)} were sent without the outbox: {error}"

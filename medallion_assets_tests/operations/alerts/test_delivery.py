@@ -16,7 +16,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts import delivery as alert_delivery
 from medallion_assets.operations.alerts.channels import Channel, channels_of
-from medallion_assets.operations.alerts.delivery import check_alert_urls, deliver_due, message, send
+from medallion_assets.operations.alerts.delivery import Host, check_alert_urls, deliver_due, message, send
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlerts
 from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
@@ -28,6 +28,7 @@ from medallion_assets_tests.services.processes import free_port
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 UI = "http://127.0.0.1:3000"
+HOST = Host(ui_url=UI)
 SECRET = "Tr0ub4dor"
 
 
@@ -62,7 +63,7 @@ def deliver(
 ) -> DueAlerts:
     channels = channels_to({"failure": urls, **more})
     with dg.DagsterInstance.ephemeral() as instance:
-        return deliver_due(lake, channels, ui_url=UI, now=now, marks=Marks(instance.run_storage), clock=clock)
+        return deliver_due(lake, channels, host=HOST, now=now, marks=Marks(instance.run_storage), clock=clock)
 
 
 def events(lake: Lakehouse) -> list[tuple[str, str, str | None]]:
@@ -74,7 +75,7 @@ def events(lake: Lakehouse) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_message_says_what_where_what_to_do_and_where_to_look() -> None:
-    title, body = message(alert("Silver"), ui_url=UI)
+    title, body = message(alert("Silver"), host=HOST)
     assert title == "Failure: Silver failed"
     assert body.splitlines() == [
         "Silver failed",
@@ -86,9 +87,19 @@ def test_a_message_says_what_where_what_to_do_and_where_to_look() -> None:
     ]
 
 
+def test_commands_are_as_they_are_typed_where_the_message_is_read() -> None:
+    """Also those of an error that is passed on; what is no command of ours stays."""
+    error = "it is broken; what to do: `medallion verify --deep`, then `aws s3 ls`"
+    failed = Alert(key="a", kind="failure", what=error, where="w", do="`dagster asset list`, or ask who runs dagster")
+    title, body = message(failed, host=Host(command_prefix="deploy/as-medallion"))
+    assert title.startswith("Failure: it is broken; what to do: `deploy/as-medallion medallion verify --deep`")
+    assert "`deploy/as-medallion medallion verify --deep`, then `aws s3 ls`" in body
+    assert "What to do: `deploy/as-medallion dagster asset list`, or ask who runs dagster" in body
+
+
 def test_a_title_is_one_short_line() -> None:
     long = Alert(key="a", kind="success", what="first\nsecond " + "x" * 200, where="w", do="d")
-    title, body = message(long, ui_url=UI)
+    title, body = message(long, host=HOST)
     assert title.startswith("Success: first second xxx")
     assert len(title) == len("Success: ") + 120
     assert body.endswith(f"Look: {UI}")
@@ -148,7 +159,7 @@ def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(alert_delivery, "SEND_SECONDS", 0.05)
     hook.gate.clear()
     (channel,) = channels_to({"failure": [f"json://127.0.0.1:{hook.port}"]})
-    assert send(channel, alert("a"), ui_url=UI) == "no answer within 0 s"
+    assert send(channel, alert("a"), host=HOST) == "no answer within 0 s"
 
 
 def test_nothing_is_begun_when_the_time_is_over(lake: Lakehouse, hook: Webhook) -> None:

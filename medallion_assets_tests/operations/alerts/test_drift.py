@@ -1,15 +1,20 @@
-"""Drift is reported once an attribute: that it appeared, or that it is in no record any more."""
+"""Drift is reported once an attribute that appeared or is in no record any more, and once a column that means one."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.operations.alerts.drift import MOST_ALERTS, schema_drift
 from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.pipeline import EXPORTS as SOURCE
 
 EXPORTS = 6
 
@@ -64,3 +69,50 @@ def test_an_attribute_that_vanished_is_named_with_the_first_export_that_lacks_it
 )
 def test_what_is_rare_or_back_has_not_vanished(absent: tuple[int, ...], records: int) -> None:
     assert keys(exports(records=records), attribute("amount", ABSENT, *absent)) == []
+
+
+TICKETS = Table(
+    name=SILVER,
+    description="",
+    key=("id",),
+    history=True,
+    columns=(
+        Column("id", Text(trim=False), "", source="id"),
+        Column("who", Text(), "", source="assignee.name", nullable=True),
+        Column("owner", Text(), "", source="owner", nullable=True),
+    ),
+    left_out=("assignee",),
+)
+
+
+def unfilled(*parts: pl.DataFrame) -> list[Alert]:
+    catalog = Catalog((Pipeline(name="desk", loaded=(Loaded(table=TICKETS, source=SOURCE),)),))
+    found = schema_drift(Facts(results=pl.concat(parts), catalog=catalog), NOW)
+    return [alert for alert in found if "/unfilled/" in alert.key]
+
+
+def test_a_column_that_means_an_attribute_by_another_name_is_named_with_it() -> None:
+    """As the check of its run does: also where the attribute is left out on purpose."""
+    parts = exports(many=2), attribute("assignee.name", ABSENT, 0, 1), attribute("owner", ABSENT, 0, 1)
+    nested, alike = unfilled(*parts, attribute("ownr", UNKNOWN, 1))
+    assert (nested.kind, nested.table, nested.key) == (
+        "schema_drift",
+        SILVER,
+        f"schema_drift/{SILVER}/unfilled/who/assignee.name",
+    )
+    assert "no record fills the column who; expected: its source assignee.name" in nested.what
+    assert "found: in none of 20" in nested.what
+    assert "assignee exists as an attribute, but values nested in a map cannot be read" in nested.do
+    assert alike.do == f"correct owner in the contract of {SILVER}: did you mean ownr?"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (exports(many=1), attribute("owner", ABSENT, 0)),  # it is rare
+        (exports(many=2), attribute("owner", ABSENT, 0), attribute("ownr", UNKNOWN, 0)),  # another export has it
+        (exports(many=1), attribute("owner", ABSENT, 0, records=2), attribute("ownr", UNKNOWN, 0)),  # too few to tell
+    ],
+)
+def test_a_column_that_is_rare_or_filled_means_no_other_attribute(parts: tuple[pl.DataFrame, ...]) -> None:
+    assert unfilled(*parts) == []

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.delivery import message
+from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.outbox import waiting, waiting_alerts
 from medallion_assets.operations.alerts.recoveries import recoveries
 from medallion_assets.operations.alerts.table import (
@@ -75,7 +75,7 @@ FIRST, SECOND = raised(stale(1), BEFORE), raised(stale(2))
 
 def test_all_reminders_of_what_is_over_are_one_message() -> None:
     assert (OVER.key, OVER.kind, OVER.table, OVER.condition) == (f"recovered/{STALE}/2", "warning", SILVER, STALE)
-    title, body = message(OVER, ui_url="http://ui")
+    title, body = message(OVER, host=Host(ui_url="http://ui"))
     assert title == f"Recovered: {SILVER} is stale"
     assert "What to do: nothing: the alert of 2025-05-08 at 15:00 UTC is over" in body
 

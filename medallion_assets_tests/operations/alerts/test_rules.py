@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.operations.alerts.delivery import message
+from medallion_assets.errors.hints import typed_in
+from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import (
     daily_not_done,
@@ -116,10 +117,10 @@ def test_every_rule_says_what_happened_where_what_to_do_and_links_the_run() -> N
     runs: dict[str, set[str | None]] = {}
     for alert in found:
         runs.setdefault(alert.key.partition("/")[0], set()).add(alert.run_id)
-        title, body = message(alert, ui_url="http://ui")
+        title, body = message(alert, host=Host(ui_url="http://ui", command_prefix="on-host"))
         assert title.startswith(f"{alert.kind.capitalize().replace('_', ' ')}: ")
         for line in (alert.what, f"Where: {alert.where}", f"What to do: {alert.do}"):
-            assert line in body
+            assert typed_in(line, prefix="on-host") in body
         assert min(len(alert.what), len(alert.where), len(alert.do)) > 5
         assert body.endswith(f"Look: http://ui/runs/{alert.run_id}" if alert.run_id else "Look: http://ui")
     assert runs == RUNS

@@ -69,6 +69,7 @@ def attribute(name: str, kind: str, number: int) -> Any:
     return found.filter(found["export_id"] == f"{number:04}")
 
 
+CURRENCY = attribute("currency", ABSENT, 1)
 FAILED = attempt(run_id="r9", outcome=Outcome.FAILED, error="no", error_kind="E", ago=2 * HOUR)
 PROVISIONAL = attempt(**CLOSED, ago=6 * HOUR, trigger="schedule", is_complete=False)
 COVERED = attempt(
@@ -90,6 +91,8 @@ CONDITIONS = {
     "silence": (f"no_new_records/{SILVER}/{LAST.isoformat()}", SILVER),
     "appeared": (f"schema_drift/{SILVER}/appeared/coupon", SILVER),
     "vanished": (f"schema_drift/{SILVER}/vanished/a/b/0005", SILVER),
+    "unfilled": (f"schema_drift/{SILVER}/unfilled/currency/currency", SILVER),
+    "renamed": (f"schema_drift/{SILVER}/unfilled/currency/currency_code", SILVER),
     "slow": (f"slow/r5/{SILVER}", SILVER),
     "unreadable": ("blind/decisions", None),
 }
@@ -119,6 +122,8 @@ GOES_ON = [
     ("appeared", facts()),
     ("vanished", facts(results=scores(1, 2).vstack(attribute("a/b", ABSENT, 2)))),  # too few to raise it
     ("vanished", facts()),
+    ("unfilled", facts(results=scores(1).vstack(CURRENCY).vstack(attribute("curency", UNKNOWN, 1)))),
+    ("unfilled", facts()),
     ("slow", facts(running=[RUNNING])),
     ("unreadable", facts(unread=[Unread(what="decisions", error="no answer")])),
 ]
@@ -138,6 +143,8 @@ IS_OVER = [
     ("silence", facts(freshness=[STALE], last_records={SILVER: LAST + timedelta(hours=1)})),
     ("appeared", facts(results=scores(1, 2))),
     ("vanished", facts(results=scores(1, 2).vstack(attribute("a/b", ABSENT, 1)))),
+    ("unfilled", facts(results=scores(1, 2).vstack(CURRENCY))),
+    ("renamed", facts()),
     ("slow", facts(attempt(run_id="r5", ago=DAY, duration_seconds=80_000.0))),
     ("unreadable", facts()),
 ]
@@ -170,7 +177,8 @@ def test_what_has_ended_is_over(kind: str, known: Facts) -> None:
 
 
 def test_every_kind_has_both() -> None:
-    assert {kind for kind, _ in GOES_ON} == {kind for kind, _ in IS_OVER} == set(CONDITIONS)
+    assert {kind for kind, _ in GOES_ON} == {kind for kind, _ in IS_OVER} - {"renamed"}
+    assert {kind for kind, _ in IS_OVER} == set(CONDITIONS)
 
 
 def test_nothing_is_over_while_facts_cannot_be_read() -> None:

@@ -58,7 +58,7 @@ def test_each_partition_that_differs_is_named(tmp_path: Path) -> None:
     assert (changed.table, changed.check) == (FACT.name, "equals_recomputation")
     assert changed.expected.startswith("1 rows in month 2025-01-01 as the Silver of release release-1 gives them")
     assert "1 of them other, 1 missing; keys such as [(datetime.date(2025, 1, 1), 1)]" in changed.found
-    assert changed.do.startswith("medallion rebuild gold.fact")
+    assert changed.do.startswith("`medallion rebuild gold.fact")
     assert "month 2025-03-01" in missing.expected
     change(lake, DIMENSION, pl.lit(7, pl.Int64).alias("number"))
     assert [finding.table for finding in differing(lake, 1, 2)] == [DIMENSION.name, FACT.name]
@@ -116,7 +116,7 @@ def test_a_row_that_was_changed_by_hand_is_found_in_its_partition(lake: Lakehous
     assert (finding.table, finding.check) == (FCT_ORDER_LINE.name, "equals_recomputation")
     assert finding.expected.startswith("1 rows in order_month 2025-01-01 as the Silver of release ")
     assert "1 of them other, 1 missing; keys such as [('o1', 1)]" in finding.found
-    assert finding.do.startswith("medallion rebuild gold.fct_order_line")
+    assert finding.do.startswith("`medallion rebuild gold.fct_order_line")
     versions[FCT_ORDER_LINE.name] += 1  # by hand; nothing was published
     assert {table.name: lake.open(table).version for table in STAR.models} == versions
 

@@ -10,6 +10,7 @@ import pytest
 
 from medallion_assets.errors import TransientError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
+from medallion_assets.operations.alerts.delivery import Host
 from medallion_assets.operations.alerts.marks import REST, Marks
 from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, send_directly
@@ -47,16 +48,16 @@ def test_the_channels_that_work_get_every_alert_and_the_broken_one_rests(
     works, broken = hooks
     for key in ("one", "two", "one"):
         with pytest.raises(PartlySentError, match=r"failure.1. json"):
-            send_directly(channels(hooks), marks, [alert(key)], "", NOW)
+            send_directly(channels(hooks), marks, [alert(key)], Host(), NOW)
     assert (len(works.titles), marks.rests("failure[1] json", NOW)) == (2, True)
     broken.status = 200
     for key in ("one", "two"):
-        send_directly(channels(hooks), marks, [alert(key)], "", NOW + REST)
+        send_directly(channels(hooks), marks, [alert(key)], Host(), NOW + REST)
     assert (len(works.titles), sorted(set(broken.titles))) == (2, sorted(works.titles))
 
 
 def test_what_no_channel_has_is_another_error(marks: Marks, hooks: tuple[Webhook, Webhook]) -> None:
     hooks[0].status = 503
     with pytest.raises(TransientError) as raised:
-        send_directly(channels(hooks), marks, [alert("one")], "", NOW)
+        send_directly(channels(hooks), marks, [alert("one")], Host(), NOW)
     assert raised.type is TransientError

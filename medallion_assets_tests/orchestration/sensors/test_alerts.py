@@ -154,17 +154,21 @@ def test_days_that_settings_leave_unclosed_are_told_once(lakehouse: Lakehouse) -
 
 def test_the_sender_sends_once_and_is_quiet_then(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
     with web_server() as hook:
-        settings = load_settings({"MEDALLION_ALERTS_FAILURE": f"json://127.0.0.1:{hook.port}"})
+        named = {"MEDALLION_ALERTS_FAILURE": f"json://127.0.0.1:{hook.port}", "MEDALLION_COMMAND_PREFIX": "on-host"}
+        settings = load_settings(named)
         sensor = alert_sender_sensor(settings)
         assert tick(sensor, lakehouse, dagster_instance).skip_reason.skip_message == "no alert was ever raised"
-        raise_alerts(lakehouse, [Alert(key="a", kind="failure", what="a failed", where="w", do="d")], NOW)
+        alert = Alert(key="a", kind="failure", what="a failed", where="w", do="run `medallion status`")
+        raise_alerts(lakehouse, [alert], NOW)
         said, cursor = [], None
         for seconds in (0, 30, 60):
             now = NOW + timedelta(seconds=seconds)
             result = tick(sensor, lakehouse, dagster_instance, cursor=cursor, now=now)
             said, cursor = [*said, result.skip_reason.skip_message], result.cursor
         assert said == ["1 were due", "0 were due", "nothing is due"]
-        assert hook.titles == ["Failure: a failed"]
+        ((_, sent),) = hook.posts
+        assert sent["title"] == "Failure: a failed"
+        assert "What to do: run `on-host medallion status`" in sent["message"]
 
 
 def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:

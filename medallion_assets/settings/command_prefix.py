@@ -1,0 +1,16 @@
+"""The command prefix: what people type before a command on this host.
+
+Belongs here: reading it; an error needs it also where another setting is refused.
+Does not: which parts of a text are commands (errors.hints).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+
+def command_prefix(environment: Mapping[str, str] | None = None) -> str:
+    """Such as `deploy/as-medallion`, or empty; any value is allowed."""
+    env = os.environ if environment is None else environment
+    return (env.get("MEDALLION_COMMAND_PREFIX") or "").strip()
