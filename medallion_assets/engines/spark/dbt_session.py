@@ -12,7 +12,6 @@ Nor does dbt end what goes on in its threads when it is interrupted, which a Con
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +19,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from medallion_assets.engines.spark.calls import CANCEL_SECONDS, cancel
+from medallion_assets.engines.spark.calls import cancel
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-AGAIN_SECONDS = 0.1
 
 
 @contextmanager
@@ -90,12 +87,10 @@ class _Statements:
             self.at_work.remove(statement)
 
     def end(self) -> None:
-        """Begin no other one, and end those at work: one may just be about to become a job, which is then ended."""
+        """Begin no other one, and end those at work."""
         self.are_over = True
-        until = time.monotonic() + CANCEL_SECONDS
-        while self.at_work and time.monotonic() < until:
-            cancel(self.spark)
-            time.sleep(AGAIN_SECONDS)
+        if self.at_work:
+            cancel(self.spark, lambda: bool(self.at_work))
 
 
 def _literal(value: Any) -> str:
