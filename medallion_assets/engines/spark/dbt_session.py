@@ -7,7 +7,7 @@ dbt-spark makes or takes over a session by itself, with Hive, and turns ANSI mod
 is no number, would silently be null, in models and in whatever else the session computes. And it puts values of seeds
 into SQL as they are: a quote in one ends the text, and a missing one becomes 'None'.
 
-Nor does dbt end what goes on in its threads when it is interrupted, which a Connect server or a cluster would finish.
+Nor does that method cancel anything: dbt, interrupted, waits until its threads have finished their statements.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ def dbt_in(spark: SparkSession) -> Iterator[None]:
         def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> None:
             sql = sql.strip().removesuffix(";")
             self._cursor.execute(sql if bindings is None else sql % tuple(map(_literal, bindings)))
+
+        def cancel(self) -> None:
+            statements.end()
 
     of_dbts = of_dbt.SessionConnectionWrapper
     of_dbt.SessionConnectionWrapper = Connection
