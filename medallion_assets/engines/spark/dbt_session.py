@@ -7,12 +7,11 @@ dbt-spark makes or takes over a session by itself, with Hive, and turns ANSI mod
 is no number, would silently be null, in models and in whatever else the session computes. And it puts values of seeds
 into SQL as they are: a quote in one ends the text, and a missing one becomes 'None'.
 
-Nor does dbt end what goes on in its threads when it is interrupted, which a Connect server or a cluster would finish.
+Nor does that method cancel anything: dbt, interrupted, waits until its threads have finished their statements.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +19,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from medallion_assets.engines.spark.calls import CANCEL_SECONDS, cancel
+from medallion_assets.engines.spark.calls import cancel
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
-
-AGAIN_SECONDS = 0.1
 
 
 @contextmanager
@@ -52,6 +49,9 @@ def dbt_in(spark: SparkSession) -> Iterator[None]:
         def execute(self, sql: str, bindings: Sequence[Any] | None = None) -> None:
             sql = sql.strip().removesuffix(";")
             self._cursor.execute(sql if bindings is None else sql % tuple(map(_literal, bindings)))
+
+        def cancel(self) -> None:
+            statements.end()
 
     of_dbts = of_dbt.SessionConnectionWrapper
     of_dbt.SessionConnectionWrapper = Connection
@@ -90,12 +90,10 @@ class _Statements:
             self.at_work.remove(statement)
 
     def end(self) -> None:
-        """Begin no other one, and end those at work: one may just be about to become a job, which is then ended."""
+        """Begin no other one, and end those at work."""
         self.are_over = True
-        until = time.monotonic() + CANCEL_SECONDS
-        while self.at_work and time.monotonic() < until:
-            cancel(self.spark)
-            time.sleep(AGAIN_SECONDS)
+        if self.at_work:
+            cancel(self.spark, lambda: bool(self.at_work))
 
 
 def _literal(value: Any) -> str:

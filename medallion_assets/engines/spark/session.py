@@ -47,8 +47,10 @@ AT_START = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.executorEnv.POLARS_MAX_THREADS": "1",
+    "spark.python.task.killTimeout": "0s",
 }
-"""Spark runs as many items beside each other as there are cores: each is given one."""
+"""Spark runs as many items beside each other as there are cores: each is given one. A process whose task is canceled is
+killed without being waited for: nobody names what it wrote."""
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",

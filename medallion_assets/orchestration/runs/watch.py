@@ -141,22 +141,22 @@ def _once(mend: Callable[[dg.DagsterInstance, str], None], instance: dg.DagsterI
 
 
 def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
-    """Say that a run is over that no process carries out, and that none will."""
+    """Say that a run is over that no process carries out, unless its process did, and leave nothing of it."""
     folder = folder_of(instance)
     hold = take(folder, run.run_id)
     if hold is None:
         return
     current = instance.get_run_by_id(run.run_id)
     try:
+        end_what_is_left(noted(folder, run.run_id))
         if current is not None and current.status is run.status and not current.is_finished:
-            end_what_is_left(noted(folder, run.run_id))
             if current.status is Status.CANCELING and not _is_out_of_time(instance, current):
                 instance.report_run_canceled(current, f"Canceled: {why}.")
             else:
                 said = allow_restart(instance, current)
                 instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
-            release_pools(instance)
             current = instance.get_run_by_id(run.run_id)
+        release_pools(instance)
     finally:
         if current is None or current.is_finished:
             hold.end()

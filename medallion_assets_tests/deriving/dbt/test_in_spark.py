@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from threading import Thread
+from threading import Thread, main_thread
 from typing import Any
 
+import dagster as dg
 import polars as pl
 import pytest
 
@@ -22,11 +24,13 @@ from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.deriving.dbt.refresh import Refreshed, refresh
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.session import session
+from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets_tests.deriving.dbt.planting import NOW, lakehouse_at, plant, refreshed
 from medallion_assets_tests.deriving.dbt.random_shop import RandomShop
+from medallion_assets_tests.services.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -141,3 +145,37 @@ def test_of_a_call_that_is_interrupted_nothing_goes_on(spark: SparkEngine) -> No
     statement.join(20)
     assert len(ended) == 1
     assert at_work() == []
+
+
+def test_a_build_at_its_time_limit_ends_with_the_statement_that_it_waits_for(
+    tmp_path: Path, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dbt waits for its threads, and these for Spark."""
+    there, lake = session(spark.settings), on_spark(tmp_path, spark)
+    RandomShop(Random(1)).fill().plant(lake)
+    sql, at_work = there.sql, there.sparkContext.statusTracker().getActiveJobsIds
+    begun: list[str] = []
+
+    def ring() -> None:
+        wait_until(at_work, "the statement is at work")
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGALRM)
+
+    def without_end(statement: str, *given: Any, **named: Any) -> Any:
+        if "create table" not in statement:
+            return sql(statement, *given, **named)
+        begun.append(statement)
+        if len(begun) == 1:
+            Thread(target=ring, daemon=True).start()
+        return sql("select max(id % 7) from range(1000000000000)").collect()
+
+    monkeypatch.setattr(there, "sql", without_end)
+    with (
+        pytest.raises(StageTimeError),
+        StageLimit(dg.build_asset_context(), "gold.mart_revenue", STAR.limits) as limit,
+        limit.heard(),
+    ):
+        refresh(lake, STAR, now=NOW, run_id="run")
+    assert begun
+    assert at_work() == []
+    assert not any(lake.exists(table) and lake.open(table).files.height for table in STAR.models)
+    expect_nothing_left(lake, spark)

@@ -1,4 +1,7 @@
-"""A call of Spark, which nothing interrupts, is canceled when a signal ends the wait for it. Spark is stood in for."""
+"""A call of Spark, which nothing interrupts, is canceled when a signal ends the wait for it.
+
+Spark is stood in for where its part does not count.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,15 @@ import os
 import signal
 from collections.abc import Iterator
 from threading import Event, current_thread, main_thread
+from threading import enumerate as running
+from typing import Any
 
 import pytest
 
+from medallion_assets.engines.spark import calls
 from medallion_assets.engines.spark.calls import called
+from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.engines.spark.session import session
 from medallion_assets.errors import TransientError
 
 PATIENCE_SECONDS = 60
@@ -53,6 +61,37 @@ def test_a_signal_ends_the_wait_and_the_work_is_canceled() -> None:
         called(spark, wait)
     assert spark.canceled.is_set()
     assert callers == [False], "a call in the caller's thread could not be left"
+
+
+class Watched(Session):
+    """A real one, which notes that it was canceled."""
+
+    def __init__(self, real: Any) -> None:
+        super().__init__()
+        self.real = real
+
+    def interruptAll(self) -> None:  # noqa: N802 - as PySpark calls it
+        self.real.interruptAll()
+        super().interruptAll()
+
+
+@pytest.mark.usefixtures("raising")
+def test_a_call_that_is_not_a_job_yet_is_canceled_once_it_is(
+    spark: SparkEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Canceled too early only, it would go on without its caller."""
+    monkeypatch.setattr(calls, "CANCEL_SECONDS", PATIENCE_SECONDS)
+    watched = Watched(session(spark.settings))
+
+    def begin_late() -> None:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        watched.canceled.wait(PATIENCE_SECONDS)
+        watched.real.range(10**12).selectExpr("max(id % 7)").collect()
+
+    with pytest.raises(ToldToEndError):
+        called(watched, begin_late)
+    assert not [thread for thread in running() if thread.name == "spark-call"]
+    assert watched.real.sparkContext.statusTracker().getActiveJobsIds() == []
 
 
 def test_what_is_left_of_work_that_failed_is_canceled() -> None:

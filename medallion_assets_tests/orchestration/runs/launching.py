@@ -19,7 +19,8 @@ from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.locks import end_workers, noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.instances import instance_on_disk
-from medallion_assets_tests.orchestration.runs import run_jobs
+from medallion_assets_tests.orchestration.runs import run_jobs, spark_jobs
+from medallion_assets_tests.services.held_items import Held
 from medallion_assets_tests.services.waiting import SECONDS, wait_until
 
 LAUNCHER = {"module": "medallion_assets.orchestration.runs.launcher", "class": "WatchedRunLauncher"}
@@ -61,10 +62,22 @@ class Launching:
         """A run of two steps that wait at the same time, launched."""
         return self._launch(self._make(dg.reconstructable(run_jobs.side_by_side), ["left", "right"]))
 
-    def _make(self, job: Any, steps: list[str], tags: Mapping[str, str] | None = None, origin: Any = None) -> str:
+    def launch_on_spark(self, held: Held, remote: str) -> str:
+        """A run whose stage waits for an item that a Spark Connect server's executor is held in, launched."""
+        step = {"folder": str(held.folder), "remote": remote}
+        return self._launch(self._make(dg.reconstructable(spark_jobs.on_spark), ["silver__things"], step=step))
+
+    def _make(
+        self,
+        job: Any,
+        steps: list[str],
+        tags: Mapping[str, str] | None = None,
+        origin: Any = None,
+        step: Mapping[str, str] | None = None,
+    ) -> str:
         run = self.instance.create_run_for_job(
             job.get_definition(),
-            run_config={"ops": {step: {"config": {"folder": str(self.folder)}} for step in steps}},
+            run_config={"ops": {name: {"config": step or {"folder": str(self.folder)}} for name in steps}},
             tags=dict(tags or {}),
             job_code_origin=job.get_python_origin(),
             remote_job_origin=origin,

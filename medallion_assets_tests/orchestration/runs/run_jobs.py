@@ -117,9 +117,11 @@ def with_what_breaks() -> None:
     """Never begins."""
 
 
-@dg.op(config_schema={"folder": str})
+@dg.op(config_schema={"folder": str}, pool="hangs")
 def hangs(context: dg.OpExecutionContext) -> None:
-    """A stage that may take a second, in a call of a library that takes days and hears of no signal."""
+    """A stage that may take a second and has a child, in a call of a library that takes days and hears of no signal."""
+    child = subprocess.Popen(["sleep", "600"])
+    (Path(context.op_config["folder"]) / "child").write_text(str(child.pid))
     stage_limits.GRACE_SECONDS = 0.5
     with StageLimit(context, "silver.things", Limits(time_limit_seconds=1)) as limit, limit.heard():
         rows = pl.LazyFrame().select(a=pl.int_range(10**6))

@@ -1,12 +1,10 @@
-"""A stage ends at its own time limit, in the midst of whatever it does, and is tried again only where that is declared.
+"""A stage ends at its own time limit, in the midst of whatever it does, and is tried again only if that is declared."""
 
-Dagster reads the annotations of an asset itself, so they are not postponed here.
-"""
+from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,56 +14,14 @@ import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.contracts.policies import Limits
-from medallion_assets.contracts.table import Column, Table, Text
-from medallion_assets.operations.pipeline_runs import read_attempts
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.launcher import carried_out
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError, is_of_a_run
 from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
-from medallion_assets.orchestration.trigger_context import TriggeredConfig
-from medallion_assets.stages.asked import Asked
-from medallion_assets.stages.reports import Found, Report
-from medallion_assets.stages.work import Work
 from medallion_assets_tests.orchestration.runs.launching import Launching
-from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
+from medallion_assets_tests.orchestration.runs.limited_stages import Carried
 
-THINGS = Table(name="silver.things", description="Things.", columns=(Column("name", Text(), "its name"),))
 RINGS: Callable[[], object] = lambda: signal.raise_signal(signal.SIGALRM)  # noqa: E731 - as its timer does
-
-
-@dataclass
-class Stage:
-    """A stage that does the same in each attempt."""
-
-    do: Callable[[], object]
-    limits: Limits
-    table = THINGS
-    asked = Asked
-
-    def reports(self, work: Work, _asked: Asked) -> Iterator[Report]:
-        yield Found(figures={"records_in": 1})
-        work.repeat(self.do)
-
-
-@dataclass
-class Carried:
-    """A run of one stage, and the rows of its attempts."""
-
-    folder: Path
-    instance: dg.DagsterInstance
-
-    def run(self, do: Callable[[], object], **limits: Any) -> list[dict[str, Any]]:
-        stage = Stage(do, Limits(first_retry_seconds=0, **limits))
-
-        @dg.asset(key=["silver", "things"])
-        def things(context: dg.AssetExecutionContext) -> Iterator[Any]:
-            yield from resource.run(context, stage, TriggeredConfig())
-            yield dg.MaterializeResult()
-
-        resource = LakehouseResource.of(CATALOG)(url=str(self.folder), raw_url=str(self.folder), first_wait_seconds=0)
-        dg.materialize([things], instance=self.instance, raise_on_error=False)
-        return read_attempts(lakehouse_at(self.folder)).to_dicts()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
@@ -171,3 +172,19 @@ def test_a_run_that_is_lost_gives_its_pools_back_and_one_that_has_not_ended_keep
     is_settled(runs.instance, lost)
     assert runs.run(lost).status is Status.FAILURE
     assert storage.get_concurrency_run_ids() == {waits}
+
+
+@pytest.mark.slow
+def test_of_a_process_that_was_ended_for_its_limit_nothing_is_left(runs: Launching) -> None:
+    """It says itself that its run failed, and has no time to free its pool or to end its children."""
+    storage = runs.instance.event_log_storage
+    storage.set_concurrency_slots("hangs", 1)
+    run_id = runs.launch_hanging()
+    runs.wait_for(run_id, Status.FAILURE)
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    child = int((runs.folder / "child").read_text())
+    assert (storage.get_concurrency_run_ids(), psutil.pid_exists(child)) == ({run_id}, True)
+    conclude(runs.instance, run_id)
+    assert storage.get_concurrency_run_ids() == set()
+    assert gone(child)
+    assert known_runs(folder_of(runs.instance)) == []
