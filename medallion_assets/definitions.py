@@ -78,7 +78,11 @@ def build_defs(
             *(bronze_asset(loaded) for loaded in catalog.loaded),
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),
-            *(gold_asset(gold, first_day) for gold in catalog.gold),
+            *(
+                gold_asset(gold, first_day, is_read=pipeline.publishing(gold) is None)
+                for pipeline in catalog.pipelines
+                for gold in pipeline.gold
+            ),
             *(dbt_assets(built, duckdb_limits, docs) for built in catalog.dbt),
             *(
                 serving_asset(published, first_day, pipeline.published_with(published))

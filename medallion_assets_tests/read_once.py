@@ -120,10 +120,10 @@ def _keep_assets() -> None:
     def kept(make: Callable[..., Any]) -> Callable[..., Any]:
         known: dict[tuple[object, ...], tuple[object, object]] = {}
 
-        def made(*declared: object) -> object:
-            key = tuple(value if isinstance(value, date) else id(value) for value in declared)
+        def made(*declared: object, **named: bool) -> object:
+            key = (*(value if isinstance(value, date) else id(value) for value in declared), *named.items())
             if key not in known:
-                known[key] = declared, make(*declared)  # what is declared is held: another would get its id
+                known[key] = declared, make(*declared, **named)  # what is declared is held: another would get its id
             return known[key][1]
 
         return made

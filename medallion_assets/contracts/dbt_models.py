@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medallion_assets.contracts.policies import GOLD_FRESHNESS_HOURS, Limits, Policies
+from medallion_assets.contracts.policies import EXPORT_AGE_HOURS, GOLD_FRESHNESS_HOURS, Limits, Policies
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 
@@ -50,6 +50,8 @@ class DbtModels(Policies):
     files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
     With `by_month` a build may be of few months; without it everything is built each time. `translator` is
     `module:NAME` of a subclass of dagster-dbt's DagsterDbtTranslator, for what the UI shows of models and tests.
+    `export_age_hours` is how old the newest export may be once a release has what it changed (rule V5); None: as old as
+    it is.
     """
 
     name: str
@@ -61,6 +63,7 @@ class DbtModels(Policies):
     translator: str | None = None
     limits: Limits = DBT_LIMITS
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+    export_age_hours: float | None = EXPORT_AGE_HOURS
 
     def __post_init__(self) -> None:
         """Refuse what cannot be published.

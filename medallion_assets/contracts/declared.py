@@ -18,6 +18,7 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.months import Months, month_after
 from medallion_assets.contracts.policies import (
     ARRIVAL_TIMERS,
+    EXPORT_AGE_HOURS,
     GATE,
     GOLD_FRESHNESS_HOURS,
     LOADING_LIMITS,
@@ -179,7 +180,9 @@ class Daily(Policies):
     """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows.
 
     `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
-    long day is made of some of their values at a time, and need not be in memory as a whole.
+    long day is made of some of their values at a time, and need not be in memory as a whole. Where nothing publishes
+    the table, so that readers read it, an export may be `export_age_hours` old once it changed it (rule V5); None: as
+    old as it is.
     """
 
     table: Table
@@ -188,6 +191,7 @@ class Daily(Policies):
     grouped_by: tuple[str, ...] = ()
     reconciled: Reconciled | None = None
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+    export_age_hours: float | None = EXPORT_AGE_HOURS
 
     def end_of(self, day: date) -> datetime:
         """The moment after a partition."""
@@ -202,11 +206,12 @@ class Daily(Policies):
 class Monthly(Daily):
     """A Gold table whose month follows from that month of `source` alone; its partitions are first days of months.
 
-    Nothing promises when a month comes in, unless `freshness_hours` does.
+    Nothing promises when a month comes in, unless `freshness_hours` or `export_age_hours` does.
     """
 
     months: Months
     freshness_hours: float | None = None
+    export_age_hours: float | None = None
 
     def end_of(self, day: date) -> datetime:
         """The moment after a month, which is one in UTC."""
@@ -220,7 +225,7 @@ class AsOf(Policies):
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
     `base_by_day` the base of some days and that of others are the base of all of them, which then need not be small; of
     a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. Kept are the last of each month, and
-    `keep_days` before the greatest (rule G5).
+    `keep_days` before the greatest (rule G5). `export_age_hours` as in `Daily`.
     """
 
     table: Table
@@ -232,6 +237,7 @@ class AsOf(Policies):
     keep_days: int = AS_OF_KEEP_DAYS
     reconciled: Reconciled | None = None
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
+    export_age_hours: float | None = EXPORT_AGE_HOURS
 
     def end_of(self, day: date) -> datetime:
         """The moment after the day as of which a partition is."""

@@ -65,9 +65,7 @@ class StageAttempt:
     covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or unknown"] = None
     sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None
     is_complete: Annotated[bool | None, "whether these cover every day to its end; null: unknown"] = None
-    export_age_seconds: Annotated[float | None, "serving: from the newest export's time to readers; null: none new"] = (
-        None
-    )
+    export_age_seconds: Annotated[float | None, "from the newest export's time to readers; null: none new"] = None
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
     outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None

@@ -29,7 +29,8 @@ class Stage:
     """What writes one table: `sources` are tables of the lakehouse, none for Bronze; `job` is the one that runs it.
 
     The step that writes it is called like the table, unless it is the last of `written_with`, which one step writes.
-    The rest are its policies; only a judged table has a gate, and only what is published an age of its exports.
+    The rest are its policies; only a judged table has a gate. `is_read`: it is what readers read, so that its runs note
+    how old the newest export then was; of the tables of one step it is the one that the step is called like.
     """
 
     table: Table
@@ -38,6 +39,7 @@ class Stage:
     job: str
     limits: Limits
     freshness_hours: float | None = None
+    is_read: bool = False
     export_age_hours: float | None = None
     gate: GatePolicy | None = None
     written_with: tuple[Table, ...] = ()
@@ -71,10 +73,11 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     for derived in pipeline.derived:
         yield Stage(kind="derived", sources=derived.sources, job=refine, **_policies(derived))
     for gold in pipeline.gold:
-        yield Stage(kind="gold", sources=(gold.source,), job=daily, **_policies(gold))
-        if published := pipeline.publishing(gold):
-            age = published.export_age_hours
-            yield Stage(kind="serving", sources=(gold.table,), job=daily, export_age_hours=age, **_policies(published))
+        published = pipeline.publishing(gold)
+        of_gold = _read_by(gold) if published is None else {}
+        yield Stage(kind="gold", sources=(gold.source,), job=daily, **of_gold, **_policies(gold))
+        if published is not None:
+            yield Stage(kind="serving", sources=(gold.table,), job=daily, **_read_by(published), **_policies(published))
     for built in pipeline.dbt:
         yield from dbt_stages(built, pipeline.job(DBT))
 
@@ -90,6 +93,7 @@ def dbt_stages(built: DbtModels, job: str = "") -> Iterator[Stage]:
             limits=built.limits,
             freshness_hours=built.freshness_hours,
             written_with=built.models,
+            **(_read_by(built) if table is built.models[-1] else {}),
         )
 
 
@@ -98,18 +102,17 @@ def closing_job(pipeline: Pipeline) -> str:
     return pipeline.job(DAILY if pipeline.months is None else MONTHLY)
 
 
+def _read_by(made: Gold | Published | DbtModels) -> dict[str, Any]:
+    return {"is_read": True, "export_age_hours": made.export_age_hours}
+
+
 def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:
     return {"table": made.table, "limits": made.limits, "freshness_hours": made.freshness_hours}
 
 
 def last_stages(catalog: Catalog) -> Iterator[Stage]:
     """Where days end: what publishes a Gold table, or the Gold table itself where nothing does."""
-    served = {published.gold.table.name for published in catalog.published}
-    yield from (
-        stage
-        for stage in stages(catalog)
-        if stage.kind == "serving" or (stage.kind == "gold" and stage.table.name not in served)
-    )
+    yield from (stage for stage in stages(catalog) if stage.is_read and stage.kind != "dbt")
 
 
 def delta_tables(catalog: Catalog) -> Iterator[Table]:

@@ -77,6 +77,11 @@ class Attempt:
     _results: list[ExpectationResult] = field(default_factory=list)
     _broken: list[str] = field(default_factory=list)
 
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._began
+
     def repeat(self, work: Callable[[], Result]) -> Result:
         """Do work that can be done twice without harm, and again while it fails transiently."""
         return self.repeating.run(work, self.context.log.warning)
@@ -137,7 +142,7 @@ class Attempt:
             partition=days_named(context.run.tags),
             trigger=context.run.tags.get(TRIGGER_TAG),
             started_at=self.now,
-            duration_seconds=time.monotonic() - self._began,
+            duration_seconds=self.seconds,
             outcome=outcome,
             error=error,
             error_kind=kind,
@@ -145,7 +150,8 @@ class Attempt:
             **{"peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **_typed(self._figures)},
         )
         others = self._others if outcome is Outcome.SUCCEEDED else {}
-        rows = [row, *(replace(row, stage=stage, **_typed(figures)) for stage, figures in others.items())]
+        shared = replace(row, export_age_seconds=None)  # one figure for all tables of a step
+        rows = [row, *(replace(shared, stage=stage, **_typed(figures)) for stage, figures in others.items())]
         self._write(PIPELINE_RUNS, lambda: record_attempts(self.lake, rows))
         self._write(EXPECTATION_RESULTS, lambda: record_results(self.lake, self._results))
 

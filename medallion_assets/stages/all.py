@@ -26,7 +26,8 @@ def all_stages(catalog: Catalog, first_day: date) -> Iterator[Stage[Any]]:
     yield from (BronzeStage(loaded) for loaded in catalog.loaded)
     yield from (JudgedStage(loaded) for loaded in catalog.loaded)
     yield from (DerivedStage(derived) for derived in catalog.derived)
-    yield from (GoldStage(gold, first_day) for gold in catalog.gold)
+    for pipeline in catalog.pipelines:
+        yield from (GoldStage(gold, first_day, is_read=pipeline.publishing(gold) is None) for gold in pipeline.gold)
     for pipeline in catalog.pipelines:
         for published in pipeline.published:
             yield ServingStage(published, first_day, pipeline.published_with(published))

@@ -6,12 +6,14 @@ Does not: building or auditing (deriving), or how Dagster shows it (orchestratio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from typing import Any
 
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Daily, Gold, Monthly
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
@@ -21,7 +23,9 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
+from medallion_assets.operations.pipeline_runs import last_covered
 from medallion_assets.stages.asked import AskedDeriving
+from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import as_table, completeness_figures
 from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.partitions import asked_partitions
@@ -37,10 +41,14 @@ SAMPLE_ROWS = 5
 
 @dataclass(frozen=True)
 class GoldStage:
-    """What writes a Gold table, whose days begin with `first_day` unless it has months."""
+    """What writes a Gold table, whose days begin with `first_day` unless it has months.
+
+    `is_read`: nothing publishes it, so that this is what readers read.
+    """
 
     gold: Gold
     first_day: date
+    is_read: bool = False
     asked = AskedDeriving
 
     @property
@@ -59,13 +67,22 @@ class GoldStage:
         months = gold.months if isinstance(gold, Monthly) else None
         days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
         expect_made(lake, gold.source)
+        began = time.monotonic()
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_gold, lake, gold))
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))
+        age = self._age(work, done.covered, time.monotonic() - began)
         built = lake.open(self.table, version=done.version)
         yield from audit_checks(gold, audit(gold, built, source_of(gold, built), _audited(days, again)))
         if is_of_days(gold):
             yield no_earlier_days(gold, lake.open(gold.source), self.first_day)
-        yield _result(gold, built, days, done, work.trigger, again)
+        yield _result(gold, built, days, done, work.trigger, again, age)
+
+    def _age(self, work: Work, reached: Coverage, seconds: float) -> dict[str, Any]:
+        """Of the newest export, where readers read this table (rule V5)."""
+        if not self.is_read:
+            return {}
+        before = last_covered(work.lake, [self.table.name], sources=True).get(self.table.name, UNKNOWN)
+        return export_age(work.lake, before=before, reached=reached, now=work.now, seconds=seconds)
 
 
 def checks_of(gold: Gold) -> dict[str, str]:
@@ -126,7 +143,13 @@ def _audited(days: Sequence[date], again: Rebuilt | None) -> list[date]:
 
 
 def _result(
-    gold: Gold, built: Snapshot, days: Sequence[date], done: Built, trigger: str, again: Rebuilt | None
+    gold: Gold,
+    built: Snapshot,
+    days: Sequence[date],
+    done: Built,
+    trigger: str,
+    again: Rebuilt | None,
+    age: Mapping[str, Any],
 ) -> Made:
     return made_version(
         built,
@@ -137,6 +160,7 @@ def _result(
         partitions=days,
         covered_until=str(noted_coverage(built)),
         trigger=trigger,
+        **age,
         partitions_replaced=len(days),
         **rebuild_figures(again),
     )

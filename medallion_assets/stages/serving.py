@@ -17,7 +17,6 @@ from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.identity import read_identity
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.limiter import CapacityLimiter
@@ -27,6 +26,7 @@ from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_ba
 from medallion_assets.publishing.write_shares import WriteShares
 from medallion_assets.refining.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
+from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import as_table, completeness_figures, counts
 from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
@@ -123,8 +123,6 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     """How far readers' figures reach after a publish, and how old its newest export then was.
 
     A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).
-    The age is left out of a first publish, which is as late as somebody began, of one without a new export, and of
-    samples (rule V5).
     """
     name = what.table.name
     before = last_covered(work.lake, [name]).get(name, UNKNOWN)
@@ -134,11 +132,8 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     sources = furthest(seen, *told.values())
     figures = completeness_figures({day: (coverage, what.gold.end_of(day)) for day, coverage in told.items()})
     figures |= {"covered_until": str(reached), "sources_covered_until": str(sources)}
-    identity = read_identity(work.lake)
-    if sources.until and seen.until and sources.until > seen.until and not (identity and identity.is_sample):
-        spent = sum(publish.seconds for publish in published.values())
-        figures["export_age_seconds"] = max((work.now - sources.until).total_seconds(), 0.0) + spent
-    return figures
+    spent = sum(publish.seconds for publish in published.values())
+    return figures | export_age(work.lake, before=seen, reached=sources, now=work.now, seconds=spent)
 
 
 def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[Check]:

@@ -39,7 +39,7 @@ def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=stage.table.name,
                 table=stage.table.name,
                 do="find out what took so long: when the export arrived in its bucket, whether its runs waited or "
-                "failed; or raise export_age_hours where the table is published",
+                "failed; or raise export_age_hours where the table is declared",
                 **run_of(late),
             )
 

@@ -20,18 +20,25 @@ from medallion_assets.operations.stages import stages
 
 @dataclass(frozen=True, kw_only=True)
 class Delay:
-    """A serving table: when it was published, and how old the newest export of it was then, in seconds; ascending.
+    """A table that readers read: when a run brought a new export, and how old that was then, in seconds; ascending.
 
-    `limit_seconds` is how old it may be; None where nothing promises it.
+    `limit_seconds` is how old it may be; None where nothing promises it. There are no ages where it `is_unknown`: the
+    table was made, and nobody says how far its data reach.
     """
 
     table: str
     ages: Sequence[tuple[datetime, float]]
     limit_seconds: float | None
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nobody says how old an export is."""
+        return not self.ages
+
 
 def delays_of(facts: Facts) -> list[Delay]:
-    """Each serving table that published a new export."""
+    """Each table that readers read and that brought a new export, or of which nobody says how far its data reach."""
+    reached = {fresh.table for fresh in facts.status.freshness if fresh.covered_until or fresh.last_refreshed is None}
     said = facts.attempts.filter(pl.col("export_age_seconds") > 0).with_columns(ended_at=ENDED_AT)
     return [
         Delay(
@@ -40,5 +47,9 @@ def delays_of(facts: Facts) -> list[Delay]:
             limit_seconds=None if stage.export_age_hours is None else stage.export_age_hours * 3600,
         )
         for stage in stages(facts.catalog)
-        if (own := said.filter(pl.col("stage") == stage.table.name).sort("ended_at").tail(POINTS)).height
+        if stage.is_read
+        and (
+            (own := said.filter(pl.col("stage") == stage.table.name).sort("ended_at").tail(POINTS)).height
+            or stage.table.name not in reached
+        )
     ]

@@ -129,6 +129,8 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
 
 
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
+    if delay.is_unknown:
+        return Picture(title=breakable(delay.table), note="unknown: no source says how far its data reach")
     ages, limit = [age for _, age in delay.ages], delay.limit_seconds
     median = sorted(ages)[len(ages) // 2]
     parts = [f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}"]
@@ -149,7 +151,7 @@ def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
             written=short_seconds,
         ),
         legend=(
-            Key(look="one", shape="point", text="a publish: from the newest export's time to readers"),
+            Key(look="one", shape="point", text="a run: from the newest export's time to readers"),
             *([Key(look="limit", shape="line", text="limit")] if limit else []),
         ),
     )

@@ -15,26 +15,31 @@ postponed here.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.contracts.coverage import UNKNOWN
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.coverage_notes import noted_coverage
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
+from medallion_assets.operations.pipeline_runs import last_covered
 from medallion_assets.orchestration.assets.business import renew_business_page
+from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.made import expect_made
 
 if TYPE_CHECKING:
@@ -79,7 +84,8 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
             yield from attempt.checked(verdicts(built, specs.tests, done))
             done.build.expect_passed()
             for table in built.models:
-                result = _result(attempt.lake.open(table, version=done.versions[table.name]), done, config.trigger)
+                snapshot = attempt.lake.open(table, version=done.versions[table.name])
+                result = _result(snapshot, done, config.trigger, _age(attempt, snapshot) if table is last else {})
                 yield attempt.report(result) if table is last else attempt.report_other(table, result)
         _write_docs(context, built, limits, docs)
         renew_business_page(context, lakehouse, last)
@@ -161,7 +167,16 @@ def _check(built: DbtModels, test: CheckSpec) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(test.name, asset=key, description=test.description, blocking=not test.is_warning)
 
 
-def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.MaterializeResult[None]:
+def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
+    """Of the newest export: readers have it once the release is published (rule V5)."""
+    name, reached = made.table.name, noted_coverage(made)
+    before = last_covered(attempt.lake, [name]).get(name, UNKNOWN)
+    return export_age(attempt.lake, before=before, reached=reached, now=attempt.now, seconds=attempt.seconds)
+
+
+def _result(
+    snapshot: Snapshot, done: "Refreshed", trigger: TriggerContext, age: Mapping[str, float]
+) -> dg.MaterializeResult[None]:
     staged = done.staged[snapshot.table.name]
     result = table_result(
         snapshot,
@@ -169,6 +184,7 @@ def _result(snapshot: Any, done: "Refreshed", trigger: TriggerContext) -> dg.Mat
         rows_out=staged.rows,
         covered_until=str(noted_coverage(snapshot)),
         trigger=shown(trigger),
+        **age,
         release=done.release.release_id if done.release else None,
         months=_months(done),
         files_written=len(staged.add),

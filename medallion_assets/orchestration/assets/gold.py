@@ -21,9 +21,12 @@ from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.gold import EARLIER_CHECKS, GoldStage, checks_of, is_of_days
 
 
-def gold_asset(gold: Gold, first_day: date) -> dg.AssetsDefinition:
-    """The asset of a Gold table, partitioned by days from `first_day` on, or by its months."""
-    stage, table, checks = GoldStage(gold, first_day), gold.table, checks_of(gold)
+def gold_asset(gold: Gold, first_day: date, *, is_read: bool = False) -> dg.AssetsDefinition:
+    """The asset of a Gold table, partitioned by days from `first_day` on, or by its months.
+
+    `is_read`: nothing publishes it, so that readers read it.
+    """
+    stage, table, checks = GoldStage(gold, first_day, is_read=is_read), gold.table, checks_of(gold)
     months = gold.months if isinstance(gold, Monthly) else None
 
     @partitioned_asset(

@@ -13,7 +13,9 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.refresh import Refreshed, refresh
@@ -57,8 +59,14 @@ LINE = {
 DEFAULTS = {CRM_CUSTOMERS: CUSTOMER, PRODUCTS: PRODUCT, ORDERS: ORDER, ORDER_LINES: LINE}
 
 
-def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any], keeps_days: bool = False) -> int:
-    """Make some rows all that a table of Silver holds, in one commit; give its version.
+def plant(
+    lakehouse: Lakehouse,
+    table: Table,
+    *rows: dict[str, Any],
+    keeps_days: bool = False,
+    covered: Coverage | None = None,
+) -> int:
+    """Make some rows all that a table of Silver holds, in one commit; give its version. It reaches to `covered`.
 
     A row of one order or line says its day by `ordered_at`. With `keeps_days` files of days that are the same stay.
     """
@@ -77,17 +85,17 @@ def plant(lakehouse: Lakehouse, table: Table, *rows: dict[str, Any], keeps_days:
                 held = [path for path in held if path not in set(snapshot.partition_files([day])["path"])]
                 del parts[day,]
     staged = [snapshot.folder.stage(rows.lazy(), partition=day) for (day,), rows in parts.items() if rows.height]
-    return snapshot.commit(staged, remove=held)
+    return snapshot.commit(staged, remove=held, metadata=covered_note(covered) if covered else None)
 
 
 def _is_tombstone(table: Table, row: dict[str, Any]) -> bool:
     return not table.history and bool(row.get("is_deleted"))
 
 
-def plant_shop(lakehouse: Lakehouse) -> None:
-    """One customer, one product, and an order of each with a line in January."""
+def plant_shop(lakehouse: Lakehouse, *, covered: Coverage | None = None) -> None:
+    """One customer, one product, and an order of each with a line in January; all of it reaches to `covered`."""
     for table in DEFAULTS:
-        plant(lakehouse, table, {})
+        plant(lakehouse, table, {}, covered=covered)
 
 
 def lakehouse_at(folder: Path) -> Lakehouse:

@@ -7,10 +7,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.facts import Facts, WaitingExport
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.stages import delta_tables
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
@@ -44,6 +50,23 @@ def test_an_export_that_reaches_readers_late_is_told_once_a_day(
     assert [(alert.key, alert.run_id) for alert in alerts] == (
         [(f"late_export/{PUBLISHED}/2025-05-08", "r2")] if is_told else []
     )
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "stages"),
+    [
+        (replace(TRANSACTIONS, published=()), {"gold.daily_sales_summary", "gold.customer_ltv"}),
+        (STAR_SCHEMA, {"gold.mart_revenue"}),
+        (ECOMMERCE, set()),  # nothing promises when a month comes in
+    ],
+    ids=["days", "a release", "months"],
+)
+def test_what_readers_read_of_gold_has_the_same_limit(pipeline: Pipeline, stages: set[str]) -> None:
+    """V5: where Gold is not published; a release is late once, however many tables it has."""
+    catalog = Catalog((pipeline,))
+    late = [attempt(stage=table.name, ago=60, export_age_seconds=21_601.0) for table in delta_tables(catalog)]
+    alerts = late_export(Facts(attempts=attempts(*late), catalog=catalog), NOW)
+    assert {alert.table for alert in alerts} == stages
 
 
 @pytest.mark.parametrize(("ago", "is_told"), [(3599, False), (3600, True)])

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.delay import delays_of
 from medallion_assets.operations.dashboard.facts import Facts, read_facts
 from medallion_assets.operations.dashboard.pictures import groups_of
 from medallion_assets.operations.dashboard.quality import quality_histories, reasons_of
 from medallion_assets.operations.dashboard.work import budgets_of, durations_of
+from medallion_assets.operations.drawing.markup import breakable
 from medallion_assets.operations.drawing.picture import Picture
 from medallion_assets.operations.expectation_results import ExpectationResult, record_results
 from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
     HOUR,
     NOW,
@@ -128,6 +131,15 @@ def test_the_delay_is_measured_until_readers_have_it(lakehouse: Lakehouse) -> No
     (picture,) = pictures(found, "delay")
     assert "longest 2 h" in picture.note
     assert delay.limit_seconds is None or "over" in picture.note
+
+
+def test_a_delay_that_nobody_can_know_is_said_to_be_unknown(tmp_path: Path) -> None:
+    """The star schema's readers read Gold; its models were made of tables that say not how far they reach."""
+    lakehouse = Lakehouse(catalog=Catalog((STAR_SCHEMA,)), url=str(tmp_path))
+    assert pictures(read_facts(lakehouse, NOW), "delay") == []
+    (picture,) = pictures(facts(lakehouse, attempt("gold.mart_revenue", 1)), "delay")
+    assert (picture.title, picture.drawing) == (breakable("gold.mart_revenue"), None)
+    assert picture.note == "unknown: no source says how far its data reach"
 
 
 def test_nothing_is_drawn_of_nothing(lakehouse: Lakehouse) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.build import Build, Node
@@ -160,6 +161,20 @@ def test_models_are_materialized_once_they_are_published(graph: Graph) -> None:
     rows = read_attempts(lake).filter(outcome="succeeded")
     assert set(rows["stage"]) == {table.name for table in STAR.models}
     _expect_well(lake)
+
+
+@pytest.mark.slow
+def test_a_release_says_once_how_old_its_newest_export_is(graph: Graph) -> None:
+    """V5: the first release says nothing; the next in the row of the last model, whose step it is."""
+    lake = graph.lakehouse
+    for day in (1, 2):
+        plant_shop(lake, covered=Coverage(datetime(2025, 2, day, tzinfo=UTC)))
+        assert graph.run(*MODELS).success
+    ages = read_attempts(lake).drop_nulls("export_age_seconds")
+    (row,) = ages.to_dicts()
+    assert (row["stage"], row["covered_until"]) == ("gold.mart_revenue", datetime(2025, 2, 2, tzinfo=UTC))
+    at_least = (row["started_at"] - row["covered_until"]).total_seconds()
+    assert at_least < row["export_age_seconds"] <= at_least + row["duration_seconds"]
 
 
 @pytest.mark.slow

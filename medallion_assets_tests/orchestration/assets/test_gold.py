@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,11 +15,12 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import stage_day
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
+from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.stages.gold import audit_checks
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import GOLD, SILVER, Graph
@@ -112,6 +114,28 @@ def test_a_range_of_days_is_one_run_and_one_commit(graph: Graph) -> None:
         assert run.partitions(asset) == {str(day) for day in days}
         assert graph.lakehouse.open(table).version == run.figures(asset)["table_version"] == 1
     assert graph.lakehouse.open(DAILY_SALES_SUMMARY).partitions == [days[0], days[2]]
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_a_build_says_how_old_its_newest_export_is_where_readers_read_gold(graph: Graph, is_published: bool) -> None:
+    """V5: not the first build, nor one that brings nothing new; where it is published, that says so."""
+    if not is_published:
+        graph = replace(graph, pipelines=(replace(TRANSACTIONS, published=()),))
+    for number in (0, 1, 1):
+        if number or not graph.lakehouse.exists(DAILY_SALES_SUMMARY):
+            export_id = f"0{micros(at_noon(number)) // 1000}-{number:08x}"
+            buyers = [lines.item_line(lines.customer("c1"))]
+            pipeline.land(graph.lakehouse, lines.full("customers", export_id, at_noon(number), buyers))
+            refine(graph, sale("2025-03-09T12:00:00Z"), number=number)
+        assert graph.run(SALES, first=DAY).success
+    rows = read_attempts(graph.lakehouse).filter(stage=DAILY_SALES_SUMMARY.name)
+    first, second, third = rows.to_dicts()
+    assert (first["export_age_seconds"], third["export_age_seconds"]) == (None, None)
+    if is_published:
+        assert second["export_age_seconds"] is None
+        return
+    at_least = (second["started_at"] - second["sources_covered_until"]).total_seconds()
+    assert at_least < second["export_age_seconds"] <= at_least + second["duration_seconds"]
 
 
 def test_a_partition_that_was_altered_differs_from_its_recomputation(graph: Graph) -> None:

@@ -1,0 +1,29 @@
+"""The age of an export: how long after its time readers have what it changed (rule V5).
+
+Belongs here: when a run has one, and which.
+Does not: how far tables reach, or what happens when an export is too old (operations.alerts.arrivals).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from medallion_assets.contracts.coverage import Coverage
+from medallion_assets.delta.identity import read_identity
+from medallion_assets.delta.table import Lakehouse
+
+
+def export_age(
+    lake: Lakehouse, *, before: Coverage, reached: Coverage, now: datetime, seconds: float
+) -> dict[str, float]:
+    """The age of the newest export, as `export_age_seconds`, `seconds` after `now`, when the run began.
+
+    Readers' figures followed from sources that reached to `before`, and now do from what reaches to `reached`. It is
+    left out of what comes first, which is as late as somebody began, of what brings no new export, of samples, and
+    where nobody says how far the sources reach.
+    """
+    identity = read_identity(lake)
+    is_new = reached.until and before.until and reached.until > before.until
+    if not is_new or reached.until is None or (identity and identity.is_sample):
+        return {}
+    return {"export_age_seconds": max((now - reached.until).total_seconds(), 0.0) + seconds}

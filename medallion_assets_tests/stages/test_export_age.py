@@ -1,0 +1,47 @@
+"""V5: a run that brings readers a newer export says how old that is by then."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
+from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.stages.export_age import export_age
+from medallion_assets_tests.pipeline import lakehouse_at
+
+NOW = datetime(2025, 5, 8, 9, tzinfo=UTC)
+EARLIER, LATER = Coverage(NOW - timedelta(hours=2)), Coverage(NOW - timedelta(hours=1))
+AHEAD = Coverage(NOW + timedelta(hours=1))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lakehouse:
+    return lakehouse_at(tmp_path)
+
+
+def age(lake: Lakehouse, before: Coverage, reached: Coverage) -> float | None:
+    """Eight seconds after NOW."""
+    return export_age(lake, before=before, reached=reached, now=NOW, seconds=8).get("export_age_seconds")
+
+
+def test_it_counts_from_the_exports_time_to_the_end_of_the_work(lake: Lakehouse) -> None:
+    assert age(lake, EARLIER, LATER) == 3608
+    assert age(lake, EARLIER, AHEAD) == 8, "a clock that is ahead makes no age below zero"
+
+
+@pytest.mark.parametrize(
+    ("before", "reached"),
+    [(LATER, LATER), (LATER, EARLIER), (UNKNOWN, LATER), (NOTHING, LATER), (EARLIER, UNKNOWN), (UNKNOWN, UNKNOWN)],
+    ids=["no new export", "an older day", "the first that says so", "the first", "unknown", "never known"],
+)
+def test_what_brings_no_new_export_has_none(lake: Lakehouse, before: Coverage, reached: Coverage) -> None:
+    assert age(lake, before, reached) is None
+
+
+def test_samples_have_none(lake: Lakehouse) -> None:
+    mark_as_sample(lake, now=NOW, note="a sample")
+    assert age(lake, EARLIER, LATER) is None
