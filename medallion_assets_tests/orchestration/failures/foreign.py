@@ -10,10 +10,12 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import narwhals as nw
+from deltalake import DeltaTable
 
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets_tests.graph import REGION, Graph
@@ -31,12 +33,13 @@ GOLD, SERVING, DERIVED = "gold.team_minutes", "serving.team_minutes_by_day", "si
 class Failure:
     """A stage of the help desk that fails: the graph with what is broken, and the words that say so.
 
-    The graph without it is mended.
+    The graph without it is mended, once `mend` has put right what lies in its home.
     """
 
     stage: str
     broken: Callable[[Graph], Graph]
     says: tuple[str, ...]
+    mend: Callable[[Graph], None] = lambda _: None
 
 
 def a_library(tickets: Frame) -> Frame:
@@ -97,6 +100,51 @@ def no_resource(graph: Graph) -> Graph:
     return replace(graph, dynamodb_resource=Vault(region=REGION))
 
 
+def a_table_of_a_user(graph: Graph) -> Graph:
+    """What a user reads beside the tickets has a log that nobody can parse."""
+    rates = graph.settings.home / "rates"
+    (rates / "_delta_log").mkdir(parents=True)
+    (rates / "_delta_log" / f"{0:020d}.json").write_text('{"metaData": {"id"')
+
+    def compute(tickets: Frame) -> Frame:
+        return tickets.filter(nw.col("team").is_in(DeltaTable(rates).file_uris()))
+
+    return gold_of(compute)(graph)
+
+
+def a_broken_log(graph: Graph) -> Graph:
+    """The last commit of the table cannot be parsed any more."""
+    log = _last_commit(graph)
+    log.with_suffix(".kept").write_bytes(log.read_bytes())
+    log.write_text('{"add": {"path"')
+    return graph
+
+
+def a_whole_log(graph: Graph) -> None:
+    log = _last_commit(graph)
+    log.with_suffix(".kept").replace(log)
+
+
+def no_room_for_a_commit(graph: Graph) -> Graph:
+    """Where the next commit would lie there is something else."""
+    _next_commit(graph).mkdir()
+    return graph
+
+
+def room_for_a_commit(graph: Graph) -> None:
+    _next_commit(graph).rmdir()
+
+
+def _last_commit(graph: Graph) -> Path:
+    log = Path(graph.lakehouse.uri(MINUTES.table)) / "_delta_log"
+    return max(file for file in log.glob("*.json") if file.is_file())
+
+
+def _next_commit(graph: Graph) -> Path:
+    last = _last_commit(graph)
+    return last.with_name(f"{int(last.stem) + 1:020d}.json")
+
+
 FAILURES = {
     "polars": Failure(GOLD, gold_of(a_library), ("ColumnNotFoundError", "minuets")),
     "python": Failure(DERIVED, a_bug_in_silver, ("KeyError: 'green'",)),
@@ -105,5 +153,8 @@ FAILURES = {
     "dagster: a resource": Failure(SERVING, no_resource, ("ConnectionError: the vault does not answer",)),
     "botocore: no answer": Failure(SERVING, no_endpoint, ("did not answer", "127.0.0.1")),
     "botocore: no table": Failure(SERVING, no_table, ("there is no DynamoDB table", "aws dynamodb create-table")),
+    "deltalake: a table of a user": Failure(GOLD, a_table_of_a_user, ("DeltaError",)),
+    "deltalake: a broken log": Failure(GOLD, a_broken_log, ("gold.team_minutes cannot be read",), a_whole_log),
+    "deltalake: a commit": Failure(GOLD, no_room_for_a_commit, ("gold.team_minutes",), room_for_a_commit),
     "a time limit": Failure(GOLD, gold_of(too_slow), ("took longer than its time limit", "at most 3,600 s")),
 }

@@ -23,6 +23,7 @@ def test_a_foreign_failure_is_told_once_and_so_is_its_end(desk: Graph, failure: 
         again = broken.run(asset, first=first, tags=origin).result.run_id
         person.look()
         person.expect_told([failed, again], failure.stage, failure.says)
+        failure.mend(desk)
         assert desk.run(asset, first=first).success
         for _ in range(2):
             person.look()
