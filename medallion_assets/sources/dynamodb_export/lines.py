@@ -33,7 +33,8 @@ EXACT_LINES = 16_384
 EXACT_BYTES = 4 * 1024 * 1024
 """Lines that are Python objects at a time: these take ten times the room."""
 FEW_TO_LEARN_FROM = 500
-"""So many lines are read in less time than it takes to learn how they are written, and they teach little."""
+FEW_BYTES = 256 * 1024
+"""So many lines, or bytes, are read in less time than it takes to learn how they are written, and they teach little."""
 SAMPLED_LINES = 200
 SAMPLED_BYTES = 4 * 1024 * 1024
 SEED = 1
@@ -98,11 +99,11 @@ class LineReader:
         known = self._spelling
         spelling = known or Spelling.learnt(lines, self._attributes)
         parts, rows = spelling.read(_numbered(lines), few=self._few)
-        if known is not None and rows.height > FEW_TO_LEARN_FROM:
+        if known is not None and _are_many(rows["_line"]):
             spelling = Spelling.learnt(rows["_line"], self._attributes)
             others, rows = spelling.read(rows, few=self._few)
             parts += others
-        if lines.len() > FEW_TO_LEARN_FROM:
+        if _are_many(lines):
             self._spelling = spelling
         for shape in SHAPES if rows.height > self._few else ():
             has_shape = rows.select(shape.lines).to_series()
@@ -174,6 +175,10 @@ class LineReader:
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)
             columns[wrong(attribute.column)] = pl.Series([is_wrong[n] for is_wrong in wrongs], dtype=pl.Boolean)
         return pl.DataFrame(columns)
+
+
+def _are_many(lines: pl.Series) -> bool:
+    return lines.len() > rows_of_bytes(lines, FEW_BYTES, most=FEW_TO_LEARN_FROM)
 
 
 def _numbered(lines: pl.Series) -> pl.DataFrame:

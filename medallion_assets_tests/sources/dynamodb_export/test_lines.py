@@ -96,7 +96,7 @@ def test_lines_that_swap_rows_are_found() -> None:
 def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Few lines change nothing, and teach nothing; whatever was learnt, each line says what it says alone."""
+    """Few lines change nothing, and teach nothing, unless they are long; each says what it says alone."""
     learnt_from: list[int] = []
     learn = Spelling.learnt
 
@@ -107,6 +107,7 @@ def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_ot
     monkeypatch.setattr(Spelling, "learnt", counted)
     monkeypatch.setattr(decode_lines, "FEW_TO_LEARN_FROM", 5)
     reader = LineReader(ATTRIBUTES, few=0)
+    long = item(note={"S": "x" * decode_lines.FEW_BYTES})
     reads = [
         ([item()] * 5, [5]),
         ([item()] * 8, [5, 8]),
@@ -116,6 +117,8 @@ def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_ot
         ([""] * 6, [5, 8, 6, 6]),
         ([], [5, 8, 6, 6]),
         ([item()] * 7, [5, 8, 6, 6, 7]),
+        ([item()] * 7 + [long] * 2, [5, 8, 6, 6, 7, 2]),
+        ([long] * 3, [5, 8, 6, 6, 7, 2]),
     ]
     for lines, expected in reads:
         frame = reader.read(pl.Series(lines, dtype=pl.String))
