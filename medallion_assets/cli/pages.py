@@ -107,12 +107,13 @@ def exports_page(report: ExportReport) -> RenderableType:
             Text(missing, style="red"),
         )
         if export.problem:
-            notes.append(Text(f"{export.export_id} {export.verdict.value}: {export.problem}; what to do: {export.do}"))
+            line = f"{export.export_id} {export.verdict.value}: {export.problem}; what to do: {export.do}"
+            notes.append(Text(as_typed(line)))
         if export.unprotected_minute:
             notes.append(Text(f"warning: {export.unprotected_minute}", style="yellow"))
     trouble = [f"{lost.key}: {lost.problem}; what to do: {lost.do}" for lost in report.unclaimed]
     trouble += [f"{folder} was not examined: {why}" for folder, why in report.not_looked_into.items()]
-    notes += [Text(line, style="red") for line in trouble]
+    notes += [Text(as_typed(line), style="red") for line in trouble]
     well = sum(export.is_well for export in report.exports)
     items = sum(export.items for export in report.exports)
     last = Text(

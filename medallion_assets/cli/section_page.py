@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
+from medallion_assets.cli.terminal import as_typed
 from medallion_assets.operations.sections import Section
 
 
@@ -27,8 +28,8 @@ def grid(columns: Iterable[str], *, figures: Collection[str] = (), title: str | 
 def section_page(section: Section) -> RenderableType:
     """The table of a section under its title, or the words for having none; rows that are bad stand out."""
     if section.grid is None or not section.grid.rows:
-        return Text.assemble((section.title, "bold"), f": {section.nothing}")
+        return Text.assemble((section.title, "bold"), as_typed(f": {section.nothing}"))
     page = grid(section.grid.columns, figures=section.grid.figures, title=section.title)
     for row in section.grid.rows:
-        page.add_row(*(Text(cell) for cell in row.cells), style="bold red" if row.is_bad else None)
+        page.add_row(*(Text(as_typed(cell)) for cell in row.cells), style="bold red" if row.is_bad else None)
     return page

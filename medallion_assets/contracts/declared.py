@@ -181,8 +181,8 @@ class Daily(Policies):
 
     `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
     long day is made of some of their values at a time, and need not be in memory as a whole. Where nothing publishes
-    the table, so that readers read it, an export may be `export_age_hours` old once it changed it (rule V5); None: as
-    old as it is.
+    the table, so that readers read it, an export may be `export_age_hours` old once it changed it (rule V5); None, or
+    without `freshness_hours`: as old as it is.
     """
 
     table: Table

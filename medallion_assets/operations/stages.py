@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.declared import Monthly
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.policies import GatePolicy, Limits
 from medallion_assets.contracts.table import Table
@@ -103,7 +104,9 @@ def closing_job(pipeline: Pipeline) -> str:
 
 
 def _read_by(made: Gold | Published | DbtModels) -> dict[str, Any]:
-    return {"is_read": True, "export_age_hours": made.export_age_hours}
+    """What is not published promises no age without a freshness, unless of months, which name none by themselves."""
+    is_promised = isinstance(made, Published | Monthly) or made.freshness_hours is not None
+    return {"is_read": True, "export_age_hours": made.export_age_hours if is_promised else None}
 
 
 def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:

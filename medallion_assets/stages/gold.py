@@ -81,8 +81,15 @@ class GoldStage:
         """Of the newest export, where readers read this table (rule V5)."""
         if not self.is_read:
             return {}
-        before = last_covered(work.lake, [self.table.name], sources=True).get(self.table.name, UNKNOWN)
-        return export_age(work.lake, before=before, reached=reached, now=work.now, seconds=seconds)
+        name = self.table.name
+        return export_age(
+            work.lake,
+            before=lambda: last_covered(work.lake, [name], sources=True).get(name, UNKNOWN),
+            reached=reached,
+            now=work.now,
+            seconds=seconds,
+            warn=work.log.warning,
+        )
 
 
 def checks_of(gold: Gold) -> dict[str, str]:

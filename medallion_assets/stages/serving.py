@@ -133,7 +133,9 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     figures = completeness_figures({day: (coverage, what.gold.end_of(day)) for day, coverage in told.items()})
     figures |= {"covered_until": str(reached), "sources_covered_until": str(sources)}
     spent = sum(publish.seconds for publish in published.values())
-    return figures | export_age(work.lake, before=seen, reached=sources, now=work.now, seconds=spent)
+    return figures | export_age(
+        work.lake, before=lambda: seen, reached=sources, now=work.now, seconds=spent, warn=work.log.warning
+    )
 
 
 def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[Check]:

@@ -10,6 +10,7 @@ import pytest
 from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import UnreadableTableError
 from medallion_assets.stages.export_age import export_age
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -25,7 +26,8 @@ def lake(tmp_path: Path) -> Lakehouse:
 
 def age(lake: Lakehouse, before: Coverage, reached: Coverage) -> float | None:
     """Eight seconds after NOW."""
-    return export_age(lake, before=before, reached=reached, now=NOW, seconds=8).get("export_age_seconds")
+    found = export_age(lake, before=lambda: before, reached=reached, now=NOW, seconds=8, warn=pytest.fail)
+    return found.get("export_age_seconds")
 
 
 def test_it_counts_from_the_exports_time_to_the_end_of_the_work(lake: Lakehouse) -> None:
@@ -45,3 +47,22 @@ def test_what_brings_no_new_export_has_none(lake: Lakehouse, before: Coverage, r
 def test_samples_have_none(lake: Lakehouse) -> None:
     mark_as_sample(lake, now=NOW, note="a sample")
     assert age(lake, EARLIER, LATER) is None
+
+
+def test_what_cannot_be_read_is_a_warning_and_no_failure(lake: Lakehouse) -> None:
+    """The work has been committed by then."""
+    warnings: list[str] = []
+
+    def unreadable() -> Coverage:
+        raise UnreadableTableError("operations.pipeline_runs: its log is broken")
+
+    found = export_age(lake, before=unreadable, reached=LATER, now=NOW, seconds=8, warn=warnings.append)
+    assert (found, len(warnings)) == ({}, 1)
+    assert "its log is broken" in warnings[0]
+
+
+def test_where_nobody_says_how_far_sources_reach_nothing_is_read(lake: Lakehouse) -> None:
+    def never() -> Coverage:
+        raise AssertionError("all attempts there ever were would be read")
+
+    assert export_age(lake, before=never, reached=UNKNOWN, now=NOW, seconds=8, warn=pytest.fail) == {}

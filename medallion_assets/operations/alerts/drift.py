@@ -98,15 +98,19 @@ def _vanished(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
 
 
 def _unfilled(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
-    """What the check `schema_drift` said of columns, in the last run that said it of each."""
+    """What the check `schema_drift` last said of columns that no later run fills."""
     found: dict[str, Alert] = {}
     for run in results.partition_by("run_id", maintain_order=True):
-        exports = run.filter(pl.col("expectation") == QUALITY)["export_id"].n_unique()
+        exports = run.filter(pl.col("expectation") == QUALITY, pl.col("passed") > 0)["export_id"].n_unique()
         absent = run.filter(pl.col("kind") == ABSENT).group_by("expectation", maintain_order=True)
-        items = absent.agg(pl.col("export_id").n_unique(), pl.col("failed").sum()).filter(
-            pl.col("export_id") == exports, pl.col("failed") >= LEAST_UPSERTS
+        in_all = absent.agg(pl.col("export_id").n_unique(), pl.col("failed").sum()).filter(
+            pl.col("export_id") == exports
         )
-        records = dict(items.select("expectation", "failed").iter_rows())
+        if exports:  # what its items fill is well again
+            still = set(in_all["expectation"])
+            found = {name: alert for name, alert in found.items() if table.column(name).source in still}
+        enough = in_all.filter(pl.col("failed") >= LEAST_UPSERTS)
+        records = dict(enough.select("expectation", "failed").iter_rows())
         empty = [column for column in table.decoded_columns if column.source in records]
         unread = run.filter(pl.col("kind") == UNKNOWN)["expectation"].unique(maintain_order=True).to_list()
         for name, do in meant_attributes(table, empty, unread).items():

@@ -1,4 +1,4 @@
-"""Verdicts: is everything complete, fresh and good? The three answers at the top of the page.
+"""Answers: is everything complete, fresh and good? The three answers at the top of the page.
 
 Belongs here: each answer in a few words, and whether it is a good one.
 Does not: the tables behind it, or what to do.

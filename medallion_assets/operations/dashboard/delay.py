@@ -23,7 +23,7 @@ class Delay:
     """A table that readers read: when a run brought a new export, and how old that was then, in seconds; ascending.
 
     `limit_seconds` is how old it may be; None where nothing promises it. There are no ages where it `is_unknown`: the
-    table was made, and nobody says how far its data reach.
+    table was made, and its data cover nothing yet, or nobody says how far they reach.
     """
 
     table: str
@@ -37,7 +37,7 @@ class Delay:
 
 
 def delays_of(facts: Facts) -> list[Delay]:
-    """Each table that readers read and that brought a new export, or of which nobody says how far its data reach."""
+    """Each table that readers read and that brought a new export, or of which it is not known how far it reaches."""
     reached = {fresh.table for fresh in facts.status.freshness if fresh.covered_until or fresh.last_refreshed is None}
     said = facts.attempts.filter(pl.col("export_age_seconds") > 0).with_columns(ended_at=ENDED_AT)
     return [

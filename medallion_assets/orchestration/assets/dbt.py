@@ -170,8 +170,14 @@ def _check(built: DbtModels, test: CheckSpec) -> dg.AssetCheckSpec:
 def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
     """Of the newest export: readers have it once the release is published (rule V5)."""
     name, reached = made.table.name, noted_coverage(made)
-    before = last_covered(attempt.lake, [name]).get(name, UNKNOWN)
-    return export_age(attempt.lake, before=before, reached=reached, now=attempt.now, seconds=attempt.seconds)
+    return export_age(
+        attempt.lake,
+        before=lambda: last_covered(attempt.lake, [name]).get(name, UNKNOWN),
+        reached=reached,
+        now=attempt.now,
+        seconds=attempt.seconds,
+        warn=attempt.context.log.warning,
+    )
 
 
 def _result(

@@ -146,8 +146,9 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
     hold = take(folder, run.run_id)
     if hold is None:
         return
-    current = instance.get_run_by_id(run.run_id)
+    current: dg.DagsterRun | None = run
     try:
+        current = instance.get_run_by_id(run.run_id)
         end_what_is_left(noted(folder, run.run_id))
         if current is not None and current.status is run.status and not current.is_finished:
             if current.status is Status.CANCELING and not _is_out_of_time(instance, current):

@@ -80,8 +80,8 @@ class Spelling:
 class LineReader:
     """Reads lines for one contract; several threads may call `read`.
 
-    It learns from the lines how they are written, and again once lines come that are written otherwise. Where that does
-    not help with so `few` lines or fewer, these are read one by one.
+    It learns from the lines how they are written, and again from many that are written otherwise; it keeps what reads
+    most. Where that does not help with so `few` lines or fewer, these are read one by one.
     """
 
     def __init__(self, attributes: Sequence[Attribute], *, few: int = FEW_LINES) -> None:
@@ -99,12 +99,14 @@ class LineReader:
         known = self._spelling
         spelling = known or Spelling.learnt(lines, self._attributes)
         parts, rows = spelling.read(_numbered(lines), few=self._few)
+        usual = spelling
         if known is not None and _are_many(rows["_line"]):
-            spelling = Spelling.learnt(rows["_line"], self._attributes)
+            left, spelling = rows.height, Spelling.learnt(rows["_line"], self._attributes)
             others, rows = spelling.read(rows, few=self._few)
             parts += others
+            usual = spelling if left - rows.height > lines.len() - left else known
         if _are_many(lines):
-            self._spelling = spelling
+            self._spelling = usual
         for shape in SHAPES if rows.height > self._few else ():
             has_shape = rows.select(shape.lines).to_series()
             if has_shape.any():

@@ -116,3 +116,21 @@ def test_a_column_that_means_an_attribute_by_another_name_is_named_with_it() -> 
 )
 def test_a_column_that_is_rare_or_filled_means_no_other_attribute(parts: tuple[pl.DataFrame, ...]) -> None:
     assert unfilled(*parts) == []
+
+
+def test_an_export_without_an_item_hides_no_column_that_none_fills() -> None:
+    """A window in which nothing was written says nothing of attributes."""
+    empty = results((0, 0), expectation=QUALITY, kind=GATE, export_id="0009")
+    parts = exports(many=1), empty, attribute("owner", ABSENT, 0), attribute("ownr", UNKNOWN, 0)
+    assert len(unfilled(*parts)) == 1
+
+
+@pytest.mark.parametrize(("is_filled", "alerts"), [(False, 1), (True, 0)])
+def test_a_column_that_a_later_run_fills_is_well_again(is_filled: bool, alerts: int) -> None:
+    """One that it does not fill is not, also where its exports are too small to say so by themselves."""
+    before = exports(many=1), attribute("owner", ABSENT, 0), attribute("ownr", UNKNOWN, 0)
+    later = {"run_id": "r2", "export_id": "0009"}
+    after = [results((0, 2), expectation=QUALITY, kind=GATE, **later)]
+    if not is_filled:
+        after.append(results((2, 2), expectation="owner", kind=ABSENT, **later))
+    assert len(unfilled(*before, *after)) == alerts

@@ -139,7 +139,7 @@ def test_a_delay_that_nobody_can_know_is_said_to_be_unknown(tmp_path: Path) -> N
     assert pictures(read_facts(lakehouse, NOW), "delay") == []
     (picture,) = pictures(facts(lakehouse, attempt("gold.mart_revenue", 1)), "delay")
     assert (picture.title, picture.drawing) == (breakable("gold.mart_revenue"), None)
-    assert picture.note == "unknown: no source says how far its data reach"
+    assert picture.note == "unknown how far its data reach"
 
 
 def test_nothing_is_drawn_of_nothing(lakehouse: Lakehouse) -> None:

@@ -63,6 +63,28 @@ def test_a_start_goes_on_while_its_process_lives_and_fails_when_it_is_dead(runs:
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
 
 
+def test_a_storage_that_fails_as_a_run_is_given_up_leaves_it_to_the_next_look(
+    runs: Launching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is let go: held, it would say that the process lives, for as long as the watcher does."""
+    run_id = runs.launch()
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    ask, answers = runs.instance.get_run_by_id, iter([False])
+
+    def fails_once(wanted: str) -> dg.DagsterRun | None:
+        if next(answers, True):
+            return ask(wanted)
+        raise OSError("the connection was reset")
+
+    monkeypatch.setattr(runs.instance, "get_run_by_id", fails_once)
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.STARTING
+    assert not is_held(folder_of(runs.instance), run_id)
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.FAILURE
+
+
 def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
     run_id = starting(runs)
     launched_at = runs.instance.get_run_stats(run_id).launch_time
