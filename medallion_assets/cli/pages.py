@@ -235,7 +235,7 @@ def _file(source_file: str | None) -> str:
 
 def _detail(record: KeyRecord) -> str:
     redriven = f"redriven at {format_minute(record.redriven_at)}" if record.redriven_at else ""
-    return "; ".join(words for words in (redriven, record.detail) if words)
+    return "; ".join(words for words in (redriven, as_typed(record.detail)) if words)
 
 
 def _written(record: KeyRecord) -> str:

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, read_recipients
 from medallion_assets.settings.command_prefix import command_prefix
-from medallion_assets.settings.compute import Compute, expect_startable, read_compute
+from medallion_assets.settings.compute import Compute, expect_startable, read_compute, read_databricks_host
 from medallion_assets.settings.looks import arrivals_seconds, net_seconds
 from medallion_assets.settings.names import expect_known
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
@@ -179,7 +179,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     remote_url = normalise_url(env.get(REMOTE_URL) or usual_remote_url(lakehouse_url), name=REMOTE_URL)
     expect_place_of_its_own(remote_url, lakehouse_url=lakehouse_url, raw_url=raw_url, home=home)
     options, pipelines = storage_options(env), _pipelines(env)
-    compute, host, token = read_compute(env), _databricks_host(env), env.get("DATABRICKS_TOKEN", "")
+    compute, host, token = read_compute(env), read_databricks_host(env), env.get("DATABRICKS_TOKEN", "")
     expect_startable(compute, lakehouse_url=lakehouse_url, databricks_host=host, databricks_token=token)
     forks_runs(env)  # a wrong value is refused here, not when the first run is launched
     user_header(env)  # likewise: the web server alone uses it
@@ -275,14 +275,6 @@ def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, s
         options["AWS_REGION"] = options["AWS_DEFAULT_REGION"]
     options.pop("AWS_DEFAULT_REGION", None)
     return options
-
-
-def _databricks_host(env: Mapping[str, str]) -> str:
-    """A token is sent there: over TLS, or to this machine."""
-    host = env.get("DATABRICKS_HOST", "").rstrip("/")
-    if host and not re.fullmatch(r"https://[^/\s]+|http://127\.0\.0\.1(:\d+)?", host):
-        raise not_allowed("DATABRICKS_HOST", "https://<workspace>, such as https://dbc-1234.cloud.databricks.com", host)
-    return host
 
 
 def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:

@@ -7,12 +7,14 @@ Does not: running anything (orchestration.remote, compute).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.settings.values import not_allowed
 
 NAME = "MEDALLION_COMPUTE"
 Kind = Literal["local", "spark", "emr_serverless", "databricks", "command"]
@@ -220,3 +222,15 @@ def _no_place(service: str, expected: str, found: str) -> SettingsError:
         found=repr(found) if found else "none",
         do="put it there: jobs do not receive Dagster's own settings (docs/remote.md)",
     )
+
+
+def read_databricks_host(env: Mapping[str, str]) -> str:
+    """Where Databricks is, or empty. A token is sent there: over TLS, or to this machine.
+
+    Raises:
+        SettingsError: another address.
+    """
+    host = env.get("DATABRICKS_HOST", "").rstrip("/")
+    if host and not re.fullmatch(r"https://[^/\s]+|http://127\.0\.0\.1(:\d+)?", host):
+        raise not_allowed("DATABRICKS_HOST", "https://<workspace>, such as https://dbc-1234.cloud.databricks.com", host)
+    return host

@@ -130,10 +130,7 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
 
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
     if delay.is_unknown:
-        return Picture(
-            title=breakable(delay.table),
-            note="unknown how far its data reach",
-        )
+        return Picture(title=breakable(delay.table), note="unknown how far its data reach")
     ages, limit = [age for _, age in delay.ages], delay.limit_seconds
     median = sorted(ages)[len(ages) // 2]
     parts = [f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}"]

@@ -90,10 +90,7 @@ def judge(
         elif twin != place:
             verdict, detail = Fate.DUPLICATE, f"the same record as {twin}"
         elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
-            verdict, detail = (
-                Fate.REJECTED,
-                "of the table before: written after the new table's full export (B3)",
-            )
+            verdict, detail = Fate.REJECTED, "of the table before: written after the new table's full export (B3)"
         elif not row["_key_is_read"]:
             verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run `medallion verify`"
         else:
