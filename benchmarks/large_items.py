@@ -137,17 +137,18 @@ def stages(kind: str, items: int, tell: Callable[[str], None]) -> dict[str, Cost
     return costs
 
 
-def run(tell: Callable[[str], None] = lambda _: None) -> list[Line]:
+def run(tell: Callable[[str], None] = lambda _: None, *, items: tuple[int, int, int] = ITEMS) -> list[Line]:
     """The peak of every kind, and how that of the first grows with the items."""
     name, lines = "large items", []
     for kind in KINDS:
         peaks = {}
-        for items in ITEMS if kind in (LARGE, COLUMN) else ITEMS[1:2]:
-            costs = stages(kind, items, tell)
-            peaks[items] = max(cost.peak_mb for cost in costs.values())
-            lines.append(Line(name, f"{items:,} items, {kind}: peak memory", peaks[items], "MB", PEAK_MB_AT_MOST))
+        for number in items if kind in (LARGE, COLUMN) else items[1:2]:
+            costs = stages(kind, number, tell)
+            peaks[number] = max(cost.peak_mb for cost in costs.values())
+            lines.append(Line(name, f"{number:,} items, {kind}: peak memory", peaks[number], "MB", PEAK_MB_AT_MOST))
         if len(peaks) > 1:
-            lines.append(Line(name, "peak, 4,800 / 1,200", peaks[ITEMS[2]] / peaks[ITEMS[1]], "x", GROWTH_AT_MOST))
+            what = f"peak, {items[2]:,} / {items[1]:,}"
+            lines.append(Line(name, what, peaks[items[2]] / peaks[items[1]], "x", GROWTH_AT_MOST))
     return lines
 
 

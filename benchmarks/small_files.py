@@ -48,12 +48,12 @@ def split(records: int, files: int) -> str:
     return str(made_once(f"split-{records}-{files}", make))
 
 
-def stages(files: int, tell: Callable[[str], None]) -> dict[str, Cost]:
+def stages(records: int, files: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     """The cost of Bronze, and of Silver after it."""
-    raw, lake = split(RECORDS, files), CACHE / "small-files-lake"
+    raw, lake = split(records, files), CACHE / "small-files-lake"
     costs: dict[str, Cost] = {}
     for number in range(ROUNDS):
-        tell(f"{RECORDS:,} records in {files:,} data files, round {number + 1}")
+        tell(f"{records:,} records in {files:,} data files, round {number + 1}")
         shutil.rmtree(lake, ignore_errors=True)
         for stage in (bronze, silver):
             cost = measure(stage, raw, str(lake))
@@ -63,17 +63,17 @@ def stages(files: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     return costs
 
 
-def run(tell: Callable[[str], None] = lambda _: None) -> list[Line]:
+def run(tell: Callable[[str], None] = lambda _: None, *, records: int = RECORDS, files: int = MANY) -> list[Line]:
     """CPU seconds of both, of each stage and together, and their ratio."""
-    many, few = stages(MANY, tell), stages(FEW, tell)
+    many, few = stages(records, files, tell), stages(records, FEW, tell)
     name = "small files"
     lines = [
-        Line(name, f"{stage}: CPU, {files:,} files", costs[stage].cpu_seconds, "s")
+        Line(name, f"{stage}: CPU, {number:,} files", costs[stage].cpu_seconds, "s")
         for stage in ("bronze", "silver")
-        for files, costs in ((FEW, few), (MANY, many))
+        for number, costs in ((FEW, few), (files, many))
     ]
     total_many, total_few = (sum(cost.cpu_seconds for cost in costs.values()) for costs in (many, few))
-    what = f"Bronze and Silver: CPU, {MANY:,} files / {FEW} files of {RECORDS:,} records"
+    what = f"Bronze and Silver: CPU, {files:,} files / {FEW} files of {records:,} records"
     return [*lines, Line(name, what, total_many / total_few, "x", TIMES_AT_MOST)]
 
 

@@ -31,7 +31,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
 _READERS = 8
-_FILES_A_TURN = 3
+_FILES_A_TURN = 8
 """Files that a reader takes together: handing them over one by one costs more than reading them. It is a small number:
 where the first file is bad, all that were read ahead were read in vain."""
 
