@@ -1,6 +1,6 @@
-"""Reach: which business days are complete, as far as data reach.
+"""Reach: which business days and months are complete, as far as data reach.
 
-Belongs here: a day against how far a table reaches.
+Belongs here: a day or month against how far a table reaches.
 Does not: how far it reaches (coverage.py), or whether that is far enough (freshness.py).
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.monitoring import Checkpoint
 
@@ -28,6 +27,6 @@ def last_complete_day(covered_until: datetime) -> date:
     return covered_until.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
 
 
-def is_provisional(day: date, covered_until: datetime | None) -> bool | None:
-    """Whether writes of a business day may be missing; None where nobody says how far data reach."""
-    return None if covered_until is None else covered_until < end_of_business_day(day)
+def is_provisional(end: datetime, covered_until: datetime | None) -> bool | None:
+    """Whether writes of a day or month that ends at `end` may be missing; None where nobody says how far data reach."""
+    return None if covered_until is None else covered_until < end

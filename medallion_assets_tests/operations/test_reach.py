@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.operations.reach import is_provisional, last_complete_day
 
 AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -24,7 +25,7 @@ AT = datetime(2026, 3, 2, 8, tzinfo=UTC)
 def test_a_day_is_provisional_until_data_reach_its_end(
     day: date, covered_until: datetime | None, provisional: bool | None
 ) -> None:
-    assert is_provisional(day, covered_until) is provisional
+    assert is_provisional(end_of_business_day(day), covered_until) is provisional
 
 
 @pytest.mark.parametrize(
@@ -32,5 +33,5 @@ def test_a_day_is_provisional_until_data_reach_its_end(
 )
 def test_the_last_complete_day_is_no_provisional_one(covered_until: datetime, day: date) -> None:
     assert last_complete_day(covered_until) == day
-    assert not is_provisional(day, covered_until)
-    assert is_provisional(day + timedelta(days=1), covered_until)
+    assert not is_provisional(end_of_business_day(day), covered_until)
+    assert is_provisional(end_of_business_day(day + timedelta(days=1)), covered_until)

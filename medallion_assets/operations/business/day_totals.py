@@ -8,27 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import polars as pl
 
+from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.operations.reach import is_provisional
 from medallion_assets.operations.refused_tables import find_readable
 
 MOST_SHARES = 8
 """What has less than the others is put together as `other`."""
 OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayFigure:
-    """A day's total. `is_provisional` is None where no table declares how far its data reach."""
-
-    day: date
-    total: float
-    is_provisional: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +33,7 @@ class Totals:
 
     picture: DayTotals
     is_made: bool
-    days: tuple[DayFigure, ...] = ()
+    days: tuple[PeriodFigure, ...] = ()
     shares: Mapping[str, tuple[tuple[str, float], ...]]
 
 
@@ -62,7 +55,11 @@ def read_totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetim
         picture=picture,
         is_made=True,
         days=tuple(
-            DayFigure(day=day, total=by_day.get(day, 0.0), is_provisional=is_provisional(day, covered_until))
+            PeriodFigure(
+                start=day,
+                total=by_day.get(day, 0.0),
+                is_provisional=is_provisional(end_of_business_day(day), covered_until),
+            )
             for day in every
         ),
         shares={column: _shares(rows, column, picture.figure) for column in picture.shares},

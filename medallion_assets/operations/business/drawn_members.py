@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion_assets.operations.business.drawn_days import not_made
+from medallion_assets.operations.business.drawn_periods import not_made
 from medallion_assets.operations.business.members import ACTIVE, Membership
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion_assets.operations.business.drawn_days import not_made
+from medallion_assets.operations.business.drawn_periods import MONTH, not_made, periods_picture
 from medallion_assets.operations.business.month_totals import Months
 from medallion_assets.operations.drawing.bars import stacked_bar
-from medallion_assets.operations.drawing.charts import Column, column_chart
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
-from medallion_assets.operations.drawing.scales import Scale, from_zero, short_number
 
 
 def month_pictures(months: Months) -> Iterator[Picture]:
@@ -24,25 +22,9 @@ def month_pictures(months: Months) -> Iterator[Picture]:
         yield not_made(picture.title, picture.table.name)
         return
     unit = picture.unit
-    lowest = min(total for _, total in totals)
-    scale = from_zero(max(total for _, total in totals))
-    yield Picture(
-        title=picture.title,
-        note=f"{sum(total for _, total in totals):,.0f} {unit}, {totals[0][0]:%b %Y} to {totals[-1][0]:%b %Y}",
-        drawing=column_chart(
-            [
-                Column(label=f"{month:%b %y}", value=total, look="one", text=f"{month:%B %Y}: {total:,.2f} {unit}")
-                for month, total in totals
-            ],
-            scale if lowest >= 0 else Scale(low=-from_zero(-lowest).high, high=scale.high),
-            written=short_number,
-        ),
-        figures=Figures(
-            columns=("month", unit),
-            rows=[(f"{month:%Y-%m}", f"{total:,.2f}") for month, total in reversed(totals)],
-            numbers=frozenset({unit}),
-        ),
-    )
+    summed = f"{sum(month.total for month in totals):,.0f} {unit}"
+    note = f"{summed}, {totals[0].start:%b %Y} to {totals[-1].start:%b %Y}"
+    yield periods_picture(picture.title, unit, totals, note, MONTH)
     for month, top in months.top.items():
         most = max((total for _, total in top), default=0.0)
         rows: list[tuple[Content, ...]] = [

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.months import month_after
 from medallion_assets.contracts.pictures import MonthTotals
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.business.period_figure import PeriodFigure
+from medallion_assets.operations.reach import is_provisional
 from medallion_assets.operations.refused_tables import find_readable
 
 MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8
@@ -28,11 +34,11 @@ class Months:
 
     picture: MonthTotals
     is_made: bool
-    totals: tuple[tuple[date, float], ...] = ()
+    totals: tuple[PeriodFigure, ...] = ()
     top: Mapping[date, tuple[tuple[str, float], ...]]
 
 
-def read_months(lakehouse: Lakehouse, picture: MonthTotals) -> Months:
+def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datetime | None) -> Months:
     """The newest MONTHS that hold rows.
 
     Raises:
@@ -49,9 +55,22 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals) -> Months:
     return Months(
         picture=picture,
         is_made=True,
-        totals=tuple(totals.iter_rows()),
+        totals=tuple(
+            PeriodFigure(
+                start=month,
+                total=total,
+                is_provisional=is_provisional(_end_of(lakehouse.catalog, picture.table, month), covered_until),
+            )
+            for month, total in totals.iter_rows()
+        ),
         top={month: _top(rows, picture, month) for month in reversed(newest[-MONTHS_WITH_TOP:]) if picture.top},
     )
+
+
+def _end_of(catalog: Catalog, table: Table, month: date) -> datetime:
+    """The moment after a month, as the Gold table declares it; a month of dbt models is one of business days."""
+    declared = next((gold for gold in catalog.gold if gold.table == table), None)
+    return end_of_business_day(month_after(month) - timedelta(days=1)) if declared is None else declared.end_of(month)
 
 
 def _top(rows: pl.DataFrame, picture: MonthTotals, month: date) -> tuple[tuple[str, float], ...]:

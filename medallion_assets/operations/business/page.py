@@ -59,12 +59,13 @@ def business_page(lakehouse: Lakehouse, now: datetime) -> str:
 
 
 def _pictures(lakehouse: Lakehouse, declared: Declared, reached: Reaches) -> Iterator[Picture]:
+    covered_until = reached.get(declared.table.name)
     match declared:
         case DayTotals():
-            totals = read_totals(lakehouse, declared, reached.get(declared.table.name), days=DAYS)
+            totals = read_totals(lakehouse, declared, covered_until, days=DAYS)
             yield days_picture(totals)
             yield from share_pictures(totals)
         case Members():
             yield from member_pictures(read_members(lakehouse, declared))
         case _:
-            yield from month_pictures(read_months(lakehouse, declared))
+            yield from month_pictures(read_months(lakehouse, declared, covered_until))

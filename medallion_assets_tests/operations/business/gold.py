@@ -31,6 +31,8 @@ EVERY_PIPELINE = Catalog((TRANSACTIONS, STAR_SCHEMA, ECOMMERCE))
 FIRST, SECOND = date(2026, 2, 23), date(2026, 3, 1)
 MIDNIGHT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 """Of SECOND, in Los Angeles: so far the planted sales reach."""
+IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=UTC)
+"""So far the planted orders reach."""
 FIRST_ORDERS = (date(2026, 1, 5), date(2025, 12, 5), date(2026, 1, 7), date(2026, 1, 9))
 LAST_ORDERS = (date(2026, 2, 20), date(2026, 1, 30), date(2026, 2, 1), date(2026, 1, 31))
 
@@ -94,7 +96,7 @@ def plant_everything(lakehouse: Lakehouse, *, text: str = "") -> None:
     for month, amounts in ((date(2026, 1, 1), (60, 30)), (date(2026, 2, 1), (20, 100))):
         categories = zip((f"toys{text}", "home"), amounts, strict=True)
         revenue = [{"category": name, "net_revenue": amount} for name, amount in categories]
-        plant(lakehouse, MART_REVENUE, month, revenue)
+        plant(lakehouse, MART_REVENUE, month, revenue, covered_until=IN_FEBRUARY)
 
 
 def plant_sales(lakehouse: Lakehouse, *, text: str = "") -> None:

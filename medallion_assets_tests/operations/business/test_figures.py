@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.day_totals import MOST_SHARES, OTHER, read_totals
 from medallion_assets.operations.business.members import GONE, NEW, read_members
 from medallion_assets.operations.business.month_totals import read_months
+from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets_tests.operations.business.gold import (
     EVERY_PIPELINE,
@@ -26,7 +27,10 @@ from medallion_assets_tests.operations.business.gold import (
 DAYS, MEMBERS = (
     next(picture for picture in EVERY_PIPELINE.pictures if isinstance(picture, kind)) for kind in (DayTotals, Members)
 )
-BRANDS = next(p for p in EVERY_PIPELINE.pictures if isinstance(p, MonthTotals) and p.top == "brand")
+BRANDS, ORDERS = (
+    next(picture for picture in EVERY_PIPELINE.pictures if isinstance(picture, MonthTotals) and picture.top == name)
+    for name in ("brand", "category")
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,7 @@ def gold(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
 def test_days_are_summed_and_a_day_without_sales_is_none_that_is_missing(gold: Lakehouse) -> None:
     assert isinstance(DAYS, DayTotals)
     totals = read_totals(gold, DAYS, MIDNIGHT, days=30)
-    assert [day.day for day in totals.days] == [FIRST + timedelta(days=number) for number in range(7)]
+    assert [day.start for day in totals.days] == [FIRST + timedelta(days=number) for number in range(7)]
     assert [day.total for day in totals.days] == [150, 0, 0, 0, 0, 0, 450]
     assert [day.is_provisional for day in totals.days] == [False] * 6 + [True]
     assert totals.shares["product_category"] == (("toys", 400), ("home", 200))
@@ -48,7 +52,7 @@ def test_days_are_summed_and_a_day_without_sales_is_none_that_is_missing(gold: L
 def test_the_newest_days_alone_are_read(gold: Lakehouse) -> None:
     assert isinstance(DAYS, DayTotals)
     totals = read_totals(gold, DAYS, None, days=1)
-    assert [(day.day, day.total, day.is_provisional) for day in totals.days] == [(SECOND, 450, None)]
+    assert [(day.start, day.total, day.is_provisional) for day in totals.days] == [(SECOND, 450, None)]
     assert totals.shares["product_category"] == (("toys", 300), ("home", 150))
 
 
@@ -85,9 +89,19 @@ def test_cohorts_are_those_who_came_in_one_month(gold: Lakehouse) -> None:
 
 def test_months_are_summed_with_those_who_have_most(gold: Lakehouse) -> None:
     month = date(2019, 10, 1)
-    months = read_months(gold, BRANDS)
-    assert months.totals == ((month, 180),)
+    months = read_months(gold, BRANDS, None)
+    assert months.totals == (PeriodFigure(start=month, total=180, is_provisional=None),)
     assert months.top[month] == (("products without a brand", 90), ("acme", 70), ("other", 20))
+
+
+@pytest.mark.parametrize(
+    ("picture", "end"),
+    [(BRANDS, datetime(2019, 11, 1, tzinfo=UTC)), (ORDERS, datetime(2026, 3, 1, 8, tzinfo=UTC))],
+    ids=["a file's month, in UTC", "orders of business days"],
+)
+def test_a_month_is_provisional_until_data_reach_its_end(gold: Lakehouse, picture: MonthTotals, end: datetime) -> None:
+    before, then = (read_months(gold, picture, until).totals[-1] for until in (end - timedelta(seconds=1), end))
+    assert (before.is_provisional, then.is_provisional) == (True, False)
 
 
 def test_what_is_not_made_has_no_figures_and_is_not_made(tmp_path: Path) -> None:
@@ -96,5 +110,5 @@ def test_what_is_not_made_has_no_figures_and_is_not_made(tmp_path: Path) -> None
     lakehouse = empty_lakehouse(tmp_path)
     assert not read_totals(lakehouse, DAYS, None, days=1).is_made
     assert not read_members(lakehouse, MEMBERS).is_made
-    assert not read_months(lakehouse, BRANDS).is_made
+    assert not read_months(lakehouse, BRANDS, None).is_made
     assert not Path(lakehouse.url).exists()

@@ -27,10 +27,15 @@ WORDS = {
         "new → loyal",
         "Cohorts by first month",
     ),
-    "ecommerce": ("180 USD, Oct 2019 to Oct 2019", "October 2019: top by brand", "products without a brand"),
+    "ecommerce": (
+        "180 USD, Oct 2019 to Oct 2019",
+        "2019-10 180.00 unknown",
+        "October 2019: top by brand",
+        "products without a brand",
+    ),
     "star_schema": (
-        "210 USD, Jan 2026 to Feb 2026",
-        "2026-02 120.00 2026-01 90.00",
+        "210 USD, Jan 2026 to Feb 2026; 1 of them provisional",
+        "2026-02 120.00 provisional 2026-01 90.00 complete",
         "February 2026: top by category",
         "home 100.00 USD 100 toys 20.00 USD 20",
     ),
@@ -46,11 +51,11 @@ def test_every_pipeline_shows_its_pictures(tmp_path: Path, section: str) -> None
         assert words in page.texts[section]
 
 
-def test_a_provisional_day_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
+def test_a_provisional_day_or_month_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
     lakehouse = empty_lakehouse(tmp_path)
     plant_everything(lakehouse)
     page = Page.read(business_page(lakehouse, NOW))
-    assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional"]
+    assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional", "February 2026: 120.00 USD, provisional"]
     assert "1 of them provisional complete provisional 0 200" in page.texts["transactions"], "no legend"
 
 
