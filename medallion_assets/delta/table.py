@@ -232,16 +232,8 @@ class Snapshot:
         return self.part(partitions=partitions, paths=paths, schema=schema).scan()
 
     def scans(self, most: int) -> list[pl.LazyFrame]:
-        """The rows, in parts of whole files: each has so many at most, or is one file; at least one part."""
-        parts: list[list[str]] = [[]]
-        height = 0
-        for path, rows in self.files.select("path", "num_records").iter_rows() if self.files.height else ():
-            if parts[-1] and height + (rows or 0) > most:
-                parts.append([])
-                height = 0
-            parts[-1].append(path)
-            height += rows or 0
-        return [self.scan(paths=paths) for paths in parts]
+        """The rows, in parts of whole files (`Files.parts`)."""
+        return [part.scan() for part in self.part().parts(most)]
 
     def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
         """The rows of `files` that lie in some partitions."""

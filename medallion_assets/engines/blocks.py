@@ -10,14 +10,21 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 import polars as pl
 
 from medallion_assets.engines.engine import Answer, Bounds, Item
+from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import pieces
 
 WORKERS = 4
-"""So many blocks are worked on at a time, where there are as many threads: each takes some times its bytes."""
+"""So many blocks are worked on at a time, where there are threads for them: each takes some times its bytes."""
+
+
+def threads() -> int:
+    """How many threads keep Polars' own busy: much of what each does is one of these at a time, or Python itself."""
+    return int(pl.thread_pool_size()) + 1
 
 
 @dataclass(slots=True)
@@ -34,15 +41,20 @@ class Block:
         return lines
 
 
-def blocks(lines: pl.LazyFrame, bounds: Bounds) -> Iterator[Block]:
+def blocks_of(files: Files, bounds: Bounds) -> Iterator[Block]:
+    """The rows of files in `blocks`. Few files are open at a time: of each of many Polars would read some ahead."""
+    return blocks((part.scan() for part in files.parts(bounds.block_rows)), bounds)
+
+
+def blocks(lines: Iterable[pl.LazyFrame], bounds: Bounds) -> Iterator[Block]:
     """Lines in blocks of so many rows and bytes of `raw` at most (or one line); none if there are no lines.
 
-    They are read once, from many files as from one, and hardly ahead of who takes them.
+    They are read once, one frame after the other, and hardly ahead of who takes them.
     """
     parts: list[pl.DataFrame] = []
     rows = size = 0
     is_first = True
-    for batch in lines.collect_batches(lazy=True, engine="streaming"):
+    for batch in chain.from_iterable(some.collect_batches(lazy=True, engine="streaming") for some in lines):
         lengths = batch["raw"].str.len_bytes().fill_null(0)
         start = 0
         while start < batch.height:
@@ -64,15 +76,15 @@ def in_turns(
 ) -> Generator[Answer, None, None]:
     """The answers, in the order of the items: these are taken as threads get free, and one is ready beside them.
 
-    Much of what is done with a block takes one thread of Polars' at a time, or Python itself. So many are worked on
-    `at_once`; by default a few. None is worked on any more once it is at its end, fails, or is closed.
+    So many are worked on `at_once`; by default a few. None is worked on any more once it is at its end, fails, or is
+    closed.
     """
-    workers = at_once or min(WORKERS, pl.thread_pool_size())
+    workers = at_once or min(WORKERS, threads())
     ahead: deque[Future[Answer]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="blocks") as threads:
+    with ThreadPoolExecutor(workers, thread_name_prefix="blocks") as pool:
         try:
             for item in items:
-                ahead.append(threads.submit(work, item))
+                ahead.append(pool.submit(work, item))
                 if len(ahead) > workers:
                     yield ahead.popleft().result()
             while ahead:

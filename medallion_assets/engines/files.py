@@ -1,6 +1,6 @@
 """Files: some data files of a table as a plain value, which can be handed to another process.
 
-Belongs here: reading them as one frame.
+Belongs here: reading them as one frame, or a few at a time.
 Does not: which files a table has (delta), or how much of them is read at a time (an engine).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import polars as pl
 
@@ -34,6 +35,22 @@ class Files:
     def of(self, paths: Iterable[str]) -> Files:
         """Some of them, of which nobody says how many rows they have."""
         return replace(self, paths=tuple(paths), rows=())
+
+    def parts(self, most: int) -> list[Files]:
+        """All of them, in order: files that have at most so many rows together, or one; at least one part.
+
+        One of which nobody says how many rows it has is a part.
+        """
+        counts = self.rows or (most,) * len(self.paths)
+        starts = [0]
+        height = 0
+        for number, rows in enumerate(counts):
+            if number > starts[-1] and height + rows > most:
+                starts.append(number)
+                height = 0
+            height += rows
+        cuts = [slice(start, stop) for start, stop in pairwise([*starts, len(self.paths)])]
+        return [replace(self, paths=self.paths[cut], rows=self.rows[cut]) for cut in cuts]
 
     def scan(self) -> pl.LazyFrame:
         """The rows, lazily, in the order of the schema."""

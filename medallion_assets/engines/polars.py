@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.blocks import Block, blocks, in_turns
+from medallion_assets.engines.blocks import Block, blocks_of, in_turns, threads
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group
@@ -29,7 +29,7 @@ class PolarsEngine:
     @property
     def processes(self) -> int:
         """Its threads."""
-        return pl.thread_pool_size()
+        return threads()
 
     @property
     def here(self) -> PolarsEngine:
@@ -57,28 +57,28 @@ class PolarsEngine:
     def map_items(
         self, function: Callable[[Item], Answer], items: Iterable[Item], *, are_large: bool = False
     ) -> Iterator[Answer]:
-        """In as many threads as Polars has: most of an item's work is Polars'."""
+        """In a few threads: most of an item's work is Polars'."""
         if are_large:
             yield from map(function, items)
             return
-        with ThreadPoolExecutor(pl.thread_pool_size()) as pool:
+        with ThreadPoolExecutor(threads()) as pool:
             yield from pool.map(function, items)
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """A few blocks at a time, in threads (`in_turns`). One alone stays in memory."""
-        lines, is_empty = files.scan(), True
+        is_empty = True
 
         def work(block: Block) -> Answer:
             return function(block.taken(), Aside(None if block.is_all else folder))
 
-        with closing(in_turns(work, blocks(lines, self.bounds))) as answers:
+        with closing(in_turns(work, blocks_of(files, self.bounds))) as answers:
             for answer in answers:
                 yield answer
                 is_empty = False
         if is_empty:
-            yield function(lines.clear().collect(), Aside(None))
+            yield function(files.scan().clear().collect(), Aside(None))
 
     def map_groups(
         self,

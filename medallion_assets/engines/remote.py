@@ -146,7 +146,7 @@ def _work_on_slice(
     item: _Slice, *, function: Callable[[pl.DataFrame, PutAside], Answer], bounds: Bounds, aside: Aside
 ) -> list[Answer]:
     lines = item.files.scan().slice(item.start, item.rows)
-    answers = [function(block.taken(), aside) for block in blocks(lines, bounds)]
+    answers = [function(block.taken(), aside) for block in blocks([lines], bounds)]
     return answers or [function(lines.clear().collect(), aside)]
 
 

@@ -96,7 +96,7 @@ def redrive(
     total = _height(waiting)
     bounds = lakehouse.engine.bounds
     rounds = replace(bounds, block_rows=bounds.group_rows, block_bytes=bounds.group_bytes)  # few: each of them commits
-    for block in blocks(waiting, rounds):
+    for block in blocks([waiting], rounds):
         taken = block.taken()
         _redrive_rows(lakehouse, loaded, taken, now, why, done)
         progress(min(done.looked_at + done.not_settled, total), total)

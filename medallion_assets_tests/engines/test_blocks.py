@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-import polars as pl
 import pytest
 
 from medallion_assets.engines import blocks
@@ -15,7 +14,7 @@ from medallion_assets.engines.blocks import in_turns
 @pytest.fixture(autouse=True)
 def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "WORKERS", 2)
-    monkeypatch.setattr(pl, "thread_pool_size", lambda: 8)
+    monkeypatch.setattr(blocks, "threads", lambda: 8)
 
 
 def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from medallion_assets.engines.blocks import blocks_of
+from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import _slices
 
@@ -41,3 +47,34 @@ def test_slices_of_some_rows_have_each_of_them_once(files: Files, monkeypatch: p
     assert pl.concat([part.files.scan().slice(part.start, part.rows).collect() for part in slices]).equals(
         pl.concat([ROWS[:4], ROWS[8:]])
     )
+
+
+def named(*rows: int, is_known: bool = True) -> Files:
+    """Files of which nothing but their names and their rows is asked."""
+    paths = tuple(f"{number}.parquet" for number in range(len(rows)))
+    return Files(uri="nowhere", paths=paths, schema=ROWS.schema, rows=rows if is_known else ())
+
+
+@given(rows=st.lists(st.integers(0, 9), max_size=12), most=st.integers(1, 20))
+def test_parts_have_all_files_in_order_and_few_rows_each(rows: list[int], most: int) -> None:
+    """And one file more would be too many."""
+    files = named(*rows)
+    parts = files.parts(most)
+    assert tuple(path for part in parts for path in part.paths) == files.paths
+    assert tuple(count for part in parts for count in part.rows) == files.rows
+    assert all(sum(part.rows) <= most or len(part.paths) == 1 for part in parts)
+    assert all(sum(part.rows) + after.rows[0] > most for part, after in pairwise(parts))
+
+
+def test_a_file_of_which_no_rows_are_known_is_a_part() -> None:
+    assert [part.paths for part in named(1, 1, is_known=False).parts(5)] == [("0.parquet",), ("1.parquet",)]
+    assert [part.rows for part in named(1, 1, is_known=False).parts(5)] == [(), ()]
+
+
+def test_blocks_of_many_files_are_read_from_few_at_a_time(files: Files) -> None:
+    """What comes later is not opened yet: here it is not even there."""
+    missing = replace(files, paths=(*files.paths, "missing.parquet"), rows=(12, 12))
+    blocks = blocks_of(missing, Bounds(block_rows=4))
+    assert [next(blocks).taken().height for _ in range(2)] == [4, 4]
+    with pytest.raises(FileNotFoundError):
+        list(blocks)

@@ -65,8 +65,8 @@ def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path, monkeyp
 def test_blocks_are_bounded_by_bytes() -> None:
     """And one that is all there is says so: it may stay in memory."""
     lines = pl.DataFrame({"raw": ["x" * 10] * 7}).lazy()
-    assert [(block.taken().height, block.is_all) for block in blocks(lines, Bounds())] == [(7, True)]
-    cut = blocks(lines, Bounds(block_bytes=30))
+    assert [(block.taken().height, block.is_all) for block in blocks([lines], Bounds())] == [(7, True)]
+    cut = blocks([lines], Bounds(block_bytes=30))
     assert [(block.taken().height, block.is_all) for block in cut] == [(3, False), (3, False), (1, False)]
 
 
@@ -94,7 +94,7 @@ def test_blocks_are_as_full_as_they_may_be() -> None:
     """However the lines come: each block but the last would be too large with one line more."""
     texts = ["a" * (number * 7 % 13) for number in range(500)]
     bounds = Bounds(block_rows=17, block_bytes=60)
-    lines = pl.concat(pl.LazyFrame({"raw": texts[start : start + 29]}) for start in range(0, 500, 29))
+    lines = [pl.LazyFrame({"raw": texts[start : start + 29]}) for start in range(0, 500, 29)]
     found = [block.taken()["raw"].to_list() for block in blocks(lines, bounds)]
     assert [text for block in found for text in block] == texts
     assert all(len(block) <= 17 and sum(map(len, block)) <= 60 for block in found)
