@@ -71,10 +71,18 @@ def test_a_file_of_which_no_rows_are_known_is_a_part() -> None:
     assert [part.rows for part in named(1, 1, is_known=False).parts(5)] == [(), ()]
 
 
-def test_blocks_of_many_files_are_read_from_few_at_a_time(files: Files) -> None:
-    """What comes later is not opened yet: here it is not even there."""
-    missing = replace(files, paths=(*files.paths, "missing.parquet"), rows=(12, 12))
-    blocks = blocks_of(missing, Bounds(block_rows=4))
+def test_blocks_of_many_files_are_read_from_few_at_a_time(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes later is not opened before what comes first is through."""
+    opened: list[int] = []
+    scan = Files.scan
+
+    def open_them(some: Files) -> pl.LazyFrame:
+        opened.append(len(some.paths))
+        return scan(some)
+
+    monkeypatch.setattr(Files, "scan", open_them)
+    blocks = blocks_of(replace(files, paths=files.paths * 3, rows=(12,) * 3), Bounds(block_rows=4))
     assert [next(blocks).taken().height for _ in range(2)] == [4, 4]
-    with pytest.raises(FileNotFoundError):
-        list(blocks)
+    assert opened == [1]
+    assert sum(block.taken().height for block in blocks) == 28
+    assert opened == [1, 1, 1]

@@ -31,9 +31,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
 _READERS = 8
-_FILES_A_TURN = 8
-"""Files that a reader takes together: handing them over one by one costs more than reading them. It is a small number:
-where the first file is bad, all that were read ahead were read in vain."""
+_FIRST_FILES_A_TURN, _FILES_A_TURN = 3, 8
+"""Files that a reader takes together: handing them over one by one costs more than reading them. The first turns are
+small: where the first file is bad, all that were read ahead were read in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +88,7 @@ def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFi
     """
     left = iter(export.files)
     ahead: deque[tuple[list[DataFile], Future[list[bytes | None]]]] = deque()
+    turns = itertools.chain(itertools.repeat(_FIRST_FILES_A_TURN, _READERS), itertools.repeat(_FILES_A_TURN))
 
     def read(files: list[DataFile]) -> list[bytes | None]:
         return [_read_if_small(store, file) for file in files]
@@ -95,7 +96,7 @@ def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFi
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="export-files")
     try:
         while True:
-            while len(ahead) < _READERS and (files := list(itertools.islice(left, _FILES_A_TURN))):
+            while len(ahead) < _READERS and (files := list(itertools.islice(left, next(turns)))):
                 ahead.append((files, readers.submit(read, files)))
             if not ahead:
                 return
