@@ -6,6 +6,7 @@ Real services are in services.fixtures, which says what becomes of tests whose s
 from __future__ import annotations
 
 import gc
+import os
 import shutil
 import signal
 from collections.abc import Iterator
@@ -49,6 +50,11 @@ SLOW = ("end_to_end", "simulation")
 
 SLOW_FIXTURES = ("lived",)
 """Fixtures that live through a week: whatever looks at one is slow."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for the processes that they start, and for services."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
