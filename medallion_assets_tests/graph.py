@@ -150,7 +150,7 @@ class Graph:
         return Run(result)
 
 
-def graph_at(home: Path, instance: dg.DagsterInstance) -> Graph:
-    """The graph over a home, which need not exist yet."""
-    named = {"MEDALLION_PUBLISH_SAMPLES": " ".join(TABLES)}
+def graph_at(home: Path, instance: dg.DagsterInstance, **variables: str) -> Graph:
+    """The graph over a home, which need not exist yet; `variables` are further settings."""
+    named = {"MEDALLION_PUBLISH_SAMPLES": " ".join(TABLES), **variables}
     return Graph(load_settings({"MEDALLION_HOME": str(home), **named}), instance)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from traceback import extract_tb
 
 from medallion_assets.contracts.pictures import Picture
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
@@ -145,10 +146,17 @@ def _pipeline(name: str) -> Pipeline:
     except MedallionError:  # a contract in it that cannot be kept says so itself
         raise
     except Exception as error:  # whatever somebody's module raises when it is imported
-        raise _no_pipeline(name, f"{type(error).__name__}: {error}") from error
+        raise _no_pipeline(name, f"{type(error).__name__}: {error}{_raised_at(error)}") from error
     if not isinstance(found, Pipeline):
         raise _no_pipeline(name, f"a {type(found).__name__}")
     return found
+
+
+def _raised_at(error: Exception) -> str:
+    """The file and line in which somebody's module failed, as nothing prints the stack; empty if it was not found."""
+    last = extract_tb(error.__traceback__)[-1]
+    is_found = last.filename != __file__ and "importlib" not in last.filename
+    return f" ({last.filename}, line {last.lineno})" if is_found else ""
 
 
 def _no_pipeline(name: str, found: str) -> PermanentError:

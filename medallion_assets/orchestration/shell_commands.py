@@ -1,11 +1,12 @@
-"""Commands of `dagster` that load the definitions themselves: a refusal ends them with its message and no traceback.
+"""Commands of `dagster` that load the definitions: a refusal is shown as its message, with no traceback.
 
-Belongs here: telling them from whatever loads the definitions for the UI, which shows the error.
+Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI.
 Does not: commands of `medallion` (cli.terminal), processes of a deployment (startable).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,26 +15,37 @@ from medallion_assets.errors import MedallionError
 
 LOADING = ("asset", "job")
 """`dagster asset materialize` and `list`, `dagster job execute` and `list`; others ask a code server."""
+CODE_SERVER = ["api", "grpc"]
+LAZY = "--lazy-load-user-code"
+"""With it, as `dagster dev` starts it, a code server goes on and hands the error to whoever asks; else it ends."""
 
 
 @contextmanager
 def refusals_in_one_message(arguments: Sequence[str]) -> Iterator[None]:
     """Load the definitions in this block; `arguments` are those of the process, the program first.
 
+    A process of `dagster` that goes on after a refusal prints no stack of any exception from then on: all that is left
+    for it to do is to say why there are no definitions.
+
     Raises:
-        SystemExit: they were refused, and a command that loads them itself ends with exit code 1.
+        SystemExit: they were refused, and a command that cannot go on without them ends with exit code 1.
         MedallionError: the same in any other process.
     """
     try:
         yield
     except MedallionError as error:
-        if not _loads_itself(arguments):
+        words = _words_of_dagster(arguments)
+        if not words:
             raise
-        raise SystemExit(str(error)) from error
+        if words[0] in LOADING or (words[:2] == CODE_SERVER and LAZY not in words):
+            raise SystemExit(str(error)) from error
+        sys.tracebacklimit = 0  # what Dagster makes of an error follows Python's own limit
+        raise error from None  # its message names its cause
 
 
-def _loads_itself(arguments: Sequence[str]) -> bool:
+def _words_of_dagster(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a `dagster` command; none for any other program."""
     program, *words = arguments or [""]
     path = Path(program)
     is_dagster = path.name == "dagster" or (path.name == "__main__.py" and path.parent.name == "dagster")
-    return is_dagster and bool(words) and words[0] in LOADING
+    return words if is_dagster else []

@@ -66,3 +66,4 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_words(
     with pytest.raises(PermanentError, match=f"names '{name}:SHOP', which is no pipeline") as error:
         load_catalog([f"{name}:SHOP"])
     assert str(error.value.found).startswith(found)
+    assert str(error.value.found).endswith(f"{name}.py, line 1)")

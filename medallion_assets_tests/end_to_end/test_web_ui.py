@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
@@ -17,15 +18,21 @@ from dagster._core.instance.ref import InstanceRef
 from moto import mock_aws
 from playwright.sync_api import Browser, Page, expect
 
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
-from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, graph_at
+from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, graph_at
 from medallion_assets_tests.services.chromium import SCREENSHOTS, screenshot_path
 from medallion_assets_tests.services.web_server import make_dagster_home, web_server
 
 pytestmark = pytest.mark.xdist_group("web_server")
 SECONDS = 180
 """How long the UI may take to show something, on a machine that is busy with other tests."""
-LAST = STORY_DAYS[1] - timedelta(days=1)
+LAST = datetime.now(ZoneInfo(BUSINESS_TIME_ZONE)).date()
+FIRST = LAST - timedelta(days=11)
+HISTORY = STORY | {"first_day": FIRST + timedelta(days=1), "days": 11}
+"""Twelve business days up to today, so that the UI, which goes by the wall clock, has no partition besides theirs."""
+ALL_FILLED = re.compile("(100|92)% filled")
+"""The latter when midnight passes meanwhile, which brings the thirteenth day."""
 GROUPS = ("bronze", "silver", "gold", "serving", "operations")
 MOST_PICTURE_BYTES = 300_000
 Open = Callable[[str], Page]
@@ -33,7 +40,7 @@ Open = Callable[[str], Page]
 
 @dataclass(frozen=True)
 class Shown:
-    """What the UI shows: a story whose last run the gate stopped."""
+    """What the UI shows: a history of which every day was built, and whose last run the gate stopped."""
 
     url: str
     failed_run: str
@@ -45,15 +52,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     folder = tmp_path_factory.mktemp("shown")
     dagster_home = make_dagster_home(folder / "dagster_home")
     ref = InstanceRef.from_dir(str(dagster_home))
+    first_day = {"MEDALLION_FIRST_DAY": str(FIRST)}
     with mock_aws(), dg.DagsterInstance.from_ref(ref) as instance:
-        graph = graph_at(folder / "home", instance)
-        write_demo_history(graph.settings.raw_url, **STORY)
+        graph = graph_at(folder / "home", instance, **first_day)
+        write_demo_history(graph.settings.raw_url, **HISTORY)
         assert graph.run(*BRONZE, *SILVER).success
-        assert graph.run(*GOLD, *SERVING, first=LAST).success
-        bad = write_bad_export(graph.settings.raw_url, **STORY, bad_share=0.9)
+        assert graph.run(*GOLD, *SERVING, first=FIRST, last=LAST).success
+        bad = write_bad_export(graph.settings.raw_url, **HISTORY, bad_share=0.9)
         stopped = graph.run(*BRONZE, *SILVER)
         assert not stopped.success
-    with web_server(dagster_home, {"MEDALLION_HOME": str(folder / "home")}) as url:
+    with web_server(dagster_home, {"MEDALLION_HOME": str(folder / "home"), **first_day}) as url:
         yield Shown(url, stopped.result.run_id, bad.export_id)
 
 
@@ -87,7 +95,7 @@ def test_the_asset_graph_shows_the_groups(open_page: Open) -> None:
 
 
 def test_opened_groups_show_every_table(open_page: Open) -> None:
-    """As the demo leaves them. The README's picture: `cp build/screenshots/asset_graph.png docs/`."""
+    """And how many of its days are filled. The README's picture: `cp build/screenshots/asset_graph.png docs/`."""
     opened = ",".join(f"global@global:{group}" for group in GROUPS[:4])
     page = open_page("/asset-groups?" + urlencode({"expanded": opened}))
     page.set_viewport_size({"width": 2400, "height": 1000})
@@ -97,9 +105,12 @@ def test_opened_groups_show_every_table(open_page: Open) -> None:
     for asset in assets:
         node = nodes.filter(has_text=asset.split("/")[1])
         expect(node.filter(has_text="Passed").first).to_be_visible()
+        if asset in (*GOLD, *SERVING):
+            expect(node.filter(has_text=ALL_FILLED).first).to_be_visible()
     page.mouse.move(0, 0)
-    boxes = [box for box in (one.bounding_box() for one in page.locator("foreignObject.group").all()) if box]
-    assert len(boxes) == len(GROUPS)
+    tables = page.locator("foreignObject.group").filter(has_not_text="operations")
+    boxes = [box for box in (one.bounding_box() for one in tables.all()) if box]
+    assert len(boxes) == len(GROUPS) - 1
     left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
     right, bottom = (max(box[at] + box[size] for box in boxes) for at, size in (("x", "width"), ("y", "height")))
     clip = {"x": left - 8, "y": top - 8, "width": right - left + 16, "height": bottom - top + 16}
