@@ -33,7 +33,7 @@ from medallion_assets_tests.faults.spark_items import GO, SLOW, WAITING
 from medallion_assets_tests.orchestration.judged_exports import base, land
 from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
-from medallion_assets_tests.services.spark_servers import connect_server
+from medallion_assets_tests.services.spark_servers import OF_JAVA, connect_server
 from medallion_assets_tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service, pytest.mark.usefixtures("spark_elsewhere")]
@@ -247,7 +247,7 @@ def test_of_attempts_that_were_lost_or_overtaken_nothing_is_named(tmp_path: Path
 def two_hosts(folder: Path) -> Iterator[str]:
     """The URL of a standalone cluster; workers have an address each, for Spark overtakes no task on its own host."""
     program = str(Path(str(find_spec("pyspark").origin)).parent / "bin" / "spark-class")  # type: ignore[union-attr]
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "POLARS_MAX_THREADS": "1"}
+    environment = {**os.environ, **OF_JAVA, "PYSPARK_PYTHON": sys.executable, "POLARS_MAX_THREADS": "1"}
     with ExitStack() as servers:
 
         def serve(kind: str, host: str, *more: str) -> str:
