@@ -30,7 +30,11 @@ help: ## show this
 
 setup: $(INSTALLED) ## create .venv and install the locked dependencies and the package
 
+# The account of a deployment may not write here: what is not compiled now, each of its processes compiles again.
 setup-production: $(PRODUCTION) ## the same with runtime dependencies only, for a deployment (ACCOUNT=medallion)
+	@$(BIN)/python -m compileall -q medallion_assets
+
+$(PRODUCTION): export UV_COMPILE_BYTECODE = 1
 
 $(INSTALLED): requirements.lock
 $(PRODUCTION): requirements-production.lock

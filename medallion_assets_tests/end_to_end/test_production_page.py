@@ -101,6 +101,7 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
 
     installed, role, configured, spark, units, check, pages = blocks("Setting it up")
     follow(empty_host, installed, this_repository=str(source))
+    assert not uncompiled(empty_host), "each process would compile it again, whose account writes nothing there"
     follow(empty_host, role)
     follow(empty_host, configured)
     ports = {f"MEDALLION_{name}_PORT": str(free_port()) for name in ("CODE_SERVER", "UI", "PAGES")}
@@ -138,6 +139,17 @@ def edit(host: Host, postgres_port: int, others: dict[str, str]) -> None:
     }
     kept = [line for line in path.read_text().splitlines() if line.partition("=")[0] not in values]
     path.write_text("\n".join([*kept, *(f"{name}={value}" for name, value in values.items()), ""]))
+
+
+def uncompiled(host: Host) -> list[Path]:
+    """Packages that every process imports, and of which Python keeps nothing compiled."""
+    root = host.path("/opt/medallion")
+    packages = [
+        root / "medallion_assets",
+        *(path for name in ("dagster", "polars") for path in root.glob(f".venv/lib/*/site-packages/{name}")),
+    ]
+    assert len(packages) == 3
+    return [package for package in packages if not list(package.glob("__pycache__/*.pyc"))]
 
 
 def fetched(url: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,7 +32,7 @@ from medallion_assets_tests.faults.spark_items import GO, SLOW, WAITING
 from medallion_assets_tests.orchestration.judged_exports import base, land
 from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph
 from medallion_assets_tests.services.processes import REPOSITORY, free_port, is_listening, running
-from medallion_assets_tests.services.spark_servers import connect_server
+from medallion_assets_tests.services.spark_servers import OF_JAVA, connect_server
 from medallion_assets_tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service, pytest.mark.usefixtures("spark_elsewhere")]
@@ -99,17 +98,10 @@ def nothing_is_left(lakehouse: str) -> bool:
 def test_a_driver_that_is_killed_after_any_phase_is_made_good_by_the_next(tmp_path: Path, raw: Path) -> None:
     """Each gets further than the one before; what it had staged and put aside is named by nobody, or swept."""
     lakehouse = tmp_path / "killed"
-    killed_after = sorted(ELSEWHERE)
     with connect_server(tmp_path) as url:
-        while True:
-            said, code = outcome(driver("phases", url, str(lakehouse), str(raw), killed_after))
-            if code == 0:
-                break
-            assert code == -signal.SIGKILL
-            last = said.splitlines()[-1]
-            assert last not in killed_after
-            killed_after.append(last)
-    assert set(killed_after) >= PHASES
+        said, code = outcome(driver("killed", url, str(lakehouse), str(raw), sorted(ELSEWHERE)))
+    assert code == 0
+    assert set(said.splitlines()) >= PHASES
     everything(pipeline.lakehouse_at(tmp_path / "undisturbed"), raw)
     killed, undisturbed = (pipeline.lakehouse_at(tmp_path / name) for name in ("killed", "undisturbed"))
     assert_same(dump(killed), dump(undisturbed))
@@ -247,7 +239,7 @@ def test_of_attempts_that_were_lost_or_overtaken_nothing_is_named(tmp_path: Path
 def two_hosts(folder: Path) -> Iterator[str]:
     """The URL of a standalone cluster; workers have an address each, for Spark overtakes no task on its own host."""
     program = str(Path(str(find_spec("pyspark").origin)).parent / "bin" / "spark-class")  # type: ignore[union-attr]
-    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "POLARS_MAX_THREADS": "1"}
+    environment = {**os.environ, **OF_JAVA, "PYSPARK_PYTHON": sys.executable, "POLARS_MAX_THREADS": "1"}
     with ExitStack() as servers:
 
         def serve(kind: str, host: str, *more: str) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets_tests.services.processes import REPOSITORY, ServiceMissingError, free_port, running
+from medallion_assets_tests.services.processes import QUICK_JAVA, REPOSITORY, ServiceMissingError, free_port, running
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -25,9 +25,6 @@ CREDENTIALS = {
     "AWS_REGION": "us-east-1",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-
-QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""A server that lives for minutes never earns back what Java spends on compiling for hours."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def dynamodb_local(folder: Path) -> Iterator[DynamoDBLocal]:
             return False
         return True
 
-    command = [java, *QUICK_START, "-Xmx512m", "-cp", f"{home}/lib/*"]
+    command = [java, *QUICK_JAVA, "-Xmx512m", "-cp", f"{home}/lib/*"]
     command += ["com.amazonaws.services.dynamodbv2.local.main.ServerRunner"]
     command += ["-inMemory", "-sharedDb", "-port", str(port)]
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "DDB_LOCAL_TELEMETRY": "0"}

@@ -16,6 +16,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 READY_SECONDS = 180.0
 """A bound, not an expectation: the machine may be busy with other tests."""
 POLL_SECONDS = 0.1
+QUICK_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""A server that lives for minutes never earns back what Java spends on compiling for hours."""
 
 
 class ServiceMissingError(Exception):

@@ -15,13 +15,15 @@ from pathlib import Path
 
 import psutil
 
-from medallion_assets_tests.services.processes import free_port, is_listening, running
+from medallion_assets_tests.services.processes import QUICK_JAVA, free_port, is_listening, running
 from medallion_assets_tests.services.spark import CONF, expect_spark
 
 CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 AT_START = {**CONF, **LOOPBACK, "spark.ui.enabled": "false"}
 """What is fixed when a server or a driver starts."""
+OF_JAVA = {"JAVA_TOOL_OPTIONS": " ".join(QUICK_JAVA)}
+"""For every Java of a server: what launches it, itself, and executors that it starts."""
 CORES, MEMORY = 1, "600m"
 """Of each worker of a cluster."""
 
@@ -88,6 +90,7 @@ def _server(
         "PYSPARK_PYTHON": sys.executable,
         "SPARK_LOCAL_IP": "127.0.0.1",
         "POLARS_MAX_THREADS": "1",
+        **OF_JAVA,
         **(environment or {}),
     }
     given = [str(program), *command[1:]]
