@@ -57,7 +57,7 @@ def data_files(lakehouse: Lakehouse, *layers: str) -> list[tuple[Table, Path]]:
     """The live data files of some layers' tables."""
     tables = made_tables(lakehouse, *(layers or ("bronze", "silver", "gold")))
     opened = [lakehouse.open(table) for table in tables]
-    return [(one.table, Path(one.uri) / path) for one in opened for path in one.files["path"].sort()]
+    return [(found.table, Path(found.uri) / path) for found in opened for path in found.files["path"].sort()]
 
 
 def commits(lakehouse: Lakehouse, table: Table) -> list[Path]:

@@ -143,7 +143,7 @@ def _plant(sound: Lakehouse, damage: Damage, random: Random) -> tuple[int, int]:
         findings = verify(copy, digests=damage.digests).findings
         named = {Planted(finding.table, finding.file) for finding in findings}
         tables = {finding.table for finding in findings}
-        return len(planted), sum(one in named if one.file else one.table in tables for one in planted)
+        return len(planted), sum(spot in named if spot.file else spot.table in tables for spot in planted)
 
 
 def _bronze_made_again(raw: Path) -> Callable[[Lakehouse, Random], list[Planted]]:

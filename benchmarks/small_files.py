@@ -58,7 +58,7 @@ def stages(records: int, files: int, tell: Callable[[str], None]) -> dict[str, C
         for stage in (bronze, silver):
             cost = measure(stage, raw, str(lake))
             best = costs.setdefault(stage.__name__, cost)
-            costs[stage.__name__] = min(best, cost, key=lambda one: one.cpu_seconds)
+            costs[stage.__name__] = min(best, cost, key=lambda measured: measured.cpu_seconds)
     shutil.rmtree(lake)
     return costs
 

@@ -103,7 +103,7 @@ def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> l
     cases: dict[str, Callable[[], int]] = {
         "everything is listed": lambda: len(tick(place, everything, NOW).wanted),
         "what is new is listed": lambda: len(tick(place, after, later).wanted),
-        "Silver has settled them all": lambda: sum(one.is_updated for one in watched(place)),
+        "Silver has settled them all": lambda: sum(table.is_updated for table in watched(place)),
     }
     lines = []
     for what, work in cases.items():

@@ -152,25 +152,25 @@ def main() -> None:
 
 def _look(all_of_them: Sequence[Supervised], stop: Stop, options: argparse.Namespace, pauses: Pauses) -> None:
     """End what is in trouble, and start what is due; `pauses` are those of the check."""
-    for one in all_of_them:
-        one.listen()
-        if trouble := one.trouble(options.silent_seconds):
+    for program in all_of_them:
+        program.listen()
+        if trouble := program.trouble(options.silent_seconds):
             _say(trouble)
-            _end([one.process] if one.process else [], 0)
-            one.process = None
-            _wait([one], one.pauses)
-    due = [one for one in all_of_them if one.process is None and time.monotonic() >= one.again_at]
+            _end([program.process] if program.process else [], 0)
+            program.process = None
+            _wait([program], program.pauses)
+    due = [program for program in all_of_them if program.process is None and time.monotonic() >= program.again_at]
     if due and not _passes(options.check, stop):
         _wait(due, pauses)
         return
     if due:
         pauses.times = 0
     first = all_of_them[0]
-    for one in due:
+    for program in due:
         if stop.is_asked:
             return
-        one.start()
-        if one is first and len(due) > 1:
+        program.start()
+        if program is first and len(due) > 1:
             stop.wait_while(lambda: not _is_up(first), options.ready_seconds)
 
 
@@ -178,15 +178,15 @@ def _wait(waiting: Sequence[Supervised], pauses: Pauses) -> None:
     """Put off the start of some, as what they wait for has gone wrong."""
     now = time.monotonic()
     seconds = pauses.go_wrong(now)
-    for one in waiting:
-        one.again_at = now + seconds
+    for program in waiting:
+        program.again_at = now + seconds
     _say(f"starting again in {seconds:g} s")
 
 
-def _is_up(one: Supervised) -> bool:
+def _is_up(program: Supervised) -> bool:
     """Whether it is ready, or has ended meanwhile."""
-    one.listen()
-    return one.is_ready or one.process is None or one.process.poll() is not None
+    program.listen()
+    return program.is_ready or program.process is None or program.process.poll() is not None
 
 
 @contextmanager
@@ -202,13 +202,13 @@ def _supervised(commands: dict[str, str], options: argparse.Namespace) -> Iterat
         try:
             yield all_of_them
         finally:
-            was_started = [one.process for one in all_of_them if one.process]
+            was_started = [program.process for program in all_of_them if program.process]
             _end(was_started, options.end_seconds)
             if was_started and options.finally_:
                 with suppress(subprocess.TimeoutExpired):
                     subprocess.run(options.finally_, shell=True, check=False, timeout=options.end_seconds)  # noqa: S602 - our own
-            for one in all_of_them:
-                one.ears.close()
+            for program in all_of_them:
+                program.ears.close()
 
 
 def _passes(check: str, stop: Stop) -> bool:

@@ -57,9 +57,9 @@ def place_of(url: str, job: str) -> dict[str, str]:
     answer = ask(url, JOBS)["repositoriesOrError"]
     nodes = answer.get("nodes", [])
     for node in nodes:
-        if any(one["name"] == job for one in node["jobs"]):
+        if any(known["name"] == job for known in node["jobs"]):
             return {"repositoryLocationName": node["location"]["name"], "repositoryName": node["name"]}
-    known = sorted(one["name"] for node in nodes for one in node["jobs"] if not one["name"].startswith("__"))
+    known = sorted(found["name"] for node in nodes for found in node["jobs"] if not found["name"].startswith("__"))
     raise NotStartedError(answer.get("message") or f"there is no job {job}; there are: {', '.join(known) or 'none'}")
 
 
@@ -77,13 +77,13 @@ def start(url: str, job: str, *, assets: list[str], config: dict[str, Any], days
         tags |= {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
     execution = {
         "selector": selector,
-        "runConfigData": {"ops": {asset.replace("/", "__"): {"config": one} for asset, one in config.items()}},
+        "runConfigData": {"ops": {asset.replace("/", "__"): {"config": values} for asset, values in config.items()}},
         "executionMetadata": {"tags": [{"key": key, "value": value} for key, value in tags.items()]},
     }
     answer = ask(url, LAUNCH, execution=execution)["launchRun"]
     if answer["__typename"] != "LaunchRunSuccess":
         errors = answer.get("errors") or [answer]
-        raise NotStartedError("; ".join(one.get("message", answer["__typename"]) for one in errors))
+        raise NotStartedError("; ".join(error.get("message", answer["__typename"]) for error in errors))
     return str(answer["run"]["runId"])
 
 

@@ -139,8 +139,8 @@ def _changed_members(before: Snapshot, after: Snapshot, member: str) -> pl.DataF
     columns = [name for name in after.table.column_names if not name.startswith("_")]
     old, new = (snapshot.scan().select(columns) for snapshot in (before, after))
     sides = [
-        one.join(other, on=columns, how="anti", nulls_equal=True).select(member)
-        for one, other in ((old, new), (new, old))
+        rows.join(others, on=columns, how="anti", nulls_equal=True).select(member)
+        for rows, others in ((old, new), (new, old))
     ]
     return pl.concat(sides).unique().collect(engine="streaming")
 
