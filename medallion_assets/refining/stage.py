@@ -1,16 +1,16 @@
 """Stage: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
 
-Belongs here: which files of a batch are read by which process.
+Belongs here: which files of a batch are read by which process or thread.
 Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, takewhile
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -26,6 +26,11 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import stage_lines
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
+
+TOGETHER = 2
+"""So many parts of a batch are read at a time by a process: unpacking a data file is the work of one thread."""
+LEAST_LINES = 100_000
+"""Fewer lines than this are not worth a thread of their own."""
 
 
 def stage_batch(
@@ -47,7 +52,7 @@ def stage_batch(
     engine = bronze.lakehouse.engine
     parts = source.parts(delivery, engine.bounds.delivery_rows)
     if len(parts) == 1:
-        return staging.stage(place, delivery)
+        return _stage_together(staging, place, delivery)
     where = Place(url_of(place), StorageOptions(bronze.lakehouse.storage_options))
     items = [_Part(staging, where, part) for part in parts]
     return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
@@ -69,9 +74,14 @@ class _Staging:
     refused_as: str | None
 
     def stage(self, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
-        """Some files of the batch, in this process."""
+        """Some files of the batch, in this process; a frame is written while the next is read."""
         with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
-            return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
+            return list(in_turns(self._stage_frame, frames, at_once=1))
+
+    def stage_beside(self, place: ObjectStore, delivery: Delivery, goes_on: Callable[[], bool]) -> list[StagedFile]:
+        """The same beside other files of it, a frame after the other, as long as it `goes_on`."""
+        with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
+            return list(map(self._stage_frame, takewhile(lambda _: goes_on(), frames)))
 
     def _stage_frame(self, lines: pl.DataFrame) -> StagedFile:
         staged = stage_lines(self.folder, self.batch, lines, now=self.now)
@@ -84,6 +94,29 @@ class _Staging:
                 export_id=self.batch.id,
             )
         return staged
+
+
+def _stage_together(staging: _Staging, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
+    """The files of a batch, a few parts of it at a time. The first part that fails is told of, as if there were one."""
+    share = -(-delivery.batch.records // TOGETHER)
+    parts = staging.source.parts(delivery, max(LEAST_LINES, share))
+    if len(parts) == 1:
+        return staging.stage(place, delivery)
+    first_failed = len(parts)
+
+    def stage(number: int) -> list[StagedFile]:
+        nonlocal first_failed
+        try:
+            return staging.stage_beside(place, parts[number], lambda: number <= first_failed)
+        except BaseException:
+            first_failed = min(first_failed, number)
+            raise
+
+    try:
+        with closing(in_turns(stage, range(len(parts)), at_once=TOGETHER)) as staged:
+            return list(chain.from_iterable(staged))
+    finally:
+        first_failed = -1
 
 
 @dataclass(frozen=True, slots=True)
