@@ -86,6 +86,34 @@ def test_parts_behind_one_that_fails_end_at_their_next_frame(landing: Landing, m
     assert landing.lines() == []
 
 
+def test_parts_before_one_that_fails_go_on(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2: here one of their files is bad as well, and is the first."""
+    monkeypatch.setattr(module, "LEAST_LINES", 1)
+    monkeypatch.setattr(lines, "FRAME_BYTES", 1)
+    files = [[full_record({"pk": {"S": f"{number:02d}"}})] for number in range(12)]
+    export = landing._write(ExportType.FULL, AT, AT, files)
+    for number in (5, 7):
+        write_bytes(landing.store, export.files[number].key, b"no gzip")
+    has_failed = threading.Event()
+    stage, beside = module._Staging._stage_frame, module._Staging.stage_beside
+
+    def waits(staging: Any, frame: pl.DataFrame) -> Any:
+        assert frame["raw"].item() != files[0][0] or has_failed.wait(30)
+        return stage(staging, frame)
+
+    def tells(staging: Any, place: Any, part: Any, goes_on: Any) -> Any:
+        try:
+            return beside(staging, place, part, goes_on)
+        finally:
+            if part.files[0] == export.files[6]:
+                has_failed.set()
+
+    monkeypatch.setattr(module._Staging, "_stage_frame", waits)
+    monkeypatch.setattr(module._Staging, "stage_beside", tells)
+    (refused,) = landing.ingest().refused
+    assert export.files[5].key in refused.message
+
+
 def test_lines_that_get_lost_while_they_are_written_are_noticed(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
