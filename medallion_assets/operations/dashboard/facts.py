@@ -18,7 +18,7 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import read_alerts
+from medallion_assets.operations.alerts.table import AlertEvent, read_events
 from medallion_assets.operations.business.day_totals import Totals, read_totals
 from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.incident import Incident, read_incidents
@@ -41,7 +41,7 @@ class Facts:
     `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table;
     `pending` by table the exports that Silver has not settled. `refused` are tables that cannot be read or written,
     with the error, `chain_warnings` where writes may be in no export, `wrong_places` places in which nothing of ours
-    lies. `alerts` has the columns of read_alerts.
+    lies. `alerts` are all events of alerts that are kept, oldest first.
     """
 
     catalog: Catalog
@@ -49,7 +49,7 @@ class Facts:
     attempts: pl.DataFrame
     results: pl.DataFrame
     incidents: list[Incident]
-    alerts: pl.DataFrame
+    alerts: list[AlertEvent]
     refusals: list[RefusedExport]
     gaps: list[tuple[str, Gap]]
     pending: Mapping[str, Collection[str]]
@@ -95,7 +95,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
-        alerts=read_alerts(lakehouse, since=(now - timedelta(days=1)).date()),
+        alerts=read_events(lakehouse, now),
         refusals=refused_exports(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},

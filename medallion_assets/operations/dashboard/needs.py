@@ -4,7 +4,8 @@ Belongs here: which facts are a cause of their own, which tables suffer from it,
 Does not: the facts, or how an entry looks.
 
 A table that is stale because a table before it cannot go on is no cause: it stands in the entry of that one. What an
-alert of the last day says is an entry only where nothing else on the page is about it.
+alert says is an entry only where nothing else on the page is about it: as long as its condition goes on, whatever its
+age, and a day of what cannot end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from medallion_assets.operations.alerts.table import RECOVERED
+from medallion_assets.operations.alerts.table import RECOVERED, Event, open_alerts
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.pipeline_runs import StageAttempt
@@ -240,26 +241,24 @@ def _warned(facts: Facts) -> Iterator[Need]:
 
 
 def _told(facts: Facts) -> Iterator[Need]:
-    """Alerts of the last day about anything else, each once, but for what is over by now."""
+    """Alerts about anything else, each once: of what nobody has said to be over, and of the last day's events."""
     seen = set[tuple[str, str]]()
-    over = set[str | None]()
-    for alert in facts.alerts.reverse().iter_rows(named=True):
-        about = (alert["where"] or "", alert["what"] or "")
-        is_recent = alert["raised_at"] > facts.now - TOLD_WITHIN and alert["kind"] != "success"
-        if alert["key"].startswith(RECOVERED):
-            over.add(alert["condition"])
-        is_over = alert["condition"] is not None and alert["condition"] in over
-        if is_recent and not is_over and about not in seen and not alert["key"].startswith(ELSEWHERE):
+    standing = {alert.alert_key for alert in open_alerts(facts.alerts).values()}
+    for alert in reversed(facts.alerts):
+        about = (alert.where or alert.job or "the pipeline", alert.what or "")
+        is_event = alert.condition is None and alert.happened_at > facts.now - TOLD_WITHIN
+        is_raised = alert.event is Event.RAISED and alert.kind not in (None, "success")
+        is_elsewhere = about in seen or alert.alert_key.startswith(ELSEWHERE)
+        if is_raised and (is_event or alert.alert_key in standing) and not is_elsewhere:
             seen.add(about)
             where, what = about
-            do = alert["do"]
             yield Need(
-                where=where or alert["job"] or "the pipeline",
+                where=where,
                 what=short(what),
-                do=do and short(do),
-                run_id=alert["run_id"],
-                since=alert["raised_at"],
-                is_urgent=alert["kind"] == "failure",
+                do=alert.do and short(alert.do),
+                run_id=alert.run_id,
+                since=alert.happened_at,
+                is_urgent=alert.kind == "failure",
             )
 
 

@@ -102,7 +102,7 @@ def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
 
 
 def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> None:
-    """Those of the last day alone, each once, and none about what the page shows by itself."""
+    """Of events those of the last day alone, each once, and none about what the page shows by itself."""
     lakehouse = lakehouse_in(tmp_path)
     kinds = {"query/a": "warning", "daily_not_done/x": "failure", "stale/x": "warning", "ok": "success"}
     alerts = [Alert(key=key, kind=kind, what=f"of {key}", where="w", do="d") for key, kind in kinds.items()]
@@ -146,6 +146,24 @@ def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Pa
     assert said("query/a/1", 3) == ["at 3"]
     assert said("recovered/query/a/1", 2) == []
     assert said("query/a/2", 1) == ["at 1"]
+
+
+def test_an_alert_stands_as_long_as_its_condition_whatever_its_age(tmp_path: Path) -> None:
+    """Nobody raises it again while it goes on; one entry a condition, as its last alert says it."""
+    lakehouse = lakehouse_in(tmp_path)
+
+    def raised(key: str, days: int, condition: str, *, is_sent: bool = True) -> None:
+        alert = Alert(key=key, kind="warning", what=f"of {key}", where="w", do="d", condition=condition)
+        raise_alerts(lakehouse, [alert], NOW - timedelta(days=days), is_sent=is_sent)
+
+    raised("no_new_records/t/1", 20, "no_new_records/t")
+    raised("no_new_records/t/2", 2, "no_new_records/t")
+    raised("schema_drift/t/1", 9, "schema_drift/t")
+    raised("recovered/schema_drift/t/1", 8, "schema_drift/t", is_sent=False)
+    raised("stale/t/1", 9, "stale/t")
+    assert [(need.what, need.since) for need in needs(lakehouse)] == [
+        ("of no_new_records/t/2", NOW - timedelta(days=2))
+    ]
 
 
 def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
