@@ -14,10 +14,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+import polars as pl
+
 from medallion_assets.operations.alerts.table import RECOVERED, Event, open_alerts
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import Facts
-from medallion_assets.operations.pipeline_runs import StageAttempt
+from medallion_assets.operations.pipeline_runs import StageAttempt, run_of
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.refining.bronze import bronze_table
@@ -164,6 +166,7 @@ def _gaps(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
             found=f"export {gap.export_id} waits" + (f", and {waiting - 1} more" if waiting > 1 else ""),
             do=do,
             command=command,
+            run_id=_run(facts, stage.table.name),
         )
 
 
@@ -182,6 +185,7 @@ def _refused(facts: Facts) -> Iterator[Need]:
             what=short(f"{exports}: refused ({verdict})"),
             found=short(parts["what"] or ""),
             do=short(parts["do"] or "correct or export it again; it is checked again when its files change"),
+            run_id=_run(facts, bronze_table(table).name, by=newest.judged_at),
             since=newest.judged_at,
         )
 
@@ -215,6 +219,7 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
             do="check whether exports arrive and are contiguous (`medallion exports verify`), and whether the "
             "daemon is up; or run it now",
             command=commands.materialize(group[0]),
+            run_id=_run(facts, root),
             since=found.covered_until,
             also=tuple(stage.table.name for stage in group[1:]),
         )
@@ -260,6 +265,12 @@ def _told(facts: Facts) -> Iterator[Need]:
                 since=alert.happened_at,
                 is_urgent=alert.kind == "failure",
             )
+
+
+def _run(facts: Facts, table: str, *, by: datetime | None = None) -> str | None:
+    """The run of the last attempt of a table's stage, of those that had begun `by` then; None where none is known."""
+    began = pl.col("started_at") <= (by or facts.now)
+    return run_of(facts.attempts.filter(began, pl.col("stage") == table)).get("run_id")
 
 
 def _cause_of(stage: Stage, known: Iterable[Stage], blocked: set[str]) -> str | None:

@@ -57,6 +57,8 @@ def test_what_is_stale_by_itself_is_one_entry_with_all_that_follows(lakehouse: L
     assert {TRANSACTIONS, "silver.enriched_transactions"} <= {*transactions.also}
     assert customers.also == ("silver.customers",)
     assert transactions.since == datetime(2025, 5, 2, tzinfo=UTC)
+    record_attempts(lakehouse, [attempt(transactions.where, hours, run_id=f"r{hours}") for hours in (2, 5)])
+    assert [need.run_id for need in needs(lakehouse)] == ["r2", None]
 
 
 def test_an_export_that_the_gate_holds_comes_with_the_command_that_decides(tmp_path: Path) -> None:
@@ -84,7 +86,9 @@ def test_a_gap_names_the_missing_window(tmp_path: Path) -> None:
     late = [upsert_line(micros(start + 5 * HOUR) + 1, transaction("t2"))]
     land(lakehouse, window(MODEL, "01746144000000-0000000b", start + 4 * HOUR, start + 6 * HOUR, late))
     run_silver(lakehouse)
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, run_id="r1")])
     (need,) = [found for found in needs(lakehouse) if found.where == TRANSACTIONS]
+    assert need.run_id == "r1"
     assert need.what == "no export covers 2026-03-02 01:59 to 2026-03-02 06:00 UTC"
     assert need.found == "export 01746144000000-0000000b waits"
 
@@ -95,7 +99,9 @@ def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     refusal = {"table_name": "customers", "prefix": "", "message": error, "fingerprint": "f", "judged_at": NOW}
     verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
     record_refusals(lakehouse, [RefusedExport(export_id=name, verdict=why, **refusal) for name, why in verdicts])
+    record_attempts(lakehouse, [attempt("bronze.customers", hours, run_id=f"r{hours}") for hours in (-1, 0, 2)])
     incomplete, tampered = needs(lakehouse)
+    assert (incomplete.run_id, tampered.run_id) == ("r0", "r0"), "the run that judged them, no later one"
     assert incomplete.what == "export e2 and 1 more: refused (incomplete)"
     assert (incomplete.found, incomplete.do) == ("a file is missing", "export it again")
     assert tampered.what == "export e3: refused (tampered)"
