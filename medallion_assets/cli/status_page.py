@@ -12,7 +12,7 @@ from rich.text import Text
 from medallion_assets.cli.section_page import section_page
 from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.status import Status
-from medallion_assets.operations.status_sections import status_sections
+from medallion_assets.operations.status_sections import COUNTS, status_sections
 
 
 def status_page(status: Status) -> RenderableType:
@@ -21,8 +21,11 @@ def status_page(status: Status) -> RenderableType:
         Text(f"{status.lakehouse} at {format_minute(status.at)} UTC", style="bold"),
         *_identity(status),
         *_sources(status),
-        *map(section_page, status_sections(status, status.incidents, newest="the last of 7 days")),
     ]
+    for section in status_sections(status, status.incidents, newest="the last of 7 days"):
+        parts.append(section_page(section))
+        if section.name == "stages" and section.grid is not None and section.grid.rows:
+            parts.append(Text(COUNTS, style="dim"))
     parts += [Text(f"warning: {warning}", style="yellow") for warning in status.warnings]
     parts += [Text(f"problem: {problem}", style="bold red") for problem in status.problems]
     if not status.problems and status.never_made:

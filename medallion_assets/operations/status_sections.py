@@ -14,6 +14,13 @@ from medallion_assets.operations.sections import Grid, Row, Section, format_age,
 from medallion_assets.operations.status import StageStatus, Status
 
 
+COUNTS = (
+    "in: rows or records that a stage read; out: rows that it wrote or changed; quarantined: bad records, set aside "
+    "with their reasons; all of 7 days"
+)
+"""What the last columns of the stages mean."""
+
+
 def status_sections(status: Status, incidents: Iterable[Incident], *, newest: str) -> list[Section]:
     """The whole status: first what may ask for a person. `newest` says which `incidents` these are."""
     return [

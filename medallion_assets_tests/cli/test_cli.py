@@ -111,6 +111,7 @@ def test_status_exits_with_1_when_a_stage_failed_last(lakehouse: Lakehouse) -> N
     )
     record_attempts(lakehouse, [failed])
     page = run("status")
+    assert "quarantined: bad records, set aside" in " ".join(page.stdout.split()), "what its columns count"
     assert page.exit_code == 1
     assert "no [red] answer" in page.stdout
     assert not answer("status")["is_well"]
