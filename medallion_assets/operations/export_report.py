@@ -14,6 +14,7 @@ from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
+from medallion_assets.operations.sources import EXPORTS
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.coverage import Uncovered, open_gaps, unprotected_minutes
 from medallion_assets.refining.raw_place import is_there
@@ -103,7 +104,7 @@ def verify_exports(
     store = open_store(place, options) if is_there(place) else None
     listing = None if store is None else list_exports(store, everything=True)
     if store is None or listing is None or not (listing.batches or listing.unclaimed):
-        return ExportReport(place=_nothing(place, listing))
+        return ExportReport(place=_nothing(place, listing, _others(place, raw_url, lakehouse)))
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.batches, start=1):
@@ -123,17 +124,32 @@ def verify_exports(
     )
 
 
-def _nothing(place: str, listing: Listing | None) -> PlaceStatus:
-    """What a place is in which no export lies."""
+def _others(place: str, raw_url: str | None, lakehouse: Lakehouse | None) -> list[str]:
+    """The tables that load something else than exports from a place, from below it or from around it."""
+    declared = lakehouse.catalog.loaded if lakehouse is not None and raw_url is not None else ()
+    folders = {
+        loaded.table.short_name: f"{raw_url}/{loaded.table.short_name}/"
+        for loaded in declared
+        if loaded.source.technology != EXPORTS
+    }
+    return [name for name, folder in folders.items() if folder.startswith(f"{place}/") or f"{place}/".startswith(folder)]
+
+
+def _nothing(place: str, listing: Listing | None, others: list[str]) -> PlaceStatus:
+    """What a place is in which no export lies; `others` are the tables that load something else from there."""
     foreign = listing.foreign if listing is not None else 0
     state = PlaceState.FOREIGN if foreign else PlaceState.MISSING if listing is None else PlaceState.EMPTY
+    elsewhere = (
+        f"nothing, if it is for {', '.join(others)}: no exports are loaded there, and this command checks exports "
+        "alone. What such tables load is checked by the run that loads it: see `medallion status`"
+    )
     return PlaceStatus(
         what=_WHAT,
         url=place,
         state=state,
         expected=f"folders [prefix/]AWSDynamoDB/<ExportId>/ below {place}, at any depth",
         found=f"{foreign} other objects" if foreign else "no such folder" if listing is None else "nothing",
-        do="check the URL; `medallion sample` writes exports to try with",
+        do=elsewhere if others else "check the URL; `medallion sample` writes exports to try with",
     )
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.export_report import verify_exports
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
@@ -121,3 +123,17 @@ def test_a_place_without_exports_is_not_well_and_is_not_made(tmp_path: Path, nam
     assert (report.is_well, report.exports, report.place.state) == (False, [], state)
     assert "check the URL" in report.place.do
     assert not (tmp_path / "not_there").exists()
+
+
+@pytest.mark.parametrize("below", ["", "/orders", "/orders/2025"], ids=["the raw URL", "its folder", "within it"])
+def test_a_place_of_files_is_no_wrong_url(tmp_path: Path, below: str) -> None:
+    """Nothing was verified, so it is not well; but no URL is to be corrected, and no sample to be written there."""
+    (tmp_path / "orders" / "2025").mkdir(parents=True)
+    (tmp_path / "orders" / "2025" / "orders.csv").write_bytes(b"a\n1\n")
+    lakehouse = replace(lakehouse_at(tmp_path / "lakehouse"), catalog=Catalog((STAR_SCHEMA,)))
+    report = verify_exports(f"{tmp_path}{below}", raw_url=str(tmp_path), lakehouse=lakehouse)
+    assert (report.is_well, report.place.state) == (False, "not ours")
+    assert "orders: no exports are loaded there" in report.place.do.replace(", order_lines", "")
+    assert "check the URL" not in report.place.do
+    beside = verify_exports(f"{tmp_path}/orders_2", raw_url=str(tmp_path), lakehouse=lakehouse)
+    assert "check the URL" in beside.place.do

@@ -216,8 +216,7 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
         yield Need(
             where=root,
             what=f"stale: {reach}, limit {found.sla_hours:g} h",
-            do="check whether exports arrive and are contiguous (`medallion exports verify`), and whether the "
-            "daemon is up; or run it now",
+            do=f"{commands.arrivals(facts.catalog, root)}, and whether the daemon is up; or run it now",
             command=commands.materialize(group[0]),
             run_id=_run(facts, root),
             since=found.covered_until,

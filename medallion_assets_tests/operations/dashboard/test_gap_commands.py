@@ -1,4 +1,4 @@
-"""A gap comes with commands that DynamoDB accepts, whatever its length."""
+"""A gap comes with commands that DynamoDB accepts, whatever its length; a stale table with how to see what arrives."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from itertools import pairwise
 
 import pytest
 
-from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, close_gap
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, arrivals, close_gap
 from medallion_assets.operations.sources import TableSource
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.chain import Gap
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW
 
@@ -68,3 +71,10 @@ def test_there_is_no_command_where_nothing_says_of_which_table() -> None:
         [],
     )
     assert closed(timedelta(minutes=6), None) == ("export the missing window, or make a full export", [])
+
+
+def test_where_data_arrive_is_seen_by_the_technology_of_their_source() -> None:
+    """`exports verify` knows nothing of files."""
+    assert "exports verify" in arrivals(Catalog((TRANSACTIONS, STAR_SCHEMA)), "bronze.customers")
+    assert "exports verify" not in arrivals(Catalog((TRANSACTIONS, STAR_SCHEMA)), "bronze.orders")
+    assert "exports verify" not in arrivals(Catalog((STAR_SCHEMA,)), "gold.mart_revenue")
