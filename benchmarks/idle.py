@@ -72,7 +72,9 @@ def run(tell: Callable[[str], None] = lambda _: None, *, seconds: float = WATCHE
 
 
 def main(
-    seconds: Annotated[float, typer.Option(help="For how many seconds the idle deployment is measured.")] = WATCHED_SECONDS,
+    seconds: Annotated[
+        float, typer.Option(help="For how many seconds the idle deployment is measured.")
+    ] = WATCHED_SECONDS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure what an idle deployment costs; about five minutes."""

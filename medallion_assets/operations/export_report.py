@@ -132,7 +132,9 @@ def _others(place: str, raw_url: str | None, lakehouse: Lakehouse | None) -> lis
         for loaded in declared
         if loaded.source.technology != EXPORTS
     }
-    return [name for name, folder in folders.items() if folder.startswith(f"{place}/") or f"{place}/".startswith(folder)]
+    return [
+        name for name, folder in folders.items() if folder.startswith(f"{place}/") or f"{place}/".startswith(folder)
+    ]
 
 
 def _nothing(place: str, listing: Listing | None, others: list[str]) -> PlaceStatus:

@@ -13,7 +13,6 @@ from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.sections import Grid, Row, Section, format_age, format_count, format_minute
 from medallion_assets.operations.status import StageStatus, Status
 
-
 COUNTS = (
     "in: rows or records that a stage read; out: rows that it wrote or changed; quarantined: bad records, set aside "
     "with their reasons; all of 7 days"
