@@ -10,7 +10,10 @@ between backticks, `medallion verify`, and whoever shows them to people puts it 
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -25,7 +28,7 @@ def to_type(command: str, *, make: str | None = None, repository: Path = REPOSIT
 
 
 def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
-    """A command as it is typed: behind the `prefix` of a deployment, or in the repository by its path.
+    """A command as it is typed: behind the `prefix` of a deployment, or in the repository as `in_environment`.
 
     One of another program stays as it is.
     """
@@ -33,7 +36,20 @@ def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> s
         return command
     if prefix:
         return f"{prefix} {command}"
-    return f".venv/bin/{command}" if has_makefile(repository) else command
+    return in_environment(command, repository) if has_makefile(repository) else command
+
+
+def in_environment(command: str, repository: Path) -> str:
+    """A command of the repository's environment: by its name where that is active, else by its path from here."""
+    programs = repository / ".venv" / "bin"
+    found = shutil.which(command.split(maxsplit=1)[0])
+    if found is not None and Path(found).parent.resolve() == programs.resolve():
+        return command
+    try:
+        path = os.path.relpath(programs)
+    except OSError:  # the current folder is gone
+        path = str(programs)
+    return f"{shlex.quote(path)}/{command}"
 
 
 def typed_in(text: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:

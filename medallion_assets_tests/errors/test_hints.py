@@ -35,8 +35,10 @@ def _constants(tree: ast.AST) -> Iterator[str]:
             yield node.value
 
 
-def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path) -> None:
+def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Installed from a wheel the command is on the path; in the repository it is in the environment, or a target."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
     assert to_type("ui", make="ui", repository=tmp_path) == "medallion ui"
     assert to_type("status", repository=tmp_path) == "medallion status"
     assert typed("dagster x", repository=tmp_path) == "dagster x"
@@ -46,6 +48,22 @@ def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path) -> None:
     assert typed("dagster x", repository=tmp_path) == ".venv/bin/dagster x"
     assert typed("dagster x", prefix="deploy/as-medallion", repository=tmp_path) == "deploy/as-medallion dagster x"
     assert typed("aws s3 ls", prefix="deploy/as-medallion", repository=tmp_path) == "aws s3 ls"
+
+
+def test_in_a_clone_a_command_works_where_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name in an active environment, and by that of no other; else by the path from the current folder."""
+    clone, other = tmp_path / "a clone", tmp_path / "other"
+    for program in (clone / ".venv" / "bin" / "medallion", other / "medallion"):
+        program.parent.mkdir(parents=True)
+        program.touch(mode=0o755)
+    (clone / "Makefile").touch()
+    monkeypatch.setenv("PATH", str(other))
+    monkeypatch.chdir(clone)
+    assert to_type("status", repository=clone) == ".venv/bin/medallion status"
+    monkeypatch.chdir(other)
+    assert to_type("status", repository=clone) == "'../a clone/.venv/bin'/medallion status"
+    monkeypatch.setenv("PATH", f"{clone}/.venv/bin:{other}")
+    assert to_type("status", repository=clone) == "medallion status"
 
 
 def test_the_commands_of_a_text_are_put_as_they_are_typed(tmp_path: Path) -> None:
