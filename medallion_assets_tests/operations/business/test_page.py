@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,18 @@ from playwright.sync_api import Browser
 
 from medallion_assets.operations.business.page import business_page
 from medallion_assets.operations.business.writing import PAGE, write_business_page
-from medallion_assets_tests.operations.business.gold import empty_lakehouse, plant_everything
+from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
+from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
+from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
+from medallion_assets_tests.operations.business.gold import (
+    IN_FEBRUARY,
+    MIDNIGHT,
+    SECOND,
+    empty_lakehouse,
+    plant,
+    plant_everything,
+)
 from medallion_assets_tests.operations.dashboard.dashboard_page import Page
 from medallion_assets_tests.operations.dashboard.test_browser import SIZES, fits, listen
 from medallion_assets_tests.operations.dashboard.test_dashboard import ATTACK
@@ -71,6 +82,25 @@ def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
     assert ATTACK in attacked.texts["transactions"]
     assert ATTACK in attacked.texts["ecommerce"]
     assert ATTACK in attacked.texts["star_schema"]
+
+
+def test_the_page_stays_small_with_every_pipeline_and_many_names(tmp_path: Path) -> None:
+    """Under 500 kB, however many days, months and members there are, and however long their names."""
+    lakehouse = empty_lakehouse(tmp_path)
+    names = [f"{number:03} {'name ' * 20}" for number in range(700)]
+    sales = [{"product_category": name, "net_revenue": 7} for name in names]
+    for day in range(60):
+        plant(lakehouse, DAILY_SALES_SUMMARY, SECOND - timedelta(days=day), sales, covered_until=MIDNIGHT)
+    customers = [{"customer_id": name, "rfm_segment": name} for name in names]
+    plant(lakehouse, CUSTOMER_LTV, SECOND, customers)
+    for month in range(1, 13):
+        brands = [{"brand": name, "total_revenue": 7} for name in names]
+        plant(lakehouse, BRAND_REVENUE, date(2019, month, 1), brands)
+        revenue = [{"category": name, "net_revenue": 7} for name in names]
+        plant(lakehouse, MART_REVENUE, date(2025, month, 1), revenue, covered_until=IN_FEBRUARY)
+    page = business_page(lakehouse, NOW)
+    assert "does not exist yet" not in page
+    assert len(page.encode()) < 500_000
 
 
 def test_an_empty_lakehouse_has_a_page(tmp_path: Path) -> None:
