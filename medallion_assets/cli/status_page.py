@@ -6,6 +6,8 @@ Does not: the sections, or figures and verdicts.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -33,8 +35,21 @@ def status_page(status: Status) -> RenderableType:
             Text(f"no problems; never built or published: {', '.join(status.never_made)}", style="bold yellow")
         )
     elif not status.problems:
-        parts.append(Text("every table is fresh, and no stage's last attempt failed", style="bold green"))
+        parts.append(_all_well(status))
     return Group(*parts)
+
+
+def _all_well(status: Status) -> Text:
+    """That nothing is wrong; a table that does not say how far it reaches is not said to be fresh."""
+    states = Counter(table.state for table in status.freshness)
+    unknown, known = states["unknown"], states["fresh"]
+    if not unknown:
+        return Text("every table is fresh, and no stage's last attempt failed", style="bold green")
+    which = "of 1 table" if unknown == 1 else f"of {unknown} tables"
+    others = "every other table is fresh, and " if known else ""
+    return Text(
+        f"{which} nobody knows how far the data reach; {others}no stage's last attempt failed", style="bold yellow"
+    )
 
 
 def _identity(status: Status) -> list[Text]:

@@ -127,6 +127,16 @@ def test_only_seven_days_count(lakehouse: Lakehouse) -> None:
     assert found.attempts == 2
 
 
+def test_a_table_whose_reach_nobody_knows_is_not_said_to_be_fresh(lakehouse: Lakehouse) -> None:
+    fine = replace(read_status(lakehouse, NOW), problems=[])
+    unknown = Freshness(table="gold.t", last_refreshed=NOW, row_count=1, sla_hours=24, is_stale=False)
+    fresh = replace(unknown, table="gold.u", covered_until=NOW)
+    assert "every table is fresh, and no stage's" in page(replace(fine, freshness=[fresh]))
+    alone, both = page(replace(fine, freshness=[unknown])), page(replace(fine, freshness=[unknown, fresh, unknown]))
+    assert "of 1 table nobody knows how far the data reach; no stage's last" in alone
+    assert "of 2 tables nobody knows how far the data reach; every other table is fresh, and no stage's" in both
+
+
 def test_a_lakehouse_that_is_not_there_is_a_problem(lakehouse: Lakehouse) -> None:
     """And stays away; nobody is told that its tables are fresh."""
     status = read_status(lakehouse, NOW)

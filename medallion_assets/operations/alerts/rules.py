@@ -16,8 +16,11 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.run_days import days_in, days_text
+from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import SCHEDULE
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.drift import schema_drift
@@ -165,7 +168,7 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
     closed = succeeded.filter(pl.col("trigger") == SCHEDULE, ~pl.col("is_complete"))
     for row in closed.iter_rows(named=True):
         later = succeeded.filter(pl.col("stage") == row["stage"], pl.col("started_at") > row["started_at"])
-        completed = days_complete(later)
+        completed = days_complete(later, facts.catalog)
         for first, last in day_ranges(row["partition"]):
             if completed.issuperset(days_in([(first, last)])):
                 continue
@@ -186,15 +189,28 @@ def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
             )
 
 
-def days_complete(attempts: pl.DataFrame) -> set[date]:
-    """The days that some attempts made when their sources covered them, also where those of other days were behind."""
-    found = attempts.select("partition", "is_complete", "sources_covered_until").rows()
+def days_complete(attempts: pl.DataFrame, catalog: Catalog) -> set[date]:
+    """The days that some attempts made when their sources covered them, also where those of other days were behind.
+
+    A day ends as the Gold table of its stage declares it: the first of a month with that month, where it is of months.
+    """
+    ends = {table.name: gold.end_of for gold, table in _closed_tables(catalog)}
+    found = attempts.select("stage", "partition", "is_complete", "sources_covered_until").rows()
     return {
         day
-        for partition, is_complete, until in found
+        for stage, partition, is_complete, until in found
         for day in days_of(partition)
-        if is_complete or (until is not None and end_of_business_day(day) <= until)
+        if is_complete or (until is not None and ends.get(stage, end_of_business_day)(day) <= until)
     }
+
+
+def _closed_tables(catalog: Catalog) -> Iterator[tuple[Gold, Table]]:
+    """Each Gold table with itself, and with what publishes it."""
+    for pipeline in catalog.pipelines:
+        for gold in pipeline.gold:
+            yield gold, gold.table
+            if (published := pipeline.publishing(gold)) is not None:
+                yield gold, published.table
 
 
 def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:

@@ -124,7 +124,7 @@ def _day_is_not_closed(facts: Facts, raised: AlertEvent, rest: str, _now: dateti
 
 
 def _day_is_not_complete(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    return not days_complete(_succeeded(facts, raised.table)) >= days_of(rest.rpartition("/")[2])
+    return not days_complete(_succeeded(facts, raised.table), facts.catalog) >= days_of(rest.rpartition("/")[2])
 
 
 def _succeeded(facts: Facts, stage: str | None) -> pl.DataFrame:

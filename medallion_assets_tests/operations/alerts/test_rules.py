@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
@@ -21,10 +22,13 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unreadable_facts,
 )
+from medallion_assets.operations.alerts.standing import standing_conditions
+from medallion_assets.operations.alerts.table import AlertEvent, Event
 from medallion_assets.operations.expectation_results import UNKNOWN
 from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
@@ -247,6 +251,30 @@ def test_what_cannot_be_read_is_told() -> None:
     (alert,) = unreadable_facts(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
     assert alert.what == "alert rules cannot see freshness: the storage did not answer"
+
+
+@pytest.mark.parametrize(
+    ("reach", "goes_on"),
+    [(datetime(2019, 11, 30, 23, 59, tzinfo=UTC), True), (datetime(2019, 12, 1, tzinfo=UTC), False)],
+)
+def test_a_month_is_provisional_until_its_sources_cover_the_end_of_the_month(reach: datetime, goes_on: bool) -> None:
+    """V6: neither the rule falls silent nor is its end told once the first day of the month is covered."""
+    closed = attempt(
+        stage=REVENUE.table.name,
+        job="month",
+        trigger="schedule",
+        partition="2019-11-01",
+        is_complete=False,
+        sources_covered_until=datetime(2019, 11, 1, tzinfo=UTC),
+        ago=2 * DAY,
+    )
+    known = Facts(attempts=attempts(closed), catalog=Catalog((ECOMMERCE,)))
+    (alert,) = provisional_day(known, NOW)
+    later = replace(closed, run_id="later", trigger="restated", sources_covered_until=reach, started_at=NOW)
+    told = AlertEvent(alert_key=alert.key, event=Event.RAISED, table=alert.table, happened_at=NOW)
+    after = replace(known, attempts=attempts(closed, later), open_alerts={alert.condition or "": told})
+    assert bool(list(provisional_day(after, NOW))) is goes_on
+    assert (alert.condition in standing_conditions(after, [], NOW)) is goes_on
 
 
 def test_a_day_that_was_closed_as_provisional_is_told_once_whatever_tables_its_job_makes() -> None:
