@@ -22,6 +22,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
+from deltalake import DeltaTable
 
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
@@ -37,6 +38,8 @@ FIRST_STEP, GROWTH, LONGEST_STEP = MINUTE, 8, 6 * HOUR
 """After something happened the sensors are looked at a minute later; as long as nothing does, ever more rarely."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Run config: a run tells Dagster's event log alone what it does."""
+CHECKPOINT_COMMITS = 10
+"""Who opens a table reads every commit since its last checkpoint: of these tables are opened thousands of times."""
 RARELY = {"alert_rules": 3 * HOUR}
 """Sensors that are evaluated more rarely than they ask for: this one reads every table."""
 
@@ -225,6 +228,8 @@ class Daemon:
             if path not in self.dated:
                 rewrite_commit(path, lambda actions: [_dated(action, millis) for action in actions])
                 self.dated.add(path)
+                if int(path.stem) % CHECKPOINT_COMMITS == 0 and int(path.stem):
+                    DeltaTable(path.parents[1]).create_checkpoint()
 
 
 def days_between(first: date, last: date) -> list[date]:
