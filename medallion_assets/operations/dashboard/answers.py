@@ -16,7 +16,7 @@ from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.held import held_exports
 from medallion_assets.operations.dashboard.tables import Mood
 from medallion_assets.operations.reach import last_complete_day
-from medallion_assets.operations.stages import last_stages
+from medallion_assets.operations.stages import stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,9 @@ def answers_of(facts: Facts) -> list[Answer]:
 
 def _complete(facts: Facts) -> Answer:
     """The day up to which everything is complete that readers see; what promises no limit is behind by nature."""
-    ends = list(last_stages(facts.catalog))
-    promised = [stage for stage in ends if stage.freshness_hours is not None] or ends
-    seen = [facts.reaches.get(stage.table.name) for stage in promised]
+    ends = [stage for stage in stages(facts.catalog) if stage.is_read]
+    promised = [stage for stage in ends if stage.freshness_hours is not None]
+    seen = [facts.reaches.get(stage.table.name) for stage in promised or ends]
     known = [moment for moment in seen if moment is not None]
     unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
     if not known:
@@ -48,12 +48,14 @@ def _complete(facts: Facts) -> Answer:
     day = last_complete_day(min(known))
     yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
-    behind = "sample data" if is_sample else "" if day >= yesterday else f"{(yesterday - day).days:,} days behind"
+    is_late = bool(promised) and not is_sample and day < yesterday
+    behind = f"{(yesterday - day).days:,} days behind" if is_late else "sample data" if is_sample else ""
+    unpromised = "" if promised else "no table promises how far"
     return Answer(
         question="Complete",
         answer=f"until {day:%a %-d %b %Y}",
-        more="; ".join(filter(None, (behind, unknown))),
-        mood=Mood.GOOD if is_sample or day >= yesterday else Mood.BAD,
+        more="; ".join(filter(None, (behind, unpromised, unknown))),
+        mood=Mood.BAD if is_late else Mood.GOOD,
     )
 
 
