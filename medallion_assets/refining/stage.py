@@ -7,6 +7,7 @@ Does not: reading and verifying them (a source), the columns beside a line and t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -112,11 +113,11 @@ def _stage_together(staging: _Staging, place: ObjectStore, delivery: Delivery) -
             first_failed = min(first_failed, number)
             raise
 
-    try:
-        with closing(in_turns(stage, range(len(parts)), at_once=TOGETHER)) as staged:
-            return list(chain.from_iterable(staged))
-    finally:
-        first_failed = -1
+    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="parts") as threads:
+        try:
+            return list(chain.from_iterable(threads.map(stage, range(len(parts)))))
+        finally:
+            first_failed = -1  # whatever ends this one ends all parts at their next frame, and is not kept waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from dataclasses import replace
 from typing import Any
@@ -112,6 +113,47 @@ def test_parts_before_one_that_fails_go_on(landing: Landing, monkeypatch: pytest
     monkeypatch.setattr(module._Staging, "stage_beside", tells)
     (refused,) = landing.ingest().refused
     assert export.files[5].key in refused.message
+
+
+class RungError(Exception):
+    """What a signal raises in the main thread."""
+
+
+def test_an_interruption_ends_all_parts_at_their_next_frame(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a stage's time limit does, or Ctrl-C."""
+    monkeypatch.setattr(module, "LEAST_LINES", 1)
+    monkeypatch.setattr(lines, "FRAME_BYTES", 1)
+    files = [[full_record({"pk": {"S": f"{number:02d}"}})] for number in range(12)]
+    landing._write(ExportType.FULL, AT, AT, files)
+    are_two, asked, staged = threading.Barrier(2, timeout=30), [], []
+    stage, beside = module._Staging._stage_frame, module._Staging.stage_beside
+
+    def meets(staging: Any, frame: pl.DataFrame) -> Any:
+        number = files.index([frame["raw"].item()])
+        if number in {0, 6}:
+            are_two.wait()
+            if number == 0:
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+            wait_until(lambda: not asked[0](), "the parts are told to end")
+        staged.append(number)
+        return stage(staging, frame)
+
+    def asks(staging: Any, place: Any, part: Any, goes_on: Any) -> Any:
+        asked.append(goes_on)
+        return beside(staging, place, part, goes_on)
+
+    def interrupt(*_: object) -> None:
+        raise RungError
+
+    monkeypatch.setattr(module._Staging, "_stage_frame", meets)
+    monkeypatch.setattr(module._Staging, "stage_beside", asks)
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(RungError):
+            landing.ingest()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert sorted(staged) == [0, 6]
 
 
 def test_lines_that_get_lost_while_they_are_written_are_noticed(
