@@ -54,7 +54,9 @@ SLOW_FIXTURES = ("lived",)
 
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests wait for the processes that they start, and for services."""
-    return (os.cpu_count() or 1) + 1
+    said = os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return int(said) if said else cores + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -154,7 +154,7 @@ def _pipeline(name: str) -> Pipeline:
 
 def _raised_at(error: Exception) -> str:
     """The file and line in which somebody's module failed, as nothing prints the stack; empty if it was not found."""
-    last = extract_tb(error.__traceback__)[-1]
+    last = extract_tb(error.__traceback__, limit=-1)[-1]
     is_found = last.filename != __file__ and "importlib" not in last.filename
     return f" ({last.filename}, line {last.lineno})" if is_found else ""
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,10 +39,13 @@ def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> s
 
 
 def in_environment(command: str, repository: Path) -> str:
-    """A command of the repository's environment: by its name where that is active, else by its path from here."""
+    """A command of the repository's environment: by its name where somebody has activated that, else by its path.
+
+    That it is on the path says nothing: the services of a deployment have it there, and people on the host do not.
+    """
     programs = repository / ".venv" / "bin"
-    found = shutil.which(command.split(maxsplit=1)[0])
-    if found is not None and Path(found).parent.resolve() == programs.resolve():
+    active = os.environ.get("VIRTUAL_ENV")  # noqa: TID251 - what `activate` says is no setting
+    if active is not None and Path(active, "bin").resolve() == programs.resolve():
         return command
     try:
         path = os.path.relpath(programs)

@@ -104,7 +104,9 @@ def verify_exports(
     store = open_store(place, options) if is_there(place) else None
     listing = None if store is None else list_exports(store, everything=True)
     if store is None or listing is None or not (listing.batches or listing.unclaimed):
-        return ExportReport(place=_nothing(place, listing, _others(place, raw_url, lakehouse)))
+        exports = lakehouse is None or any(each.source.technology == EXPORTS for each in lakehouse.catalog.loaded)
+        others = _others(place, raw_url, lakehouse)
+        return ExportReport(place=_nothing(place, listing, others, may_be_exports=exports))
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.batches, start=1):
@@ -137,21 +139,27 @@ def _others(place: str, raw_url: str | None, lakehouse: Lakehouse | None) -> lis
     ]
 
 
-def _nothing(place: str, listing: Listing | None, others: list[str]) -> PlaceStatus:
-    """What a place is in which no export lies; `others` are the tables that load something else from there."""
+def _nothing(place: str, listing: Listing | None, others: list[str], *, may_be_exports: bool) -> PlaceStatus:
+    """What a place is in which no export lies.
+
+    `others` are the tables that load something else from there; `may_be_exports`: some table loads exports.
+    """
     foreign = listing.foreign if listing is not None else 0
     state = PlaceState.FOREIGN if foreign else PlaceState.MISSING if listing is None else PlaceState.EMPTY
+    check = "check the URL; `medallion sample` writes exports to try with"
     elsewhere = (
         f"nothing, if it is for {', '.join(others)}: no exports are loaded there, and this command checks exports "
         "alone. What such tables load is checked by the run that loads it: see `medallion status`"
     )
+    if others and may_be_exports:
+        elsewhere += f". If it is for exports, {check}"
     return PlaceStatus(
         what=_WHAT,
         url=place,
         state=state,
         expected=f"folders [prefix/]AWSDynamoDB/<ExportId>/ below {place}, at any depth",
         found=f"{foreign} other objects" if foreign else "no such folder" if listing is None else "nothing",
-        do=elsewhere if others else "check the URL; `medallion sample` writes exports to try with",
+        do=elsewhere if others and listing is not None else check,
     )
 
 

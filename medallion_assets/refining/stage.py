@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, takewhile
+from threading import Lock
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -98,26 +99,31 @@ class _Staging:
 
 
 def _stage_together(staging: _Staging, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
-    """The files of a batch, a few parts of it at a time. The first part that fails is told of, as if there were one."""
+    """The files of a batch, a few parts of it at a time. The first part that fails is told of, as if there were one.
+
+    One that was refused before is one part: its source looks first at what was missing then, of all its files.
+    """
     share = -(-delivery.batch.records // TOGETHER)
     parts = staging.source.parts(delivery, max(LEAST_LINES, share))
-    if len(parts) == 1:
+    if len(parts) == 1 or staging.refused_as is not None:
         return staging.stage(place, delivery)
-    first_failed = len(parts)
+    first_failed, noting = len(parts), Lock()
 
     def stage(number: int) -> list[StagedFile]:
         nonlocal first_failed
         try:
             return staging.stage_beside(place, parts[number], lambda: number <= first_failed)
         except BaseException:
-            first_failed = min(first_failed, number)
+            with noting:
+                first_failed = min(first_failed, number)
             raise
 
     with ThreadPoolExecutor(TOGETHER, thread_name_prefix="parts") as threads:
         try:
             return list(chain.from_iterable(threads.map(stage, range(len(parts)))))
         finally:
-            first_failed = -1  # whatever ends this one ends all parts at their next frame, and is not kept waiting
+            with noting:
+                first_failed = -1  # whatever ends this one ends all parts at their next frame, and is not kept waiting
 
 
 @dataclass(frozen=True, slots=True)

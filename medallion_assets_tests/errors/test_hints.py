@@ -38,7 +38,7 @@ def _constants(tree: ast.AST) -> Iterator[str]:
 def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Installed from a wheel the command is on the path; in the repository it is in the environment, or a target."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     assert to_type("ui", make="ui", repository=tmp_path) == "medallion ui"
     assert to_type("status", repository=tmp_path) == "medallion status"
     assert typed("dagster x", repository=tmp_path) == "dagster x"
@@ -51,18 +51,25 @@ def test_there_is_no_make_where_there_is_no_makefile(tmp_path: Path, monkeypatch
 
 
 def test_in_a_clone_a_command_works_where_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its name in an active environment, and by that of no other; else by the path from the current folder."""
+    """By its name in an active environment, and by that of no other; else by the path from the current folder.
+
+    A service has the environment on its path and not active: people on its host have neither.
+    """
     clone, other = tmp_path / "a clone", tmp_path / "other"
-    for program in (clone / ".venv" / "bin" / "medallion", other / "medallion"):
-        program.parent.mkdir(parents=True)
-        program.touch(mode=0o755)
+    programs = clone / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "medallion").touch(mode=0o755)
+    other.mkdir()
     (clone / "Makefile").touch()
-    monkeypatch.setenv("PATH", str(other))
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.chdir(clone)
     assert to_type("status", repository=clone) == ".venv/bin/medallion status"
     monkeypatch.chdir(other)
     assert to_type("status", repository=clone) == "'../a clone/.venv/bin'/medallion status"
-    monkeypatch.setenv("PATH", f"{clone}/.venv/bin:{other}")
+    monkeypatch.setenv("VIRTUAL_ENV", str(other))
+    assert to_type("status", repository=clone) == "'../a clone/.venv/bin'/medallion status"
+    monkeypatch.setenv("VIRTUAL_ENV", str(clone / ".venv"))
     assert to_type("status", repository=clone) == "medallion status"
 
 

@@ -11,6 +11,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.export_report import verify_exports
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
@@ -135,5 +136,10 @@ def test_a_place_of_files_is_no_wrong_url(tmp_path: Path, below: str) -> None:
     assert (report.is_well, report.place.state) == (False, "not ours")
     assert "orders: no exports are loaded there" in report.place.do.replace(", order_lines", "")
     assert "check the URL" not in report.place.do
+    both = replace(lakehouse, catalog=Catalog((TRANSACTIONS, STAR_SCHEMA)))
+    assert (
+        ". If it is for exports, check the URL"
+        in verify_exports(f"{tmp_path}{below}", raw_url=str(tmp_path), lakehouse=both).place.do
+    )
     beside = verify_exports(f"{tmp_path}/orders_2", raw_url=str(tmp_path), lakehouse=lakehouse)
     assert "check the URL" in beside.place.do

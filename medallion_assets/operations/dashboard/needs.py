@@ -4,8 +4,8 @@ Belongs here: which facts are a cause of their own, which tables suffer from it,
 Does not: the facts, or how an entry looks.
 
 A table that is stale because a table before it cannot go on is no cause: it stands in the entry of that one. What an
-alert says is an entry only where nothing else on the page is about it: as long as its condition goes on, whatever its
-age, and a day of what cannot end.
+alert says is an entry only where nothing else on the page is about it: as long as its condition goes on (alerts are
+kept for 30 days, and raised anew after that), and a day of what cannot end.
 """
 
 from __future__ import annotations
