@@ -1,18 +1,16 @@
 """Stage: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
 
-Belongs here: which files of a batch are read by which process or thread.
+Belongs here: which files of a batch are read by which process.
 Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain, takewhile
-from threading import Lock
+from itertools import chain
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -28,11 +26,6 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import stage_lines
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
-
-TOGETHER = 2
-"""So many parts of a batch are read at a time by a process: unpacking a data file is the work of one thread."""
-LEAST_LINES = 100_000
-"""Fewer lines than this are not worth a thread of their own."""
 
 
 def stage_batch(
@@ -54,7 +47,7 @@ def stage_batch(
     engine = bronze.lakehouse.engine
     parts = source.parts(delivery, engine.bounds.delivery_rows)
     if len(parts) == 1:
-        return _stage_together(staging, place, delivery)
+        return staging.stage(place, delivery)
     where = Place(url_of(place), StorageOptions(bronze.lakehouse.storage_options))
     items = [_Part(staging, where, part) for part in parts]
     return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
@@ -76,14 +69,9 @@ class _Staging:
     refused_as: str | None
 
     def stage(self, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
-        """Some files of the batch, in this process; a frame is written while the next is read."""
+        """Some files of the batch, in this process."""
         with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
-            return list(in_turns(self._stage_frame, frames, at_once=1))
-
-    def stage_beside(self, place: ObjectStore, delivery: Delivery, goes_on: Callable[[], bool]) -> list[StagedFile]:
-        """The same beside other files of it, a frame after the other, as long as it `goes_on`."""
-        with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
-            return list(map(self._stage_frame, takewhile(lambda _: goes_on(), frames)))
+            return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
 
     def _stage_frame(self, lines: pl.DataFrame) -> StagedFile:
         staged = stage_lines(self.folder, self.batch, lines, now=self.now)
@@ -96,34 +84,6 @@ class _Staging:
                 export_id=self.batch.id,
             )
         return staged
-
-
-def _stage_together(staging: _Staging, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
-    """The files of a batch, a few parts of it at a time. The first part that fails is told of, as if there were one.
-
-    One that was refused before is one part: its source looks first at what was missing then, of all its files.
-    """
-    share = -(-delivery.batch.records // TOGETHER)
-    parts = staging.source.parts(delivery, max(LEAST_LINES, share))
-    if len(parts) == 1 or staging.refused_as is not None:
-        return staging.stage(place, delivery)
-    first_failed, noting = len(parts), Lock()
-
-    def stage(number: int) -> list[StagedFile]:
-        nonlocal first_failed
-        try:
-            return staging.stage_beside(place, parts[number], lambda: number <= first_failed)
-        except BaseException:
-            with noting:
-                first_failed = min(first_failed, number)
-            raise
-
-    with ThreadPoolExecutor(TOGETHER, thread_name_prefix="parts") as threads:
-        try:
-            return list(chain.from_iterable(threads.map(stage, range(len(parts)))))
-        finally:
-            with noting:
-                first_failed = -1  # whatever ends this one ends all parts at their next frame, and is not kept waiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.verify import check_lines, verified_files
 
-FRAME_BYTES = 32 * 1024 * 1024
+FRAME_BYTES = 64 * 1024 * 1024
 """Text in a frame; a frame ends behind the line that reaches it."""
 SHORT_TEXT_BYTES = 4 * 1024 * 1024
 """Text of a small data file up to which it is read together with others."""
