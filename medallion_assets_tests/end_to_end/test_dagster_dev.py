@@ -94,7 +94,7 @@ def test_a_refused_setting_is_one_message_in_the_terminal_and_for_the_ui(tmp_pat
 
 
 def load_error(url: str) -> dict[str, Any]:
-    """What the UI is told of the one code location, which could not be loaded."""
+    """The error that the UI shows for the one code location, which could not be loaded."""
     answer = requests.post(f"{url}/graphql", json={"query": LOADED}, timeout=60)
     (entry,) = answer.json()["data"]["workspaceOrError"]["locationEntries"]
     found: dict[str, Any] = entry["locationOrLoadError"]
