@@ -19,7 +19,7 @@ from dagster._core.launcher import WorkerStatus
 from medallion_assets.orchestration.runs.forks import asking
 from medallion_assets.orchestration.runs.forks.asking import NoForkError, expect_forks
 from medallion_assets.orchestration.runs.locks import Hold, is_held, known_runs
-from medallion_assets.orchestration.runs.whereabouts import folder_of
+from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
 from medallion_assets_tests.orchestration.runs.forks.serving import fork_server, is_fork_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
@@ -106,6 +106,18 @@ def test_one_that_is_terminated_ends_with_its_children(runs: Launching, server: 
     assert gone(process.pid)
     assert gone(child)
     runs.wait_for(run_id, Status.CANCELED)
+
+
+def test_one_that_takes_longer_than_its_limit_ends_with_its_process(runs: Launching, server: psutil.Popen) -> None:
+    """In the middle of a query of Polars, which hears of no signal."""
+    run_id = runs.launch_hanging()
+    process = runs.process(run_id)
+    assert is_fork_of(process, server)
+    runs.wait_for(run_id, Status.FAILURE)
+    assert "silver.things: took longer than its time limit" in runs.said(run_id)
+    assert kind_of_end(runs.said(run_id)) == "time limit"
+    assert gone(process.pid)
+    assert server.is_running()
 
 
 def test_its_steps_may_have_processes_of_their_own(runs: Launching, server: psutil.Popen) -> None:
