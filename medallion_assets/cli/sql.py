@@ -61,7 +61,7 @@ def _asking(
     from medallion_assets.cli.sql_page import answer_page, columns_page, tables_page, write_csv, write_json
     from medallion_assets.operations.sql.answer import answer
     from medallion_assets.operations.sql.tables import named_table, read_moment
-    from medallion_assets.operations.tables import every_table
+    from medallion_assets.operations.tables.every import every_table
 
     lakehouse = lakehouse_for("sql")
     moment = None if as_of is None else read_moment(as_of)
