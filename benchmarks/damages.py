@@ -21,7 +21,7 @@ from medallion_assets.contracts.table import Column, Integer, Table
 from medallion_assets.delta.log_chain import LAST_COMMIT
 from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 from medallion_assets.refining.bronze import bronze_table
 
 SAME_SIZE = Table(

@@ -32,7 +32,7 @@ from benchmarks.legs import LEGS, read_moments, seconds_of
 from benchmarks.measuring import CATALOG, Line, report
 from benchmarks.usage import Usage
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import ENDED_AT, Outcome, read_attempts
+from medallion_assets.operations.tables.pipeline_runs import ENDED_AT, Outcome, read_attempts
 from medallion_assets.pipelines.transactions.samples.history import write_opening_export
 from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.pipelines.transactions.samples.places import exports_of

@@ -25,8 +25,8 @@ from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history

@@ -147,8 +147,9 @@ def sensors() -> str:
 def export_events() -> str:
     """The queue that tells of new exports is asked by the daemon, and answers, where one is set."""
     from medallion_assets.orchestration.wakes.event_notes import expect_asked
+    from medallion_assets.settings import load_settings
 
-    return expect_asked(time.time())
+    return expect_asked(load_settings().events_queue, time.time())
 
 
 @contextmanager

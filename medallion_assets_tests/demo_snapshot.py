@@ -26,14 +26,15 @@ from typer.testing import CliRunner
 
 from medallion_assets.cli import app
 from medallion_assets.cli.demo.home import demo_settings
-from medallion_assets.cli.demo.run import DemoResult, DemoSize, run_demo
+from medallion_assets.cli.demo.result import DemoResult
+from medallion_assets.cli.demo.run import DemoSize, run_demo
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.embedded_dynamodb import REGION
 from medallion_assets.cli.terminal import plain
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.rebuild import rebuildable_tables
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.pipeline import CATALOG

@@ -8,10 +8,6 @@ from medallion_assets_tests.services.processes import REPOSITORY
 
 PRIVATE = re.compile(r"^ *(?:from|import) (dagster(?:_shared)?\.\S+)", re.MULTILINE)
 ALLOWED = {
-    "cli/web_ui.py": {
-        "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
-        "dagster._serdes",
-    },
     "orchestration/daemon.py": {  # Dagster's daemon, with another pause between two rounds of its sensors
         "dagster._core.workspace.context",
         "dagster._core.workspace.load_target",
@@ -48,6 +44,10 @@ ALLOWED = {
         "dagster._core.storage.tags",
     },
     "orchestration/runs/worker.py": {"dagster._grpc.types"},  # what `dagster api execute_run` reads
+    "orchestration/ui_instance.py": {
+        "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says
+        "dagster._serdes",
+    },
     "orchestration/wakes/waker.py": {"dagster._core.scheduler.instigation"},  # when a sensor looked, as it is stored
 }
 

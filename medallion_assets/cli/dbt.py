@@ -79,8 +79,10 @@ def dbt_sandbox(
         from medallion_assets.deriving.dbt.project import PROFILE
         from medallion_assets.deriving.dbt.sandbox import make_sandbox
         from medallion_assets.errors import PermanentError
+        from medallion_assets.settings import load_settings
 
-        lakehouse, place = lakehouse_for("dbt-sandbox"), folder.absolute()
+        settings, place = load_settings(), folder.absolute()
+        lakehouse = lakehouse_for("dbt-sandbox", settings)
         builds = lakehouse.catalog.dbt
         found = [models for models in builds if name in (None, models.name)]
         if len(found) != 1:
@@ -90,7 +92,7 @@ def dbt_sandbox(
                 found=repr(name),
                 do="name one with --name",
             )
-        make_sandbox(lakehouse, found[0], place, limits=duckdb_limits())
+        make_sandbox(lakehouse, found[0], place, limits=duckdb_limits(settings))
         # dbt would look for what is relative below the project
         places = ["--project-dir", str(found[0].project.absolute()), "--profiles-dir", str(place), "--profile", PROFILE]
         command = ["dbt", "build", *places, "--target-path", str(place / "target"), "--log-path", str(place / "logs")]

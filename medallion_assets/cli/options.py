@@ -1,4 +1,4 @@
-"""What commands of the `medallion` command line share: options, and the lakehouse of the settings.
+"""What commands of the `medallion` command line share: options, and the lakehouse of some settings.
 
 Belongs here: an option that two commands take.
 Does not: commands.
@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from medallion_assets.contracts.policies import DuckDBLimits
     from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.settings import Settings
 
 TableName = Annotated[str, typer.Argument(help="An exported table, such as customer_transactions.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else.")]
@@ -27,16 +28,14 @@ Exports = Annotated[list[str] | None, typer.Option("--export", help="Only this e
 Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this reason code; may be repeated.")]
 
 
-def lakehouse_for(command: str) -> Lakehouse:
-    """The lakehouse of the settings; commits carry the command and who gave it."""
+def lakehouse_for(command: str, settings: Settings) -> Lakehouse:
+    """The lakehouse of some settings; commits carry the command and who gave it."""
     from medallion_assets.contracts.catalog import load_catalog
     from medallion_assets.delta.table import Lakehouse
     from medallion_assets.engines.choice import engine_of
-    from medallion_assets.settings import load_settings
     from medallion_assets.settings.account import account
 
     author = {"command": f"medallion {command}", "started_by": account()}
-    settings = load_settings()
     catalog = load_catalog(settings.pipelines)
     if settings.compute.tables:
         from medallion_assets.stages.all import expect_known_tables
@@ -51,10 +50,8 @@ def lakehouse_for(command: str) -> Lakehouse:
     )
 
 
-def duckdb_limits() -> DuckDBLimits:
+def duckdb_limits(settings: Settings) -> DuckDBLimits:
     """What DuckDB may use where a command builds dbt models."""
     from medallion_assets.contracts.policies import DuckDBLimits
-    from medallion_assets.settings import load_settings
 
-    settings = load_settings()
     return DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)

@@ -19,6 +19,8 @@ from medallion_assets.cli.terminal import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from medallion_assets.settings import Settings
+
 PROMPT, MORE = "medallion> ", "        -> "
 LIST_TABLES = ("\\d", "show tables", "show all tables")
 QUIT = ("\\q", "quit", "exit")
@@ -41,29 +43,31 @@ def sql(
 ) -> None:
     r"""Query any version of the lakehouse in SQL (DuckDB's), read-only. `\d` lists the tables."""
     with Terminal(as_json=json) as terminal:
+        from medallion_assets.settings import load_settings
         from medallion_assets.storage.workspace import workspace
 
         with workspace() as folder:
-            ask = _asking(terminal, folder, as_of=as_of, rows=rows, as_csv=csv, as_json=json)
+            settings = load_settings()
+            ask = _asking(terminal, settings, folder, as_of=as_of, rows=rows, as_csv=csv, as_json=json)
             if query is not None:
                 ask(query)
             elif sys.stdin.isatty():
-                _converse(ask, as_json=json)
+                _converse(ask, settings.home / HISTORY, as_json=json)
             else:
                 for statement in _statements(lambda _: input()):
                     ask(statement)
 
 
 def _asking(
-    terminal: Terminal, folder: Path, *, as_of: str | None, rows: int, as_csv: bool, as_json: bool
+    terminal: Terminal, settings: Settings, folder: Path, *, as_of: str | None, rows: int, as_csv: bool, as_json: bool
 ) -> Callable[[str], None]:
     """A function that answers one statement."""
     from medallion_assets.cli.sql_page import answer_page, columns_page, tables_page, write_csv, write_json
     from medallion_assets.operations.sql.answer import answer
     from medallion_assets.operations.sql.tables import named_table, read_moment
-    from medallion_assets.operations.tables import every_table
+    from medallion_assets.operations.tables.every import every_table
 
-    lakehouse = lakehouse_for("sql")
+    lakehouse = lakehouse_for("sql", settings)
     moment = None if as_of is None else read_moment(as_of)
 
     def ask(query: str) -> None:
@@ -89,13 +93,10 @@ def _asking(
     return ask
 
 
-def _converse(ask: Callable[[str], None], *, as_json: bool) -> None:
+def _converse(ask: Callable[[str], None], history: Path, *, as_json: bool) -> None:
     """Answer what is typed, until there is no more; an error ends its statement alone."""
     import readline
 
-    from medallion_assets.settings import load_settings
-
-    history = load_settings().home / HISTORY
     with suppress(OSError):
         readline.read_history_file(history)
     for statement in _statements(input):

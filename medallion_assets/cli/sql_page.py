@@ -26,7 +26,7 @@ from medallion_assets.delta.duckdb_views import duckdb_type
 from medallion_assets.errors import MedallionError
 from medallion_assets.errors.visible_text import visible_json
 from medallion_assets.operations.sql.answer import Answer
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 

@@ -29,9 +29,10 @@ def explain(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import explanation_page
         from medallion_assets.operations.explain.explanation import explain as explain_key
+        from medallion_assets.settings import load_settings
 
         with terminal.progress("looking through Bronze") as progress:
-            lakehouse = lakehouse_for("explain")
+            lakehouse = lakehouse_for("explain", load_settings())
             found = explain_key(lakehouse, lakehouse.catalog.loaded_by(table), key, progress=progress)
         terminal.answer(found, lambda: explanation_page(found), found=not found.is_well)
 
@@ -51,7 +52,8 @@ def status(json: Json = False) -> None:
         from medallion_assets.operations.status import read_status, status_facts
         from medallion_assets.settings import load_settings
 
-        found = read_status(lakehouse_for("status"), datetime.now(UTC), raw_url=load_settings().raw_url)
+        settings = load_settings()
+        found = read_status(lakehouse_for("status", settings), datetime.now(UTC), raw_url=settings.raw_url)
         terminal.answer(status_facts(found), lambda: status_page(found), found=bool(found.problems))
 
 
@@ -65,7 +67,8 @@ def fetch(table: TableName, json: Json = False) -> None:
         from medallion_assets.operations.fetching import fetch as fetch_table
         from medallion_assets.settings import inherited_environment, load_settings
 
-        settings, loaded = load_settings(), lakehouse_for("fetch").catalog.loaded_by(table)
+        settings = load_settings()
+        loaded = lakehouse_for("fetch", settings).catalog.loaded_by(table)
         windows = fetch_table(
             loaded, settings.raw_url, settings.storage_options, inherited_environment(), datetime.now(UTC)
         )
@@ -99,7 +102,8 @@ def rebuild(
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
 
-        lakehouse, settings = lakehouse_for("rebuild"), load_settings()
+        settings = load_settings()
+        lakehouse = lakehouse_for("rebuild", settings)
         contract, request = (
             rebuildable_table(lakehouse.catalog, table),
             Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
@@ -111,7 +115,7 @@ def rebuild(
                 contract,
                 request,
                 now=datetime.now(UTC),
-                limits=duckdb_limits(),
+                limits=duckdb_limits(settings),
                 progress=progress,
             )
         terminal.answer(done, lambda: rebuilt_page(done))
@@ -131,8 +135,10 @@ def verify(
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import verification_page
         from medallion_assets.operations.verify.lakehouse import verify as verify_lakehouse
+        from medallion_assets.settings import load_settings
 
-        lakehouse, limits = lakehouse_for("verify"), duckdb_limits()
+        settings = load_settings()
+        lakehouse, limits = lakehouse_for("verify", settings), duckdb_limits(settings)
         with terminal.phases() as progress:
             answer = verify_lakehouse(lakehouse, digests=digests, deep=deep, limits=limits, progress=progress)
         terminal.answer(answer, lambda: verification_page(answer), found=bool(answer.findings))
@@ -150,7 +156,8 @@ def validate(json: Json = False) -> None:
         from medallion_assets.orchestration.recipients import expect_known_recipients
         from medallion_assets.settings import load_settings
 
-        settings, lakehouse = load_settings(), lakehouse_for("validate")
+        settings = load_settings()
+        lakehouse = lakehouse_for("validate", settings)
         expect_known_recipients(settings, lakehouse.catalog)
         found = validate_contracts(lakehouse, settings.raw_url)
         terminal.answer(found, lambda: validation_page(found), found=not found.is_well)
@@ -169,10 +176,10 @@ def verify_exports(
         from medallion_assets.operations.export_report import verify_exports as verify
         from medallion_assets.settings import load_settings
 
-        raw_url = load_settings().raw_url
+        settings = load_settings()
         with terminal.progress("verifying exports") as progress:
-            lakehouse = lakehouse_for("exports verify")
-            report = verify(url, raw_url=raw_url, lakehouse=lakehouse, progress=progress)
+            lakehouse = lakehouse_for("exports verify", settings)
+            report = verify(url, raw_url=settings.raw_url, lakehouse=lakehouse, progress=progress)
         answer = {**vars(report), "is_well": report.is_well}
         terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 
@@ -192,8 +199,9 @@ def quarantine_show(
         from medallion_assets.cli.pages import quarantine_page
         from medallion_assets.operations.places import expect_tables
         from medallion_assets.operations.quarantine_listing import list_held, list_quarantine
+        from medallion_assets.settings import load_settings
 
-        lakehouse = lakehouse_for("quarantine show")
+        lakehouse = lakehouse_for("quarantine show", load_settings())
         expect_tables(lakehouse)
         loaded = lakehouse.catalog.loaded_by(table)
         if held and (export or reason):
@@ -219,8 +227,9 @@ def quarantine_redrive(
         from medallion_assets.cli.pages import redriven_page
         from medallion_assets.operations.places import expect_tables
         from medallion_assets.refining.redrive import redrive
+        from medallion_assets.settings import load_settings
 
-        lakehouse = lakehouse_for("quarantine redrive")
+        lakehouse = lakehouse_for("quarantine redrive", load_settings())
         expect_tables(lakehouse)
         loaded = lakehouse.catalog.loaded_by(table)
         with terminal.progress("judging again") as progress:
@@ -250,7 +259,8 @@ def serving_hand_over(
         from medallion_assets.refining.samples import identify
         from medallion_assets.settings import load_settings
 
-        settings, lakehouse = load_settings(), lakehouse_for("serving hand-over")
+        settings = load_settings()
+        lakehouse = lakehouse_for("serving hand-over", settings)
         now = datetime.now(UTC)
         what = lakehouse.catalog.published_as(table, settings.serving_prefix)
         done = hand_over_table(settings, lakehouse, identify(lakehouse, now), what, why=why, now=now)

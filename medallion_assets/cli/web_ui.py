@@ -48,6 +48,8 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     Raises:
         PermanentError: the port is taken, or there is no demo.
     """
+    from medallion_assets.orchestration.ui_instance import instance_at_once  # it brings Dagster, which is heavy
+
     check_port(port, "--port")
     place = demo_home(settings.home)
     if demo and not is_demo_home(place):
@@ -65,7 +67,7 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
         "MEDALLION_UI_URL": url,
         PAGES_URL: pages_url,
         "DAGSTER_HOME": str(dagster_home),
-        "DAGSTER_WEBSERVER_INSTANCE_REF": _instance(dagster_home),  # in a command line all could read it
+        "DAGSTER_WEBSERVER_INSTANCE_REF": instance_at_once(dagster_home),  # in a command line all could read it
     }
     command = [sys.executable, "-m", "medallion_assets.cli.page_server", "-m", "medallion_assets.definitions"]
     command += ["--host", HOST, "--port", str(port), "--dagster-log-level", "warning"]
@@ -117,23 +119,3 @@ def check_port(port: int, option: str, *, host: str = HOST) -> None:
 def _has_runs(home: Path) -> bool:
     """Whether a person ran something there: Dagster keeps its runs there, and they are not an old demo's."""
     return (home / "dagster_home" / "history").is_dir() and not (home / OLD_DEMO).exists()
-
-
-def _instance(dagster_home: Path) -> str:
-    """A Dagster home as its dagster.yaml says, but runs start at once and nothing is sent to anybody; as text.
-
-    Runs that were lost meanwhile are said to be, and their pools are free again: no daemon may have been there since.
-    """
-    from dagster import DagsterInstance, serialize_value
-    from dagster._core.instance.ref import InstanceRef
-    from dagster._serdes import ConfigurableClassData
-
-    from medallion_assets.orchestration.runs.watch import conclude_all
-
-    quiet = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
-    instance = InstanceRef.from_dir(str(dagster_home), overrides=quiet)
-    at_once = ConfigurableClassData("dagster.core.run_coordinator", "DefaultRunCoordinator", "{}\n")
-    instance = instance._replace(run_coordinator_data=at_once)
-    with DagsterInstance.from_ref(instance) as opened:
-        conclude_all(opened)
-    return serialize_value(instance)

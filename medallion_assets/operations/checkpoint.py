@@ -19,10 +19,10 @@ from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.coverage import read_coverage
-from medallion_assets.operations.monitoring import Checkpoint
-from medallion_assets.operations.pipeline_runs import StageAttempt, day_ranges, last_successes
-from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.tables.monitoring import Checkpoint
+from medallion_assets.operations.tables.pipeline_runs import StageAttempt, day_ranges, last_successes
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Ledger

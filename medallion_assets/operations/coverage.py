@@ -13,9 +13,9 @@ from medallion_assets.contracts.coverage import NOTHING, Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import last_covered
-from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.tables.pipeline_runs import last_covered
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.coverage import coverage_of
 from medallion_assets.refining.decisions import read_decisions

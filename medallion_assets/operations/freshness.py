@@ -23,10 +23,10 @@ from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.coverage import read_coverage
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import last_successes
-from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import data_tables, stages, stages_of
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import last_successes
+from medallion_assets.operations.tables.refused import find_readable
 
 HOUR = timedelta(hours=1)
 

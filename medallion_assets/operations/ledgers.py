@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.refused_tables import find_readable
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.ledger import Ledger

@@ -17,8 +17,8 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.refused_tables import find_readable
 from medallion_assets.operations.stages import delta_tables
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.raw_place import RawPlace, is_there
 from medallion_assets.refining.refused_exports import read_refusals

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from medallion_assets.operations.expectation_results import QUALITY
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.tables.expectation_results import QUALITY
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 
 RUN = ("run_id", "stage")
 WHOLE = pl.col("quality_score").is_between(0, 1) & (pl.col("records_in") > 0) & (pl.col("outcome") == Outcome.SUCCEEDED)

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.operations.monitoring import Checkpoint
+from medallion_assets.operations.tables.monitoring import Checkpoint
 
 Reaches = Mapping[str, datetime | None]
 """By `layer.table`: no write before this moment is missing; None where nothing is covered, or nobody says it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from medallion_assets.contracts.source import Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.refused_tables import find_readable
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.owner import owner_known
 

@@ -18,19 +18,19 @@ from medallion_assets.delta.identity import Identity, read_identity
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import read_alerts
 from medallion_assets.operations.checkpoint import read_checkpoints
-from medallion_assets.operations.expectation_results import read_results
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
-from medallion_assets.operations.monitoring import Checkpoint, Freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
-from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, data_tables, stages
+from medallion_assets.operations.tables.alerts import read_alerts
+from medallion_assets.operations.tables.expectation_results import read_results
+from medallion_assets.operations.tables.incident import Incident, read_incidents
+from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.tables.refused import find_readable, refused_tables
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
@@ -78,7 +78,7 @@ class Status:
 
     `sources` says whose exports each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
-    `operations.alerts.table.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
+    `operations.tables.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `places` says what the places of tables and batches are. `problems` are places where nothing of ours lies, tables
     that are stale or have features that are in the way, and stages whose last attempt failed or was lost; `warnings`
     what else a person should know.

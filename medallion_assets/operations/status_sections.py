@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medallion_assets.operations.incident import Incident
-from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.sections import Grid, Row, Section, format_age, format_count, format_minute
 from medallion_assets.operations.status import StageStatus, Status
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.monitoring import Freshness
 
 COUNTS = (
     "in: rows or records that a stage read; out: rows that it wrote or changed; quarantined: bad records, set aside "

@@ -23,12 +23,12 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, kind_of
 from medallion_assets.errors.native import native_failures
-from medallion_assets.operations.expectation_results import (
+from medallion_assets.operations.tables.expectation_results import (
     EXPECTATION_RESULTS,
     ExpectationResult,
     record_results,
 )
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,

@@ -25,13 +25,13 @@ from medallion_assets.operations.stages import (
     REFRESH,
     Kind,
     Stage,
-    stages,
     stages_of,
 )
 from medallion_assets.orchestration.assets.fetched import fetched_key, fetched_keys
 from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.runs.step_processes import step_processes
+from medallion_assets.orchestration.steps import step_name
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 """Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
@@ -102,22 +102,6 @@ def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
 def job_tables(catalog: Catalog) -> dict[str, tuple[Table, ...]]:
     """The tables whose stages each job may hold."""
     return {pipeline.job(name): tables for pipeline in catalog.pipelines for name, tables in _tables_of(pipeline)}
-
-
-def step_names(catalog: Catalog) -> dict[str, str]:
-    """The name of the table that each step writes, by the step's key; other steps are no stages."""
-    return {step_name(stage.step): stage.step.name for stage in stages(catalog)}
-
-
-def step_name(table: Table) -> str:
-    """The key of the step that is called like a table."""
-    return asset_key(table).to_python_identifier()
-
-
-def step_tables(catalog: Catalog, tables: Collection[Table]) -> list[Table]:
-    """Those of some tables that their steps are called like; one step may write several."""
-    names = {stage.step.name for stage in stages(catalog) if stage.table in tables}
-    return [table for table in tables if table.name in names]
 
 
 def job_limit(catalog: Catalog, job: str) -> dict[str, str]:

@@ -19,13 +19,13 @@ from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
-from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job, stages_of
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.orchestration.alert_direct import keep_or_send
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
-from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut

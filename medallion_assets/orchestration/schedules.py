@@ -22,8 +22,9 @@ from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.close_requests import SCHEDULED, close_request, tables_of
 from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
-from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags, step_tables
+from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags
 from medallion_assets.orchestration.requests import request, triggered_config
+from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.waiting_close import RESOURCE, closes_now, waiting_schedules
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 

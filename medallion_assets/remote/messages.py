@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 
 from medallion_assets import errors
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
-from medallion_assets.operations.expectation_results import ExpectationResult
+from medallion_assets.operations.tables.expectation_results import ExpectationResult
 from medallion_assets.stages.figures import Place, Rows
 from medallion_assets.stages.reports import Check, Found, Judged, Made, Report
 

@@ -15,9 +15,9 @@ DEV_CLI = "DAGSTER_IS_DEV_CLI"
 NET = 30
 LONGEST = 60
 """Dagster's daemon is known to be away after so many seconds."""
-STEP = 5
-"""It comes round so often."""
-BETWEEN_LOOKS = f"a multiple of {STEP} from {STEP} to {LONGEST}"
+LOOP_SECONDS = 5
+"""It comes round no oftener."""
+BETWEEN_LOOKS = f"a multiple of {LOOP_SECONDS} from {LOOP_SECONDS} to {LONGEST}"
 
 
 def net_seconds(env: Mapping[str, str]) -> int:
@@ -25,7 +25,7 @@ def net_seconds(env: Mapping[str, str]) -> int:
 
     In plain `dagster dev` nobody watches the folders, and nobody hears wakes before the first run: so at every chance.
     """
-    return STEP if env.get(DEV_CLI) else NET
+    return LOOP_SECONDS if env.get(DEV_CLI) else NET
 
 
 def arrivals_seconds(env: Mapping[str, str]) -> int:
@@ -39,6 +39,6 @@ def arrivals_seconds(env: Mapping[str, str]) -> int:
 
 def _seconds_between_looks(text: str) -> int:
     seconds = int(text)
-    if seconds % STEP or not STEP <= seconds <= LONGEST:
+    if seconds % LOOP_SECONDS or not LOOP_SECONDS <= seconds <= LONGEST:
         raise ValueError(text)
     return seconds

@@ -23,7 +23,7 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold
-from medallion_assets.operations.pipeline_runs import last_covered
+from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import as_table, completeness_figures

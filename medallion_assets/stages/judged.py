@@ -22,7 +22,7 @@ from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
-from medallion_assets.operations.expectation_results import ExpectationResult, results_of
+from medallion_assets.operations.tables.expectation_results import ExpectationResult, results_of
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decide import decide
 from medallion_assets.refining.gate import Gate

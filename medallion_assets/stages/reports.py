@@ -17,7 +17,7 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.operations.expectation_results import ExpectationResult
+from medallion_assets.operations.tables.expectation_results import ExpectationResult
 from medallion_assets.stages.figures import Place, as_table
 
 PREVIEW_ROWS = 5

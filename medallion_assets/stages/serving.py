@@ -18,7 +18,7 @@ from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import knows_run, last_covered
+from medallion_assets.operations.tables.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.cli.command_line import answer, run
 from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.operations.tables.alerts import ALERTS
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings

@@ -18,7 +18,7 @@ import psutil
 import pytest
 from obstore.store import LocalStore
 
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.sources.dynamodb_export.manifest import ExportType

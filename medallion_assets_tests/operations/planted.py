@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.delta.rows import frame_of
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, ExpectationResult
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
+from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, ExpectationResult
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
 """08:00 in Los Angeles."""

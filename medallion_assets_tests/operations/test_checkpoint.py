@@ -10,9 +10,9 @@ from medallion_assets.delta.commit_notes import last_commit
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import LOG, committed_at, read_checkpoints
-from medallion_assets.operations.monitoring import Checkpoint
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import stages
+from medallion_assets.operations.tables.monitoring import Checkpoint
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table

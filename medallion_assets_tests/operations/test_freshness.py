@@ -13,9 +13,9 @@ from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.operations.freshness import Known, freshness, read_freshness
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.operations.stages import data_tables
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY

@@ -7,9 +7,9 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from medallion_assets.operations.expectation_results import GATE, QUALITY
-from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.quality import published_scores, quality
+from medallion_assets.operations.tables.expectation_results import GATE, QUALITY
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 
 NO_RESULTS = results()

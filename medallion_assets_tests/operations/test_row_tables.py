@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.tables import KEPT_TABLES
+from medallion_assets.operations.tables.every import KEPT_TABLES
 
 HELD = {
     "operations.lakehouse": (

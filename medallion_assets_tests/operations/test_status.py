@@ -16,18 +16,18 @@ from medallion_assets.cli.status_page import status_page
 from medallion_assets.cli.terminal import plain
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import Alert, raise_alerts
-from medallion_assets.operations.incident import Incident, record_incidents
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.quality import published_scores
+from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts
+from medallion_assets.operations.tables.incident import Incident, record_incidents
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
     read_attempts,
     record_attempts,
 )
-from medallion_assets.operations.quality import published_scores
-from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations import planted
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse

@@ -19,8 +19,8 @@ import pytest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
-from medallion_assets.operations.expectation_results import ExpectationResult, read_results
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.operations.tables.expectation_results import ExpectationResult, read_results
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.reporting import check, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource

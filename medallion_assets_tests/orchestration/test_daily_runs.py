@@ -19,8 +19,8 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from moto import mock_aws
 
 from medallion_assets.contracts.run_days import RANGE_END, RANGE_START, days_in
-from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import days_request

@@ -14,7 +14,7 @@ import pytest
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.schedules import month_request, schedules
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors

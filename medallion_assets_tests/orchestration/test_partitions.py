@@ -9,7 +9,7 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 
 from medallion_assets.contracts.run_days import DAY, RANGE_END, RANGE_START, SCATTERED_DAYS
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.stages.partitions import asked_days

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.pipeline import (
     DAILY_SALES,
     LIFETIME_VALUE,

@@ -16,7 +16,7 @@ from typing import Any
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, knows_run, record_attempts
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, knows_run, record_attempts
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import (

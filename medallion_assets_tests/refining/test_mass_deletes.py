@@ -13,7 +13,7 @@ from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.operations.expectation_results import results_of
+from medallion_assets.operations.tables.expectation_results import results_of
 from medallion_assets.refining import refine
 from medallion_assets.refining.rebuild import rebuild_judged
 from medallion_assets.refining.refined import Refined

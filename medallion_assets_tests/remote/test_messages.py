@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, kind_of
-from medallion_assets.operations.expectation_results import ExpectationResult
+from medallion_assets.operations.tables.expectation_results import ExpectationResult
 from medallion_assets.remote.messages import Ended, received, send, send_end
 from medallion_assets.remote.pipes import open_pipes
 from medallion_assets.remote.place import REQUEST, RemotePlace

@@ -23,7 +23,7 @@ import dagster as dg
 from moto import mock_aws
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.operations.monitoring import PIPELINE_CHECKPOINT
+from medallion_assets.operations.tables.monitoring import PIPELINE_CHECKPOINT
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.oracle.model import CUSTOMERS, TABLES, TRANSACTIONS, Decision, ExportInput
 from medallion_assets_tests.oracle.oracle import Expected, expected

@@ -9,11 +9,11 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.run_days import days_text, ranges_of
-from medallion_assets.operations.alerts.table import ALERTS
-from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.operations.incident import read_incidents
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.alerts import ALERTS
+from medallion_assets.operations.tables.expectation_results import read_results
+from medallion_assets.operations.tables.incident import read_incidents
+from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SERVING

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.oracle import lines
 from medallion_assets_tests.oracle.model import ExportInput, micros

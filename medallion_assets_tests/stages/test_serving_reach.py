@@ -12,7 +12,7 @@ import pytest
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.delta.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import Outcome as PublishOutcome
 from medallion_assets.publishing.publisher import Published

@@ -14,7 +14,7 @@ from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.rules import daily_not_done
 from medallion_assets.operations.coverage import loaded_coverage
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.operations.planted import attempt

@@ -7,12 +7,12 @@ Does not: which runs there are, or how they look.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import dagster as dg
 import polars as pl
 
+from medallion_assets.cli.demo.result import TableSummary
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
@@ -47,18 +47,6 @@ SHOP = [table for source in STAR.sources for table in (bronze_table(source.short
 MONTH = [bronze_table(ECOMMERCE_EVENTS.short_name), ECOMMERCE_EVENTS, BRAND_REVENUE]
 SHOWN = [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV, *STAR.models, *MONTH]
 """What the last table lists."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableSummary:
-    """A line of the demo's last table. `engine` is what its last commit says of itself."""
-
-    name: str
-    rows: int
-    version: int
-    engine: str
-    quality: float | None
-    quarantined: int | None
 
 
 class DemoPipeline:

@@ -13,7 +13,8 @@ from typing import Any
 
 from medallion_assets.cli.dagster_home import link_dev_yaml, own_settings
 from medallion_assets.cli.demo.home import MADE_BY, demo_settings, recording
-from medallion_assets.cli.demo.pipeline import INGEST, MONTH, REFINE, SHOP, DemoPipeline, TableSummary
+from medallion_assets.cli.demo.pipeline import INGEST, MONTH, REFINE, SHOP, DemoPipeline
+from medallion_assets.cli.demo.result import DemoResult
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
@@ -47,20 +48,6 @@ class DemoSize:
     published_days: int = 7
     orders: int = 2_000
     clicks: int = 50_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class DemoResult:
-    """What the demo found, for `--json` and for tests."""
-
-    tables: list[TableSummary]
-    sales: list[dict[str, object]]
-    published_days: list[str]
-    bad_export: str
-    gate_message: str
-    readable_unchanged: bool
-    seconds: float
-    home: str
 
 
 def run_demo(settings: Settings, view: DemoView, size: DemoSize | None = None) -> DemoResult:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -19,13 +18,10 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from medallion_assets.cli.demo.home import PIPELINES
+from medallion_assets.cli.demo.home import PIPELINES, DemoContents
+from medallion_assets.cli.demo.result import DemoResult
 from medallion_assets.cli.terminal import command_line
 from medallion_assets.errors.hints import to_type
-
-if TYPE_CHECKING:
-    from medallion_assets.cli.demo.home import DemoContents
-    from medallion_assets.cli.demo.run import DemoResult
 
 WIDTH_OF_PROGRESS = 96
 

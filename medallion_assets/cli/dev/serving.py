@@ -16,7 +16,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher

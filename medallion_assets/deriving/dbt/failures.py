@@ -16,13 +16,12 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.rows import append_rows, row_table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.dbt.built import Node
 from medallion_assets.deriving.dbt.sources import row_key
 from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
 
 if TYPE_CHECKING:  # they bring DuckDB, which whoever only names the table does without
     import duckdb
-
-    from medallion_assets.deriving.dbt.build import Node
 
 ROWS_A_TEST = 100
 """So many rows at fault are kept of each test; the count is in its check."""

@@ -18,13 +18,12 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.duckdb_views import SETTINGS, connect, make_view
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.warehouse import Paths
 from medallion_assets.errors import DiskFullError, MedallionError, OutOfMemoryError
 
 if TYPE_CHECKING:  # dbt takes seconds to import
     from dbt.contracts.graph.manifest import Manifest
-
-    from medallion_assets.deriving.dbt.build import Build
 
 DATABASE = "star.duckdb"
 """The name of the file is part of every relation's name in what was parsed: it is always this one."""

@@ -27,6 +27,7 @@ from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.duckdb_views import connect, quoted, text
 from medallion_assets.delta.storage_errors import not_a_table
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.warehouse import Paths
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.spark.calls import called
@@ -40,8 +41,6 @@ from medallion_assets.storage.stores import download, open_store
 
 if TYPE_CHECKING:  # dbt takes seconds to import
     from dbt.contracts.graph.manifest import Manifest
-
-    from medallion_assets.deriving.dbt.build import Build
 
 TEMPORARY = "global_temp"
 """The schema of views that no catalog keeps, in Spark's words."""

@@ -21,7 +21,8 @@ from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.dbt.build import Build, build
+from medallion_assets.deriving.dbt.build import build
+from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.choice import warehouse_of
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures

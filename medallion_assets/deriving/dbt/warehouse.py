@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.errors import MedallionError
 
 if TYPE_CHECKING:  # they bring DuckDB and dbt, which are heavy
     import duckdb
     from dbt.contracts.graph.manifest import Manifest
-
-    from medallion_assets.deriving.dbt.build import Build
 
 Paths = Mapping[str, Sequence[str]]
 """The files to read of some sources, by the table's name."""

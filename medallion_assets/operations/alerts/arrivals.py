@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import Outcome, run_of
 from medallion_assets.operations.stages import stages
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
 
 GAP_PATIENCE_SECONDS = 3600.0
 """A window that ended only just now may still be followed by the one before it."""

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.settings import Settings
 from medallion_assets.settings.alerts import RECIPIENTS, WARNINGS_OF_THEIR_OWN
 

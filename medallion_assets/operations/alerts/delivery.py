@@ -31,7 +31,7 @@ from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
-from medallion_assets.operations.alerts.table import RECOVERED, Alert, Event, append_events
+from medallion_assets.operations.tables.alerts import RECOVERED, Alert, Event, append_events
 from medallion_assets.settings import Settings
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it

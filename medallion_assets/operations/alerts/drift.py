@@ -17,8 +17,8 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.expectation_results import ABSENT, QUALITY, UNKNOWN
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
 from medallion_assets.refining.gate import LEAST_UPSERTS
 from medallion_assets.refining.unfilled_columns import meant_attributes
 

@@ -15,8 +15,8 @@ from statistics import median
 import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.expectation_results import OF_NO_RECORD
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.expectation_results import OF_NO_RECORD
 
 USUAL_EXPORTS = 20
 """The share that is usual is the median of so many exports before."""

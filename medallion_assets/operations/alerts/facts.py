@@ -20,15 +20,15 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
-from medallion_assets.operations.alerts.table import AlertEvent, open_alerts, read_events
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.incident import Incident
 from medallion_assets.operations.ledgers import read_ledgers
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.refused import refused_exports
-from medallion_assets.operations.refused_tables import refused_tables
+from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
+from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_results
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
+from medallion_assets.operations.tables.refused import refused_tables
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import ENDED_AT, Outcome
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.pipeline_runs import ENDED_AT, Outcome
 
 WINDOW_DAYS = 8
 """How far back attempts are read."""

@@ -13,9 +13,9 @@ from datetime import datetime
 import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import ENDED_AT
 from medallion_assets.operations.stages import REFRESH, stages
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
 
 MEBIBYTE = 1024**2
 

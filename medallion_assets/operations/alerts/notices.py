@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.tables.alerts import Alert
 
 
 def days_skipped(table: str, days: Sequence[date]) -> Alert:

@@ -27,7 +27,15 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.rows import commit_rows
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import ALERTS, RECOVERED, Alert, AlertEvent, Event, events_in, read_events
+from medallion_assets.operations.tables.alerts import (
+    ALERTS,
+    RECOVERED,
+    Alert,
+    AlertEvent,
+    Event,
+    events_in,
+    read_events,
+)
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 Takes = Callable[[Alert], bool]

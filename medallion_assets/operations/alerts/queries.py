@@ -17,9 +17,9 @@ from typing import Any
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, SettingsError
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.incident import Incident, end_incidents, read_incidents, record_incidents
-from medallion_assets.operations.incident_ends import open_incidents
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.incident import Incident, end_incidents, read_incidents, record_incidents
+from medallion_assets.operations.tables.incident_ends import open_incidents
 from medallion_assets.settings import QUERY_ALERTS, QUERY_ALERTS_JOB
 
 SEVERITIES = ("warning", "failure")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from medallion_assets.operations.alerts.table import RECOVERED, Alert, AlertEvent
+from medallion_assets.operations.tables.alerts import RECOVERED, Alert, AlertEvent
 
 
 def recoveries(open_alerts: Mapping[str, AlertEvent], standing: Collection[str]) -> list[Alert]:

@@ -28,10 +28,10 @@ from medallion_assets.operations.alerts.expectations import unusual_failures
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, unseen_failures
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets.refining.versions import SUPERSEDED
 

@@ -17,12 +17,12 @@ import polars as pl
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.rules import QUALITY_DAYS, UNREADABLE, days_complete, refused
-from medallion_assets.operations.alerts.table import Alert, AlertEvent
-from medallion_assets.operations.expectation_results import ABSENT, QUALITY, UNKNOWN
-from medallion_assets.operations.incident import Incident
-from medallion_assets.operations.incident_ends import ended_at
-from medallion_assets.operations.pipeline_runs import Outcome, days_done, days_of
 from medallion_assets.operations.quality import published_scores
+from medallion_assets.operations.tables.alerts import Alert, AlertEvent
+from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.incident_ends import ended_at
+from medallion_assets.operations.tables.pipeline_runs import Outcome, days_done, days_of
 from medallion_assets.refining.versions import SUPERSEDED
 
 Question = Callable[[Facts, AlertEvent, str, datetime], bool]

@@ -17,7 +17,7 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.operations.reach import is_provisional
-from medallion_assets.operations.refused_tables import find_readable
+from medallion_assets.operations.tables.refused import find_readable
 
 MOST_SHARES = 8
 """What has less than the others is put together as `other`."""

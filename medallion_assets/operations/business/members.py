@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.pictures import Members
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.refused_tables import find_readable
+from medallion_assets.operations.tables.refused import find_readable
 
 BACK, ACTIVE = timedelta(days=7), timedelta(days=30)
 """Moves are those since a week before, or the oldest day that is kept after that; active is who came that lately."""

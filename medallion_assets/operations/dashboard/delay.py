@@ -14,8 +14,8 @@ import polars as pl
 
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.quality import POINTS
-from medallion_assets.operations.pipeline_runs import ENDED_AT
 from medallion_assets.operations.stages import stages
+from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,16 +18,16 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import AlertEvent, read_events
 from medallion_assets.operations.business.day_totals import Totals, read_totals
-from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.operations.incident import Incident, read_incidents
 from medallion_assets.operations.ledgers import read_ledgers
-from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.reach import Reaches, reaches
 from medallion_assets.operations.refused import refused_exports
-from medallion_assets.operations.refused_tables import refused_tables
 from medallion_assets.operations.status import Status, chain_warnings, read_status
+from medallion_assets.operations.tables.alerts import AlertEvent, read_events
+from medallion_assets.operations.tables.expectation_results import read_results
+from medallion_assets.operations.tables.incident import Incident, read_incidents
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.refused import refused_tables
 from medallion_assets.refining.chain import Gap
 from medallion_assets.refining.refused_exports import RefusedExport
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from medallion_assets.contracts.expectations import Action
-from medallion_assets.operations.expectation_results import GATE, QUALITY, TYPE
+from medallion_assets.operations.tables.expectation_results import GATE, QUALITY, TYPE
 
 KINDS_OF_BAD = (str(Action.DROP), str(Action.FAIL), TYPE)
 

@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.operations.alerts.table import RECOVERED, Event, open_alerts
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import Facts
-from medallion_assets.operations.pipeline_runs import StageAttempt, run_of
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.tables.alerts import RECOVERED, Event, open_alerts
+from medallion_assets.operations.tables.pipeline_runs import StageAttempt, run_of
 from medallion_assets.refining.bronze import bronze_table
 
 ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)

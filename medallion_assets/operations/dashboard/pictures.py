@@ -31,7 +31,7 @@ from medallion_assets.operations.drawing.scales import (
     short_number,
     short_seconds,
 )
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 
 OUTCOMES = {
     Outcome.SUCCEEDED: "one",

@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import Need
-from medallion_assets.operations.monitoring import Freshness
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.status import StageStatus
+from medallion_assets.operations.tables.monitoring import Freshness
 
 
 class Mood(StrEnum):

@@ -14,8 +14,8 @@ import polars as pl
 
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.quality import POINTS
-from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import stages
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 
 OVER_BUDGET = 1.05
 """A publish counts as over its budget from here on; the limiter keeps it to within a few per cent."""

@@ -16,7 +16,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.as_of import version_as_of
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, PermanentError
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 
 LAYERS = ("silver", "gold", "bronze", "quarantine", "operations")
 """Where a bare name is looked for, in this order."""

@@ -25,8 +25,8 @@ from medallion_assets.delta.source_versions import (
     source_app_id,
 )
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.operations.pipeline_runs import StageAttempt, last_successes
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
+from medallion_assets.operations.tables.pipeline_runs import StageAttempt, last_successes
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.operations.verify.silver import effective
 from medallion_assets.refining.bronze import bronze_table

@@ -19,10 +19,10 @@ from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, StageAttempt
 from medallion_assets.operations.places import lakehouse_place
-from medallion_assets.operations.refused_tables import refusal
-from medallion_assets.operations.tables import every_table, tables_without_contract
+from medallion_assets.operations.tables.every import every_table, tables_without_contract
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, StageAttempt
+from medallion_assets.operations.tables.refused import refusal
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
 from medallion_assets.operations.verify.findings import (

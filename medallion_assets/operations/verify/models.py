@@ -28,7 +28,7 @@ from medallion_assets.delta.releases import (
     tables_of_newest,
 )
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.dbt.build import Build
+from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.export import model_parts
 from medallion_assets.deriving.dbt.failures import judged
 from medallion_assets.deriving.dbt.project import prepared_specs

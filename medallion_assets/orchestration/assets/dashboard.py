@@ -14,8 +14,8 @@ from medallion_assets.operations.dashboard.answers import answers_of
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.needs import needs_of
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
-from medallion_assets.operations.monitoring import MONITORING_TABLES
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.monitoring import MONITORING_TABLES
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import asset_key, stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import Settings

@@ -31,13 +31,13 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
-from medallion_assets.operations.pipeline_runs import last_covered
+from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.attempt import Attempt
-from medallion_assets.orchestration.jobs import step_name
 from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
+from medallion_assets.orchestration.steps import step_name
 from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
 from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.made import expect_made

@@ -1,7 +1,7 @@
 """The incident asset: on failure of any stage, what a person needs to know is put together and sent.
 
 Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
-Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.incident), or when it runs (triggers).
+Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.tables), or when it runs (triggers).
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
@@ -21,9 +21,9 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key, failure_of
-from medallion_assets.operations.alerts.table import Alert, raise_alerts
-from medallion_assets.operations.incident import INCIDENTS, Incident, record_incidents
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts
+from medallion_assets.operations.tables.incident import INCIDENTS, Incident, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.orchestration.reporting import column_schema
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose

@@ -14,8 +14,8 @@ import dagster as dg
 
 from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import (
     asset_key,
     asset_options,

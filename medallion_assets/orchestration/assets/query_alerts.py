@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from medallion_assets.operations.alerts.queries import Finding, QueryAlert, ask_all, record_findings
+from medallion_assets.orchestration.alert_direct import keep_or_send
 from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.alert_direct import keep_or_send
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 from medallion_assets.storage.workspace import workspace

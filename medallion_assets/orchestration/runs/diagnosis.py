@@ -1,7 +1,7 @@
 """Diagnosis: why a run failed, from what it reported to Dagster.
 
 Belongs here: finding the stages that failed, and putting together their errors, checks and the last good version.
-Does not: which stages failed (outcomes.py), or keeping what was found (operations.incident).
+Does not: which stages failed (outcomes.py), or keeping what was found (operations.tables.incident).
 
 Nothing is read but the event log: a diagnosis costs little, and works when the lakehouse is what fails.
 
@@ -21,8 +21,8 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
-from medallion_assets.operations.incident import Incident
-from medallion_assets.operations.pipeline_runs import TIME_LIMIT
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.runs.outcomes import error_parts, is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of

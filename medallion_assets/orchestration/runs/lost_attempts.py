@@ -19,11 +19,11 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.operations.stages import REFRESH
-from medallion_assets.orchestration.jobs import step_names
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
+from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 
 LOOK_BACK = timedelta(days=3)

@@ -1,7 +1,7 @@
 """Run outcomes: what became of a run and of each of its stages, as Dagster's event log has it.
 
 Belongs here: the one place that reads a stage's end, and the error of a step, out of the events of a run.
-Does not: what follows from it (triggers/run_if.py, operations/incident.py).
+Does not: what follows from it (triggers/run_if.py, operations/tables/incident.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import failed_checks
+from medallion_assets.operations.tables.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.triggers.run_if import Status

@@ -17,7 +17,7 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.tables.pipeline_runs import (
     LAUNCH_CUT_SHORT,
     LOST_PROCESS,
     NEVER_BEGAN,

@@ -56,7 +56,7 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
     arguments = ExecuteRunArgs(origin, run_id=run.run_id, instance_ref=instance.get_ref())
     kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
     environment = {**kept, ARGUMENTS: dg.serialize_value(arguments)}
-    if not forks_runs():
+    if not forks_runs(kept):
         return _started(executable, environment, hold)
     home = Path(instance.root_directory)
     try:

@@ -28,25 +28,25 @@ from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKE
 from medallion_assets.operations.alerts.recoveries import recoveries
 from medallion_assets.operations.alerts.rules import judge, said_by
 from medallion_assets.operations.alerts.standing import runs_unread, standing_conditions
-from medallion_assets.operations.alerts.table import ALERTS, KEPT_DAYS, Alert, raise_alerts
-from medallion_assets.operations.incident import end_incidents, read_incidents
-from medallion_assets.operations.incident_ends import ended_incidents
 from medallion_assets.operations.stages import DAILY, last_stages
-from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
-from medallion_assets.orchestration.jobs import step_names
-from medallion_assets.orchestration.requests import sensor_status
-from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.runs.outcomes import done_without_row
-from medallion_assets.orchestration.runs.records import readable_records, unread_run
-from medallion_assets.orchestration.sensors.alert_direct import (
+from medallion_assets.operations.tables.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
+from medallion_assets.operations.tables.incident import end_incidents, read_incidents
+from medallion_assets.operations.tables.incident_ends import ended_incidents
+from medallion_assets.orchestration.alert_direct import (
     keep_or_send,
     send_directly,
     takes_no_writes,
     unwritable,
     unwritable_before,
 )
+from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
+from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.outcomes import done_without_row
+from medallion_assets.orchestration.runs.records import readable_records, unread_run
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
+from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.wakes.event_notes import DO, EventNotes
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor

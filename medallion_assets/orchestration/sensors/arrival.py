@@ -21,10 +21,10 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
+from medallion_assets.orchestration.wakes import names
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.decisions import Decision, read_decisions
 from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known

@@ -19,11 +19,11 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.operations.stages import INGEST_AND_REFINE
 from medallion_assets.orchestration.requests import Part, is_at_work, joint_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
+from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival

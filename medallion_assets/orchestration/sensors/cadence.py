@@ -18,9 +18,8 @@ import dagster as dg
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration.wakes.messages import wake
 from medallion_assets.settings import Settings
+from medallion_assets.settings.looks import LOOP_SECONDS
 
-LOOP_SECONDS = 5
-"""Dagster's daemon comes round no oftener."""
 LATENESS_SECONDS = 3
 """A tick may begin so long after its round (it waits for a thread, or for a busy machine) without missing the next one.
 Less than LOOP_SECONDS: no round earlier than the one that is due counts."""

@@ -17,13 +17,12 @@ from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.operations.alerts.table import Alert
 from medallion_assets.operations.stages import closing_job
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.audits import is_audited, other_runs
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors import names
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
@@ -36,6 +35,7 @@ from medallion_assets.orchestration.sensors.restated_runs import (
 )
 from medallion_assets.orchestration.sensors.restated_together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
+from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now

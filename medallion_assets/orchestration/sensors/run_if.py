@@ -23,11 +23,12 @@ from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
-from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables, step_tables
+from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
+from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings

@@ -27,8 +27,9 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.rules import unreadable_facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.incident import Incident, record_incidents
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.incident import Incident, record_incidents
+from medallion_assets.orchestration.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.assets.incidents import failure_alerts, is_diagnosis
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -36,7 +37,6 @@ from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
 from medallion_assets.orchestration.runs.records import readable_records
-from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import cause_of
 from medallion_assets.settings import Settings

@@ -24,9 +24,9 @@ from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import woken_every
-from medallion_assets.orchestration.sensors.names import table_update
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
+from medallion_assets.orchestration.wakes.names import table_update
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.table_update import Cursor, Watched, decide, format_updates
 

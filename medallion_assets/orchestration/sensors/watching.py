@@ -15,7 +15,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commit_notes import committed_at
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.operations.expectation_results import read_results
+from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.decisions import read_decisions
 from medallion_assets.refining.gate import rules_of

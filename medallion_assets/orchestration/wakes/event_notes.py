@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.errors import TransientError
-from medallion_assets.settings import load_settings
 
 NAME = "medallion/export_events"
 NOTE_SECONDS = 60.0
@@ -69,13 +68,12 @@ class EventNotes:
             return None
 
 
-def expect_asked(now: float) -> str:
-    """See that the daemon of the instance in $DAGSTER_HOME asks the queue, and is answered: what was found.
+def expect_asked(queue_url: str, now: float) -> str:
+    """See that the daemon of the instance in $DAGSTER_HOME asks a queue, and is answered: what was found.
 
     Raises:
         TransientError: it does not, or is not.
     """
-    queue_url = load_settings().events_queue
     if not queue_url:
         return "no queue is set: arrivals are found by listing"
     with dg.DagsterInstance.get() as instance:

@@ -19,9 +19,9 @@ from typing import Protocol
 import dagster as dg
 
 from medallion_assets.errors import MedallionError
-from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS
 from medallion_assets.orchestration.wakes.arrivals import wake_arrivals
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
+from medallion_assets.settings.looks import LOOP_SECONDS
 from medallion_assets.sources.dynamodb_export.manifest import MANIFESTS, ROOT
 from medallion_assets.storage.object_events import Created, Message, created_in
 
@@ -51,7 +51,7 @@ class ExportEvents:
         """Ask again and again, until `stop` is set."""
         while not stop.is_set():
             if not self.ask():
-                stop.wait(EVERY_SECONDS)
+                stop.wait(LOOP_SECONDS)
 
     def ask(self) -> bool:
         """Ask once; whether the queue answered."""
@@ -63,11 +63,11 @@ class ExportEvents:
             self._queue.delete(messages)
         except MedallionError as error:
             problem = str(error)
-            LOG.warning("exports are looked for every %d s: %s", EVERY_SECONDS, problem)
+            LOG.warning("exports are looked for every %d s: %s", LOOP_SECONDS, problem)
             wake_arrivals(self._instance)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
-            LOG.exception("exports are looked for every %d s", EVERY_SECONDS)
+            LOG.exception("exports are looked for every %d s", LOOP_SECONDS)
             wake_arrivals(self._instance)
         self._note(problem)
         return not problem

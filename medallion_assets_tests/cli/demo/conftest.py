@@ -10,7 +10,8 @@ import pytest
 from rich.console import Console
 
 from medallion_assets.cli.demo.home import demo_settings
-from medallion_assets.cli.demo.run import DemoResult, run_demo
+from medallion_assets.cli.demo.result import DemoResult
+from medallion_assets.cli.demo.run import run_demo
 from medallion_assets.cli.demo.view import DemoView, summary_page
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.demo_snapshot import SMALL, Items, published_items

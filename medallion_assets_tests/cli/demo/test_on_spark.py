@@ -11,14 +11,15 @@ from typer.testing import CliRunner
 
 from medallion_assets.cli import app
 from medallion_assets.cli.demo.home import PIPELINES, demo_settings
-from medallion_assets.cli.demo.run import DemoResult, run_demo
+from medallion_assets.cli.demo.result import DemoResult
+from medallion_assets.cli.demo.run import run_demo
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 from medallion_assets_tests.cli.demo.conftest import settings_at
 from medallion_assets_tests.demo_snapshot import SMALL
 

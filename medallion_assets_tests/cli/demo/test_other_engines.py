@@ -21,7 +21,7 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.spark.frames import spark_type
-from medallion_assets.operations.tables import every_table, tables_without_contract
+from medallion_assets.operations.tables.every import every_table, tables_without_contract
 from medallion_assets_tests.cli.demo.conftest import Told
 from medallion_assets_tests.services.spark import spark_package
 

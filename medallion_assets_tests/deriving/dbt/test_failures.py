@@ -8,7 +8,7 @@ from pathlib import Path
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.rows import read_rows
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.build import Build, Node
+from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES, ROWS_A_TEST, ModelFailure, keep_failures
 from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
 from medallion_assets.pipelines.star_schema.models import STAR

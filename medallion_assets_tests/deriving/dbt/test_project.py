@@ -15,7 +15,8 @@ import pytest
 from medallion_assets.delta.duckdb_views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
-from medallion_assets.deriving.dbt.build import Build, Node, _node, build
+from medallion_assets.deriving.dbt.build import _node, build
+from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
 from medallion_assets.deriving.dbt.in_spark import InSpark
 from medallion_assets.deriving.dbt.prepare import prepare

@@ -11,9 +11,9 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.facts import Facts, WaitingExport
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import delta_tables
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import check_alert_urls
-from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.settings import load_settings
 
 SALES = "gold.daily_sales_summary"

@@ -19,7 +19,7 @@ from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import Host, check_alert_urls, deliver_due, message, send
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlerts
-from medallion_assets.operations.alerts.table import Alert, Event, raise_alerts, read_events
+from medallion_assets.operations.tables.alerts import Alert, Event, raise_alerts, read_events
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.publishing.fake_clock import FakeClock

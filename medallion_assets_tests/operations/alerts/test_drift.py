@@ -10,8 +10,8 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.operations.alerts.drift import MOST_ALERTS, schema_drift
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.operations.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.operations.tables.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.pipeline import EXPORTS as SOURCE

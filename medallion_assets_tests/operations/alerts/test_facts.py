@@ -12,9 +12,9 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import judge, refused, refused_export
-from medallion_assets.operations.expectation_results import record_results, results_of
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.operations.status import read_status
+from medallion_assets.operations.tables.expectation_results import record_results, results_of
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.gate import Counts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals

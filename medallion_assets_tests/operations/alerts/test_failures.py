@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.operations.alerts.failures import failure_key, unseen_failures
-from medallion_assets.operations.pipeline_runs import LOST_PROCESS, Outcome
+from medallion_assets.operations.tables.pipeline_runs import LOST_PROCESS, Outcome
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 
 EXPORT = "01746057600000-0000000a"

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.alerts.facts import Facts, RunningStage
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
-from medallion_assets.operations.alerts.table import Alert
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.operations.alerts.outbox import AT_ONCE, waiting
-from medallion_assets.operations.alerts.table import Alert, AlertEvent, Event
+from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 MAIL, HOOK = "failure[0] mailto", "failure[1] json"

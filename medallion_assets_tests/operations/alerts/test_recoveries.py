@@ -11,7 +11,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.outbox import waiting, waiting_alerts
 from medallion_assets.operations.alerts.recoveries import recoveries
-from medallion_assets.operations.alerts.table import (
+from medallion_assets.operations.tables.alerts import (
     Alert,
     AlertEvent,
     Event,

@@ -23,11 +23,11 @@ from medallion_assets.operations.alerts.rules import (
     unreadable_facts,
 )
 from medallion_assets.operations.alerts.standing import standing_conditions
-from medallion_assets.operations.alerts.table import AlertEvent, Event
-from medallion_assets.operations.expectation_results import UNKNOWN
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.tables.alerts import AlertEvent, Event
+from medallion_assets.operations.tables.expectation_results import UNKNOWN
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport

@@ -11,12 +11,12 @@ import pytest
 from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.alerts.standing import standing_conditions
-from medallion_assets.operations.alerts.table import Alert, AlertEvent, Event
-from medallion_assets.operations.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
-from medallion_assets.operations.incident import Incident
-from medallion_assets.operations.monitoring import Freshness
-from medallion_assets.operations.pipeline_runs import Outcome
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
+from medallion_assets.operations.tables.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.chain import UnprotectedMinute
 from medallion_assets.refining.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import render
-from medallion_assets.operations.expectation_results import GATE, QUALITY, ExpectationResult, record_results
-from medallion_assets.operations.incident import Incident, record_incidents
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts
+from medallion_assets.operations.tables.expectation_results import GATE, QUALITY, ExpectationResult, record_results
+from medallion_assets.operations.tables.incident import Incident, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.pipeline import CATALOG
 

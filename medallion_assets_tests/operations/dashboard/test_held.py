@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.delta.rows import frame_of
 from medallion_assets.operations.dashboard.held import held_exports
-from medallion_assets.operations.expectation_results import (
+from medallion_assets.operations.tables.expectation_results import (
     EXPECTATION_RESULTS,
     GATE,
     QUALITY,

@@ -12,11 +12,11 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.alerts.table import Alert, raise_alerts
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of, parts_of
-from medallion_assets.operations.incident import Incident, end_incidents, record_incidents
-from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts
+from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
 from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
 from medallion_assets_tests.oracle.lines import full as full_export

@@ -17,8 +17,8 @@ from medallion_assets.operations.dashboard.quality import quality_histories, rea
 from medallion_assets.operations.dashboard.work import budgets_of, durations_of
 from medallion_assets.operations.drawing.markup import breakable
 from medallion_assets.operations.drawing.picture import Picture
-from medallion_assets.operations.expectation_results import ExpectationResult, record_results
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables.expectation_results import ExpectationResult, record_results
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
     HOUR,

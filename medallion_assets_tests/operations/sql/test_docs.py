@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.operations.alerts.queries import ask_all, read_query_alerts
 from medallion_assets.operations.sql.answer import answer
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 

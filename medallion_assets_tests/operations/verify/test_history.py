@@ -14,7 +14,7 @@ from medallion_assets.delta.log_replay import Replay
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
-from medallion_assets.operations.pipeline_runs import record_attempts
+from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.operations.verify.log import verify_log

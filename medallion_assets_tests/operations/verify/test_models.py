@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.releases import RELEASES, latest_release
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.build import Build, Node
+from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.publish import publish
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.errors import DiskFullError

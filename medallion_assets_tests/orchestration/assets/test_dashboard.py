@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset, plain
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import load_settings

@@ -16,13 +16,13 @@ import pytest
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.build import Build, Node
+from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.project import Call
 from medallion_assets.deriving.dbt.refresh import Refreshed
 from medallion_assets.deriving.dbt.specs import read_specs
 from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.pipeline_runs import read_attempts
 from medallion_assets.operations.status import read_status
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.assets.dbt import verdicts
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS

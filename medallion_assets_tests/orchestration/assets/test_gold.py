@@ -15,7 +15,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import stage_day
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY

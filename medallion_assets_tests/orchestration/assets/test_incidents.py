@@ -11,8 +11,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from medallion_assets.operations.alerts.table import read_alerts
-from medallion_assets.operations.incident import INCIDENTS, Incident, read_incidents
+from medallion_assets.operations.tables.alerts import read_alerts
+from medallion_assets.operations.tables.incident import INCIDENTS, Incident, read_incidents
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, failure_alerts, incident_run_config
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.trigger_context import TriggerContext

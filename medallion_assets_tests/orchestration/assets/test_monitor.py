@@ -9,8 +9,8 @@ import pytest
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.operations.checkpoint import read_checkpoints
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, MONITORING_TABLES, PIPELINE_CHECKPOINT
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, MONITORING_TABLES, PIPELINE_CHECKPOINT
+from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     read_attempts,
 )

@@ -12,9 +12,9 @@ from moto import mock_aws
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.queries import Finding, QueryAlert, record_findings
-from medallion_assets.operations.alerts.table import read_events
-from medallion_assets.operations.incident import read_incidents
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.alerts import read_events
+from medallion_assets.operations.tables.incident import read_incidents
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import NOW

@@ -11,7 +11,7 @@ import pytest
 from medallion_assets.contracts.coverage import NOTHING
 from medallion_assets.delta.partitions import partition
 from medallion_assets.operations.coverage import read_coverage
-from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.graph import SERVING, STORY_DAYS, Graph

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.decisions import DECISIONS, DecisionAction, read_decisions
 from medallion_assets_tests import pipeline

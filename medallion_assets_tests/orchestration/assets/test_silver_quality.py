@@ -7,8 +7,8 @@ from pathlib import Path
 
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import judge
-from medallion_assets.operations.expectation_results import QUALITY, read_results
 from medallion_assets.operations.status import read_status
+from medallion_assets.operations.tables.expectation_results import QUALITY, read_results
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table, files_of
 from medallion_assets_tests.graph import Graph

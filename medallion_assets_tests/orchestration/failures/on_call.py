@@ -15,10 +15,10 @@ import dagster as dg
 import pytest
 
 from medallion_assets.operations.alerts import delivery
-from medallion_assets.operations.alerts.table import RECOVERED, AlertEvent, Event, read_events
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
-from medallion_assets.operations.incident import Incident, read_incidents
+from medallion_assets.operations.tables.alerts import RECOVERED, AlertEvent, Event, read_events
+from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import Settings

@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.operations.expectation_results import read_results
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.expectation_results import read_results
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.judged_exports import (
     GATE,

@@ -17,7 +17,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.compute.job_servers import JobServer, job_server
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.judged_exports import TRANSACTIONS, base, keys, land

@@ -14,7 +14,7 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.job import Job
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.compute.job_servers import (
     BROKEN_AT_AWS,
     BROKEN_AT_DATABRICKS,

@@ -14,7 +14,7 @@ import dagster as dg
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Column, Table, Text
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 from medallion_assets.stages.asked import Asked

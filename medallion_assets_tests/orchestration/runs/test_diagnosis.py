@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.operations.incident import Incident
+from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.orchestration.reporting import metadata, stage_errors
 from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, FRAMEWORK_DO, diagnose
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, ArrivedExport, TriggerContext

@@ -14,7 +14,7 @@ import pytest
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.session import session
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.launching import Launching
 from medallion_assets_tests.orchestration.runs.limited_stages import POOL, Carried

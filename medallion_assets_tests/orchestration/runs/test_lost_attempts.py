@@ -14,7 +14,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.stages import REFRESH
+from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
@@ -22,7 +23,6 @@ from medallion_assets.operations.pipeline_runs import (
     read_attempts,
     record_attempts,
 )
-from medallion_assets.operations.stages import REFRESH
 from medallion_assets.orchestration.reporting import asset_key, stage_errors, step_retries
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import (

@@ -15,12 +15,12 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import take_due
-from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
-from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
-from medallion_assets.operations.pipeline_runs import Outcome, record_attempts
 from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts, read_alerts
+from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
+from medallion_assets.orchestration.alert_direct import unwritable
 from medallion_assets.orchestration.assets.incidents import failure_alerts
-from medallion_assets.orchestration.sensors.alert_direct import unwritable
 from medallion_assets.orchestration.sensors.alerts import (
     Seen,
     alert_rules_sensor,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from medallion_assets.contracts.policies import AT_ONCE
-from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.operations.tables.alerts import ALERTS
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE

@@ -16,7 +16,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.source import Listing, Share
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
-from medallion_assets.operations.alerts.table import ALERTS
+from medallion_assets.operations.tables.alerts import ALERTS
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.sensors import arrivals

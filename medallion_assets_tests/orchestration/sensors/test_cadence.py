@@ -15,9 +15,10 @@ from dagster._core.test_utils import freeze_time
 from dagster._daemon.sensor import MIN_INTERVAL_LOOP_TIME, is_under_min_interval
 
 from medallion_assets.definitions import build_defs
-from medallion_assets.orchestration.sensors.cadence import LOOP_SECONDS, minimum_interval
-from medallion_assets.orchestration.sensors.names import ARRIVALS
+from medallion_assets.orchestration.sensors.cadence import minimum_interval
+from medallion_assets.orchestration.wakes.names import ARRIVALS
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.looks import LOOP_SECONDS
 from medallion_assets_tests.graph import REGION
 
 START = 4_000_000_000.0

@@ -15,8 +15,8 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError
-from medallion_assets.operations.alerts.table import Alert, raise_alerts, read_alerts
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.alerts import Alert, raise_alerts, read_alerts
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alerts import alert_sender_sensor
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.table import ALERTS, open_alerts, read_events
-from medallion_assets.operations.incident import read_incidents
+from medallion_assets.operations.tables.alerts import ALERTS, open_alerts, read_events
+from medallion_assets.operations.tables.incident import read_incidents
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings, load_settings

@@ -15,9 +15,9 @@ import pytest
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.outbox import TAKEN_SECONDS
-from medallion_assets.operations.alerts.table import ALERTS, Event, raise_alerts, read_events
-from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
-from medallion_assets.operations.pipeline_runs import record_attempts
+from medallion_assets.operations.tables.alerts import ALERTS, Event, raise_alerts, read_events
+from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.orchestration.assets.incidents import failure_alerts
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, alert_sender_sensor
 from medallion_assets.settings import Settings, load_settings

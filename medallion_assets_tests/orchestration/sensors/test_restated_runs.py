@@ -11,7 +11,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from medallion_assets.contracts.run_days import day_tags
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.alerts.table import read_alerts
+from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG

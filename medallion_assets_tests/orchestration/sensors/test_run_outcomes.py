@@ -14,15 +14,15 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.failures import unseen_failures
-from medallion_assets.operations.alerts.table import read_alerts
-from medallion_assets.operations.incident import Incident
-from medallion_assets.operations.pipeline_runs import read_attempts
+from medallion_assets.operations.tables.alerts import read_alerts
+from medallion_assets.operations.tables.incident import Incident
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.orchestration.alert_direct import PartlySentError
 from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors import run_outcomes
-from medallion_assets.orchestration.sensors.alert_direct import PartlySentError
 from medallion_assets.orchestration.sensors.run_outcomes import (
     LOOK_BACK_HOURS,
     MOST_RUNS,

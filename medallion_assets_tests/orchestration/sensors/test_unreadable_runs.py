@@ -13,9 +13,9 @@ from sqlalchemy import text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import Facts, Unread
 from medallion_assets.operations.alerts.rules import judge
-from medallion_assets.operations.alerts.table import open_alerts, read_alerts, read_events
-from medallion_assets.operations.incident import Incident, read_incidents, record_incidents
-from medallion_assets.operations.pipeline_runs import Outcome
+from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
+from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, facts_of, running_stages

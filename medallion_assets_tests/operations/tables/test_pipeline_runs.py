@@ -10,8 +10,8 @@ import pytest
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.delta.rows import frame_of
-from medallion_assets.operations import pipeline_runs
-from medallion_assets.operations.pipeline_runs import (
+from medallion_assets.operations.tables import pipeline_runs
+from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,

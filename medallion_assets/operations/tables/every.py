@@ -15,12 +15,12 @@ from medallion_assets.delta.identity import LAKEHOUSE
 from medallion_assets.delta.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
-from medallion_assets.operations.alerts.table import ALERTS
-from medallion_assets.operations.expectation_results import EXPECTATION_RESULTS
-from medallion_assets.operations.incident import INCIDENTS
-from medallion_assets.operations.monitoring import MONITORING_TABLES
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.operations.stages import delta_tables
+from medallion_assets.operations.tables.alerts import ALERTS
+from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS
+from medallion_assets.operations.tables.incident import INCIDENTS
+from medallion_assets.operations.tables.monitoring import MONITORING_TABLES
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.refining.decisions import DECISIONS
 from medallion_assets.refining.refused_exports import EXPORT_VERDICTS
 from medallion_assets.storage.listing import list_folders

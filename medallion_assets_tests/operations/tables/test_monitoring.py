@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Thread
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.monitoring import DATA_FRESHNESS, Freshness, replace_rows
+from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, Freshness, replace_rows
 from medallion_assets_tests.pipeline import lakehouse_at
 
 

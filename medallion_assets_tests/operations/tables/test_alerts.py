@@ -12,7 +12,7 @@ import pytest
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.alerts.table import (
+from medallion_assets.operations.tables.alerts import (
     ALERTS,
     KEPT_DAYS,
     TEXT_CHARACTERS,

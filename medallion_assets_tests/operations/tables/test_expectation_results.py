@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medallion_assets.operations.expectation_results import (
+from medallion_assets.operations.tables.expectation_results import (
     ABSENT,
     EXPECTATION_RESULTS,
     GATE,

@@ -11,9 +11,15 @@ import pytest
 
 from medallion_assets.delta.rows import frame_of
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.incident import INCIDENTS, Incident, end_incidents, read_incidents, record_incidents
-from medallion_assets.operations.incident_ends import ended_at, ended_incidents, open_incidents
-from medallion_assets.operations.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.operations.tables.incident import (
+    INCIDENTS,
+    Incident,
+    end_incidents,
+    read_incidents,
+    record_incidents,
+)
+from medallion_assets.operations.tables.incident_ends import ended_at, ended_incidents, open_incidents
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import lakehouse_at
 

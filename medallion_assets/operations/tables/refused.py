@@ -12,7 +12,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import expect_features_written
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
-from medallion_assets.operations.tables import every_table
+from medallion_assets.operations.tables.every import every_table
 
 
 def refused_tables(lakehouse: Lakehouse) -> Iterator[tuple[Table, TableFeatureError | UnreadableTableError]]:

@@ -12,8 +12,8 @@ from medallion_assets.errors import TransientError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import Host
 from medallion_assets.operations.alerts.marks import REST, Marks
-from medallion_assets.operations.alerts.table import Alert
-from medallion_assets.orchestration.sensors.alert_direct import PartlySentError, send_directly
+from medallion_assets.operations.tables.alerts import Alert
+from medallion_assets.orchestration.alert_direct import PartlySentError, send_directly
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.services.listeners import Webhook, web_server
 

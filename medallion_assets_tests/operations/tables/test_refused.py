@@ -18,11 +18,11 @@ from medallion_assets.errors import TableFeatureError
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.alerts.standing import standing_conditions
-from medallion_assets.operations.alerts.table import AlertEvent, Event
 from medallion_assets.operations.dashboard.facts import read_facts as read_dashboard_facts
 from medallion_assets.operations.dashboard.needs import needs_of
-from medallion_assets.operations.refused_tables import find_readable, refused_tables
 from medallion_assets.operations.status import read_status
+from medallion_assets.operations.tables.alerts import AlertEvent, Event
+from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.quarantine import quarantine_table

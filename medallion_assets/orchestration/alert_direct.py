@@ -22,7 +22,7 @@ from medallion_assets.errors import DiskFullError, PermanentError, TransientErro
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import Host, sent
 from medallion_assets.operations.alerts.marks import Marks
-from medallion_assets.operations.alerts.table import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
+from medallion_assets.operations.tables.alerts import ALERTS, Alert, AlertEvent, Event, append_events, raise_alerts
 from medallion_assets.settings import Settings
 
 MOST_DIRECT = 5

@@ -1,7 +1,7 @@
 """Ends of incidents: which are over, as a later run has done what failed.
 
 Belongs here: what counts as that.
-Does not: writing it (operations.incident), or what only Dagster knows of stages that leave no rows.
+Does not: writing it (operations.tables.incident), or what only Dagster knows of stages that leave no rows.
 
 A stage has to have succeeded in an attempt that began after the run had failed: for every day that the incident names,
 in one attempt or several. Incidents that are older than OPEN_DAYS stay as they are.
@@ -17,8 +17,8 @@ import polars as pl
 
 from medallion_assets.delta.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.incident import Incident, read_incidents
-from medallion_assets.operations.pipeline_runs import PIPELINE_RUNS, Outcome, days_of, read_attempts
+from medallion_assets.operations.tables.incident import Incident, read_incidents
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, days_of, read_attempts
 
 OPEN_DAYS = 30
 Done = Callable[[str, str, datetime], datetime | None]
