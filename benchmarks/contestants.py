@@ -36,7 +36,7 @@ from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE
 from medallion_assets.pipelines.transactions.samples.exports import TRANSACTIONS_PER_CUSTOMER, write_sample
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets_tests.pipeline import declared

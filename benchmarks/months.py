@@ -25,7 +25,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, EVENTS, REVENUE
 from medallion_assets.pipelines.ecommerce.samples.months import month_file, write_month
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 
 MONTH = date(2019, 10, 1)

@@ -24,7 +24,7 @@ from rich.table import Table as Printed
 
 from medallion_assets.engines.remote import BOUNDS
 from medallion_assets.pipelines.transactions.samples.exports import TRANSACTIONS_PER_CUSTOMER
-from medallion_assets.refining.merge_days import days_together
+from medallion_assets.refining.merging.merge_days import days_together
 
 ITEM_BYTES = 250
 """Of an item of the benchmarks, as DynamoDB counts: names and values."""

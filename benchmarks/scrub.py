@@ -30,7 +30,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttem
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT, LIFETIME_VALUE
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.pipeline import declared
 

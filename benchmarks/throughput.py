@@ -24,7 +24,7 @@ from benchmarks.measuring import CACHE, CATALOG, Cost, Line, made_once, measure,
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.dynamodb_export.manifest import ExportType, compact_json
 from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES

@@ -20,9 +20,9 @@ from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
-from medallion_assets.refining.events import event_schema
-from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.merge import merge as merge_days
+from medallion_assets.refining.judging.events import event_schema
+from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.merging.merge import merge as merge_days
 from medallion_assets.refining.refine import commit_change
 
 ROWS = 20_000_000

@@ -44,7 +44,7 @@ from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.orchestration.shell_commands import refusals_in_one_message
-from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.judging.judged_contracts import judged
 from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.stages.all import expect_known_tables
 

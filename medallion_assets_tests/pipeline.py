@@ -39,8 +39,8 @@ from medallion_assets.pipelines.transactions.pipeline import (
 )
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_export
-from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports

@@ -256,7 +256,7 @@ def serving_hand_over(
 
         from medallion_assets.cli.pages import handed_over_page
         from medallion_assets.publishing.hand_over import hand_over_table
-        from medallion_assets.refining.samples import identify
+        from medallion_assets.refining.loading.samples import identify
         from medallion_assets.settings import load_settings
 
         settings = load_settings()

@@ -2,7 +2,7 @@
 
 Belongs here: the three kinds of expectation and how a frame is judged by them.
 Does not: the expectations of a table (its contract), building lists of names (contracts.reasons), or what happens
-    to an export that fails (refining.gate).
+    to an export that fails (refining.judging.gate).
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from medallion_assets.operations.tables.monitoring import Checkpoint
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, day_ranges, last_successes
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
 
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
 RUN_ID = "dagster_run_id"

@@ -17,10 +17,10 @@ from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.coverage import coverage_of
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.origins import Origins
+from medallion_assets.refining.ledger.coverage import coverage_of
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.origins import Origins
 
 
 def read_coverage(lakehouse: Lakehouse) -> dict[str, Coverage]:

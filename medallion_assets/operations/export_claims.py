@@ -14,7 +14,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.owner import owner_known
+from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.sources.dynamodb_export.find import folder_of
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.owner import expect_owner

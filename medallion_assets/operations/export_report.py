@@ -15,9 +15,9 @@ from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.export_claims import Claims, UnclaimedExport
 from medallion_assets.operations.sources import EXPORTS
-from medallion_assets.refining.chain import UnprotectedMinute
-from medallion_assets.refining.coverage import Uncovered, open_gaps, unprotected_minutes
-from medallion_assets.refining.raw_place import is_there
+from medallion_assets.refining.ledger.chain import UnprotectedMinute
+from medallion_assets.refining.ledger.coverage import Uncovered, open_gaps, unprotected_minutes
+from medallion_assets.refining.loading.raw_place import is_there
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict

@@ -12,8 +12,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
 
 
 def read_ledgers(lakehouse: Lakehouse) -> Iterator[tuple[Table, Ledger]]:

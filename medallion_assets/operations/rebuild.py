@@ -19,8 +19,8 @@ from medallion_assets.deriving.changed_days import rebuild_derived
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.operations.stages import stages
-from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 
 
 @dataclass(frozen=True, kw_only=True)

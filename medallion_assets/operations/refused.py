@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
 
 
 def refused_exports(lakehouse: Lakehouse) -> list[RefusedExport]:

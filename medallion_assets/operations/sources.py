@@ -13,7 +13,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.owner import owner_known
+from medallion_assets.refining.loading.owner import owner_known
 
 EXPORTS = "dynamodb"
 """The technology of sources whose batches are exports."""

@@ -16,8 +16,8 @@ from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded
 from medallion_assets.contracts.policies import GatePolicy, Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.merging.history_table import events_table
 
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
 DBT, REFRESH, MONTHLY = "dbt", "daily_refresh", "month"

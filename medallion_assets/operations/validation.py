@@ -1,7 +1,8 @@
 """Validation: whether contracts can be kept, where their exports are looked for, and whether items fill their columns.
 
 Belongs here: what `medallion validate` answers, before a table is made or after.
-Does not: what a contract may say (contracts.table, refining.judged_contracts, which loading the definitions asks too).
+Does not: what a contract may say (contracts.table, refining.judging.judged_contracts, which loading the definitions
+asks too).
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from medallion_assets.contracts.source import BatchRefusedError, Found, Source, 
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.judged_contracts import expect_conditions, judged
-from medallion_assets.refining.raw_place import RawPlace
-from medallion_assets.refining.unfilled_columns import advice
+from medallion_assets.refining.judging.judged_contracts import expect_conditions, judged
+from medallion_assets.refining.judging.unfilled_columns import advice
+from medallion_assets.refining.loading.raw_place import RawPlace
 
 SAMPLE_FILES = 3
 SAMPLE_LINES = 10_000

@@ -1,7 +1,7 @@
 """The judgement on the sources of a run: one on all of them, by its first Bronze step, before anything is loaded.
 
 Belongs here: which sources a run reads, and remembering the judgement for the steps that come later (rule F8).
-Does not: how fresh a source is (refining.source_freshness), or the check that shows it (assets/bronze.py).
+Does not: how fresh a source is (refining.loading.source_freshness), or the check that shows it (assets/bronze.py).
 
 The judgement is a tag of the run: steps may be processes of their own, and what lands while the first of them loads
 changes nothing for the others. A source that another step of the run fetches is judged after that, by its own step.
@@ -26,7 +26,7 @@ from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.source_freshness import source_freshness, stale_sources, wanted
+from medallion_assets.refining.loading.source_freshness import source_freshness, stale_sources, wanted
 
 JUDGEMENT_TAG = hidden_tag("sources")
 """Run tags are copied to a run that starts this one anew: the judgement names its run."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.duplicates import KEY_HASH, suspects
+from medallion_assets.refining.judging.duplicates import KEY_HASH, suspects
 
 
 def repeated_keys(snapshot: Snapshot) -> int:

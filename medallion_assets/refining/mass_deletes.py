@@ -1,7 +1,7 @@
 """Mass deletes: how many live rows the exports of a group delete, before anything of it is applied (rule C7).
 
 Belongs here: counting, in bounded memory.
-Does not: how many are too many (refining.gate), or deleting (refining.merge, refining.history_table).
+Does not: how many are too many (refining.judging.gate), or deleting (refining.merging).
 
 Nobody keeps the set of all keys. Live rows are compared with the keys of a full export in parts by the hash of the key,
 so many that one part of both fits into memory.
@@ -18,11 +18,11 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside, groups_of
-from medallion_assets.refining.gate import Counts, Gate
-from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.judging import Judged
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.origins import counted_sequence, is_outdated, without_outdated
+from medallion_assets.refining.judging.gate import Counts, Gate
+from medallion_assets.refining.judging.judging import Judged
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.origins import counted_sequence, is_outdated, without_outdated
+from medallion_assets.refining.merging.history_table import events_table
 
 
 def with_deletes(

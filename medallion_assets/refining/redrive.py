@@ -1,7 +1,8 @@
 """Redrive: judge quarantined rows again with the current contract, and apply those that are good now (rule C6).
 
 Belongs here: which rows are judged again, applying them as if they had been good from the start, and marking them.
-Does not: putting rows into quarantine (refining.quarantine), or the verdict on their export, which never changes.
+Does not: putting rows into quarantine (refining.judging.quarantine), or the verdict on their export, which never
+changes.
 
 A row goes through the same fold as any late record: with its own sequence and export id, against the full exports that
 were applied. A full export's own row counts as present in it before and after, so `bad_keys` never asks whether a row
@@ -28,17 +29,17 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.change import Change
-from medallion_assets.refining.chosen_rows import chosen_rows
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.duplicates import CONFLICTING
-from medallion_assets.refining.events import POSITION, event_schema
-from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.history_table import merge_history
-from medallion_assets.refining.judging import judge_exports, judge_lines
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.merge import merge
-from medallion_assets.refining.quarantine import bad_keys, quarantine_table, stage_rows, with_window
+from medallion_assets.refining.judging.chosen_rows import chosen_rows
+from medallion_assets.refining.judging.duplicates import CONFLICTING
+from medallion_assets.refining.judging.events import POSITION, event_schema
+from medallion_assets.refining.judging.judging import judge_exports, judge_lines
+from medallion_assets.refining.judging.quarantine import bad_keys, quarantine_table, stage_rows, with_window
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.merging.change import Change
+from medallion_assets.refining.merging.history_table import merge_history
+from medallion_assets.refining.merging.merge import merge
 from medallion_assets.refining.refine import commit_change
 from medallion_assets.refining.replace import add_rows
 

@@ -25,16 +25,16 @@ from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.change import Change
-from medallion_assets.refining.decisions import DecisionAction, read_decisions
-from medallion_assets.refining.full_exports import FullExports
-from medallion_assets.refining.gate import Gate
-from medallion_assets.refining.history_table import merge_history
-from medallion_assets.refining.judging import Judged, judge_exports
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.judging.gate import Gate
+from medallion_assets.refining.judging.judging import Judged, judge_exports
+from medallion_assets.refining.judging.quarantine import bad_keys, quarantine
+from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
+from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.mass_deletes import with_deletes
-from medallion_assets.refining.merge import merge
-from medallion_assets.refining.quarantine import bad_keys, quarantine
+from medallion_assets.refining.merging.change import Change
+from medallion_assets.refining.merging.history_table import merge_history
+from medallion_assets.refining.merging.merge import merge
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.refining.replace import refine_partitions
 

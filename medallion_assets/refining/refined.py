@@ -18,9 +18,9 @@ from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.fingerprints import contract_notes, fingerprint
 from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.chain import Gap, UnprotectedMinute
-from medallion_assets.refining.gate import Counts, Gate
-from medallion_assets.refining.judging import Judged
+from medallion_assets.refining.judging.gate import Counts, Gate
+from medallion_assets.refining.judging.judging import Judged
+from medallion_assets.refining.ledger.chain import Gap, UnprotectedMinute
 
 EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"

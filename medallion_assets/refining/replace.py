@@ -29,12 +29,12 @@ from medallion_assets.delta.source_versions import SourceVersion
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.change import Change
-from medallion_assets.refining.decisions import DecisionAction, read_decisions
-from medallion_assets.refining.gate import Counts, Gate
-from medallion_assets.refining.judging import judge_exports
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.quarantine import keep_exports, quarantine
+from medallion_assets.refining.judging.gate import Counts, Gate
+from medallion_assets.refining.judging.judging import judge_exports
+from medallion_assets.refining.judging.quarantine import keep_exports, quarantine
+from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.refining.versions import drop_versions
 

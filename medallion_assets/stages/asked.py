@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors.reasons import expect_reason
-from medallion_assets.refining.decisions import Decision, DecisionAction
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
 
 
 class Asked(BaseModel):

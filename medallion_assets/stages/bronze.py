@@ -1,7 +1,7 @@
 """The work of a Bronze table: the exports below `<raw>/<table>`, loaded exactly once.
 
 Belongs here: what a run does, step by step, and its checks.
-Does not: ingest itself (refining/load.py), or how Dagster shows it (orchestration.assets.bronze).
+Does not: ingest itself (refining/loading/load.py), or how Dagster shows it (orchestration.assets.bronze).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Decision, read_decisions, record_decisions
-from medallion_assets.refining.load import Ingested, ingest
-from medallion_assets.refining.owner import FORMER_TABLE, expect_new_table_id
-from medallion_assets.refining.raw_place import RawPlace
-from medallion_assets.refining.rebuild_bronze import rebuild_bronze
-from medallion_assets.refining.refused_exports import read_refusals
+from medallion_assets.refining.ledger.decisions import Decision, read_decisions, record_decisions
+from medallion_assets.refining.loading.load import Ingested, ingest
+from medallion_assets.refining.loading.owner import FORMER_TABLE, expect_new_table_id
+from medallion_assets.refining.loading.raw_place import RawPlace
+from medallion_assets.refining.loading.refused_exports import read_refusals
+from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.versions import SUPERSEDED
 from medallion_assets.stages.asked import AskedLoad
 from medallion_assets.stages.figures import as_table, counts

@@ -1,7 +1,7 @@
 """The gate as people see it: its checks, and the error of an export that failed it (rules C3, C4, C7, C8).
 
 Belongs here: figures and words.
-Does not: the verdict (refining.gate), or what follows from it (refining.refine).
+Does not: the verdict (refining.judging.gate), or what follows from it (refining.refine).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
-from medallion_assets.refining.gate import MASS_DELETE, Counts, Gate
+from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, Gate
 from medallion_assets.refining.refined import Failing, Refined
 from medallion_assets.stages.figures import as_table, counts
 from medallion_assets.stages.reports import Check, check

@@ -24,14 +24,14 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.operations.tables.expectation_results import ExpectationResult, results_of
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decide import decide
-from medallion_assets.refining.gate import Gate
 from medallion_assets.refining.integrity import repeated_keys
-from medallion_assets.refining.judged_contracts import expect_conditions
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.judging.gate import Gate
+from medallion_assets.refining.judging.judged_contracts import expect_conditions
+from medallion_assets.refining.judging.unfilled_columns import misnamed_columns
+from medallion_assets.refining.ledger.decide import decide
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
-from medallion_assets.refining.unfilled_columns import misnamed_columns
 from medallion_assets.stages.asked import AskedJudging
 from medallion_assets.stages.figures import counts
 from medallion_assets.stages.gate_report import gate_error, mass_delete, quality_threshold

@@ -24,7 +24,7 @@ from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
 from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
 from medallion_assets.publishing.write_shares import WriteShares
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
 from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import as_table, completeness_figures, counts

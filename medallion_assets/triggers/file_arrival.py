@@ -21,10 +21,10 @@ from typing import Literal
 
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found, Listing
-from medallion_assets.refining.decisions import Decision, DecisionAction
-from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
-from medallion_assets.refining.refusals import is_due
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
+from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.refining.loading.refusals import is_due
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of

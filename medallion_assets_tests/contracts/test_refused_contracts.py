@@ -12,7 +12,7 @@ from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Date, Decimal, Money, Table, Text, TimestampUtc
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.judged_contracts import expect_conditions, judged
+from medallion_assets.refining.judging.judged_contracts import expect_conditions, judged
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 COLUMNS = (

@@ -8,7 +8,7 @@ from datetime import timedelta
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.delta.fingerprints import fingerprint
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets.refining.gate import rules_of
+from medallion_assets.refining.judging.gate import rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.pipeline import CUSTOMERS, declared
 

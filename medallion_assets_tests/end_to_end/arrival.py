@@ -32,7 +32,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.pipeline import EXPORTED_TABLES, EXPORTS, declared
 

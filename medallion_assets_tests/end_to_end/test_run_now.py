@@ -21,7 +21,7 @@ from medallion_assets.pipelines.transactions.samples.history import write_bad_ex
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.decisions import read_decisions
+from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG

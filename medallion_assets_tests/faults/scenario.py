@@ -14,9 +14,9 @@ import polars as pl
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.merging.history_table import events_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     customer,

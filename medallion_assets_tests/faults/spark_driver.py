@@ -27,7 +27,7 @@ from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.remote import BOUNDS
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.errors import LostJobError, MedallionError
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets.storage.options import StorageOptions

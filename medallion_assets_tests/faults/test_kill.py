@@ -12,7 +12,7 @@ import pytest
 from obstore.store import LocalStore
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline

@@ -19,7 +19,7 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump
 from medallion_assets_tests.graph import STORY

@@ -29,7 +29,7 @@ from medallion_assets.operations.quarantine_listing import list_quarantine
 from medallion_assets.operations.status import read_status, status_facts
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.reporting import table_result
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.typing import decode
 from medallion_assets.stages.figures import counts, markdown_table
 from medallion_assets_tests import pipeline

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.quarantine_listing import list_held, list_quarantine
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.oracle.lines import full, item_line, transaction

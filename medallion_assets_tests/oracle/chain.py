@@ -1,8 +1,8 @@
 """Which exports are settled, which wait at a gap, and which one stands at the gate (rules C1 to C5, C7, B5).
 
 Belongs here: the order of judging and what a person's decision does.
-Does not: what the settled exports make of the tables (refining/merge.py, history.py), or what one of them would delete
-(deletes.py).
+Does not: what the settled exports make of the tables (refining/merging/merge.py, history.py), or what one of them would
+delete (deletes.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Types and row rules: what an attribute means, and why it is bad (rules T1 to T5).
 
 Belongs here: one attribute, one row.
-Does not: records, their keys and duplicates (refining/events.py).
+Does not: records, their keys and duplicates (refining/judging/events.py).
 """
 
 from __future__ import annotations

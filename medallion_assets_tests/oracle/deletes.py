@@ -1,7 +1,7 @@
 """What a full export would delete by leaving keys out, and whether that is too much (rule C7).
 
 Belongs here: counting, as of the moment at which the export is judged.
-Does not: which exports are settled by then (refining/chain.py).
+Does not: which exports are settled by then (refining/ledger/chain.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Versions of a customer, and which one a transaction saw (rules H1, H2).
 
 Belongs here: history and enrichment.
-Does not: the events that versions are made of (refining/merge.py).
+Does not: the events that versions are made of (refining/merging/merge.py).
 """
 
 from __future__ import annotations

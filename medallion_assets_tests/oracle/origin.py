@@ -1,8 +1,8 @@
 """Which table an export is of: what is loaded, what is refused, and which table comes after which (rule B3).
 
 Belongs here: the ARN, the tableId, and what a person confirms.
-Does not: what the exports of several tables make together: refining/chain.py (each has its own chain),
-refining/merge.py (what counts).
+Does not: what the exports of several tables make together: refining/ledger/chain.py (each has its own chain),
+refining/merging/merge.py (what counts).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Records of one export: key, sequence, upsert or delete, duplicates, and the gate's figures (rules R1 to R4, C3).
 
 Belongs here: everything that one export says on its own.
-Does not: what several exports say together (refining/chain.py, refining/merge.py).
+Does not: what several exports say together (refining/ledger/chain.py, refining/merging/merge.py).
 """
 
 from __future__ import annotations

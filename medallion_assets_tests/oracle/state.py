@@ -1,7 +1,7 @@
 """The events of a key and its state (rules K1 to K4, R3).
 
 Belongs here: which event wins, and what full exports say by leaving a key out.
-Does not: which exports count (refining/chain.py), or the versions of a customer (history.py).
+Does not: which exports count (refining/ledger/chain.py), or the versions of a customer (history.py).
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.order_lines import ORDER_LINES
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.products import PRODUCTS
-from medallion_assets.refining.load import ingest
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.loading.load import ingest
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.files.files import Files
 from medallion_assets.storage.stores import open_store

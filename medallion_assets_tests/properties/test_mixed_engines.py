@@ -20,7 +20,7 @@ from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT, TRANSACTIONS
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.load import ingest
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.loading.load import ingest
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.rest.endpoint import ByNumber, Endpoint
 from medallion_assets.sources.rest.landing import Page, Window, page_key

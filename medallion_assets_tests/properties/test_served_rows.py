@@ -29,7 +29,7 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line, window

@@ -20,7 +20,7 @@ from medallion_assets.pipelines.star_schema.facts import FCT_ORDER_LINE, MART_RE
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.pipeline import CHANGES, STAR_SCHEMA
 from medallion_assets.pipelines.star_schema.samples.files import write_shop
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.oracle import shop_tables

@@ -29,7 +29,7 @@ from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 from medallion_assets_tests.pipeline import read_ltv

@@ -17,8 +17,8 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
-from medallion_assets.refining.load import Ingested, ingest
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
+from medallion_assets.refining.loading.load import Ingested, ingest
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, upsert_record, write_export
 from medallion_assets.storage.stores import open_store

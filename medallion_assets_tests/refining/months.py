@@ -22,9 +22,9 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Engine
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
-from medallion_assets.refining.load import Ingested, ingest
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
+from medallion_assets.refining.loading.load import Ingested, ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets.sources.files.files import Files

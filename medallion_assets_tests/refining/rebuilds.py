@@ -19,8 +19,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.merging.history_table import events_table
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros

@@ -16,8 +16,8 @@ from medallion_assets.contracts.table import Column, Decimal, Table, Text
 from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.history_table import events_table
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.merging.history_table import events_table
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line, window

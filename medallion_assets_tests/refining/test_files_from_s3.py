@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from backports.zstd import compress
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.load import ingest
-from medallion_assets.refining.source_freshness import reach_of
+from medallion_assets.refining.loading.load import ingest
+from medallion_assets.refining.loading.source_freshness import reach_of
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.pipeline import declared, default_engine
 from medallion_assets_tests.refining.test_files import FILES, HEADER, PRICES

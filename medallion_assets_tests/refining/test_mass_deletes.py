@@ -15,7 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.operations.tables.expectation_results import results_of
 from medallion_assets.refining import refine
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import first_quick
@@ -31,8 +31,8 @@ from medallion_assets_tests.oracle.lines import (
     window,
 )
 from medallion_assets_tests.oracle.model import Decision, ExportInput
+from medallion_assets_tests.refining.ledger.test_origins import NEW, OLD, confirm
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, HOUR, export_id, lake
-from medallion_assets_tests.refining.test_origins import NEW, OLD, confirm
 
 pytestmark = pytest.mark.flow
 

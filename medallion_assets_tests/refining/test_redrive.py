@@ -15,7 +15,7 @@ from medallion_assets.engines.engine import Bounds
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.refining import redrive as redriving
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.redrive import Redriven, redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.crossed import crossed

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from medallion_assets.delta.commit_notes import RESTATED, commit_note
 from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.redrive import REDRIVEN_NOTE, redrive
 from medallion_assets_tests.oracle.lines import delete_line, item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import ExportInput, micros

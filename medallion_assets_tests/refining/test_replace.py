@@ -17,8 +17,8 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
 from medallion_assets.refining.bronze import bronze_table, load_export
-from medallion_assets.refining.decisions import DecisionAction
-from medallion_assets.refining.judged_contracts import judged
+from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, NOW, OCTOBER, STRICT, Shop, event

@@ -19,9 +19,9 @@ from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.ecommerce.pipeline import EVENTS
-from medallion_assets.refining.decisions import DecisionAction
-from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.ledger.decisions import DecisionAction
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.replace import published_exports
 from medallion_assets.sources.files.files import Files

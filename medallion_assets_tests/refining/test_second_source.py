@@ -18,12 +18,12 @@ from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import Decision, DecisionAction, record_decisions
-from medallion_assets.refining.judged_contracts import judged
-from medallion_assets.refining.load import Ingested, ingest
-from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.rebuild import rebuild_judged
-from medallion_assets.refining.rebuild_bronze import rebuild_bronze
+from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
+from medallion_assets.refining.loading.load import Ingested, ingest
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
+from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined

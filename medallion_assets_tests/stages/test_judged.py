@@ -8,7 +8,7 @@ from pathlib import Path
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import DATED_AHEAD, Found
-from medallion_assets.refining.decisions import Decision, DecisionAction
-from medallion_assets.refining.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
+from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active

@@ -37,8 +37,8 @@ from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.settings import Settings
 
 INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]

@@ -20,7 +20,7 @@ from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
 

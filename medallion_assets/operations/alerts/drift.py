@@ -19,8 +19,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
-from medallion_assets.refining.gate import LEAST_UPSERTS
-from medallion_assets.refining.unfilled_columns import meant_attributes
+from medallion_assets.refining.judging.gate import LEAST_UPSERTS
+from medallion_assets.refining.judging.unfilled_columns import meant_attributes
 
 FEWEST_EXPORTS = 5
 FEWEST_RECORDS = 10

@@ -29,8 +29,8 @@ from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.tables.refused import refused_tables
-from medallion_assets.refining.chain import UnprotectedMinute
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.ledger.chain import UnprotectedMinute
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 
 SILENT_DAYS = 60
 """A table that has received no records for so long has had its alert, or was never used: nobody looks further back."""

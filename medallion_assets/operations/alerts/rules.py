@@ -32,7 +32,7 @@ from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, last_stages, stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[Facts, datetime], Iterator[Alert]]

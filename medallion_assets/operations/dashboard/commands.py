@@ -17,7 +17,7 @@ from medallion_assets.operations.sources import EXPORTS, TableSource
 from medallion_assets.operations.stages import Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
 MOST_WINDOWS = 7

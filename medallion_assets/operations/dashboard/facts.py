@@ -28,8 +28,8 @@ from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.tables.refused import refused_tables
-from medallion_assets.refining.chain import Gap
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.ledger.chain import Gap
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 
 DAYS = 30
 

@@ -34,11 +34,11 @@ from medallion_assets.operations.explain.key_verdicts import (
     with_winner,
 )
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.events import POSITION
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.origins import counted_sequence
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.events import POSITION
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.origins import counted_sequence
 
 DECIDING = ("is_deleted", "_sequence_micros", "_export_id")
 """What is compared where the current contract cannot read a record that was good when it was judged."""

@@ -19,7 +19,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import PutAside
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.judging import judge_lines
+from medallion_assets.refining.judging.judging import judge_lines
 
 Key = tuple[Any, ...]
 

@@ -15,8 +15,8 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.partitions import conform
 from medallion_assets.delta.schema import polars_schema
-from medallion_assets.refining.events import event_schema, tombstones, winners
-from medallion_assets.refining.history import versions
+from medallion_assets.refining.judging.events import event_schema, tombstones, winners
+from medallion_assets.refining.merging.history import versions
 
 Absence = tuple[str, int]
 """A full export that lacks the key: its id, and its time in microseconds since 1970."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import moment
 from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord, Kind
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.ledger.ledger import Ledger
 
 
 def unknown(records: Sequence[KeyRecord], ledger: Ledger) -> list[str]:

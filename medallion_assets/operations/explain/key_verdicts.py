@@ -17,8 +17,8 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.source import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
-from medallion_assets.refining.decisions import Decision
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.ledger.decisions import Decision
+from medallion_assets.refining.ledger.ledger import Ledger
 
 
 class Kind(StrEnum):

@@ -16,7 +16,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.gate import MASS_DELETE, Counts, rules_of
+from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, rules_of
 
 TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""

@@ -45,7 +45,7 @@ from medallion_assets.operations.verify.silver import (
     verify_silver,
 )
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.storage.workspace import workspace
 
 Progress = Callable[[str, int, int], None]

@@ -19,12 +19,12 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.events import POSITION
-from medallion_assets.refining.judging import judge_exports
-from medallion_assets.refining.ledger import Ledger
-from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.replay import Replay
+from medallion_assets.refining.judging.events import POSITION
+from medallion_assets.refining.judging.judging import judge_exports
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.rebuilding.replay import Replay
 
 SHOWN_KEYS = 5
 

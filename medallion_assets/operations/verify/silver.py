@@ -19,8 +19,8 @@ from medallion_assets.delta.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, 
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports
-from medallion_assets.refining.events import POSITION
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
+from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.refined import EXPORTS_NOTE
 from medallion_assets.refining.versions import superseded_exports
 

@@ -26,11 +26,11 @@ from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_to
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.orchestration.wakes import names
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
-from medallion_assets.refining.decisions import Decision, read_decisions
-from medallion_assets.refining.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known
-from medallion_assets.refining.raw_place import RawPlace
-from medallion_assets.refining.refusals import fingerprints_now
-from medallion_assets.refining.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.ledger.decisions import Decision, read_decisions
+from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known
+from medallion_assets.refining.loading.raw_place import RawPlace
+from medallion_assets.refining.loading.refusals import fingerprints_now
+from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, unsorted
 from medallion_assets.triggers.next_look import seconds_until_next_look

@@ -17,9 +17,9 @@ from medallion_assets.delta.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import read_decisions
-from medallion_assets.refining.gate import rules_of
-from medallion_assets.refining.ledger import Ledger
+from medallion_assets.refining.judging.gate import rules_of
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.triggers.table_update import Watched
 
 

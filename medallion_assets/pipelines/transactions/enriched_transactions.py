@@ -1,7 +1,8 @@
 """Silver enriched transactions: each live transaction with what its customer was at that time.
 
 Belongs here: which version of a customer counts for a transaction (rule H2), and what a change of customers touches.
-Does not: how versions are made (refining.history), or which days a change of transactions restates (refining.merge).
+Does not: how versions are made (refining.merging.history), or which days a change of transactions restates
+(refining.merging).
 """
 
 from __future__ import annotations

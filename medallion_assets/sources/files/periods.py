@@ -1,7 +1,7 @@
 """Periods: the time that a file covers, as the date in its name says (rule V1).
 
 Belongs here: reading a name, and how long what it names is: an hour, a day or a month, in UTC.
-Does not: how periods join up (refining.coverage).
+Does not: how periods join up (refining.ledger.coverage).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def test_without_java_the_suite_over_spark_is_skipped_with_the_reason(tmp_path: 
     environment["PATH"] = str(tmp_path)
 
     def run(**more: str) -> str:
-        test = "medallion_assets_tests/refining/test_rebuild.py"
+        test = "medallion_assets_tests/refining/rebuilding/test_rebuild.py"
         return subprocess.run(
             [*command, test], cwd=REPOSITORY, env=environment | more, capture_output=True, text=True, check=False
         ).stdout

@@ -18,7 +18,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.engines.spark.session import session
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests import pipeline
 

@@ -17,7 +17,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets.refining.chain import UnprotectedMinute
+from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
 

@@ -16,8 +16,8 @@ from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.expectation_results import record_results, results_of
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.gate import Counts
-from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.judging.gate import Counts
+from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window

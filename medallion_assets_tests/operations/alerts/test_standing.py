@@ -17,8 +17,8 @@ from medallion_assets.operations.tables.expectation_results import ABSENT, GATE,
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
-from medallion_assets.refining.chain import UnprotectedMinute
-from medallion_assets.refining.refused_exports import RefusedExport
+from medallion_assets.refining.ledger.chain import UnprotectedMinute
+from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG
 

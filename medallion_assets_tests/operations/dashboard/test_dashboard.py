@@ -13,7 +13,7 @@ from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import MOST_NEEDS, render, run_url
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
-from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.business.gold import plant_sales
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
     HOUR,

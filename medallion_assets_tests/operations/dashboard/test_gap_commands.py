@@ -14,7 +14,7 @@ from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, arrival
 from medallion_assets.operations.sources import TableSource
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets.refining.chain import Gap
+from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW
 
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/t"

@@ -18,7 +18,7 @@ from medallion_assets.operations.tables.expectation_results import (
     results_of,
 )
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.gate import Counts
+from medallion_assets.refining.judging.gate import Counts
 from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, result
 from medallion_assets_tests.pipeline import declared
 

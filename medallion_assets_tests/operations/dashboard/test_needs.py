@@ -17,7 +17,7 @@ from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, n
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
-from medallion_assets.refining.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
 from medallion_assets_tests.oracle.lines import full as full_export
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line, window

@@ -21,7 +21,7 @@ from medallion_assets.operations.tables.expectation_results import (
     results_of,
 )
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.gate import Counts, rules_of
+from medallion_assets.refining.judging.gate import Counts, rules_of
 from medallion_assets_tests.pipeline import declared, lakehouse_at
 
 NOW = datetime(2025, 5, 1, tzinfo=UTC)

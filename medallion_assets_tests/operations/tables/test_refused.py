@@ -25,7 +25,7 @@ from medallion_assets.operations.tables.alerts import AlertEvent, Event
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land

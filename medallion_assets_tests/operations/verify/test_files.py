@@ -15,7 +15,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets_tests.operations.small_lakehouse import (
     as_before_digests,
     data_file,

@@ -21,7 +21,7 @@ from medallion_assets.operations.verify.log import verify_log
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.planted import attempt
 from medallion_assets_tests.operations.small_lakehouse import (

@@ -16,8 +16,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
-from medallion_assets.refining.rebuild import rebuild_judged
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.operations.small_lakehouse import (
@@ -266,7 +266,7 @@ def test_a_rebuild_that_was_cut_off_before_its_quarantine_is_found(lakehouse: La
     rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="once", now=NOW)
     assert found(lakehouse) == []
     with pytest.MonkeyPatch.context() as crash:
-        crash.setattr("medallion_assets.refining.rebuild.replace_quarantine", _crash)
+        crash.setattr("medallion_assets.refining.rebuilding.rebuild.replace_quarantine", _crash)
         with pytest.raises(RuntimeError):
             rebuild_judged(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), why="twice", now=NOW)
     assert found(lakehouse) == [("quarantine.customer_transactions", "rebuild_is_whole")]

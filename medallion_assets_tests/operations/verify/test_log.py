@@ -15,7 +15,7 @@ from medallion_assets.delta.log_chain import LAST_COMMIT
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets_tests.operations.small_lakehouse import (
     as_before_digests,
     found,

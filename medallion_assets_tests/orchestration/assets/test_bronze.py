@@ -10,8 +10,8 @@ import pytest
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import DECISIONS
-from medallion_assets.refining.load import Ingested
+from medallion_assets.refining.ledger.decisions import DECISIONS
+from medallion_assets.refining.loading.load import Ingested
 from medallion_assets.sources.dynamodb_export import find as finding
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export

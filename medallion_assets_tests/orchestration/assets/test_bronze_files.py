@@ -21,7 +21,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG, LOCK
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.source_freshness import SourceFreshness, source_freshness
+from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
 from medallion_assets.triggers.file_arrival import Cursor, decide
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop

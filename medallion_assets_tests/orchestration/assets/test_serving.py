@@ -19,7 +19,7 @@ from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.watermark import read_watermark
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.serving import count_equals_gold
 from medallion_assets_tests.graph import SERVING, TABLES, Graph
 from medallion_assets_tests.orchestration.assets.served import DAYS, LAST, LTV, SALES, days_read

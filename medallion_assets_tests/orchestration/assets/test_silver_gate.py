@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.refining.decisions import DECISIONS, DecisionAction, read_decisions
+from medallion_assets.refining.ledger.decisions import DECISIONS, DecisionAction, read_decisions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import SILVER, Graph
 from medallion_assets_tests.oracle import lines

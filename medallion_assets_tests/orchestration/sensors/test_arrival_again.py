@@ -13,8 +13,8 @@ from medallion_assets.orchestration.sensors.arrival import arrival_sensor
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import loaded_ids
-from medallion_assets.refining.load import Ingested
-from medallion_assets.refining.refused_exports import read_refusals, record_refusals
+from medallion_assets.refining.loading.load import Ingested
+from medallion_assets.refining.loading.refused_exports import read_refusals, record_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.storage.stores import read_bytes, write_bytes
 from medallion_assets.triggers.debounce import ATTEMPTS

@@ -115,7 +115,7 @@ def test_the_fingerprint_changes_with_manifests(store: ObjectStore) -> None:
 
 
 def test_the_fingerprint_changes_when_a_missing_data_file_arrives(store: ObjectStore, tmp_path: Path) -> None:
-    """Rule B2, for an export's own data folder; for the shared one see refining.refusals."""
+    """Rule B2, for an export's own data folder; for the shared one see refining.loading.refusals."""
     path = tmp_path / write_full(store).files[-1].key
     data = path.read_bytes()
     path.unlink()

@@ -12,7 +12,7 @@ from medallion_assets.contracts.declared import Loaded
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.load import ingest
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.rest import fetch
 from medallion_assets.sources.rest.endpoint import ByCursor

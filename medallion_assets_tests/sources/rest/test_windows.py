@@ -20,9 +20,9 @@ from medallion_assets.contracts.declared import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Source
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text, TimestampUtc
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.judged_contracts import judged
-from medallion_assets.refining.load import ingest
-from medallion_assets.refining.quarantine import quarantine_table
+from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.rest.endpoint import ByNumber, Endpoint
 from medallion_assets.sources.rest.fetch import fetch_windows

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.pipelines.transactions.customer_transactions import STATUSES
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
-from medallion_assets.refining.coverage import open_gaps
+from medallion_assets.refining.ledger.coverage import open_gaps
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value

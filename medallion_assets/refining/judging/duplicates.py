@@ -1,0 +1,69 @@
+"""Duplicates of a key within one batch: identical records count once, differing ones are all bad (R3, F4, E3).
+
+Belongs here: finding the few suspects in bounded memory, and resolving what they are.
+Does not: versions of a key in different batches, or (F4) at different sequences of one; these are ordered, and no
+    duplicates (events.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import polars as pl
+
+from medallion_assets.contracts.source import RecordOrder
+from medallion_assets.engines.engine import Engine, PutAside, groups_of
+from medallion_assets.refining.judging.events import POSITION
+
+KEY_HASH = "_key_hash"
+CONFLICTING = "conflicting_duplicate"
+
+
+def identity(key: Sequence[str], order: RecordOrder) -> list[str]:
+    """What a batch has one good record of: a key, or (rule F4) a key at a sequence."""
+    return [*key, "_sequence_micros"] if order.several_states else list(key)
+
+
+def with_key_hash(records: pl.LazyFrame, identity: Sequence[str]) -> pl.LazyFrame:
+    """Add a hash of (batch, `identity`); null where a part of that could not be read."""
+    readable = pl.all_horizontal(pl.col(name).is_not_null() for name in identity)
+    return records.with_columns(pl.when(readable).then(pl.struct("_export_id", *identity).hash()).alias(KEY_HASH))
+
+
+def suspects(engine: Engine, parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
+    """The hashes of keys that occur more than once in parts of so many records: one column, KEY_HASH."""
+    hashes = [part.select(KEY_HASH).drop_nulls() for part in parts]
+    groups = groups_of((records, engine.bounds.hashes))
+    return pl.concat(engine.map_groups(_repeated, [hashes], by=[KEY_HASH], groups=groups))
+
+
+def _repeated(hashes: list[pl.DataFrame], _: PutAside) -> pl.DataFrame:
+    ordered = hashes.pop().to_series().sort()  # 8 bytes each, and twice that while they are sorted
+    return ordered.filter(ordered == ordered.shift(1)).unique().to_frame()
+
+
+def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable[[str], str]) -> pl.DataFrame:
+    """Keep one of several identical records, the lowest (file, line); mark those that still differ as bad.
+
+    Without an identity no records conflict: all that differ are there.
+    `records` are judged records, `raw` included, of which `identity` is readable; `canonical` is their source's.
+    """
+    group = ["_export_id", *identity]
+    differs = pl.col("_canonical").n_unique().over(group) > 1 if identity else pl.lit(value=False)
+    marked = records.with_columns(
+        pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
+    ).with_columns(differs.alias("_differs"))
+    once = marked.sort(POSITION).unique([*group, "_canonical"], keep="first", maintain_order=True)
+    reason = pl.when("_differs").then(pl.lit([CONFLICTING], dtype=pl.List(pl.String)))
+    nothing = pl.lit([], dtype=pl.List(pl.String))
+    column = pl.when("_differs").then(pl.lit([None], dtype=pl.List(pl.String)))
+    return once.with_columns(
+        pl.concat_list("_reasons", reason.otherwise(nothing)).alias("_reasons"),
+        pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
+    ).drop("_canonical", "_differs")
+
+
+def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: PutAside) -> list[pl.LazyFrame]:
+    """The parts less the suspects, which are put aside: each part's plan has them from then on."""
+    put = aside(hashes)
+    return [part.join(put, on=KEY_HASH, how="anti") for part in parts]

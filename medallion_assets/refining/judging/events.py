@@ -1,0 +1,121 @@
+"""Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
+
+Belongs here: the names of its columns, the total order, frames of (export, file, line), and the rows of an export.
+Does not: making the frame (judging.py), or applying it (refining.merging).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from functools import partial
+
+import polars as pl
+
+from medallion_assets.contracts.source import RecordOrder
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema, polars_type
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.engine import Engine, PutAside
+
+POSITION = ("_export_id", "_source_file", "_line_number")
+"""What identifies a line for ever."""
+
+
+def wins_descending(order: RecordOrder) -> dict[str, bool]:
+    """Rule R3: highest sequence, changes before full, lowest batch id, or by F5 the greatest.
+
+    A batch has one good record of a key and sequence. An absence from a full batch is no record: at an equal sequence
+    every record wins over it, and of two the same id as of records.
+    """
+    return {"_sequence_micros": True, "_is_incremental": True, "_export_id": order.latest_batch_wins}
+
+
+def event_schema(table: Table) -> pl.Schema:
+    """The columns of a good record on its way into a table: an upsert, a delete, or an absence from a full export."""
+    return pl.Schema(
+        {
+            **{column.name: polars_type(column.type) for column in table.decoded_columns},
+            "_sequence_micros": pl.Int64(),
+            "_is_delete": pl.Boolean(),
+            "_is_incremental": pl.Boolean(),
+            "_export_id": pl.String(),
+            **({} if table.key else {"_line_number": pl.Int64()}),
+        }
+    )
+
+
+def winners(events: pl.LazyFrame, key: Sequence[str], order: RecordOrder) -> pl.LazyFrame:
+    """One event a key: the one that wins by the total order."""
+    descending = wins_descending(order)
+    ordered = events.sort(list(descending), descending=list(descending.values()))
+    return ordered.unique(list(key), keep="first", maintain_order=True)
+
+
+def winners_in_parts(
+    engine: Engine, parts: Sequence[pl.LazyFrame], key: Sequence[str], folder: Place, order: RecordOrder
+) -> Sequence[pl.LazyFrame]:
+    """As many parts of events as before, with one event a key altogether: the one that wins.
+
+    An export has one event a key, so parts of a single export stay as they are. Others are put aside in `folder`.
+    """
+    if len(parts) == 1:
+        return [winners(parts[0], key, order)]
+    exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
+    if exports.height <= 1 and not order.several_states:
+        return parts
+    win = partial(_winners_of_group, key=key, order=order)
+    return list(engine.map_groups(win, [parts], by=key, groups=len(parts), folder=folder))
+
+
+def _winners_of_group(
+    events: list[pl.DataFrame], aside: PutAside, *, key: Sequence[str], order: RecordOrder
+) -> pl.LazyFrame:
+    (frame,) = events
+    return aside(winners(frame.lazy(), key, order).collect())
+
+
+def files_of_exports(
+    snapshot: Snapshot, export_ids: Collection[str], *, paths: Collection[str] | None = None
+) -> tuple[list[str], pl.LazyFrame]:
+    """The files of a table that hold rows of some exports, and what they hold of other exports; of `paths` alone."""
+    wanted, files = list(export_ids), snapshot.files
+    if paths is not None and files.height:
+        files = files.filter(pl.col("path").is_in(list(paths)))
+    if not wanted or not files.height:
+        return [], snapshot.scan(paths=[])
+    files = may_hold(files, wanted)
+    of_these = pl.col("_export_id").is_in(wanted)
+    held = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
+    return held, snapshot.scan(paths=held).filter(~of_these)
+
+
+def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
+    """Those of `Snapshot.files` that may hold rows of some exports, by their bounds in the log, if these are there."""
+    if not export_ids or "min._export_id" not in files.columns:
+        return files
+    ids, low, high = pl.Series(sorted(export_ids)), files["min._export_id"], files["max._export_id"]
+    has_any = ids.search_sorted(high, side="right") > ids.search_sorted(low, side="left")
+    return files.filter(has_any | low.is_null() | high.is_null())
+
+
+def has_deletes(events: pl.LazyFrame) -> bool:
+    """Whether one of them is a delete."""
+    return bool(events.select(pl.col("_is_delete").any()).collect(engine="streaming").item())
+
+
+def upserts(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows of the table for events that are no deletes."""
+    live = events.filter(~pl.col("_is_delete")).with_columns(pl.lit(value=False).alias("is_deleted"))
+    return live.select(polars_schema(table).names())
+
+
+def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
+    kept = {*table.key, "_sequence_micros", "_export_id"}
+    return events.select(
+        pl.col(name)
+        if name in kept
+        else (pl.lit(value=True) if name == "is_deleted" else pl.lit(None, dtype=kind)).alias(name)
+        for name, kind in polars_schema(table).items()
+    )

@@ -1,0 +1,226 @@
+"""Judging: the lines of some exports become good records, bad records, and counts for each export.
+
+Belongs here: going through exports in blocks of bounded size, and taking duplicates out.
+Does not: what a valid record is (the contract), whether an export passes (gate.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+import polars as pl
+
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.expectations import judge
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import LineReader
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.aside import Aside, Place
+from medallion_assets.engines.engine import Bounds, Engine, PutAside, groups_of, in_groups
+from medallion_assets.engines.files import Files
+from medallion_assets.refining.bronze import files_of
+from medallion_assets.refining.judging.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
+from medallion_assets.refining.judging.events import POSITION, event_schema
+from medallion_assets.refining.judging.gate import Counts
+from medallion_assets.refining.judging.null_columns import count_nulls, wanted_columns
+from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
+
+RAW_BYTES = "_raw_bytes"
+"""The length of a record's line."""
+
+MOST_UNKNOWN_NAMES = 1_000
+"""Names beyond the contract that are counted of an export, the most frequent ones: names may be data themselves."""
+
+BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judged:
+    """What judging gave, in parts: `good` are events (`events.event_schema`), `bad` judged records with reasons.
+
+    Both have the key's columns; those of a bad record whose key cannot be read are null.
+
+    There are several parts where one group does not hold them; each state of a key of a batch is in one of them.
+    """
+
+    good: list[pl.LazyFrame] = field(default_factory=list)
+    bad: list[pl.LazyFrame] = field(default_factory=list)
+    counts: dict[str, Counts]
+
+    def add(self, parts: Sequence[_Part]) -> None:
+        """Put in what was judged in some blocks, as one part."""
+        self.good.append(pl.concat([part.good for part in parts]))
+        self.bad.append(pl.concat([part.bad for part in parts]))
+        for part in parts:
+            self.count(part.counts)
+
+    def count(self, counts: Mapping[str, Counts], *, sign: int = 1) -> None:
+        """Count records in, or with `sign=-1` out."""
+        for export_id, part in counts.items():
+            counted = self.counts[export_id].plus(part, sign=sign)
+            self.counts[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Some records, judged: put aside, and counted; their lines have so many bytes.
+
+    `before` counts them as they were first judged.
+    """
+
+    good: pl.LazyFrame
+    bad: pl.LazyFrame
+    counts: Mapping[str, Counts]
+    line_bytes: int
+    before: Mapping[str, Counts] = field(default_factory=dict)
+
+
+def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Place) -> Judged:
+    """Judge every record of some exports.
+
+    What does not fit in one block is put into `workspace`, which lives as long as the result is used.
+    """
+    judged = Judged(counts={export.id: Counts(export_id=export.id) for export in exports})
+    held = files_of(bronze, [export.id for export in exports])
+    files = bronze.folder.part(held["path"], rows=held["num_records"])
+    engine = bronze.lakehouse.engine
+    work = partial(_judge_block, loaded=loaded, reader=loaded.source.reader(loaded.table))
+    with closing(engine.map_blocks(work, files, folder=workspace)) as blocks:
+        for parts in _in_parts(blocks, engine.bounds):
+            judged.add(parts)
+    _resolve_duplicates(engine, files, loaded, judged, workspace)
+    return judged
+
+
+def judge_lines(lines: pl.DataFrame, loaded: Loaded, reader: LineReader | None = None) -> pl.DataFrame:
+    """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
+    table = loaded.table
+    records = judge(decode(lines, table, loaded.source, reader), table.expectations)
+    if table.left_out:
+        drift = pl.col("_unknown_attributes").list.set_difference(list(table.left_out))
+        records = records.with_columns(drift.alias("_unknown_attributes"))
+    incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
+    length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
+    records = records.with_columns(incremental, length)
+    if loaded.months is not None:
+        return records.rename({TEXTS_HASH: KEY_HASH})
+    return with_key_hash(records.lazy(), identity(table.key, loaded.source.order)).collect()
+
+
+def count_records(
+    records: pl.DataFrame, table: Table, *, duplicates_of: pl.DataFrame | None = None
+) -> dict[str, Counts]:
+    """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
+    before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
+    result = {}
+    counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    sourced = [column.name for column in table.decoded_columns if column.source is not None]
+    looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
+    judged = records.select("_export_id", *counted, *looked_at)
+    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
+        upserts, nulls = count_nulls(part, table)
+        bad = part.filter(pl.col("_reasons").list.len() > 0)
+        result[export_id] = Counts(
+            export_id=export_id,
+            records=part.height,
+            duplicates=max(0, before.get(export_id, 0) - part.height),
+            bad=bad.height,
+            deletes=part.filter(pl.col("_is_delete") & (pl.col("_reasons").list.len() == 0)).height,
+            reasons=_occurrences(bad["_reasons"].list.unique()),
+            warnings=_occurrences(part["_warnings"]),
+            failures=_occurrences(part["_failures"]),
+            unknown_attributes=_occurrences(part["_unknown_attributes"]),
+            upserts=upserts,
+            nulls=nulls,
+            filled=Counter({name: many for name in sourced if (many := part.height - part[name].null_count())}),
+        )
+    return result
+
+
+def _in_parts(blocks: Iterator[_Part], bounds: Bounds) -> Iterator[list[_Part]]:
+    """The blocks together that make a part: as much as a group may hold, in which a record counts as many bytes."""
+    least = bounds.group_bytes // bounds.group_rows
+
+    def size(block: _Part) -> int:
+        return max(block.line_bytes, least * sum(counts.records for counts in block.counts.values()))
+
+    return in_groups(blocks, size, bounds.group_bytes, alone=bounds.group_bytes)
+
+
+def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded, reader: LineReader | None = None) -> _Part:
+    return _part(judge_lines(lines, loaded, reader), aside, loaded.table)
+
+
+def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataFrame | None = None) -> _Part:
+    """Put records aside; `before` are those from which they were resolved, if they were."""
+    is_bad = pl.col("_reasons").list.len() > 0
+    good = (
+        records.lazy()
+        .filter(~is_bad)
+        .select(*dict.fromkeys((*event_schema(table).names(), *POSITION[1:])), KEY_HASH, RAW_BYTES)
+    )
+    bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
+    put = aside(good.collect()), aside(bad.collect())
+    counts = count_records(records, table, duplicates_of=before)
+    return _Part(
+        good=put[0],
+        bad=put[1],
+        counts=counts,
+        line_bytes=int(records[RAW_BYTES].sum()),
+        before={} if before is None else count_records(before, table),
+    )
+
+
+def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
+    """Judge the suspects anew, together: take their first judgement out, and put the resolved one in.
+
+    All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a group.
+    """
+    total = sum(counts.records for counts in judged.counts.values())
+    hashes = suspects(engine, [*judged.good, *judged.bad], total) if total else None
+    if hashes is None or not hashes.height:
+        return
+    parts = [part.select(*POSITION, KEY_HASH, RAW_BYTES) for part in (*judged.good, *judged.bad)]
+    found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
+    aside = Aside(engine.memory_or(workspace))
+    judged.good, judged.bad = without(judged.good, hashes, aside), without(judged.bad, hashes, aside)
+    groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.group_bytes))
+    was_one = len(judged.good) == groups == 1
+    resolve = partial(_judge_suspects, files=files, loaded=loaded)
+    folder = engine.memory_or(workspace) if was_one else workspace
+    for part in engine.map_groups(resolve, [[found.lazy()]], by=[KEY_HASH], groups=groups, folder=folder):
+        judged.count(part.before, sign=-1)
+        judged.add([part])
+    if was_one:
+        judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
+
+
+def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
+    (positions,) = found
+    may_be = pl.col("_line_number").is_in(positions["_line_number"].implode())  # spares comparing the names of files
+    lines = files.scan().filter(may_be).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
+    table, records = loaded.table, judge_lines(lines, loaded)
+    once = () if loaded.months is not None else identity(table.key, loaded.source.order)
+    return _part(resolved(records, once, loaded.source.canonical), aside, table, before=records)
+
+
+def _occurrences(lists: pl.Series) -> Counter[str]:
+    filled = lists.filter(lists.list.len() > 0)
+    if filled.is_empty():
+        return Counter()
+    exploded = filled.explode().drop_nulls().alias("name")
+    counts = exploded.value_counts().sort(["count", "name"], descending=[True, False]).head(MOST_UNKNOWN_NAMES)
+    return Counter(dict(counts.iter_rows()))
+
+
+def _most(counts: Mapping[str, int]) -> Mapping[str, int]:
+    """Of what duplicates are taken out of, a name may have been left out before: it is not there then."""
+    if len(counts) <= MOST_UNKNOWN_NAMES and all(count > 0 for count in counts.values()):
+        return counts
+    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return Counter({name: count for name, count in ordered[:MOST_UNKNOWN_NAMES] if count > 0})

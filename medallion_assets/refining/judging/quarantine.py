@@ -1,0 +1,220 @@
+"""Quarantine: bad records, kept with their reasons, so that nothing is lost and all can be driven again (rules R4, C6).
+
+Belongs here: the quarantine table of a table, appending to it exactly once, and what full exports hold there.
+Does not: driving rows again (refining.redrive).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+
+import polars as pl
+
+from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.damage import sound_files
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.engine import PutAside
+from medallion_assets.engines.pieces import row_group_rows
+from medallion_assets.refining.judging.events import POSITION, files_of_exports, may_hold
+from medallion_assets.refining.typing.decode import decode
+
+
+def quarantine_table(table: Table) -> Table:
+    """The contract of the table that keeps a table's bad records."""
+    return Table(
+        name=f"quarantine.{table.short_name}",
+        description=f"Records of {table.name} that are not valid, with every reason.",
+        columns=(
+            Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
+            Column("reason_columns", TextList(), "the column of each reason; null where the whole record is meant"),
+            Column("raw", Text(), "the line, unchanged", has_bounds=False),
+            Column("_export_id", Text(), "the export that brought the line"),
+            Column("_source_file", Text(), "the data file"),
+            Column("_line_number", Integer(), "the line in that file, from 1"),
+            Column("failed_at", TimestampUtc(), "when it was judged"),
+            Column("redriven_at", TimestampUtc(), "when it was driven again with success", nullable=True),
+        ),
+    )
+
+
+def quarantine(
+    lakehouse: Lakehouse, loaded: Loaded, bad: pl.LazyFrame, exports: Collection[Batch], *, now: datetime
+) -> int | None:
+    """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
+
+    `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports. An export
+    that is there already, its present lines judged by the same rules, is left as it is: a run was cut off before
+    Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
+    """
+    contract, rules = quarantine_table(loaded.table), fingerprint(loaded)
+    marks = {export.id: _mark(rules, export.version) for export in exports}
+
+    def put() -> int | None:
+        snapshot = lakehouse.ready(contract)
+        new = [export_id for export_id, mark in marks.items() if snapshot.transaction(export_id) != mark]
+        rows = quarantine_rows(bad.filter(pl.col("_export_id").is_in(new)), now)
+        files, kept = files_of_exports(
+            snapshot, [export_id for export_id in new if snapshot.transaction(export_id) is not None]
+        )
+        if not files and not rows.head(1).collect().height:
+            return None
+        staged = stage_rows(snapshot, pl.concat([kept, rows]))
+        return snapshot.commit(
+            [staged] if staged.rows else [],
+            remove=files,
+            transactions={export_id: marks[export_id] for export_id in new},
+            metadata={RULES_NOTE: rules_with(snapshot, [rules])},
+        )
+
+    return until_committed(put)
+
+
+def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -> None:
+    """Add rows of the quarantine table whose place it does not hold yet; the others stay as they are."""
+
+    def add() -> None:
+        kept = lakehouse.ready(quarantine_table(loaded.table))
+        staged = stage_rows(
+            kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti")
+        )
+        if staged.rows:
+            kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(loaded)])})
+
+    until_committed(add)
+
+
+def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collection[str]]) -> None:
+    """Take the rows of all exports but those `kept` out: of versions of a partition that gave way to later ones (E6).
+
+    `kept` is asked after quarantine was read, so that it knows of every export that others have put there meanwhile.
+    That comes after the later version was published, and is done by the next run if this one ends before.
+    """
+    contract = quarantine_table(table)
+
+    def keep() -> None:
+        snapshot = lakehouse.find(contract)
+        if snapshot is None or not snapshot.files.height:
+            return
+        held = snapshot.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+        if outdated := set(held).difference(kept()):
+            files, others = files_of_exports(snapshot, outdated)
+            staged = stage_rows(snapshot, others)
+            snapshot.commit([staged] if staged.rows else [], remove=files)
+
+    until_committed(keep)
+
+
+def replace_quarantine(
+    lakehouse: Lakehouse,
+    loaded: Loaded,
+    rows: pl.LazyFrame,
+    export_ids: Collection[str],
+    *,
+    note: Mapping[str, object],
+) -> None:
+    """Leave `rows` of some exports, judged by the current contract, and nothing else of theirs.
+
+    A row that was there before keeps the time at which it first failed. `note` goes into the commit.
+    """
+    rules = fingerprint(loaded)
+
+    def replace() -> None:
+        kept = lakehouse.ready(quarantine_table(loaded.table))
+        sound = sound_files(kept)
+        damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
+        files, others = files_of_exports(kept, export_ids, paths=sound)
+        before = kept.scan(paths=sound).select(*POSITION, pl.col("failed_at").alias("_before"))
+        again = rows.join(before, on=POSITION, how="left").with_columns(
+            pl.coalesce("_before", "failed_at").alias("failed_at")
+        )
+        staged = stage_rows(kept, pl.concat([others, again.drop("_before")]))
+        marks = dict.fromkeys(export_ids, _mark(rules, None))
+        kept.commit(
+            [staged] if staged.rows else [],
+            remove=[*files, *damaged],
+            transactions=marks,
+            metadata={RULES_NOTE: [rules], **note},
+        )
+
+    until_committed(replace)
+
+
+def stage_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
+    """Bad records as one file; when they are long, in row groups of few."""
+    height, size = (
+        rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
+    )
+    return quarantine.folder.stage(rows, row_group_rows=row_group_rows(height, size))
+
+
+def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
+    """Judged records as rows of quarantine, judged at `now`."""
+    return bad.select(
+        pl.col("_reasons").alias("reasons"),
+        pl.col("_reason_columns").alias("reason_columns"),
+        "raw",
+        "_export_id",
+        "_source_file",
+        "_line_number",
+        pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("redriven_at"),
+    )
+
+
+def _mark(rules: str, bronze_version: int | None) -> int:
+    """The version under which an export's transaction says how its rows were judged: by which rules, from which lines.
+
+    `bronze_version` is the one that brought the lines. Earlier releases wrote 1 whatever the rules.
+    """
+    return int(hashlib.sha256(f"{rules} {bronze_version}".encode()).hexdigest()[:15], 16) + 2
+
+
+def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl.DataFrame:
+    """The keys whose record was bad in full exports: key columns and `_export_id` (rule K1: these stay untouched)."""
+    table = loaded.table
+    exports = {export.id: export for export in fulls}
+    schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
+    empty = pl.DataFrame(schema={**schema, "_export_id": pl.String})
+    contract = quarantine_table(table)
+    if not exports or not lakehouse.exists(contract):
+        return empty
+    held, engine = lakehouse.open(contract), lakehouse.engine
+    if not held.files.height:
+        return empty
+    files = may_hold(held.files, exports)
+    if int(files["num_records"].sum()) <= engine.bounds.block_rows:
+        engine = engine.here  # what is one block is not worth a job
+    find = partial(_keys_of_block, loaded=loaded, exports=exports)
+    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=("_export_id", tuple(exports)))
+    keys = list(engine.map_blocks(find, part))
+    return pl.concat([empty, *keys]).unique()
+
+
+def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, exports: Mapping[str, Batch]) -> pl.DataFrame:
+    decoded = decode(with_window(rows, exports.values()), loaded.table, loaded.source)
+    return decoded.select(*loaded.table.key, "_export_id").drop_nulls().unique()
+
+
+def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:
+    """Give quarantined rows the columns that decoding asks for: the type and window of their export."""
+    facts = pl.DataFrame(
+        [(export.id, str(export.kind), export.covers_from, export.covers_to) for export in exports],
+        schema={
+            "_export_id": pl.String,
+            "_export_type": pl.Enum(BatchKind),
+            "_export_from_at": pl.Datetime("us", "UTC"),
+            "_export_to_at": pl.Datetime("us", "UTC"),
+        },
+        orient="row",
+    ).with_columns(pl.col("_export_type").cast(pl.String))
+    return rows.join(facts, on="_export_id", how="inner", maintain_order="left")

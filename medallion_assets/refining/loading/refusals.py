@@ -1,0 +1,115 @@
+"""Refusals: whether an export that was refused still is as it was then (rule B2).
+
+Belongs here: what is remembered of it, and asking for as little of it as answers that question.
+Does not: the table of refusals (refused_exports.py); making the verdict (a source, owner.py).
+
+Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
+where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
+source, by the declaration or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
+has arrived: one request answers for 5,000 files. One that is dated ahead is mended by time as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found, Owner
+from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
+from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.storage.stores import state_of
+
+READERS = 16
+NOT_ASKED = "?"
+"""Stands for the state of a file that changed while it was judged: it is no file's state, so it is judged again."""
+
+Key = tuple[str, str]
+
+
+def fingerprints_now(
+    store: ObjectStore,
+    listing: Iterable[Found],
+    refusals: Mapping[Key, RefusedExport],
+    owner: Owner,
+    *,
+    asked_at_most: int | None = None,
+) -> dict[Key, str]:
+    """The fingerprint of each export as it is now, by (export id, prefix); equal to that of its refusal if that holds.
+
+    One request for each refused export that has a file at fault; of more than `asked_at_most` the newest are asked
+    about, and the others count as they were: old ones may stay refused for good, and must not keep those of today out.
+
+    Raises:
+        PermanentError, TransientError: the store refuses the place, or did not answer.
+    """
+    exports = list(listing)
+    known = {key: refusals[key] for batch in exports if (key := (batch.id, batch.prefix)) in refusals}
+    files = {key: refusal.file for key, refusal in sorted(known.items(), reverse=True) if refusal.file is not None}
+    asked = list(files.items())[:asked_at_most]
+    with ThreadPoolExecutor(READERS) as pool:
+        found = list(pool.map(lambda item: state_of(store, item[1]), asked))
+    states = dict(zip((key for key, _ in asked), found, strict=True))
+    now = {}
+    for batch in exports:
+        key = (batch.id, batch.prefix)
+        refusal = known.get(key)
+        if refusal is None:
+            now[key] = batch.fingerprint
+        elif key in files and key not in states:
+            now[key] = refusal.fingerprint if refusal.fingerprint.startswith(batch.fingerprint) else batch.fingerprint
+        else:
+            now[key] = _fingerprint(batch, refusal.verdict, states.get(key), owner)
+    return now
+
+
+def expect_not_ahead(found: Found, now: datetime) -> None:
+    """Refuse a batch that reaches into the future (rule F8).
+
+    Raises:
+        BatchRefusedError: it does.
+    """
+    if found.is_dated_ahead(now):
+        raise BatchRefusedError(
+            DATED_AHEAD,
+            f"{found.id} refused: {DATED_AHEAD}",
+            expected=f"a moment until {now + AHEAD_SLACK:%Y-%m-%d %H:%M} UTC",
+            found=f"{found.reaches_until:%Y-%m-%d %H:%M} UTC",
+            do="copy it again, or `touch` it, so that its time is that of its writing; check the clock of the "
+            "machine that wrote it, and of this one. It is checked again when it changes, or once that moment has come",
+        )
+
+
+def is_due(refusal: RefusedExport, found: Found, now: datetime) -> bool:
+    """Whether time alone has mended a refusal."""
+    return refusal.verdict == DATED_AHEAD and not found.is_dated_ahead(now)
+
+
+def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: datetime) -> RefusedExport:
+    """What is remembered of a batch that was refused just now."""
+    state = None if refused.watched is None else refused.state or NOT_ASKED
+    return RefusedExport(
+        table_name=owner.table,
+        export_id=found.id,
+        prefix=found.prefix,
+        verdict=str(refused.verdict),
+        message=str(refused),
+        fingerprint=_fingerprint(found, str(refused.verdict), state, owner),
+        judged_at=now,
+        file=refused.watched,
+    )
+
+
+def _fingerprint(found: Found, verdict: str, state: str | None, owner: Owner) -> str:
+    judged_by = ""
+    if verdict == WRONG_TABLE:
+        judged_by = owner.declared_text
+    elif verdict in LOOKED_AT_AGAIN:  # what they ask of a person depends on the owner as well
+        judged_by = f"{owner.declared_text} of {owner.name}"
+    if state is None and not judged_by:
+        return found.fingerprint
+    mark = hashlib.blake2b(f"{state}\n{judged_by}".encode(), digest_size=8).hexdigest()
+    return f"{found.fingerprint}-{mark}"

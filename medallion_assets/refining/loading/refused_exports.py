@@ -1,0 +1,55 @@
+"""Verdicts that Bronze remembers: exports that were refused, and what their listing was then (rule B2).
+
+Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
+it has changed, and a person finds every refusal in one place.
+Does not: making the verdict (a source, owner.py); noticing a change (refusals.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from operator import attrgetter
+from typing import Annotated
+
+import polars as pl
+
+from medallion_assets.contracts.table import Text
+from medallion_assets.delta.rows import append_rows, read_rows, row_table
+from medallion_assets.delta.table import Lakehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedExport:
+    """One refusal."""
+
+    table_name: Annotated[str, "the table in whose folder the export is"]
+    export_id: Annotated[str, "the export"]
+    prefix: Annotated[str, "its prefix in that folder"]
+    verdict: Annotated[str, "the name of what is wrong"]
+    message: Annotated[str, "what, where, expected, found, what to do"]
+    fingerprint: Annotated[str, "of its listing, and of the file at fault, when it was judged"]
+    judged_at: Annotated[datetime, "when it was judged"]
+    file: Annotated[str | None, Text(trim=False), "the file at fault, where the listing does not show a change"] = None
+
+    def says_the_same(self, other: RefusedExport | None) -> bool:
+        """Whether another refusal says the same of the same files."""
+        return other is not None and replace(other, judged_at=self.judged_at) == self
+
+
+EXPORT_VERDICTS = row_table(
+    RefusedExport,
+    name="operations.export_verdicts",
+    description="Exports that were refused: which, why, and what to do.",
+)
+
+
+def read_refusals(lakehouse: Lakehouse, table_name: str) -> dict[tuple[str, str], RefusedExport]:
+    """The latest refusal of each (export id, prefix) of a table."""
+    refusals = read_rows(lakehouse, EXPORT_VERDICTS, pl.col("table_name") == table_name)
+    return {(refusal.export_id, refusal.prefix): refusal for refusal in sorted(refusals, key=attrgetter("judged_at"))}
+
+
+def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedExport]) -> None:
+    """Append refusals in one commit."""
+    append_rows(lakehouse, EXPORT_VERDICTS, refusals)

@@ -1,0 +1,211 @@
+"""History tables: every version of a key, kept right under events in any order (rule H1).
+
+Belongs here: the log of valid events that versions are made from, and putting new versions in the place of old ones.
+Does not: how versions follow from events (history.py).
+
+Equal states merge into one version, so the versions alone cannot be taken apart again when an older record arrives. The
+events are therefore kept beside them, in `<table>_events`. Absences from full exports are not: they follow from the
+events and from which full exports were applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import narwhals as nw
+import polars as pl
+
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
+from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.damage import sound_files
+from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.schema import conformed, fits_contract, polars_schema, stored_schema
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.aside import Place
+from medallion_assets.engines.engine import PutAside, groups_of
+from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import row_group_rows, text_bytes
+from medallion_assets.refining.judging.events import event_schema, files_of_exports
+from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.origins import is_outdated
+from medallion_assets.refining.merging.change import Change
+from medallion_assets.refining.merging.history import versions
+
+NEVER_MICROS = 2**62
+
+
+def events_table(table: Table) -> Table:
+    """The contract of the log of valid events behind a history table."""
+    return Table(
+        name=f"{table.name}_events",
+        description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
+        key=(*table.key, "_sequence_micros", "_export_id"),
+        columns=(
+            *(column.derived for column in table.decoded_columns),
+            Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
+            Column("_is_delete", Boolean(), "the key was deleted"),
+            Column("_is_incremental", Boolean(), "it came with an incremental export"),
+            Column("_export_id", Text(), "the export that brought it"),
+        ),
+    )
+
+
+def merge_history(
+    lakehouse: Lakehouse,
+    loaded: Loaded,
+    silver: Snapshot,
+    good: Sequence[pl.LazyFrame],
+    fulls: FullExports,
+    ignored: Collection[str],
+    workspace: Place,
+    *,
+    whole: Collection[str] = (),
+) -> Change:
+    """Log good records as events and rebuild the versions of the keys they touch.
+
+    `good` are parts of events (`events.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
+    are exports of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
+    perhaps judged by other rules, gives way.
+
+    Raises:
+        CommitConflictError: another writer logged events meanwhile.
+    """
+    table = silver.table
+    _log(lakehouse, loaded, good, whole)
+    counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    counted = counted.filter(~is_outdated(fulls.ends))
+    touched, untouched = counted, silver.scan().clear()  # a full export may end any key
+    if not fulls.applying:
+        keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming").lazy()
+        touched = counted.join(keys, on=table.key, how="semi")
+        untouched = silver.scan().join(keys, on=table.key, how="anti")
+    height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
+    engine = silver.lakehouse.engine
+    groups = groups_of((height, engine.bounds.group_rows), (size, engine.bounds.group_bytes))
+    remake = partial(_remade, held=silver.part(), fulls=fulls, loaded=loaded)
+    folder = workspace if groups > 1 else engine.memory_or(workspace)
+    made = list(engine.map_groups(remake, [[touched]], by=table.key, groups=groups, folder=folder))
+    if all(group.changed is None for group in made):
+        return Change()
+    rows = pl.concat([untouched, *(group.versions for group in made)])
+    staged = silver.folder.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
+    return Change(
+        staged=[staged] if staged.rows else [],
+        removed=silver.files["path"].to_list() if silver.files.height else [],
+        rows=sum(group.changed or 0 for group in made),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Remade:
+    """The versions of some keys; `changed` says how many of them are new, None that all are as they were."""
+
+    versions: pl.LazyFrame
+    changed: int | None
+
+
+def _remade(
+    touched: list[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullExports, loaded: Loaded
+) -> _Remade:
+    (events,) = touched
+    after = _versions(events, fulls, loaded)
+    before = held.scan().join(events.lazy(), on=loaded.table.key, how="semi").collect(engine="streaming")
+    order = [*loaded.table.key, "valid_from"]
+    changed = None
+    if not after.sort(order).equals(before.sort(order)):
+        changed = after.join(before, on=after.columns, how="anti", nulls_equal=True).height
+    return _Remade(versions=aside(after), changed=changed)
+
+
+def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_ids: Collection[str]) -> None:
+    """Leave the events of `made`, a table of every valid event of some exports, and nothing else of theirs.
+
+    Events of other exports stay: one may be settled at this moment. They take the contract's columns.
+    """
+    contract = events_table(loaded.table)
+
+    def replace() -> None:
+        if not lakehouse.exists(contract):
+            lakehouse.create(contract)
+        log = lakehouse.open_any(contract)
+        held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
+        others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
+        staged = log.folder.stage(pl.concat([others, made.scan()]))
+        log.commit(
+            [staged] if staged.rows else [],
+            remove=log.files["path"].to_list() if log.files.height else [],
+            metadata={RULES_NOTE: [fingerprint(loaded)]},
+            new_schema=not fits_contract(log.delta, contract),
+        )
+
+    until_committed(replace)
+
+
+def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], whole: Collection[str]) -> None:
+    """Put the events into the log that it lacks: a batch has one valid event of a key and sequence."""
+    table, rules = loaded.table, fingerprint(loaded)
+    log = lakehouse.ready(events_table(table))
+    identity = list(log.table.key)
+    events = pl.concat([part.select(event_schema(table).names()) for part in good])
+    removed, kept = files_of_exports(log, whole)
+    exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+    others = exports.filter(~exports.is_in(list(whole)))
+    logged = log.scan().filter(pl.col("_export_id").is_in(others.implode())).select(identity)
+    new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
+    names = polars_schema(log.table).names()
+    rows = pl.concat([kept, new.select(names)])
+    height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
+    staged = log.folder.stage(rows, row_group_rows=row_group_rows(height, size))
+    if staged.rows or removed:
+        log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
+
+
+def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.DataFrame:
+    table = loaded.table
+    absent = absences(events, fulls, table)
+    every = pl.concat([events.select(event_schema(table).names()), absent])
+    found: pl.LazyFrame = versions(
+        nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
+    ).to_native()
+    return conform(found, table).collect()
+
+
+def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
+    """Deletes that no line tells: a full export lacks a key that has an older event (rule K1).
+
+    Gives events. For each event, the full exports between it and the key's next event are looked at: one at the time of
+    an event changes nothing, since at an equal sequence a record wins over an absence.
+    """
+    key = list(table.key)
+    schema = event_schema(table)
+    exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
+    pictures = pl.DataFrame(
+        [(full.decides_at, full.id) for full in exports],
+        schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
+        orient="row",
+    )
+    next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
+    spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
+    known = pl.concat([events.select(*key, "_export_id"), fulls.bad_keys.select(*key, "_export_id")])
+    lacking = (
+        spans.join_where(
+            pictures.lazy(),
+            pl.col("_full_sequence_micros") > pl.col("_sequence_micros"),
+            pl.col("_full_sequence_micros") < pl.col("_next_micros"),
+        )
+        .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, "_export_id"], how="anti")
+        .select(
+            *key,
+            pl.col("_full_sequence_micros").alias("_sequence_micros"),
+            pl.col("_full_export_id").alias("_export_id"),
+        )
+        .unique()
+        .with_columns(pl.lit(value=True).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
+        .collect()
+    )
+    missing = [name for name in schema.names() if name not in lacking.columns]
+    return lacking.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(schema.names())

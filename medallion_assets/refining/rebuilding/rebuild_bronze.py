@@ -1,0 +1,238 @@
+"""Rebuilding Bronze: its exports read again from where they lie, and put in place where they differ, as one version.
+
+Belongs here: comparing the lines of an export with what Bronze holds of it.
+Does not: loading exports that Bronze lacks (refining.loading); those that the raw place no longer has stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+from obstore.store import ObjectStore
+
+from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
+from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
+from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
+from medallion_assets.errors import CommitConflictError
+from medallion_assets.errors.reasons import REASON, expect_reason
+from medallion_assets.refining.bronze import (
+    DROPPED_EXPORTS_NOTE,
+    bronze_table,
+    export_files,
+    loaded_ids,
+    origins_since,
+    rebuilt_notes,
+    staged_or_empty,
+)
+from medallion_assets.refining.loading.owner import owner_known
+from medallion_assets.refining.loading.raw_place import RawPlace
+from medallion_assets.refining.loading.stage import counted, stage_batch
+from medallion_assets.refining.versions import superseded_exports
+
+UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a file raises that is gone or damaged."""
+Digest = tuple[int, int]
+"""How many lines, and a hash of them with their numbers."""
+
+
+def rebuild_bronze(
+    lakehouse: Lakehouse,
+    raw_url: str,
+    loaded: Loaded,
+    *,
+    why: str,
+    now: datetime,
+    drop_foreign: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda _what, _done, _total: None,
+) -> Rebuilt:
+    """Read every export that Bronze holds, or once held, again, or say what that would change.
+
+    The changes are counted in exports: `changed` are those whose lines differ or cannot be read any more, `added` those
+    that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole, or that
+    are of another source (rule B3): an earlier release had let them in. These go with `drop_foreign`.
+
+    Raises:
+        PermanentError: `why` is blank, the table has not been made yet, or the place of the exports is gone.
+        TransientError: the store did not answer.
+        CommitConflictError: other writers were faster, every time.
+    """
+    bronze = bronze_table(loaded.table.short_name)
+    expect_reason(f"{bronze.name}: the rebuild", why)
+
+    def rebuild() -> Rebuilt:
+        snapshot = lakehouse.open(bronze)
+        work = _Work(
+            bronze=snapshot,
+            raw=RawPlace.of(lakehouse, raw_url, loaded),
+            now=now,
+            source=loaded.source,
+            owner=owner_known(loaded.owner, snapshot),
+            progress=progress,
+            stages=not dry_run,
+        )
+        return work.run(why, drop_foreign=drop_foreign)
+
+    return until_committed(rebuild)
+
+
+@dataclass(kw_only=True)
+class _Work:
+    """One attempt: the exports are read in the order of their ids."""
+
+    bronze: Snapshot
+    raw: RawPlace
+    now: datetime
+    source: Source
+    owner: Owner
+    progress: Progress
+    stages: bool
+    changes: TableChanges = field(default_factory=TableChanges)
+    staged: list[StagedFile] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    rebuilt: list[Batch] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
+    foreign: dict[str, str] = field(default_factory=dict)
+
+    def run(self, why: str, *, drop_foreign: bool) -> Rebuilt:
+        """Read, compare, and commit what differs."""
+        self.damaged = damaged_files(self.bronze)
+        bronze, name = self.bronze, self.bronze.table.short_name
+        held = loaded_ids(bronze)
+        known = held | (set(origins_since(bronze, 0)) - superseded_exports(bronze))
+        place = self.raw.open(lambda: known)
+        if place is None:
+            raise self.raw.status(holds=False).error
+        seen: set[str] = set()
+        for found in self._found(place, known):
+            if found.id not in seen and self._compare(place, found, is_held=found.id in held):
+                seen.add(found.id)
+            self.progress(f"reading {name} again", len(seen), len(known))
+        done = Rebuilt(
+            table=bronze.table.name,
+            version=bronze.version,
+            dry_run=not self.stages,
+            exports=len(seen),
+            kept=sorted(known - seen),
+            changes=self.changes,
+        )
+        foreign = {export_id: why_not for export_id, why_not in self.foreign.items() if export_id not in seen}
+        if drop_foreign:
+            self._drop(foreign)
+            done.kept = [export_id for export_id in done.kept if export_id not in foreign]
+            done.dropped = sorted(foreign)
+        else:
+            done.foreign = foreign
+        if self.rebuilt or done.dropped:
+            drop = " --drop-lost" if done.dropped else ""
+            done.next_steps = [f'`medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"`']
+        elif foreign:
+            again = f'`medallion rebuild bronze.{name} --drop-foreign --why "{REASON}"`'
+            done.next_steps = [f"{again} takes out what is of another source"]
+        if self.stages:
+            dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
+            notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(self.rebuilt), **dropped}
+            done.version = self._commit(notes)
+        return done
+
+    def _commit(self, notes: Mapping[str, object]) -> int:
+        """Commit what was staged; exports that others load meanwhile are no hindrance, their files are left alone."""
+        bronze = self.bronze
+        for attempt in range(COMMIT_ATTEMPTS):
+            try:
+                return bronze.commit(self.staged, remove=self.removed, metadata=notes)
+            except CommitConflictError:
+                bronze = bronze.lakehouse.open(bronze.table)
+                live = set(bronze.files["path"]) if bronze.files.height else set()
+                if attempt == COMMIT_ATTEMPTS - 1 or not live.issuperset(self.removed):
+                    raise
+        raise AssertionError("unreachable: the last attempt returned or raised")
+
+    def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
+        return (
+            found for found in self.source.find(place, held=known).batches if found.id in known and found.is_complete
+        )
+
+    def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
+        """Whether the export could be read whole; what differs is staged."""
+        try:
+            delivery = self.source.read(place, found, owner=self.owner)
+            if is_held and self._is_same(place, delivery):
+                return True
+            staged = stage_batch(self.source, place, self.bronze, delivery, self.now) if self.stages else []
+        except BatchRefusedError as refused:
+            if is_held and refused.verdict == WRONG_TABLE:
+                self.foreign[found.id] = str(refused)
+            return False
+        batch = counted(delivery.batch, staged) if self.stages else delivery.batch
+        files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
+        before = int(files["num_records"].sum()) if is_held else 0
+        self._count(batch, before)
+        if self.stages:
+            self.staged += staged_or_empty(self.bronze, batch, staged)
+            self.removed += files["path"].to_list() if is_held else []
+        self.rebuilt.append(batch)
+        return True
+
+    def _drop(self, export_ids: Iterable[str]) -> None:
+        for export_id in export_ids:
+            files = export_files(self.bronze, export_id)
+            self.removed += files["path"].to_list() if self.stages else []
+            self.changes.gone += 1
+            lines = {"lines": int(files["num_records"].sum())}
+            self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))
+
+    def _is_same(self, place: ObjectStore, delivery: Delivery) -> bool:
+        """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
+        export_id = delivery.batch.id
+        if self.damaged.intersection(export_files(self.bronze, export_id)["path"]):
+            return False
+        try:
+            held = self._held(export_id)
+        except UNREADABLE:
+            held = {}
+        return held == self._read(place, delivery)
+
+    def _held(self, export_id: str) -> dict[str, Digest]:
+        rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
+        return _by_file(_digests(rows))
+
+    def _read(self, place: ObjectStore, delivery: Delivery) -> dict[str, Digest]:
+        """The digest of each data file's lines; a file without any has none."""
+        with closing(self.source.lines(place, delivery)) as frames:
+            parts = list(map(_digests, frames))
+        every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
+        return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
+
+    def _count(self, batch: Batch, before: int) -> None:
+        change = "changed" if before else "added"
+        if before:
+            self.changes.changed += 1
+        else:
+            self.changes.added += 1
+        lines: dict[str, Any] = {"lines": batch.records}
+        example = Example(change=change, key={"_export_id": batch.id}, before={"lines": before}, after=lines)
+        self.changes.examples.append(example)
+
+
+def _digest() -> Iterable[pl.Expr]:
+    return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")
+
+
+def _digests(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    return lines.lazy().group_by("_source_file").agg(*_digest()).collect(engine="streaming")
+
+
+def _by_file(digests: pl.DataFrame) -> dict[str, Digest]:
+    return {name: (lines, digest) for name, lines, digest in digests.iter_rows()}
