@@ -43,7 +43,7 @@ DAEMONS = ("medallion-daemon", "dagster-daemon")
 Look = Callable[[], bool]
 
 
-def patient(ask: Look) -> Look:
+def patient(ask: Look, clock: Callable[[], float] = time.monotonic) -> Look:
     """The same look, which takes an answer that is late (TimeoutError) for a good one, for a while after a real one."""
     answered_at = float("-inf")
 
@@ -52,9 +52,9 @@ def patient(ask: Look) -> Look:
         try:
             is_well = ask()
         except TimeoutError:
-            return time.monotonic() - answered_at < BUSY_SECONDS
+            return clock() - answered_at < BUSY_SECONDS
         if is_well:
-            answered_at = time.monotonic()
+            answered_at = clock()
         return is_well
 
     return look
@@ -140,14 +140,19 @@ def look_of(program: str, arguments: Sequence[str]) -> Look:
     return (webserver if program == "dagster-webserver" else code_server)(host, port)
 
 
-def tell(look: Look, say: Callable[[bytes], object], sleep: Callable[[float], object] = time.sleep) -> None:
+def tell(
+    look: Look,
+    say: Callable[[bytes], object],
+    sleep: Callable[[float], object] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
     """Look for ever; say READY=1 once it answers, WATCHDOG=1 while it does, or may not have begun to yet."""
-    began_at, has_answered = time.monotonic(), False
+    began_at, has_answered = clock(), False
     while True:
         if _answers(look):
             say(b"WATCHDOG=1" if has_answered else b"READY=1\nWATCHDOG=1")
             has_answered = True
-        elif not has_answered and time.monotonic() - began_at < START_SECONDS:
+        elif not has_answered and clock() - began_at < START_SECONDS:
             say(b"WATCHDOG=1")
         sleep(LOOK_SECONDS)
 

@@ -16,7 +16,6 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
-from medallion_assets.engines.choice import engine_of
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.orchestration.assets.bronze import bronze_asset
@@ -35,7 +34,6 @@ from medallion_assets.orchestration.assets.silver import derived_asset, silver_a
 from medallion_assets.orchestration.instance_settings import warn_in_dagster_dev
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.recipients import expect_known_recipients
-from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
@@ -53,12 +51,12 @@ def build_defs(
     settings: Settings,
     pipelines: Sequence[Pipeline] | None = None,
     *,
-    dynamodb: DynamoDBResource | None = None,
+    resources: Mapping[str, object] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """The whole asset graph of some pipelines, by default those that the settings name.
 
-    `dynamodb` and `loggers` stand in for the usual ones.
+    `resources` and `loggers` stand in for the usual ones: those of `lakehouse` and `dynamodb` that the settings say.
 
     Raises:
         PermanentError: a contract, or what the pipelines make of them together, cannot be kept.
@@ -96,23 +94,9 @@ def build_defs(
             incident,
         ],
         resources={
-            "lakehouse": LakehouseResource.of(catalog, engine_of(settings), Elsewhere.of(settings))(
-                url=settings.lakehouse_url,
-                raw_url=settings.raw_url,
-                stops_for_stale_sources=settings.stops_for_stale_sources,
-                storage_options=settings.storage_options,
-                repetitions=settings.repetitions,
-                first_wait_seconds=settings.first_wait_seconds,
-                step_retry_seconds=settings.step_retry_seconds,
-            ),
-            "dynamodb": dynamodb
-            or DynamoDBResource(
-                region=settings.aws_region,
-                creates_tables=settings.creates_tables,
-                prefix=settings.serving_prefix,
-                publish_samples=list(settings.publish_samples),
-                total_wcu=settings.total_wcu,
-            ),
+            "lakehouse": LakehouseResource.of_settings(settings, catalog),
+            "dynamodb": DynamoDBResource.of_settings(settings),
+            **(resources or {}),
         },
         jobs=[
             *jobs(catalog),

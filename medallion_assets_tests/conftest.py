@@ -125,9 +125,15 @@ def real_serving(dynamodb_local: local.DynamoDBLocal) -> ServingTables:
 
 
 @pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
+def empty_lakehouse(tmp_path: Path) -> Lakehouse:
     """A lakehouse without tables."""
     return lakehouse_at(tmp_path / "lakehouse")
+
+
+@pytest.fixture
+def lakehouse(empty_lakehouse: Lakehouse) -> Lakehouse:
+    """The same; in rooms that look at what others made, one with tables."""
+    return empty_lakehouse
 
 
 @pytest.fixture(scope="session")

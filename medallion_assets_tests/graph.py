@@ -6,9 +6,9 @@ Does not: expectations of any kind; exports and tables without Dagster (pipeline
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource, utc_now
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
@@ -100,7 +100,10 @@ def plain(value: dg.MetadataValue[Any]) -> Any:
 
 @dataclass(frozen=True)
 class Graph:
-    """The graph over one home, with an instance that is forgotten afterwards. DynamoDB is whatever boto3 finds."""
+    """The graph over one home, with an instance that is forgotten afterwards. DynamoDB is whatever boto3 finds.
+
+    `clock` is that of stages and sensors.
+    """
 
     settings: Settings
     instance: dg.DagsterInstance
@@ -108,10 +111,13 @@ class Graph:
     dynamodb_resource: DynamoDBResource = field(
         default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES])
     )
+    clock: Callable[[], datetime] = utc_now
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        return build_defs(self.settings, self.pipelines, dynamodb=self.dynamodb_resource)
+        lakehouse = LakehouseResource.of_settings(self.settings, self.catalog, clock=self.clock)
+        resources = {"lakehouse": lakehouse, "dynamodb": self.dynamodb_resource}
+        return build_defs(self.settings, self.pipelines, resources=resources)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -148,6 +154,13 @@ class Graph:
             raise_on_error=False,
         )
         return Run(result)
+
+
+def resource_of(lakehouse: Lakehouse, **given: Any) -> LakehouseResource:
+    """What assets and sensors over a lakehouse are handed; `given` are further fields. No raw data lies anywhere."""
+    places = {"url": lakehouse.url, "storage_options": lakehouse.storage_options, "raw_url": lakehouse.url}
+    resource = LakehouseResource.of(lakehouse.catalog, lakehouse.engine)
+    return resource(**{**places, "store": lakehouse.store, **given})
 
 
 def graph_at(home: Path, instance: dg.DagsterInstance, **variables: str) -> Graph:

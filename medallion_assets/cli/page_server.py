@@ -36,13 +36,16 @@ Make = Callable[[], str]
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves pages by their path; the first one stands for `/` too."""
+    """Serves pages by their path; the first one stands for `/` too. `clock` gives seconds."""
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], pages: Mapping[str, Make]) -> None:
+    def __init__(
+        self, address: tuple[str, int], pages: Mapping[str, Make], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__(address, _Pages)
         self._pages = pages
+        self._clock = clock
         self._made: dict[str, tuple[float, str]] = {}
         self._lock = threading.Lock()
 
@@ -63,9 +66,9 @@ class PageServer(ThreadingHTTPServer):
             return None
         with self._lock:
             made_at, page = self._made.get(path, (float("-inf"), ""))
-            if time.monotonic() - made_at > KEPT_SECONDS:
+            if self._clock() - made_at > KEPT_SECONDS:
                 page = make()
-                self._made[path] = (time.monotonic(), page)
+                self._made[path] = (self._clock(), page)
             return page
 
 

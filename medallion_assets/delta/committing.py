@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction
@@ -25,6 +26,7 @@ from medallion_assets.delta.features import cannot_be_opened, expect_features_wr
 from medallion_assets.delta.log_chain import chain_notes, write_last_commit
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import commit_failed
+from medallion_assets.delta.store import TableStore
 from medallion_assets.errors import CommitConflictError, TransientError
 
 COMMIT_ID = "medallion_commit_id"
@@ -37,6 +39,7 @@ def commit_version(
     table: Table,
     uri: str,
     storage_options: Mapping[str, str],
+    store: TableStore,
     *,
     add: Iterable[StagedFile],
     remove: Iterable[Mapping[str, Any]],
@@ -44,7 +47,7 @@ def commit_version(
     notes: Mapping[str, str],
     new_schema: bool,
 ) -> int:
-    """Commit on `delta`, the table at `uri`, as it was opened, and give the version that this makes.
+    """Have `store` commit on `delta`, the table at `uri`, as it was opened; give the version that this makes.
 
     `remove` are rows of `Snapshot.files`, `transactions` application ids with their versions, `notes` go into the
     commit. With `new_schema` the table takes its contract's columns, and the added files are all that it then holds.
@@ -62,24 +65,30 @@ def commit_version(
     actions += [remove_action(row, table, now_millis=now_millis) for row in remove]
     marks = [Transaction(app_id, version) for app_id, version in transactions.items()]
     partition_by = [table.partition_by] if table.partition_by else None
-    store = store_of(uri, storage_options)
+    objects = store_of(uri, storage_options)
     try:
-        said = {**notes, COMMIT_ID: commit_id, VERSION: str(base + 1), **chain_notes(store, base)}
+        said = {**notes, COMMIT_ID: commit_id, VERSION: str(base + 1), **chain_notes(objects, base)}
         properties = CommitProperties(custom_metadata=said, max_commit_retries=0, app_transactions=marks)
-        mode, schema = ("overwrite", delta_schema(table)) if new_schema else ("append", delta.schema())
-        delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
+        store.commit(
+            delta,
+            actions,
+            mode="overwrite" if new_schema else "append",
+            schema=delta_schema(table) if new_schema else delta.schema(),
+            partition_by=partition_by,
+            properties=properties,
+        )
     except (DeltaError, OSError) as error:
-        _expect_commit(commit_id, base, table, uri, storage_options, error)
-    write_last_commit(store, base + 1)
+        _expect_commit(commit_id, base, table, partial(store.open, uri, storage_options), uri, error)
+    write_last_commit(objects, base + 1)
     return base + 1
 
 
 def _expect_commit(
-    commit_id: str, base: int, table: Table, uri: str, storage_options: Mapping[str, str], error: Exception
+    commit_id: str, base: int, table: Table, opened: Callable[[], DeltaTable], uri: str, error: Exception
 ) -> None:
     """After a failure: raise, unless our commit is in after all (a lost answer)."""
     try:
-        latest = DeltaTable(uri, storage_options=dict(storage_options))
+        latest = opened()
         newer = latest.version() - base
         commits = latest.history(newer) if newer > 0 else []
     except (DeltaError, OSError) as again:

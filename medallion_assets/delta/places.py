@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from deltalake import CommitProperties, DeltaTable
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.data_files import file_in_the_way, file_without_log
 from medallion_assets.delta.features import cannot_be_opened, expect_features_read
-from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
+from medallion_assets.delta.store import TableStore
 from medallion_assets.errors import MissingTableError
-
-CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
-"""The log is a ledger (which export came with which commit), so it is kept."""
 
 
 def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
@@ -32,7 +29,9 @@ def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
         return DeltaTable.is_deltatable(uri, storage_options=dict(options))
 
 
-def load_table(table: Table, uri: str, version: int | None, options: Mapping[str, str]) -> DeltaTable:
+def load_table(
+    table: Table, uri: str, version: int | None, options: Mapping[str, str], store: TableStore
+) -> DeltaTable:
     """The table at a version; at the latest for None.
 
     Raises:
@@ -42,7 +41,7 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
     """
     with storage_errors(table.name, uri):
         try:
-            delta = DeltaTable(uri, version=version, storage_options=dict(options))
+            delta = store.open(uri, options, version)
             expect_features_read(delta, table, uri)
         except TableNotFoundError as error:
             if file := file_in_the_way(uri):
@@ -62,7 +61,7 @@ def load_table(table: Table, uri: str, version: int | None, options: Mapping[str
         return delta
 
 
-def make_table(table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable:
+def make_table(table: Table, uri: str, options: Mapping[str, str], store: TableStore) -> DeltaTable:
     """Make the table, empty, unless it is there or another writer makes it now; give it as it lies there then.
 
     A log is written before any file. Who comes second must not try again: delta-rs would commit a second making behind
@@ -75,18 +74,8 @@ def make_table(table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable
         if (stranger := file_without_log(uri, options)) and not is_table(table, uri, options):
             raise not_a_table(table.name, uri, f"files without a _delta_log, such as {stranger}")
         try:
-            return DeltaTable.create(
-                uri,
-                schema=delta_schema(table),
-                mode="ignore",
-                partition_by=[table.partition_by] if table.partition_by else None,
-                name=table.name,
-                description=table.description,
-                configuration=CONFIGURATION,
-                storage_options=dict(options),
-                commit_properties=CommitProperties(max_commit_retries=0),
-            )
+            return store.create(table, uri, options)
         except (DeltaError, OSError):
             if not is_table(table, uri, options):
                 raise
-    return load_table(table, uri, None, options)
+    return load_table(table, uri, None, options, store)

@@ -107,16 +107,28 @@ def read_rows(lakehouse: Lakehouse, table: RowTable[Row], *where: pl.Expr, since
 
 
 def append_rows(
-    lakehouse: Lakehouse, table: RowTable[Row], rows: Iterable[Row], *, if_unknown: bool = False
+    lakehouse: Lakehouse,
+    table: RowTable[Row],
+    rows: Iterable[Row],
+    *,
+    if_unknown: bool = False,
+    attempts: int = ATTEMPTS,
 ) -> list[Row]:
     """Append rows, one commit for each day of them, and give those; none is lost to another writer.
 
     With `if_unknown` a row whose key the table holds is left out: on its day, the day before or the day after.
 
     Raises:
-        CommitConflictError: other writers were faster, every time.
+        CommitConflictError: other writers were faster, at every one of so many attempts.
     """
-    return [row for day, given in _by_day(table, rows) for row in _append(lakehouse, table, given, day, if_unknown)]
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(CommitConflictError),
+        stop=tenacity.stop_after_attempt(attempts),
+        wait=tenacity.wait_random(0.0, 0.1),
+        reraise=True,
+    )
+    days = _by_day(table, rows)
+    return [row for day, given in days for row in retrying(_append, lakehouse, table, given, day, if_unknown)]
 
 
 def commit_rows(snapshot: Snapshot, table: RowTable[Row], rows: Sequence[Row], *, instead: bool = False) -> int:
@@ -140,20 +152,12 @@ def commit_rows(snapshot: Snapshot, table: RowTable[Row], rows: Sequence[Row], *
 def _append(
     lakehouse: Lakehouse, table: RowTable[Row], rows: Sequence[Row], day: date | None, if_unknown: bool
 ) -> Sequence[Row]:
-    def append() -> Sequence[Row]:
-        snapshot = lakehouse.ready(table)
-        known = _keys_around(snapshot, day) if if_unknown else set()
-        fresh = [row for row in rows if _key(table, row) not in known] if known else rows
-        if fresh:
-            commit_rows(snapshot, table, fresh)
-        return fresh
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(CommitConflictError),
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_random(0.0, 0.1),
-        reraise=True,
-    )(append)
+    snapshot = lakehouse.ready(table)
+    known = _keys_around(snapshot, day) if if_unknown else set()
+    fresh = [row for row in rows if _key(table, row) not in known] if known else rows
+    if fresh:
+        commit_rows(snapshot, table, fresh)
+    return fresh
 
 
 def _keys_around(snapshot: Snapshot, day: date | None) -> set[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ Does not: decoding an item's attribute into a type (refining.typing.decode).
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import polars as pl
 from deltalake import DeltaTable, Field, Schema
@@ -119,8 +120,8 @@ def expect_partition(delta: DeltaTable, table: Table) -> None:
         )
 
 
-def migrate(delta: DeltaTable, table: Table) -> bool:
-    """Add the columns that the contract has gained to the table's schema; give whether there were any.
+def migrate(delta: DeltaTable, table: Table, add_columns: Callable[[DeltaTable, list[Field]], None]) -> bool:
+    """Have `add_columns` give the table the columns that its contract has gained; give whether there were any.
 
     Rows that came before hold null in them. Only stages that write call this: a look changes nothing.
 
@@ -140,7 +141,7 @@ def migrate(delta: DeltaTable, table: Table) -> bool:
         )
     if gained:
         try:
-            delta.alter.add_columns(gained)
+            add_columns(delta, gained)
         except DeltaError:  # another writer added them at this moment, or the next stage that writes tries again
             return True
     return bool(gained)

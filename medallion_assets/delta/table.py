@@ -31,6 +31,7 @@ from medallion_assets.delta.places import is_table, load_table, make_table
 from medallion_assets.delta.schema import expect_readable, migrate
 from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.storage_errors import storage_errors
+from medallion_assets.delta.store import TableStore
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
@@ -47,7 +48,7 @@ class Lakehouse:
     """Where the tables lie and who writes: `<url>/<layer>/<table>`, an absolute local path or `s3://bucket/prefix`.
 
     `author` goes into the metadata of every commit: the run, and who started it. `catalog` says which tables belong
-    there, `engine` is what computes on their files.
+    there, `engine` is what computes on their files, `store` makes the calls that open and change them.
     """
 
     url: str
@@ -55,6 +56,7 @@ class Lakehouse:
     author: Mapping[str, str] = field(default_factory=dict)
     catalog: Catalog = field(default_factory=Catalog)
     engine: Engine = field(default_factory=PolarsEngine)
+    store: TableStore = field(default=TableStore(), repr=False)
 
     def __post_init__(self) -> None:
         """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
@@ -68,7 +70,7 @@ class Lakehouse:
 
     def scratch(self, folder: Path) -> Lakehouse:
         """A lakehouse of its own in a local folder, for copies that are made and then compared."""
-        return Lakehouse(url=str(folder), engine=self.engine.here)
+        return Lakehouse(url=str(folder), engine=self.engine.here, store=self.store)
 
     @contextmanager
     def workspace(self) -> Iterator[Place]:
@@ -126,7 +128,7 @@ class Lakehouse:
             snapshot = self.create(table)
         expect_features_written(snapshot.delta, table, snapshot.uri)
         with storage_errors(table.name, self.uri(table)):
-            has_gained = migrate(snapshot.delta, table)
+            has_gained = migrate(snapshot.delta, table, self.store.add_columns)
         return self.open(table) if has_gained else snapshot
 
     def source(self, table: Table) -> Snapshot:
@@ -139,10 +141,10 @@ class Lakehouse:
         Raises:
             UnreadableTableError, PermanentError, TransientError: as `open` does.
         """
-        return self._readable(table, make_table(table, self.uri(table), self.storage_options))
+        return self._readable(table, make_table(table, self.uri(table), self.storage_options, self.store))
 
     def _load(self, table: Table, version: int | None) -> DeltaTable:
-        return load_table(table, self.uri(table), version, self.storage_options)
+        return load_table(table, self.uri(table), version, self.storage_options, self.store)
 
     def _readable(self, table: Table, delta: DeltaTable) -> Snapshot:
         expect_readable(delta, table)
@@ -180,8 +182,7 @@ class Snapshot:
     @property
     def folder(self) -> TableFolder:
         """Where its files lie, and new ones are staged."""
-        options = StorageOptions(self.lakehouse.storage_options)
-        return TableFolder(table=self.table, uri=self.uri, storage_options=options)
+        return self.lakehouse.store.folder(self.table, self.uri, self.lakehouse.storage_options)
 
     @cached_property
     def files(self) -> pl.DataFrame:
@@ -277,6 +278,7 @@ class Snapshot:
             self.table,
             self.uri,
             self.lakehouse.storage_options,
+            self.lakehouse.store,
             add=add,
             remove=gone,
             transactions=transactions or {},

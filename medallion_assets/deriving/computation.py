@@ -42,11 +42,17 @@ def computation(gold: Gold, source: Snapshot) -> Iterator[Computation]:
 
 @dataclass(frozen=True)
 class Computation:
-    """A Gold table, the version of its source that it is computed from, and where what days share is put aside."""
+    """A Gold table, the version of its source that it is computed from, and where what days share is put aside.
+
+    Of a day `groups_at_once` times the rows of a group are in memory at a time. A base has up to `base_rows` before
+    rows of a group are put beside each other.
+    """
 
     gold: Gold
     source: Snapshot
     workspace: Place
+    groups_at_once: int = GROUPS
+    base_rows: int = BASE_ROWS
 
     def groups(self, days: Sequence[date]) -> Iterator[tuple[list[date], pl.DataFrame]]:
         """The days in their order, a group at a time, each with all its rows: the columns of the contract."""
@@ -98,9 +104,9 @@ class Computation:
 
     def _grouped(self, base: _Made, by: Sequence[str]) -> _Made:
         """The rows of a long base, those of a group beside each other."""
-        if not by or base.height <= BASE_ROWS:
+        if not by or base.height <= self.base_rows:
             return base
-        groups, order = groups_of((base.height, GROUPS * self._engine.bounds.group_rows)), partial(_in_order, by=by)
+        groups, order = self._groups_of(base.height), partial(_in_order, by=by)
         parts = self._engine.map_groups(order, [base.parts], by=by, groups=groups, folder=self.workspace)
         return _Made(parts=list(parts), height=base.height)
 
@@ -121,7 +127,10 @@ class Computation:
         return _Made.of(list(self._engine.map_items(make, items, are_large=True)))
 
     def _groups(self, days: Sequence[date | None]) -> int:
-        return groups_of((self._rows_of(days), GROUPS * self._engine.bounds.group_rows)) if len(days) == 1 else 1
+        return self._groups_of(self._rows_of(days)) if len(days) == 1 else 1
+
+    def _groups_of(self, rows: int) -> int:
+        return groups_of((rows, self.groups_at_once * self._engine.bounds.group_rows))
 
     def _rows_of(self, days: Sequence[date | None]) -> int:
         return int(self.source.partition_files(days)["num_records"].sum()) if self.source.files.height else 0

@@ -15,23 +15,27 @@ import polars as pl
 from polars.io.partition import FileProviderArgs
 
 from medallion_assets.engines.extent import Extent
-from medallion_assets.engines.pieces import rows_of_group, spilled
+from medallion_assets.engines.pieces import ROW_GROUP_BYTES, rows_of_group, spilled
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
 
 TRAVELLING_BYTES = 64 * 1024
 """Rows that are put aside travel within answers and items up to here."""
-FILE_BYTES = 1024 * 1024 * 1024
-"""Of a value with more than this, as it is in memory, there are several files."""
 DIFFERING_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A local folder or `s3://bucket/prefix`, as a value that can be handed to another process."""
+    """A local folder or `s3://bucket/prefix`, as a value that can be handed to another process.
+
+    Of rows that are put aside there by a value, one with more than `file_bytes`, as they are in memory, has several
+    files. A row group holds `row_group_bytes`.
+    """
 
     url: str
     storage_options: StorageOptions = field(default_factory=StorageOptions)
+    file_bytes: int = 1024 * 1024 * 1024
+    row_group_bytes: int = ROW_GROUP_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,17 @@ class Aside:
         """The rows, lazily, as often as they are asked for; `is_sorted` is for those that are read in parts."""
         if self.place is None or rows.estimated_size() <= self.memory_bytes:
             return rows.lazy()
-        return spilled(rows, _new_path(self.place), self.place.storage_options, is_sorted=is_sorted)
+        place = self.place
+        return spilled(
+            rows, _new_path(place), place.storage_options, is_sorted=is_sorted, group_bytes=place.row_group_bytes
+        )
 
 
 def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.LazyFrame:
     """Rows of about so many bytes each, of which nobody knows how many there are, in one file of a place."""
     path, options = _new_path(place), place.storage_options
-    rows.sink_parquet(path, compression="lz4", row_group_size=rows_of_group(row_bytes), **options.of_polars)
+    height = rows_of_group(row_bytes, place.row_group_bytes)
+    rows.sink_parquet(path, compression="lz4", row_group_size=height, **options.of_polars)
     return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
 
 
@@ -78,9 +86,10 @@ def streamed_apart(
 
     options = place.storage_options.of_polars
     files = pl.PartitionBy(
-        place.url, key=by, include_key=True, file_path_provider=path_of, approximate_bytes_per_file=FILE_BYTES
+        place.url, key=by, include_key=True, file_path_provider=path_of, approximate_bytes_per_file=place.file_bytes
     )
-    height = row_group_rows or rows_of_group(max((extent.row_bytes for extent in expected.values()), default=0))
+    longest = max((extent.row_bytes for extent in expected.values()), default=0)
+    height = row_group_rows or rows_of_group(longest, place.row_group_bytes)
     rows.sink_parquet(files, compression="lz4", row_group_size=height, **options)
     apart = {
         value: pl.scan_parquet(some, glob=False, hive_partitioning=False, **options)

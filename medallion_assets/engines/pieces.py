@@ -72,18 +72,25 @@ def row_group_rows(rows: int, size: int) -> int | None:
     return None if length < LONG_ROW_BYTES else max(1, ROW_GROUP_BYTES // length)
 
 
-def rows_of_group(row_bytes: int) -> int:
+def rows_of_group(row_bytes: int, group_bytes: int = ROW_GROUP_BYTES) -> int:
     """How many rows of so many bytes make a row group of those that are put aside."""
-    return max(1, min(20_000, ROW_GROUP_BYTES // max(1, row_bytes)))
+    return max(1, min(20_000, group_bytes // max(1, row_bytes)))
 
 
-def spilled(rows: pl.DataFrame, path: str, options: StorageOptions, *, is_sorted: bool = False) -> pl.LazyFrame:
+def spilled(
+    rows: pl.DataFrame,
+    path: str,
+    options: StorageOptions,
+    *,
+    is_sorted: bool = False,
+    group_bytes: int = ROW_GROUP_BYTES,
+) -> pl.LazyFrame:
     """Rows in a file of their own, which is read piece by piece: its row groups are small, whatever the rows.
 
     Of rows that are sorted, a reader of some passes over the row groups of others. Columns that say one thing of all
     rows are not written: the plan says it.
     """
-    height = rows_of_group(int(rows.estimated_size()) // max(1, rows.height))
+    height = rows_of_group(int(rows.estimated_size()) // max(1, rows.height), group_bytes)
     same = [column.name for column in rows if _says_one_thing(column)][: rows.width - 1]
     constants = [pl.lit(rows[name].first(), rows.schema[name]).alias(name) for name in same]
     written = rows.drop(same)

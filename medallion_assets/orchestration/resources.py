@@ -16,7 +16,9 @@ from pydantic import Field
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.choice import engine_of
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
@@ -30,6 +32,7 @@ from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Repeating, Serving, Stage, Work
@@ -48,10 +51,16 @@ def _given(default: Value) -> dg.ResourceDependency[Value]:
     return Field(default=default, repr=False)  # type: ignore[arg-type]
 
 
+def utc_now() -> datetime:
+    """The clock of the machine."""
+    return datetime.now(UTC)
+
+
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each.
+    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `clock` is that of
+    stages and sensors, `store` what the lakehouse is handed.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
@@ -64,6 +73,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     repetitions: dg.ResourceDependency[int] = _given(Repeating.attempts)
     first_wait_seconds: dg.ResourceDependency[float] = _given(Repeating.first_wait_seconds)
     step_retry_seconds: dg.ResourceDependency[float] = _given(STEP_RETRY_SECONDS)
+    clock: dg.ResourceDependency[Callable[[], datetime]] = _given(utc_now)
+    store: dg.ResourceDependency[TableStore] = _given(TableStore())
 
     @classmethod
     def of(cls, catalog: Catalog, engine: Engine | None = None, elsewhere: Elsewhere | None = None) -> type[Self]:
@@ -77,6 +88,22 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
         Resource.catalog, Resource.engine, Resource.elsewhere = catalog, engine or PolarsEngine(), elsewhere
         return Resource
+
+    @classmethod
+    def of_settings(
+        cls, settings: Settings, catalog: Catalog, *, clock: Callable[[], datetime] = utc_now
+    ) -> "LakehouseResource":
+        """The one that the settings say, for the tables of `catalog`."""
+        return cls.of(catalog, engine_of(settings), Elsewhere.of(settings))(
+            url=settings.lakehouse_url,
+            raw_url=settings.raw_url,
+            stops_for_stale_sources=settings.stops_for_stale_sources,
+            storage_options=settings.storage_options,
+            repetitions=settings.repetitions,
+            first_wait_seconds=settings.first_wait_seconds,
+            step_retry_seconds=settings.step_retry_seconds,
+            clock=clock,
+        )
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
@@ -151,7 +178,13 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse(self) -> Lakehouse:
         """The lakehouse, for sensors and others that only read it."""
-        return Lakehouse(url=self.url, storage_options=self.storage_options, catalog=self.catalog, engine=self.engine)
+        return Lakehouse(
+            url=self.url,
+            storage_options=self.storage_options,
+            catalog=self.catalog,
+            engine=self.engine,
+            store=self.store,
+        )
 
     def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
         """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""
@@ -159,8 +192,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return replace(self.lakehouse(), author=author)
 
     def now(self) -> datetime:
-        """The clock of this run's stages."""
-        return datetime.now(UTC)
+        """What the clock says."""
+        return self.clock()
 
 
 class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -179,6 +212,17 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     prefix: dg.ResourceDependency[str] = _given("")
     publish_samples: dg.ResourceDependency[Sequence[str]] = _given(())
     total_wcu: dg.ResourceDependency[float | None] = _given(None)
+
+    @classmethod
+    def of_settings(cls, settings: Settings) -> Self:
+        """The one that the settings say."""
+        return cls(
+            region=settings.aws_region,
+            creates_tables=settings.creates_tables,
+            prefix=settings.serving_prefix,
+            publish_samples=list(settings.publish_samples),
+            total_wcu=settings.total_wcu,
+        )
 
     def serving(self) -> Serving:
         """The same for a stage that publishes."""

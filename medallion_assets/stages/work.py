@@ -6,6 +6,7 @@ Does not: Dagster's context, or what becomes of the attempt (orchestration.attem
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -37,7 +38,13 @@ class Repeating:
     attempts: int = 3
     first_wait_seconds: float = 30.0
 
-    def run(self, work: Callable[[], Result], report: Callable[[str], object]) -> Result:
+    def run(
+        self,
+        work: Callable[[], Result],
+        report: Callable[[str], object],
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Result:
         """Do the work, and again after each TransientError: after the first wait, then twice as long, with jitter.
 
         Raises:
@@ -56,6 +63,7 @@ class Repeating:
                 multiplier=self.first_wait_seconds, jitter=self.first_wait_seconds / 2
             ),
             before_sleep=before_sleep,
+            sleep=sleep,
             reraise=True,
         )(work)
 

@@ -28,6 +28,7 @@ from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
+from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import Prefixes
 from medallion_assets.triggers.rounds import REMEMBERED, Key, Remembered, Round, key_of, merged
 
@@ -78,6 +79,7 @@ class Arrivals:
     looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
     `prefixes` are where the next tick looks. `is_whole`: a look at everything has ended; `round` is one that has not.
     `listed` are all that are known, of which `far` ones were not seen now, or would not be seen at the next tick.
+    `limits` are those of the looks.
     """
 
     pending: Sequence[Found] = ()
@@ -92,6 +94,7 @@ class Arrivals:
     round: Round | None = None
     listed: Mapping[Key, Remembered] = field(default_factory=dict)
     far: Collection[Key] = frozenset()
+    limits: LookLimits = LIMITS
 
     @property
     def unsettled(self) -> list[Found]:
@@ -101,7 +104,7 @@ class Arrivals:
     def held(self) -> Arrivals:
         """With the prefixes that every look has to see, and of what is unsettled elsewhere as much as is remembered."""
         near = [found.prefix for found in self.unsettled if key_of(found) not in self.far]
-        prefixes = self.prefixes.holding(near)
+        prefixes = self.prefixes.holding(near, self.limits)
         far = [key for found in self.unsettled if (key := key_of(found)) in self.far or not prefixes.covers(key[1])]
         left_out = frozenset(far[REMEMBERED:])
 
@@ -136,7 +139,15 @@ NOTHING = Arrivals()
 """Nothing lies there."""
 
 
-def unsorted(cursor: Cursor, now: datetime, stands: Round, *, share: Listing | None, quick: Listing | None) -> Arrivals:
+def unsorted(
+    cursor: Cursor,
+    now: datetime,
+    stands: Round,
+    *,
+    share: Listing | None,
+    quick: Listing | None,
+    limits: LookLimits = LIMITS,
+) -> Arrivals:
     """What a tick has listed, not sorted out yet: a `share` of everything, and a `quick` look where the cursor says it.
 
     `stands` is the round after the share.
@@ -146,9 +157,9 @@ def unsorted(cursor: Cursor, now: datetime, stands: Round, *, share: Listing | N
     if share is not None and cursor.round is None:
         prefixes = replace(prefixes, has_new_folder=False)  # it will be looked into
     if quick is not None:
-        prefixes, stands = prefixes.after(quick, is_whole=False), stands.with_prefixes(quick)
+        prefixes, stands = prefixes.after(quick, limits, is_whole=False), stands.with_prefixes(quick, limits)
     if share is not None and is_whole:
-        prefixes = prefixes.after(stands.whole(share), is_whole=True)
+        prefixes = prefixes.after(stands.whole(share), limits, is_whole=True)
     looks, seen_at = [listing for listing in (share, quick) if listing is not None], max(now, stands.began_at)
     listed = merged(
         cursor.remembered, looks, seen_at, covered=_covered(cursor, quick), ended=stands if is_whole else None
@@ -162,6 +173,7 @@ def unsorted(cursor: Cursor, now: datetime, stands: Round, *, share: Listing | N
         prefixes=prefixes,
         listed=listed,
         far=listed.keys() - (listed if is_whole else seen) if reaches_all else listed.keys(),
+        limits=limits,
     )
 
 

@@ -16,11 +16,7 @@ from dataclasses import dataclass, field, replace
 from medallion_assets.contracts.source import Listing
 from medallion_assets.triggers.cursors import Names
 from medallion_assets.triggers.debounce import signature_of
-
-SMALL = 2_000
-"""A place of no more objects is looked through as a whole: that takes three requests too."""
-KNOWN = 20
-"""Prefixes that take turns, those of the newest batches."""
+from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +44,18 @@ class Prefixes:
             others = [others[1 + self.turn // 2 % (len(others) - 1)]]
         return sorted({self.last, *self.held, *others[:1]})
 
-    def after(self, seen: Listing, *, is_whole: bool) -> Prefixes:
+    def after(self, seen: Listing, limits: LookLimits = LIMITS, *, is_whole: bool) -> Prefixes:
         """What to remember after a look, which saw everything, or looked where it was due."""
         if not is_whole and self.last is None:
             return self
         # A look sees all that comes after the last prefix: one that it did not know, and saw last, is the last now.
         last = seen.last_prefix if is_whole or seen.last_prefix not in {None, *self.newest} else self.last
-        if last is None or (is_whole and seen.objects <= SMALL):
+        if last is None or (is_whole and seen.objects <= limits.small_objects):
             return Prefixes()
         newest = dict(seen.prefixes)
         if not is_whole:
             newest |= {prefix: max(known, newest.get(prefix, "")) for prefix, known in self.newest.items()}
-        kept = {last, *by_age(newest)[:KNOWN]}
+        kept = {last, *by_age(newest)[: limits.prefixes]}
         before = self.folders if last == self.last else None  # a new last prefix is in a new folder, which is known
         folders = before if seen.folders is None or last != self.last else signature_of([seen.folders])
         return Prefixes(
@@ -70,9 +66,10 @@ class Prefixes:
             has_new_folder=self.has_new_folder or before not in {None, folders},
         )
 
-    def holding(self, prefixes: Iterable[str]) -> Prefixes:
-        """With the prefixes below which batches are unsettled, the first KNOWN of them."""
-        return replace(self, held=frozenset([*dict.fromkeys(prefixes)][:KNOWN])) if self.last is not None else self
+    def holding(self, prefixes: Iterable[str], limits: LookLimits = LIMITS) -> Prefixes:
+        """With the prefixes below which batches are unsettled, the first of them."""
+        held = [*dict.fromkeys(prefixes)][: limits.prefixes]
+        return self if self.last is None else replace(self, held=frozenset(held))
 
     def covers(self, prefix: str) -> bool:
         """Whether every look looks below a prefix."""

@@ -16,12 +16,9 @@ from datetime import datetime
 
 from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.triggers.cursors import Moment
-from medallion_assets.triggers.prefixes import KNOWN, by_age
+from medallion_assets.triggers.look_limits import LIMITS, LookLimits
+from medallion_assets.triggers.prefixes import by_age
 
-SHARE_REQUESTS = 40
-"""What a tick lists of a round, in all of a sensor's tables: a page of 1,000 objects takes 0.1 s of a busy core."""
-QUICK_REQUESTS = 25
-"""What a quick look lists at most, of a table; 3 as a rule."""
 REMEMBERED = 100
 """So many batches are remembered, those first that a run can load; a run loads all that are complete."""
 Key = tuple[str, str]
@@ -54,9 +51,9 @@ class Round:
     last: str | None = None
     objects: int = 0
 
-    def with_share(self, share: Listing) -> Round:
+    def with_share(self, share: Listing, limits: LookLimits = LIMITS) -> Round:
         """The round after one more share."""
-        seen = self.with_prefixes(share)
+        seen = self.with_prefixes(share, limits)
         return replace(
             seen,
             after=self.after if share.rest is None else share.rest,
@@ -64,12 +61,12 @@ class Round:
             objects=self.objects + share.objects,
         )
 
-    def with_prefixes(self, seen: Listing) -> Round:
+    def with_prefixes(self, seen: Listing, limits: LookLimits = LIMITS) -> Round:
         """The round with the prefixes of a look: those that take turns, and the last."""
         newest = dict(self.newest)
         for prefix, greatest in seen.prefixes.items():
             newest[prefix] = max(greatest, newest.get(prefix, ""))
-        kept = {*by_age(newest)[:KNOWN], self.last, seen.last_prefix}
+        kept = {*by_age(newest)[: limits.prefixes], self.last, seen.last_prefix}
         return replace(self, newest={prefix: newest[prefix] for prefix in sorted(newest) if prefix in kept})
 
     def whole(self, share: Listing) -> Listing:

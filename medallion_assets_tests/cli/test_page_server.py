@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from medallion_assets.cli.page_server import BUSINESS, DASHBOARD, PageServer, served_pages
+from medallion_assets.cli.page_server import BUSINESS, DASHBOARD, KEPT_SECONDS, PageServer, served_pages
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant, plant_failure
@@ -81,13 +81,16 @@ def test_a_lakehouse_that_cannot_be_read_is_said_and_the_server_goes_on(settings
 
 
 def test_a_page_is_not_made_anew_for_everyone_who_asks_at_once() -> None:
-    made: list[int] = []
+    made, clock = list[int](), [0.0]
 
     def make() -> str:
         made.append(1)
         return "page"
 
-    with PageServer(("127.0.0.1", 0), {DASHBOARD: make}) as server:
+    with PageServer(("127.0.0.1", 0), {DASHBOARD: make}, clock=lambda: clock[0]) as server:
         assert [server.page(DASHBOARD) for _ in range(3)] == ["page"] * 3
         assert len(made) == 1
+        clock[0] += KEPT_SECONDS + 1
+        assert server.page(DASHBOARD) == "page"
+        assert len(made) == 2
         assert server.page("/other.html") is None

@@ -20,14 +20,9 @@ from medallion_assets.delta.log_chain import (
     parse_last_commit,
 )
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets_tests.faults.injection import COMMITS, disturbed, loses_its_answer
-from medallion_assets_tests.refining.planting import DAY, STOCK, lake, put
+from medallion_assets_tests.faults.injection import COMMITS, Disturbance, loses_its_answer
+from medallion_assets_tests.refining.planting import DAY, STOCK, put
 from medallion_assets_tests.services.s3 import S3Server
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return lake(tmp_path)
 
 
 def digest(lakehouse: Lakehouse, version: int) -> str:
@@ -51,8 +46,7 @@ def test_the_last_commit_is_named_beside_the_log(lakehouse: Lakehouse) -> None:
     """After a lost answer as well."""
     put(lakehouse, ("a", DAY, 1))
     assert last(lakehouse) == LastCommit(version=1, digest=digest(lakehouse, 1))
-    with disturbed(0, loses_its_answer, COMMITS):
-        put(lakehouse, ("b", DAY, 2))
+    put(Disturbance(0, loses_its_answer, COMMITS).of(lakehouse), ("b", DAY, 2))
     assert last(lakehouse) == LastCommit(version=2, digest=digest(lakehouse, 2))
 
 

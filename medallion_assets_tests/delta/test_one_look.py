@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MissingTableError
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
 
 
-def lake(folder: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(folder))
-
-
-def test_a_table_is_opened_once_and_stays_as_it_was(tmp_path: Path) -> None:
-    lakehouse = lake(tmp_path)
+def test_a_table_is_opened_once_and_stays_as_it_was(lakehouse: Lakehouse) -> None:
     made = lakehouse.ready(CUSTOMER_TRANSACTIONS)
     look = OneLook.at(lakehouse)
     first = look.open(CUSTOMER_TRANSACTIONS)
@@ -29,8 +22,7 @@ def test_a_table_is_opened_once_and_stays_as_it_was(tmp_path: Path) -> None:
     assert OneLook.at(look) is look
 
 
-def test_what_was_not_there_is_not_there_for_this_look(tmp_path: Path) -> None:
-    lakehouse = lake(tmp_path)
+def test_what_was_not_there_is_not_there_for_this_look(lakehouse: Lakehouse) -> None:
     look = OneLook.at(lakehouse)
     assert not look.exists(CUSTOMERS)
     lakehouse.ready(CUSTOMERS)

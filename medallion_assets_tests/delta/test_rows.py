@@ -25,8 +25,9 @@ from medallion_assets.delta.rows import (
     row_table,
     rows_of,
 )
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError
+from medallion_assets_tests.faults.injection import COMMITS, Call, Disturbance
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 
@@ -181,19 +182,16 @@ def test_no_rows_make_no_table(tmp_path: Path) -> None:
     assert not lakehouse_at(tmp_path).exists(NOTES)
 
 
-def test_who_always_loses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_always_loses_is_told(tmp_path: Path) -> None:
     """Nobody tries for ever."""
-    lost = []
 
-    def loses(_self: Snapshot, *_args: object, **_options: object) -> int:
-        lost.append(datetime.now(UTC))
+    def loses(_: Call) -> None:
         raise CommitConflictError("operations.notes: another writer committed first")
 
-    monkeypatch.setattr(Snapshot, "commit", loses)
-    monkeypatch.setattr(row_tables, "ATTEMPTS", 3)
+    disturbance = Disturbance(None, loses, COMMITS)
     with pytest.raises(CommitConflictError):
-        append_rows(lakehouse_at(tmp_path), NOTES, [note("a", 1)])
-    assert len(lost) == 3
+        append_rows(disturbance.of(lakehouse_at(tmp_path)), NOTES, [note("a", 1)], attempts=3)
+    assert disturbance.calls == 3
 
 
 if __name__ == "__main__":

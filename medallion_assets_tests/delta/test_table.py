@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_s
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets_tests.crossed import first_quick
-from medallion_assets_tests.faults.injection import CHANGES, COMMITS, Call, disturbed, fails
+from medallion_assets_tests.faults.injection import COMMITS, CREATE, Call, Disturbance, fails
 from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake, put, stock
 
 KINDS = Table(
@@ -31,11 +32,6 @@ KINDS = Table(
         Column("tags", TextList(), "list"),
     ),
 )
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(url=str(tmp_path), author={"started_by": "ada"})
 
 
 def rows(lakehouse: Lakehouse, **options: object) -> list[tuple[object, ...]]:
@@ -147,14 +143,13 @@ def test_a_table_that_another_makes_at_the_same_moment_is_opened(lakehouse: Lake
         put(lakehouse, ("a", DAY, 1), transactions={"e1": 1})
         return call()
 
-    with disturbed(0, another_makes_and_fills_it, CHANGES[2:]):
-        snapshot = lakehouse.ready(STOCK)
+    snapshot = Disturbance(0, another_makes_and_fills_it, (CREATE,)).of(lakehouse).ready(STOCK)
     assert (snapshot.row_count, snapshot.transaction("e1")) == (1, 1)
 
 
 def test_a_table_that_cannot_be_made_is_tried_again_later(lakehouse: Lakehouse) -> None:
-    with disturbed(0, fails, CHANGES[2:]), pytest.raises(TransientError, match="the storage did not answer"):
-        lakehouse.ready(STOCK)
+    with pytest.raises(TransientError, match="the storage did not answer"):
+        Disturbance(0, fails, (CREATE,)).of(lakehouse).ready(STOCK)
     assert lakehouse.ready(STOCK).version == 0
 
 
@@ -177,30 +172,29 @@ def test_a_table_that_several_make_at_once_is_made_once(tmp_path: Path) -> None:
 
 def test_a_lost_answer_is_found_by_the_commits_own_id(lakehouse: Lakehouse) -> None:
     """Even when others have committed since."""
-    snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
 
     def loses_it_and_others_commit(call: Call) -> None:
         call()
         put(lakehouse, ("b", DAY, 2))
         raise OSError("the connection broke")
 
-    with disturbed(0, loses_it_and_others_commit, COMMITS):
-        assert snapshot.commit([staged]) == 1
+    snapshot = Disturbance(0, loses_it_and_others_commit, COMMITS).of(lakehouse).ready(STOCK)
+    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
+    assert snapshot.commit([staged]) == 1
     assert rows(lakehouse) == [("a", DAY, 1), ("b", DAY, 2)]
 
 
 def test_a_commit_that_failed_says_so(lakehouse: Lakehouse) -> None:
-    snapshot = lakehouse.ready(STOCK)
-    with disturbed(0, fails, COMMITS), pytest.raises(TransientError, match="a commit failed"):
+    snapshot = Disturbance(0, fails, COMMITS).of(lakehouse).ready(STOCK)
+    with pytest.raises(TransientError, match="a commit failed"):
         snapshot.commit()
     assert lakehouse.open(STOCK).version == 0
 
 
 def test_a_commit_that_failed_while_others_committed_is_a_conflict(lakehouse: Lakehouse) -> None:
-    snapshot = lakehouse.ready(STOCK)
+    snapshot = Disturbance(0, fails, COMMITS).of(lakehouse).ready(STOCK)
     put(lakehouse, ("b", DAY, 2))
-    with disturbed(0, fails, COMMITS), pytest.raises(CommitConflictError):
+    with pytest.raises(CommitConflictError):
         snapshot.commit()
 
 
@@ -214,7 +208,8 @@ def test_transactions_are_as_true_as_the_rows(lakehouse: Lakehouse) -> None:
 
 
 def test_a_commit_says_who_made_it_and_what_for(lakehouse: Lakehouse) -> None:
-    lakehouse.ready(STOCK).commit(metadata={"note": ["é", {"n": 1}]})
+    by_ada = replace(lakehouse, author={"started_by": "ada"})
+    by_ada.ready(STOCK).commit(metadata={"note": ["é", {"n": 1}]})
     (commit,) = commits_since(lakehouse.open(STOCK), 0)
     assert (commit["started_by"], commit_note(commit, "note"), commit_note(commit, "other")) == (
         "ada",
@@ -269,7 +264,6 @@ def test_a_log_of_many_commits_and_checkpoints_reads_the_same(lakehouse: Lakehou
 
 def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse) -> None:
     """When the log cannot be read either, the commit may be in: a repeated run will see."""
-    snapshot = lakehouse.ready(STOCK)
 
     def is_lost_with_the_log(call: Call) -> None:
         call()
@@ -277,10 +271,8 @@ def test_a_lost_answer_needs_a_log_to_look_into(lakehouse: Lakehouse) -> None:
         place.rename(place.with_name("out of reach"))
         raise OSError("no route")
 
-    with (
-        disturbed(0, is_lost_with_the_log, COMMITS),
-        pytest.raises(TransientError, match="the log cannot be read"),
-    ):
+    snapshot = Disturbance(0, is_lost_with_the_log, COMMITS).of(lakehouse).ready(STOCK)
+    with pytest.raises(TransientError, match="the log cannot be read"):
         snapshot.commit()
 
 

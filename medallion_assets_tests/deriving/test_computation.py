@@ -73,9 +73,7 @@ def test_days_are_made_apart_when_they_are_long(lakehouse: Lakehouse, gold: Gold
 
 
 @pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
-def test_a_long_day_is_made_of_some_groups_at_a_time(
-    lakehouse: Lakehouse, gold: Gold, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_day_is_made_of_some_groups_at_a_time(lakehouse: Lakehouse, gold: Gold) -> None:
     """Where its declaration says by what; none of them is lost, or has a row of another."""
     source = lakehouse.open(ENRICHED_TRANSACTIONS)
     seen: list[int] = []
@@ -91,26 +89,23 @@ def test_a_long_day_is_made_of_some_groups_at_a_time(
     function = getattr(gold, name)
     with computation(gold, source) as computed:
         expected = computed.rows(DAYS[1])
-    monkeypatch.setattr("medallion_assets.deriving.computation.GROUPS", 1)
     engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=1))
     there = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
     with computation(replace(gold, **{name: compute}), there) as computed:  # type: ignore[arg-type]
-        assert computed.rows(DAYS[1]).sort(gold.table.key).equals(expected.sort(gold.table.key))
+        made = replace(computed, groups_at_once=1).rows(DAYS[1])
+    assert made.sort(gold.table.key).equals(expected.sort(gold.table.key))
     assert max(seen) < 4 <= sum(seen)
 
 
-def test_rows_of_a_customer_are_beside_each_other_in_a_long_base(
-    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_of_a_customer_are_beside_each_other_in_a_long_base(lakehouse: Lakehouse) -> None:
     """Whoever groups them holds groups then, and not rows."""
     gold, day = LIFETIME_VALUE, DAYS[1]
     with computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)) as computed:
         expected = computed.rows(day)
-    for name in ("BASE_ROWS", "GROUPS"):
-        monkeypatch.setattr(f"medallion_assets.deriving.computation.{name}", 1)
     engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=2))
     source = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
-    with computation(gold, source) as computed:
+    with computation(gold, source) as usual:
+        computed = replace(usual, groups_at_once=1, base_rows=1)
         customers = [part.collect()["customer_id"] for part in computed._base.parts]
         assert computed.rows(day).sort(gold.table.key).equals(expected.sort(gold.table.key))
     assert sum(map(len, customers)) == 5

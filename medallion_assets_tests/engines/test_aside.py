@@ -8,7 +8,6 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.engines import aside, pieces
 from medallion_assets.engines.aside import Place, streamed_apart
 from medallion_assets.engines.extent import Extent, extents
 from medallion_assets.errors import PermanentError
@@ -19,23 +18,18 @@ ROWS = pl.DataFrame(
 )
 
 
-@pytest.fixture(params=[None, 1_000], ids=["files as they are", "tiny files and row groups"])
-def _limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Polars begins another file of a value when one is long enough, once a row group is full."""
-    if request.param is not None:
-        monkeypatch.setattr(aside, "FILE_BYTES", request.param)
-        monkeypatch.setattr(pieces, "ROW_GROUP_BYTES", request.param)
-
-
-@pytest.mark.usefixtures("_limits")
-def test_each_value_gets_all_its_rows(tmp_path: Path) -> None:
-    """However many files they are in."""
+@pytest.mark.parametrize(
+    ("lengths", "is_cut"),
+    [({}, False), ({"file_bytes": 1_000, "row_group_bytes": 1_000}, True)],
+    ids=["files as they are", "tiny files and row groups"],
+)
+def test_each_value_gets_all_its_rows(tmp_path: Path, lengths: dict[str, int], is_cut: bool) -> None:
+    """However many files they are in: a value gets another one when one is long enough, once a row group is full."""
     expected = {**extents(ROWS.lazy(), by="day"), DAYS[2]: Extent()}
-    apart = streamed_apart(ROWS.lazy(), Place(str(tmp_path)), by="day", expected=expected)
+    apart = streamed_apart(ROWS.lazy(), Place(str(tmp_path), **lengths), by="day", expected=expected)
     assert set(apart) == set(DAYS[:2])
     for day, rows in apart.items():
         assert rows.collect().sort("number").equals(ROWS.filter(pl.col("day") == day))
-    is_cut = aside.FILE_BYTES == 1_000
     assert (len(list(tmp_path.iterdir())) > 2) is is_cut
 
 
@@ -48,10 +42,10 @@ def test_rows_that_are_not_those_expected_are_an_error(tmp_path: Path, day: date
         streamed_apart(ROWS.lazy(), Place(str(tmp_path)), by="day", expected=expected)
 
 
-def test_row_groups_are_short_enough_for_the_longest_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_row_groups_are_short_enough_for_the_longest_rows(tmp_path: Path) -> None:
     """Not for those of usual length: some of each value are held."""
-    monkeypatch.setattr(pieces, "ROW_GROUP_BYTES", 100_000)
+    place = Place(str(tmp_path), row_group_bytes=100_000)
     rows = ROWS.with_columns(text=pl.when(pl.col("day") == DAYS[1]).then(pl.lit("y" * 10_000)).otherwise("text"))
-    apart = streamed_apart(rows.lazy(), Place(str(tmp_path)), by="day", expected=extents(rows.lazy(), by="day"))
+    apart = streamed_apart(rows.lazy(), place, by="day", expected=extents(rows.lazy(), by="day"))
     batches = [batch.height for batch in apart[DAYS[1]].collect_batches(lazy=True, engine="streaming")]
     assert max(batches) <= 10

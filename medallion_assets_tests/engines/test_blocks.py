@@ -7,14 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from medallion_assets.engines import blocks
 from medallion_assets.engines.blocks import in_turns
-
-
-@pytest.fixture(autouse=True)
-def two_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "WORKERS", 2)
-    monkeypatch.setattr(blocks, "threads", lambda: 8)
 
 
 def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:
@@ -33,7 +26,7 @@ def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:
             meeting.wait()
         return number * number
 
-    for answer in in_turns(work, items()):
+    for answer in in_turns(work, items(), at_once=2):
         ahead.append(len(taken))
         assert answer == (len(ahead) - 1) ** 2
     assert ahead == [3, 4, 5, 6, 7, 8, 9, 10, 10, 10]
@@ -63,7 +56,7 @@ def test_what_fails_ends_it() -> None:
             yield number
 
     with pytest.raises(ValueError, match="0"):
-        list(in_turns(work, items()))
+        list(in_turns(work, items(), at_once=2))
     assert taken == [0, 1, 2]
     assert set(begun) - {0} == set(ended) <= {1, 2}
 
@@ -82,7 +75,7 @@ def test_who_stops_early_ends_it() -> None:
         ended.append(number)
         return number
 
-    answers = in_turns(work, range(10))
+    answers = in_turns(work, range(10), at_once=2)
     assert next(answers) == 0
     are_two_at_work.wait()
     threading.Timer(0, may_end.set).start()

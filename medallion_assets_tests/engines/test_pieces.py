@@ -52,11 +52,10 @@ def test_the_bytes_of_all_text() -> None:
     assert (text_bytes(frame.lazy()), text_bytes(frame.lazy().select("n"))) == (30, 0)
 
 
-def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path) -> None:
     """However long they are: who reads them holds row groups whole."""
-    monkeypatch.setattr(module, "ROW_GROUP_BYTES", 2_000)
     frame = pl.DataFrame({"a": [str(number) * 1_000 for number in range(8)]})
-    kept = spilled(frame, str(tmp_path / "aside.parquet"), StorageOptions())
+    kept = spilled(frame, str(tmp_path / "aside.parquet"), StorageOptions(), group_bytes=2_000)
     assert kept.collect().equals(frame)
     batches = [batch.height for batch in kept.collect_batches(lazy=True, engine="streaming")]
     assert max(batches) <= 2

@@ -7,25 +7,25 @@ Does not: which run is disturbed, and what must hold afterwards.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-from unittest import mock
 
 from deltalake import DeltaTable
 
+from medallion_assets.contracts.table import Table
+from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
 
-Calls = tuple[tuple[type, str], ...]
-"""Methods, by their class and name."""
-CHANGES: Calls = (
-    (TableFolder, "stage"),
-    (DeltaTable, "create_write_transaction"),
-    (DeltaTable, "create"),
-)
+Calls = tuple[str, ...]
+"""Names of calls."""
+STAGE, COMMIT, CREATE, ADD_COLUMNS, OPEN, ITEMS = "stage", "commit", "create", "add_columns", "open", "items"
+CHANGES: Calls = (STAGE, COMMIT, CREATE, ADD_COLUMNS)
 """The calls that change what is stored."""
-COMMITS = CHANGES[1:2]
-READS_AND_COMMITS = (*COMMITS, (Lakehouse, "open"))
+COMMITS: Calls = (COMMIT,)
+READS_AND_COMMITS: Calls = (COMMIT, OPEN)
 """Between any two of these another run may come."""
 
 Call = Callable[[], Any]
@@ -68,21 +68,26 @@ def is_killed_after_its_items(call: Call) -> None:
 
 
 class Disturbance:
-    """Counts calls; does something in the place of number `at` (from 0), or of every one (None)."""
+    """Counts calls of some names; does something in the place of number `at` (from 0), or of every one (None)."""
 
-    def __init__(self, at: int | None, disturb: Disturb) -> None:
+    def __init__(self, at: int | None, disturb: Disturb, calls: Calls = CHANGES) -> None:
         self.calls = 0
         self._at = at
         self._disturb = disturb
+        self._names = calls
         self._is_busy = False
 
     @property
     def has_happened(self) -> bool:
         return self._at is None or self.calls > self._at
 
-    def take(self, call: Call) -> Any:
-        """Make a call of the storage, or what happens in its place; calls made by that are not counted."""
-        if self._is_busy:
+    def of(self, lakehouse: Lakehouse) -> Lakehouse:
+        """The same lakehouse, whose calls of the storage are counted, and disturbed."""
+        return replace(lakehouse, store=DisturbedStore(self.take))
+
+    def take(self, name: str, call: Call, _: str = "") -> Any:
+        """Make a call, or what happens in its place; calls made by that are not counted."""
+        if self._is_busy or name not in self._names:
             return call()
         number = self.calls
         self.calls += 1
@@ -95,22 +100,38 @@ class Disturbance:
             self._is_busy = False
 
 
-@contextmanager
-def disturbed(at: int | None, disturb: Disturb, calls: Calls = CHANGES) -> Iterator[Disturbance]:
-    """While the block runs, call number `at` (from 0; None: every one) of `calls` is disturbed."""
-    disturbance = Disturbance(at, disturb)
+@dataclass(frozen=True)
+class DisturbedStore(TableStore):
+    """A store whose calls are handed to `take`: the name of each, the call, and the place of the table."""
 
-    def counted(original: Any) -> Any:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return disturbance.take(lambda: original(*args, **kwargs))
+    take: Callable[[str, Call, str], Any]
 
-        return call
+    def open(self, uri: str, *more: Any) -> DeltaTable:
+        return self.take(OPEN, lambda: TableStore.open(self, uri, *more), uri)
 
-    patches = [mock.patch.object(owner, name, counted(getattr(owner, name))) for owner, name in calls]
-    for patch in patches:
-        patch.start()
-    try:
-        yield disturbance
-    finally:
-        for patch in patches:
-            patch.stop()
+    def create(self, table: Table, uri: str, *more: Any) -> DeltaTable:
+        return self.take(CREATE, lambda: TableStore.create(self, table, uri, *more), uri)
+
+    def add_columns(self, delta: DeltaTable, *more: Any) -> None:
+        self.take(ADD_COLUMNS, lambda: TableStore.add_columns(self, delta, *more), delta.table_uri)
+
+    def commit(self, delta: DeltaTable, *more: Any, **named: Any) -> None:
+        self.take(COMMIT, lambda: TableStore.commit(self, delta, *more, **named), delta.table_uri)
+
+    def folder(self, *where: Any) -> TableFolder:
+        plain = TableStore.folder(self, *where)
+        return DisturbedFolder(table=plain.table, uri=plain.uri, storage_options=plain.storage_options, take=self.take)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisturbedFolder(TableFolder):
+    """The same of a folder in which files are staged; other processes are not disturbed."""
+
+    take: Callable[[str, Call, str], Any]
+
+    def stage(self, *rows: Any, **named: Any) -> StagedFile:
+        return self.take(STAGE, lambda: TableFolder.stage(self, *rows, **named), self.uri)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        plain = partial(TableFolder, table=self.table, uri=self.uri, storage_options=self.storage_options)
+        return plain, ()

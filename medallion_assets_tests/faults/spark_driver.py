@@ -10,17 +10,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import polars as pl
 import psutil
-from deltalake import DeltaTable
 
 from medallion_assets.contracts.catalog import load_catalog
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds
@@ -32,6 +30,7 @@ from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.faults.injection import COMMIT, STAGE, Call, DisturbedStore
 from medallion_assets_tests.faults.scenario import AS_OF
 from medallion_assets_tests.faults.spark_items import (
     SLOW,
@@ -96,23 +95,22 @@ class KillsOnceAPhase:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    def patches(self) -> Iterator[Any]:
-        def run(engine: SparkEngine, function: Any, items: Any) -> Iterator[Any]:
-            return iter(self.after(phase_of(function), list(runs(engine, function, items))))
+    def take(self, name: str, call: Call, uri: str) -> Any:
+        """A call of the storage: each commit to a layer is a phase, and what the driver stages itself."""
+        result = call()
+        if name not in (COMMIT, STAGE):
+            return result
+        return self.after(f"commit to {Path(uri).parent.name}" if name == COMMIT else name, result)
 
-        def commit(table: DeltaTable, *args: Any, **kwargs: Any) -> Any:
-            layer = Path(table.table_uri).parent.name
-            return self.after(f"commit to {layer}", commits(table, *args, **kwargs))
 
-        runs, commits = SparkEngine.run, DeltaTable.create_write_transaction
-        yield mock.patch.object(SparkEngine, "run", run)
-        yield mock.patch.object(DeltaTable, "create_write_transaction", commit)
+@dataclass(frozen=True, kw_only=True)
+class KillingEngine(SparkEngine):
+    """Each round of items is a phase."""
 
-        def stage(*args: Any, **given: Any) -> Any:
-            return self.after("stage", stages(*args, **given))
+    kills: KillsOnceAPhase
 
-        stages = TableFolder.stage
-        yield mock.patch.object(TableFolder, "stage", stage)
+    def run(self, function: Any, items: Any) -> Iterator[Any]:
+        return iter(self.kills.after(phase_of(function), list(SparkEngine.run(self, function, items))))
 
 
 def files_of(aside: Aside) -> Iterator[Path]:
@@ -241,11 +239,9 @@ def waits_on(remote: str, lakehouse: str, raw: str, folder: str) -> None:
 
 def runs_everything_on(remote: str, lakehouse: str, raw: str, known: list[str]) -> None:
     """Kills itself after the first phase that is not known."""
-    engine = SparkEngine(settings=SparkSettings(remote=remote), bounds=SMALL)
-    patches = list(KillsOnceAPhase(known).patches())
-    for patch in patches:
-        patch.start()
-    everything(pipeline.lakehouse_at(Path(lakehouse), engine), Path(raw))
+    kills = KillsOnceAPhase(known)
+    engine = KillingEngine(settings=SparkSettings(remote=remote), bounds=SMALL, kills=kills)
+    everything(replace(pipeline.lakehouse_at(Path(lakehouse), engine), store=DisturbedStore(kills.take)), Path(raw))
 
 
 def runs_everything_until_nobody_is_killed(remote: str, lakehouse: str, raw: str, known: list[str]) -> None:

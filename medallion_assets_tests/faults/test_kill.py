@@ -16,7 +16,7 @@ from medallion_assets.refining.loading.load import ingest
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.faults.injection import CHANGES, Call, disturbed
+from medallion_assets_tests.faults.injection import Call, Disturbance
 from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, check_ledger, dump
 from medallion_assets_tests.services.processes import REPOSITORY
 
@@ -34,10 +34,10 @@ def test_a_process_killed_at_any_of_several_steps_is_made_good_by_the_next(tmp_p
             to_at=export.to_at,
             files=export.files,
         )
-    everything(tmp_path / "undisturbed", tmp_path / "raw")
+    everything(Lakehouse(url=str(tmp_path / "undisturbed")), tmp_path / "raw")
     for step in (2, 5, 14, 17):
         assert child(tmp_path / "killed", tmp_path / "raw", step) == -signal.SIGKILL
-    everything(tmp_path / "killed", tmp_path / "raw")
+    everything(Lakehouse(url=str(tmp_path / "killed")), tmp_path / "raw")
     lakehouses = [pipeline.lakehouse_at(tmp_path / name) for name in ("killed", "undisturbed")]
     assert_same(dump(lakehouses[0]), dump(lakehouses[1]))
     check_ledger(lakehouses[0])
@@ -52,9 +52,8 @@ def child(lakehouse: Path, raw: Path, step: int) -> int:
     return subprocess.run(command, cwd=REPOSITORY, check=False, timeout=600).returncode
 
 
-def everything(url: Path, raw: Path) -> None:
+def everything(lakehouse: Lakehouse, raw: Path) -> None:
     """Ingest, refine, enrich, Gold."""
-    lakehouse = Lakehouse(url=str(url))
     for table in pipeline.SILVER:
         ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
@@ -67,6 +66,6 @@ def kills_its_process(call: Call) -> None:
 
 
 if __name__ == "__main__":
-    with disturbed(int(sys.argv[3]), kills_its_process, CHANGES):
-        everything(Path(sys.argv[1]), Path(sys.argv[2]))
+    disturbance = Disturbance(int(sys.argv[3]), kills_its_process)
+    everything(disturbance.of(Lakehouse(url=sys.argv[1])), Path(sys.argv[2]))
     pytest.fail("nobody was killed")

@@ -21,8 +21,8 @@ from medallion_assets_tests.faults.injection import (
     COMMITS,
     READS_AND_COMMITS,
     Call,
+    Disturbance,
     KilledError,
-    disturbed,
     is_killed_after,
 )
 from medallion_assets_tests.faults.scenario import AS_OF, AT, EXPORTS, HOUR, assert_same, check_ledger, dump, run
@@ -66,8 +66,8 @@ def interleave(
             another(lakehouse)
             return call()
 
-        with disturbed(at, another_run_comes_first, READS_AND_COMMITS) as disturbance:
-            stage(lakehouse)
+        disturbance = Disturbance(at, another_run_comes_first, READS_AND_COMMITS)
+        stage(disturbance.of(lakehouse))
         if not disturbance.has_happened:
             return at
         check(lakehouse)
@@ -114,8 +114,8 @@ def test_a_full_export_settled_meanwhile_is_known(tmp_path: Path) -> None:
 
     def settles_it_and_dies(lakehouse: Lakehouse) -> None:
         pipeline.land(lakehouse, meanwhile)
-        with disturbed(None, is_killed_after, COMMITS), suppress(KilledError):
-            refined(lakehouse)
+        with suppress(KilledError):
+            refined(Disturbance(None, is_killed_after, COMMITS).of(lakehouse))
 
     def check(lakehouse: Lakehouse) -> None:
         refined(lakehouse)

@@ -50,11 +50,6 @@ ONE = StageAttempt(
 BAD = replace(ONE, run_id="r2", started_at=NOW - HOUR / 2, outcome=Outcome.FAILED, error="gate", records_in=None)
 
 
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return lakehouse_at(tmp_path / "lakehouse")
-
-
 def attempts(lakehouse: Lakehouse, given: Iterable[StageAttempt]) -> pl.DataFrame:
     record_attempts(lakehouse, list(given))
     return read_attempts(lakehouse)
@@ -69,14 +64,14 @@ def page(status: Status) -> str:
     return out.getvalue()
 
 
-def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
+def test_figures_of_a_stage(empty_lakehouse: Lakehouse) -> None:
     """Durations of those that succeeded; the last attempt whatever became of it; no other stage's."""
     other = replace(ONE, stage="silver.customers", records_in=10_000)
     long = replace(
         ONE, run_id="r3", started_at=NOW - 3 * HOUR, duration_seconds=9.0, records_in=300, quality_score=0.95
     )
     slow = replace(BAD, duration_seconds=99.0)
-    rows = attempts(lakehouse, [ONE, long, slow, other])
+    rows = attempts(empty_lakehouse, [ONE, long, slow, other])
     found = stage_status(stage_of(CUSTOMER_TRANSACTIONS), rows, published_scores(rows, planted.results()))
     assert found.last == slow
     assert found.is_broken
@@ -88,21 +83,21 @@ def test_figures_of_a_stage(lakehouse: Lakehouse) -> None:
     assert found.is_below_threshold
 
 
-def test_who_says_whose_exports_are_taken(lakehouse: Lakehouse) -> None:
+def test_who_says_whose_exports_are_taken(empty_lakehouse: Lakehouse) -> None:
     """B3: the declaration, where it names an ARN; before the first export nothing does otherwise."""
     arn = "arn:aws:dynamodb:eu-west-1:222233334444:table/prod"
-    named = replace(lakehouse, catalog=Catalog((pipeline_with(declared(CUSTOMER_TRANSACTIONS, source_arn=arn)),)))
+    named = replace(empty_lakehouse, catalog=Catalog((pipeline_with(declared(CUSTOMER_TRANSACTIONS, source_arn=arn)),)))
     told = {source.table: source.told_by for source in read_status(named, NOW).sources}
     assert told == {"bronze.customer_transactions": "its declaration", "bronze.customers": None}
 
 
-def test_nobody_owns_what_comes_in_files(lakehouse: Lakehouse) -> None:
+def test_nobody_owns_what_comes_in_files(empty_lakehouse: Lakehouse) -> None:
     """B3 is about exports: a file names no DynamoDB table."""
-    of_files = replace(lakehouse, catalog=Catalog((STAR_SCHEMA,)))
+    of_files = replace(empty_lakehouse, catalog=Catalog((STAR_SCHEMA,)))
     assert read_status(of_files, NOW).sources == []
 
 
-def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
+def test_what_is_a_problem(empty_lakehouse: Lakehouse) -> None:
     """Stale, failed, lost; not a run that a person canceled, nor a failure that was made good."""
     stale = Freshness(table="gold.t", last_refreshed=None, row_count=0, sla_hours=24, is_stale=True)
     fresh = replace(stale, is_stale=False)
@@ -110,7 +105,7 @@ def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
     told = {}
     for outcome in Outcome:
         last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
-        frame = attempts(lakehouse_at(Path(lakehouse.url) / outcome), [BAD, last])
+        frame = attempts(lakehouse_at(Path(empty_lakehouse.url) / outcome), [BAD, last])
         told[outcome] = problems([], [stage_status(stage_of(CUSTOMER_TRANSACTIONS), frame, NO_SCORES)])
     assert told[Outcome.SUCCEEDED] == told[Outcome.CANCELED] == []
     (lost,) = told[Outcome.LOST]
@@ -119,16 +114,16 @@ def test_what_is_a_problem(lakehouse: Lakehouse) -> None:
     assert "failed: eee" in told[Outcome.FAILED][0]
 
 
-def test_only_seven_days_count(lakehouse: Lakehouse) -> None:
+def test_only_seven_days_count(empty_lakehouse: Lakehouse) -> None:
     """An hour too old is too old; what begins after the moment of asking is not known yet."""
     given = [replace(ONE, run_id=f"r{age}", started_at=NOW - age * HOUR) for age in (-1, 1, 7 * 24, 7 * 24 + 1)]
-    record_attempts(lakehouse, given)
-    (found,) = [one for one in read_status(lakehouse, NOW).stages if one.stage == CUSTOMER_TRANSACTIONS.name]
+    record_attempts(empty_lakehouse, given)
+    (found,) = [one for one in read_status(empty_lakehouse, NOW).stages if one.stage == CUSTOMER_TRANSACTIONS.name]
     assert found.attempts == 2
 
 
-def test_a_table_whose_reach_nobody_knows_is_not_said_to_be_fresh(lakehouse: Lakehouse) -> None:
-    fine = replace(read_status(lakehouse, NOW), problems=[])
+def test_a_table_whose_reach_nobody_knows_is_not_said_to_be_fresh(empty_lakehouse: Lakehouse) -> None:
+    fine = replace(read_status(empty_lakehouse, NOW), problems=[])
     unknown = Freshness(table="gold.t", last_refreshed=NOW, row_count=1, sla_hours=24, is_stale=False)
     fresh = replace(unknown, table="gold.u", covered_until=NOW)
     assert "every table is fresh, and no stage's" in page(replace(fine, freshness=[fresh]))
@@ -137,17 +132,17 @@ def test_a_table_whose_reach_nobody_knows_is_not_said_to_be_fresh(lakehouse: Lak
     assert "of 2 tables nobody knows how far the data reach; every other table is fresh, and no stage's" in both
 
 
-def test_a_lakehouse_that_is_not_there_is_a_problem(lakehouse: Lakehouse) -> None:
+def test_a_lakehouse_that_is_not_there_is_a_problem(empty_lakehouse: Lakehouse) -> None:
     """And stays away; nobody is told that its tables are fresh."""
-    status = read_status(lakehouse, NOW)
+    status = read_status(empty_lakehouse, NOW)
     (problem,) = status.problems
     assert problem.startswith("the lakehouse is missing; expected: tables that the pipelines declare in ")
     assert (status.warnings, status.alerts, status.incidents) == ([], [], [])
     assert page(status).count("never made") == 7
     assert page(status).count("never published") == 2
     assert "every table is fresh" not in page(status)
-    assert not lakehouse.exists(PIPELINE_RUNS)
-    assert not Path(lakehouse.url).exists()
+    assert not empty_lakehouse.exists(PIPELINE_RUNS)
+    assert not Path(empty_lakehouse.url).exists()
 
 
 def test_a_page_tells_everything(tmp_path: Path) -> None:
@@ -181,16 +176,16 @@ def test_a_page_tells_everything(tmp_path: Path) -> None:
         assert words in text, text
 
 
-def test_json_begins_with_the_verdict(lakehouse: Lakehouse) -> None:
-    facts = status_facts(read_status(lakehouse, NOW))
+def test_json_begins_with_the_verdict(empty_lakehouse: Lakehouse) -> None:
+    facts = status_facts(read_status(empty_lakehouse, NOW))
     assert next(iter(facts.items())) == ("is_well", False)
     assert {"freshness", "checkpoints", "stages", "alerts", "incidents", "problems", "warnings"} <= facts.keys()
 
 
-def test_json_keeps_the_order_of_its_keys(lakehouse: Lakehouse) -> None:
+def test_json_keeps_the_order_of_its_keys(empty_lakehouse: Lakehouse) -> None:
     """What is always there comes first, whatever the order of the columns."""
-    record_attempts(lakehouse, [ONE])
-    facts = plain(status_facts(read_status(lakehouse, NOW)))
+    record_attempts(empty_lakehouse, [ONE])
+    facts = plain(status_facts(read_status(empty_lakehouse, NOW)))
     (stage,) = [stage for stage in facts["stages"] if stage["stage"] == ONE.stage]
     assert list(stage["last"]) == [
         *("run_id", "stage", "attempt", "started_at", "duration_seconds", "outcome"),

@@ -6,7 +6,6 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,17 +164,16 @@ def test_what_is_transient_is_repeated_in_the_step_and_then_by_dagster(flow: Flo
     ]
 
 
-def test_waits_double_from_30_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waits_double_from_30_seconds() -> None:
     """Three repetitions, with jitter; each is told with its error."""
     waits: list[float] = []
     told: list[str] = []
-    monkeypatch.setattr(time, "sleep", waits.append)
 
     def work() -> None:
         raise TransientError("no answer")
 
     with pytest.raises(TransientError):
-        Repeating().run(work, told.append)
+        Repeating().run(work, told.append, sleep=waits.append)
     assert [first <= wait <= first + 15 for first, wait in zip((30, 60, 120), waits, strict=True)] == [True] * 3
     assert told == [f"repetition {n} of 3 in {wait:.0f} s: no answer" for n, wait in enumerate(waits, start=1)]
 

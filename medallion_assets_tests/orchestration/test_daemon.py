@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from medallion_assets.orchestration.daemon import Pause
 from medallion_assets.orchestration.sockets import address
 from medallion_assets.orchestration.wakes.messages import NAME, is_heard, wake
 from medallion_assets_tests.services.object_events import BUCKET, telling_bucket
+from medallion_assets_tests.services.waiting import wait_until
 
 PATIENCE_SECONDS = 180.0
 """A bound, not an expectation."""
@@ -64,10 +64,11 @@ def daemon(home: Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def until(holds: Callable[[], bool], home: Path) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, (home / "log").read_text()[-3000:]
-        time.sleep(0.1)
+    try:
+        wait_until(holds, "it holds", PATIENCE_SECONDS)
+    except AssertionError as error:
+        error.add_note((home / "log").read_text()[-3000:])
+        raise
 
 
 @pytest.fixture

@@ -17,11 +17,12 @@ from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.jobs import DAILY
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.instances import instance_on_disk
-from medallion_assets_tests.orchestration.sensors.restated_days import DAY, LakehouseAt, assets_of, days_of
+from medallion_assets_tests.orchestration.sensors.restated_days import DAY, assets_of, days_of
 from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES, lakehouse_at
 
 PAIRS = [[table.path for table in pair] for pair in PUBLISHED_TABLES]
@@ -52,7 +53,7 @@ def arrives(settings: Settings, coverage: Coverage) -> None:
 def tick(settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime) -> list[dg.RunRequest]:
     """What a schedule asks for, and asks Dagster to remember."""
     (schedule,) = [one for one in schedules(settings, CATALOG) if one.name == name]
-    lake = LakehouseAt.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url, at=due.isoformat())
+    lake = LakehouseResource.of_settings(settings, CATALOG, clock=lambda: due)
     with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=due, resources={"lakehouse": lake}
     ) as context:

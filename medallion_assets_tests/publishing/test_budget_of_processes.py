@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from medallion_assets_tests.publishing.budget_process import grants, over_budget
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.processes import READY_SECONDS
 from medallion_assets_tests.services.serving_tables import make_serving_tables
+from medallion_assets_tests.services.waiting import wait_until
 
 TOTAL, WANTED, ENOUGH = 200.0, 150.0, 20
 
@@ -20,10 +20,8 @@ pytestmark = pytest.mark.slow
 
 def wait_for(log: Path) -> None:
     """Until a publisher has been granted something more."""
-    until, before = time.monotonic() + READY_SECONDS, len(grants([log]))
-    while len(grants([log])) < before + ENOUGH:
-        assert time.monotonic() < until, "no grant in time"
-        time.sleep(0.05)
+    enough = len(grants([log])) + ENOUGH
+    wait_until(lambda: len(grants([log])) >= enough, "it is granted more", READY_SECONDS)
 
 
 def test_two_publishers_and_one_that_follows_a_killed_one_stay_within_the_total(

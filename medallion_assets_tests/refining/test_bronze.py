@@ -24,7 +24,7 @@ from medallion_assets.refining.bronze import (
     loaded_ids,
 )
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
+from medallion_assets_tests.faults.injection import COMMITS, Call, Disturbance
 from medallion_assets_tests.oracle.lines import item_line, transaction
 from medallion_assets_tests.oracle.model import TRANSACTIONS, ExportInput
 from medallion_assets_tests.pipeline import EXPORTS
@@ -88,8 +88,7 @@ def test_a_loader_that_comes_between_is_seen(
         pipeline.land(lakehouse, meanwhile)
         return call()
 
-    with disturbed(0, another_loads, COMMITS):
-        assert pipeline.land(lakehouse, ONE) == version
+    assert pipeline.land(Disturbance(0, another_loads, COMMITS).of(lakehouse), ONE) == version
     assert lines(lakehouse) == ids(*held)
 
 
@@ -100,8 +99,8 @@ def test_a_loader_gives_up_when_others_are_always_faster(tmp_path: Path) -> None
         bronze(lakehouse).commit()
         return call()
 
-    with disturbed(None, another_commits, COMMITS), pytest.raises(CommitConflictError):
-        pipeline.land(lakehouse, ONE)
+    with pytest.raises(CommitConflictError):
+        pipeline.land(Disturbance(None, another_commits, COMMITS).of(lakehouse), ONE)
     assert lines(lakehouse) == []
 
 

@@ -6,8 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,7 @@ from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.pipeline import NOW
 from medallion_assets_tests.services.processes import REPOSITORY
+from medallion_assets_tests.services.waiting import wait_until
 
 PATIENCE_SECONDS = 60
 ENTRY = """
@@ -56,18 +55,13 @@ def test_a_process_whose_attempt_is_over_ends_and_leaves_the_mark_alone(
     command = [sys.executable, "-c", f"STUBBORN = {stubborn}\n{ENTRY}", "--table", request.table]
     with subprocess.Popen([*command, "--place", place.url], cwd=REPOSITORY, env=environment) as process:
         try:
-            wait_until(lambda: "at work" in json.dumps(list(place.messages())), process)
+            wait_until(
+                lambda: "at work" in json.dumps(list(place.messages())) or process.poll() is not None, "it is at work"
+            )
+            assert process.returncode is None
             place.write_once(END, {"outcome": "canceled"})
             assert process.wait(PATIENCE_SECONDS) == code
         finally:
             process.kill()
     if not stubborn:
         assert [path.name for path in Path(place.url).iterdir()] == [END]
-
-
-def wait_until(happens: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not happens():
-        assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.05)

@@ -128,7 +128,7 @@ def lived(week: Week, home: Path) -> Iterator[Lived]:
     monitor = f"50 7 {week.day(DECIDING_DAY).day},{week.day(DAYS + 1).day} * *"
     with mock_aws(), web_server() as hook, dg.DagsterInstance.ephemeral() as instance, clock.everywhere():
         urls = {f"MEDALLION_ALERTS_{kind}": f"json://127.0.0.1:{hook.port}/{kind.lower()}" for kind in KINDS}
-        graph = graph_with(home, instance, MEDALLION_SCHEDULES=json.dumps({"monitor": monitor}), **urls)
+        graph = graph_with(home, instance, clock, MEDALLION_SCHEDULES=json.dumps({"monitor": monitor}), **urls)
         story = Lived(week, Daemon(graph, clock, week.outage), hook)
         story.daemon.live(week.end, _events(story))
         yield story

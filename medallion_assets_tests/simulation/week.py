@@ -3,7 +3,7 @@
 Belongs here: the clock, and what Dagster's daemon does, run by run in this process.
 Does not: what happens around the pipeline (story.py), or any expectation (test_week.py).
 
-Time passes between looks and runs alone. What reads the real clock is put onto the virtual one: the lakehouse resource,
+Time passes between looks and runs alone. The graph is handed the virtual clock. What reads the real one is put onto it:
 Dagster's records of runs and events, and Delta, whose new commits are dated anew before anybody looks at them.
 """
 
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -25,11 +24,10 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
-from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.graph import REGION, Graph, Run
+from medallion_assets_tests.graph import REGION, Graph, Run, resource_of
 from medallion_assets_tests.operations.small_lakehouse import rewrite_commit
-from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.processes import free_port
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -56,7 +54,7 @@ class Clock:
 
     @contextmanager
     def everywhere(self) -> Iterator[None]:
-        """Every clock of this process that the pipeline reads is this one."""
+        """The clocks that Dagster reads in this process are this one as well."""
         make_record = logging.getLogRecordFactory()
 
         def dated(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -65,10 +63,8 @@ class Clock:
             return record
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(LakehouseResource, "now", lambda _: self.now)
             patch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
             patch.setattr("dagster._time._mockable_get_current_timestamp", self.seconds)
-            patch.setattr("medallion_assets.orchestration.sensors.run_if.time", SimpleNamespace(time=self.seconds))
             logging.setLogRecordFactory(dated)
             try:
                 yield
@@ -137,7 +133,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
-        self.cut_off = Graph(self.graph.settings, self.graph.instance, dynamodb_resource=nowhere)
+        self.cut_off = replace(self.graph, dynamodb_resource=nowhere)
         self.sensors = [one for one in self.graph.definitions.sensors or () if isinstance(one, dg.SensorDefinition)]
         self.schedules = [
             one for one in self.graph.definitions.schedules or () if isinstance(one, dg.ScheduleDefinition)
@@ -189,7 +185,7 @@ class Daemon:
     def evaluate(self, sensor: dg.SensorDefinition) -> list[dg.RunRequest]:
         """What a sensor asks for. A run key that was there before is passed over, as Dagster does."""
         settings = self.graph.settings
-        lakehouse = LakehouseResource.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url)
+        lakehouse = resource_of(self.graph.lakehouse, raw_url=settings.raw_url, clock=self.graph.clock)
         context = dg.build_sensor_context(
             instance=self.graph.instance,
             cursor=self.cursors.get(sensor.name),
@@ -237,10 +233,10 @@ def days_between(first: date, last: date) -> list[date]:
     return [date.fromordinal(one) for one in range(first.toordinal(), last.toordinal() + 1)]
 
 
-def graph_with(home: Path, instance: dg.DagsterInstance, **variables: str) -> Graph:
+def graph_with(home: Path, instance: dg.DagsterInstance, clock: Clock, **variables: str) -> Graph:
     """The graph over a home, with the timers of the contracts and some settings."""
     settings = load_settings({"MEDALLION_HOME": str(home), "MEDALLION_RETRY_SECONDS": "0", **variables})
-    return Graph(replace(settings, step_retry_seconds=0.0), instance)
+    return Graph(replace(settings, step_retry_seconds=0.0), instance, clock=lambda: clock.now)
 
 
 def _dated(action: dict[str, Any], millis: int) -> dict[str, Any]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.delta.identity import mark_as_sample
@@ -18,7 +15,6 @@ from medallion_assets.publishing.publisher import Outcome as PublishOutcome
 from medallion_assets.publishing.publisher import Published
 from medallion_assets.stages.serving import reach_of
 from medallion_assets.stages.work import Work
-from medallion_assets_tests.pipeline import lakehouse_at
 
 DAY = date(2025, 5, 7)
 END = datetime(2025, 5, 8, 7, tzinfo=UTC)
@@ -59,11 +55,6 @@ def before(lakehouse: Lakehouse, reached: datetime, sources: datetime) -> None:
         sources_covered_until=sources,
     )
     record_attempts(lakehouse, [attempt])
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return lakehouse_at(tmp_path)
 
 
 def test_a_table_reaches_to_the_end_of_its_last_day_or_as_far_as_its_sources(lakehouse: Lakehouse) -> None:

@@ -17,6 +17,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import DAILY, INGEST_AND_REFINE, REFINE
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.support_tickets.help_desk import agent, ticket
 from medallion_assets_tests.support_tickets.living import Living
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
@@ -47,7 +48,9 @@ def test_a_job_runs_when_a_stage_told_of_enough(lived: Living) -> None:
     """One of the two runs that loaded tickets put a row into quarantine."""
     (sensor, *_) = run_if_sensors(lived.graph.settings, lived.graph.catalog)
     assert sensor.name == "bad_tickets"
-    result = sensor(dg.build_sensor_context(instance=lived.graph.instance))
+    resources = {"lakehouse": resource_of(lived.graph.lakehouse)}
+    with dg.build_sensor_context(instance=lived.graph.instance, resources=resources) as context:
+        result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
     told = [run.figures("silver/tickets")["rows_quarantined"] for run in lived.runs if "silver/tickets" in run.started]

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 from medallion_assets.contracts.source import Listing
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.prefixes import KNOWN, SMALL, Prefixes
+from medallion_assets.triggers.look_limits import LIMITS
+from medallion_assets.triggers.prefixes import Prefixes
 
 
-def listing(prefixes: Mapping[str, str], *, objects: int = SMALL + 1) -> Listing:
+def listing(prefixes: Mapping[str, str], *, objects: int = LIMITS.small_objects + 1) -> Listing:
     last = max(prefixes, default=None)
     return Listing(batches=[], foreign=0, unclaimed=[], unseen={}, prefixes=prefixes, last_prefix=last, objects=objects)
 
@@ -21,7 +22,7 @@ def known(prefixes: Mapping[str, str]) -> Prefixes:
 
 def test_nothing_is_chosen_where_nothing_is_known_or_the_place_is_small() -> None:
     assert Prefixes().due() == []
-    assert Prefixes().after(listing({"a/": "1"}, objects=SMALL), is_whole=True).due() == []
+    assert Prefixes().after(listing({"a/": "1"}, objects=LIMITS.small_objects), is_whole=True).due() == []
     assert Prefixes().after(listing({}), is_whole=True).due() == []
     assert Prefixes().after(listing({"a/": "1"}), is_whole=False) == Prefixes()
 
@@ -46,8 +47,8 @@ def test_prefixes_below_which_batches_are_unsettled_are_due_at_every_look() -> N
     prefixes = known({"a/": "1", "b/": "2", "c/": "3", "d/": "4"}).holding({"a/", "b/"})
     assert {"a/", "b/", "d/"} <= set(prefixes.due())
     assert prefixes.after(listing({}), is_whole=False).held == frozenset()
-    many = [f"{number:02}/" for number in range(KNOWN + 1)]
-    assert prefixes.holding(many).held == {*many[:KNOWN]}
+    many = [f"{number:02}/" for number in range(LIMITS.prefixes + 1)]
+    assert prefixes.holding(many).held == {*many[: LIMITS.prefixes]}
 
 
 def test_a_change_of_the_folders_is_kept_until_everything_is_looked_at() -> None:
@@ -68,5 +69,5 @@ def test_a_change_of_the_folders_is_kept_until_everything_is_looked_at() -> None
 
 def test_as_many_are_remembered_as_take_turns_and_the_last() -> None:
     many = known({f"{number:03}/": f"{999 - number}" for number in range(500)})
-    assert list(many.newest) == [f"{number:03}/" for number in [*range(KNOWN), 499]]
+    assert list(many.newest) == [f"{number:03}/" for number in [*range(LIMITS.prefixes), 499]]
     assert load_cursor(Prefixes, dump_cursor(many.holding({"b/", "a/"}))) == many.holding({"a/", "b/"})

@@ -65,7 +65,9 @@ class DemoPipeline:
             secret_access_key=dynamodb["aws_secret_access_key"],
             creates_tables=True,
         )
-        definitions = build_defs(settings, catalog.pipelines, dynamodb=resource, loggers={"demo": _logger(view)})
+        definitions = build_defs(
+            settings, catalog.pipelines, resources={"dynamodb": resource}, loggers={"demo": _logger(view)}
+        )
         self.job = definitions.resolve_implicit_global_asset_job_def()
         self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         conclude_all(self.instance)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -81,7 +80,7 @@ class Elsewhere:
             return
         request = request_of(stage, work, asked, self.lakehouse_url, self.compute.poll_seconds)
         root = context.run.tags.get(ROOT_RUN, context.run.run_id)
-        self.attempts.remove_old(datetime.now(UTC))
+        self.attempts.remove_old(work.now)
         attempt = self.attempts.next(root, request)
         reader = MessageReader(attempt, self.compute.poll_seconds)
         if where.on not in SERVICES and attempt.is_known and not attached(context, attempt, reader):

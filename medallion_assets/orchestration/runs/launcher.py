@@ -16,7 +16,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -58,11 +58,13 @@ LOG = logging.getLogger(__name__)
 class WatchedRunLauncher(dg.DefaultRunLauncher):
     """Runs are processes of this host, and watched. It takes no configuration.
 
-    A run whose code server is on another host is started there, as Dagster's default launcher does.
+    A run whose code server is on another host is started there, as Dagster's default launcher does. `clock` gives UNIX
+    seconds.
     """
 
-    def __init__(self, inst_data: Any = None) -> None:
+    def __init__(self, inst_data: Any = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(inst_data)
+        self._clock = clock
         self._stop: threading.Event | None = None
         self._looking: set[threading.Thread] = set()
 
@@ -83,11 +85,11 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         with ONE_AT_A_TIME:
             if self._stop is None:
                 self._stop = threading.Event()
-                arguments = (self._instance, self._stop)
+                arguments = (self._instance, self._stop, self._clock)
                 watching = threading.Thread(target=watch, args=arguments, name="run-watch", daemon=True)
                 self._looking.add(watching)
                 watching.start()
-                self._waker = Waker(self._instance)
+                self._waker = Waker(self._instance, clock=self._clock)
                 self._waker.start()
 
     def dispose(self) -> None:
@@ -160,7 +162,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             case State.UNREPORTED:
                 message = "it has not reported its process yet"
                 record = self._instance.get_run_record_by_id(run.run_id)
-                if record and record.start_time and time.time() - record.start_time > UNREPORTED_SECONDS:
+                if record and record.start_time and self._clock() - record.start_time > UNREPORTED_SECONDS:
                     status = WorkerStatus.FAILED
                     message = f"{NO_PROCESS} within {UNREPORTED_SECONDS:.0f} s"
         return CheckRunHealthResult(status, message, run_worker_id=worker_id)
@@ -201,7 +203,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             if current is None or current.status not in (Status.STARTING, Status.NOT_STARTED):
                 hold.end()
                 return None
-            process = start_worker(run, self._instance, hold)
+            process = start_worker(run, self._instance, hold, self._clock)
         except BaseException:  # there is no process, and there will be none
             if hold is not None:
                 hold.end()

@@ -59,11 +59,11 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
                 _once(mend, instance, run)
 
 
-def watch(instance: dg.DagsterInstance, stop: threading.Event) -> None:
+def watch(instance: dg.DagsterInstance, stop: threading.Event, clock: Callable[[], float] = time.time) -> None:
     """Look every few seconds, until `stop` is set. A storage that does not answer is asked again."""
     while not stop.wait(LOOK_SECONDS):
         with _on_its_own("all"):
-            look(instance, time.time())
+            look(instance, clock())
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -42,7 +43,9 @@ class Worker(Protocol):
         """Wait until it has ended."""
 
 
-def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -> Worker:
+def start_worker(
+    run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold, clock: Callable[[], float] = time.time
+) -> Worker:
     """Make the process that carries out a run that is held; from its first moment on it holds the run as well.
 
     It needs nobody any more: neither the code server nor the process that makes it. It leads a session of its own, so
@@ -68,10 +71,10 @@ def start_worker(run: dg.DagsterRun, instance: dg.DagsterInstance, hold: Hold) -
         return _started(executable, environment, hold)
     except NoForkError as error:
         worker = _started(executable, environment, hold)
-        keep(home, error.what, time.time())
+        keep(home, error.what, clock())
         _tell(run, instance, error)
     else:
-        keep(home, "", time.time())
+        keep(home, "", clock())
     return worker
 
 

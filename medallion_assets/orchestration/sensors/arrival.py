@@ -33,8 +33,9 @@ from medallion_assets.refining.loading.refusals import fingerprints_now
 from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, unsorted
+from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.next_look import seconds_until_next_look
-from medallion_assets.triggers.rounds import QUICK_REQUESTS, SHARE_REQUESTS, Round
+from medallion_assets.triggers.rounds import Round
 
 REFUSALS_ASKED_ABOUT = 200
 """A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
@@ -74,9 +75,9 @@ def arrival_subject(
     *,
     refines: bool,
     settings: Settings | None,
-    share_requests: int = SHARE_REQUESTS,
+    limits: LookLimits = LIMITS,
 ) -> Subject[Cursor, Found]:
-    """Runs of bronze/<table>, for the exports that are not in. A tick lists `share_requests` of a look at everything.
+    """Runs of bronze/<table>, for the exports that are not in. A tick lists within `limits`.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
     spares the wait for another sensor and the start of another process.
@@ -89,7 +90,7 @@ def arrival_subject(
         of=bronze,
         makes=[bronze, table, *pipeline.derived_from(table)] if refines else [bronze],
         timers=timers,
-        look=partial(_look, loaded=loaded, timers=timers, share_requests=share_requests),
+        look=partial(_look, loaded=loaded, timers=timers, limits=limits),
     )
 
 
@@ -100,10 +101,10 @@ def _look(
     *,
     loaded: Loaded,
     timers: Timers,
-    share_requests: int,
+    limits: LookLimits,
 ) -> Look[Cursor, Found]:
     known = Known(lakehouse.lakehouse(), loaded)
-    arrivals = look(known, lakehouse.raw_url, cursor, now, share_requests=share_requests)
+    arrivals = look(known, lakehouse.raw_url, cursor, now, limits)
     decided = decide(now, cursor, arrivals, timers)
     return Look(
         asking=decided,
@@ -173,19 +174,17 @@ class Known:
         return any(refused.verdict in LOOKED_AT_AGAIN for refused in self.refusals.values())
 
 
-def look(
-    known: Known, raw_url: str, cursor: Cursor, now: datetime, *, share_requests: int = SHARE_REQUESTS
-) -> Arrivals:
+def look(known: Known, raw_url: str, cursor: Cursor, now: datetime, limits: LookLimits = LIMITS) -> Arrivals:
     """What lies in the table's folder: after the cursor's position where it looks, and a share of all when that is due.
 
-    It takes at most `share_requests` and QUICK_REQUESTS requests to list, unless one export has more files than that.
+    It lists within `limits`, unless one export has more files than that.
     """
     place = RawPlace.of(known.lakehouse, raw_url, known.declared)
     store = place.open(lambda: known.loaded)
     if store is None:
         return Arrivals(place=str(place.status(holds=False)))
     source = known.declared.source
-    seen = _listed(known, store, cursor, now, share_requests)
+    seen = _listed(known, store, cursor, now, limits)
     if not seen.listed and not seen.is_whole:
         return seen
     if not seen.listed and not known.loaded and not (status := place.status(holds=False)).is_fine:
@@ -204,18 +203,18 @@ def look(
     )
 
 
-def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, share_requests: int) -> Arrivals:
+def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, limits: LookLimits) -> Arrivals:
     """What the looks of a tick see, and what is remembered beside it: nothing of it is sorted out."""
     source, stands = known.declared.source, cursor.round or Round(began_at=now)
     share = quick = None
     if not source.ids_ascend or cursor.lists_everything(now):
-        share = source.find(store, known=known.loaded, share=Share(requests=share_requests, after=stands.after))
-        stands = stands.with_share(share)
+        share = source.find(store, known=known.loaded, share=Share(requests=limits.share_requests, after=stands.after))
+        stands = stands.with_share(share, limits)
     is_whole = share is not None and share.rest is None
     if cursor.knows_the_place and not (is_whole and cursor.round is None):
         where = cursor.prefixes.due()
-        quick = source.find(store, after=cursor.position, among=where, share=Share(requests=QUICK_REQUESTS))
-    return unsorted(cursor, now, stands, share=share, quick=quick)
+        quick = source.find(store, after=cursor.position, among=where, share=Share(requests=limits.quick_requests))
+    return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits)
 
 
 def trigger_context(exports: Sequence[Found]) -> TriggerContext:

@@ -8,7 +8,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import dagster as dg
@@ -29,8 +29,8 @@ from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import signature_of
+from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.next_look import SOON_SECONDS, seconds_until_next_look
-from medallion_assets.triggers.rounds import SHARE_REQUESTS
 from medallion_assets.triggers.together import Cursor
 
 LOOKING_SECONDS = 20
@@ -92,10 +92,10 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 
     A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept.
     """
-    share_requests = max(1, SHARE_REQUESTS // len(tables))
+    limits = replace(LIMITS, share_requests=max(1, LIMITS.share_requests // len(tables)))
     subjects = {
         loaded.table.short_name: arrival_subject(
-            pipeline, loaded, AT_ONCE, refines=True, settings=settings, share_requests=share_requests
+            pipeline, loaded, AT_ONCE, refines=True, settings=settings, limits=limits
         )
         for loaded in tables
     }

@@ -2,11 +2,10 @@
 
 Belongs here: reading which runs ended, and the sensors themselves.
 Does not: when a condition is met (triggers/run_if.py), or what became of a run (orchestration/runs/outcomes.py).
+
+Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
-from __future__ import annotations
-
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, valu
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.steps import step_tables
@@ -143,8 +143,8 @@ def run_if(
         default_status=status,
         description=f"Runs {job} when {condition.replace('_', ' ')} of {', '.join(sorted(names))}.",
     )
-    def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        now = time.time()
+    def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
+        now = lakehouse.now().timestamp()
         cursor = load_cursor(Cursor, context.cursor)
         if cursor is None:
             cursor = recovered(context.instance, name, now)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import dagster as dg
@@ -39,12 +39,18 @@ class Receiving(Protocol):
 
 
 class ExportEvents:
-    """Wakes sensors for exports below `raw_url` (`s3://bucket/prefix`) of which a queue tells."""
+    """Wakes sensors for exports below `raw_url` (`s3://bucket/prefix`) of which a queue tells.
 
-    def __init__(self, instance: dg.DagsterInstance, queue: Receiving, raw_url: str) -> None:
+    `clock` gives UNIX seconds.
+    """
+
+    def __init__(
+        self, instance: dg.DagsterInstance, queue: Receiving, raw_url: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._instance = instance
         self._queue = queue
         self._raw_url = raw_url
+        self._clock = clock
         self._notes = EventNotes(instance.run_storage)
 
     def listen(self, stop: threading.Event) -> None:
@@ -74,7 +80,7 @@ class ExportEvents:
 
     def _note(self, problem: str) -> None:
         try:
-            self._notes.note(problem, time.time())
+            self._notes.note(problem, self._clock())
         except Exception:
             LOG.exception("how the queue is could not be noted")
 

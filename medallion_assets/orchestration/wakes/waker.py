@@ -37,13 +37,19 @@ def _nothing() -> None:
 class Waker:
     """Makes sensors due that somebody wakes, from `start` until `stop`. There may be any number; one of a home hears.
 
-    `come_round` is called whenever a sensor is due.
+    `come_round` is called whenever a sensor is due. `clock` gives UNIX seconds.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, come_round: Callable[[], object] = _nothing) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        come_round: Callable[[], object] = _nothing,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._instance = instance
         self._home = Path(instance.root_directory)
         self._come_round = come_round
+        self._clock = clock
         self._pending = Pending()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -72,14 +78,14 @@ class Waker:
     def _hear(self, listener: socket.socket) -> None:
         with listener:
             while not self._stop.is_set():
-                listener.settimeout(self._pending.seconds_left(time.time()))
+                listener.settimeout(self._pending.seconds_left(self._clock()))
                 with suppress(TimeoutError, BlockingIOError):
                     message = read(listener.recv(LONGEST_BYTES))
                     if message is not None:
                         after = message.after_seconds
-                        self._pending.add(message.sensors, now=time.time(), after_seconds=after)
-                if not self._stop.is_set() and self._pending.seconds_left(time.time()) == 0:
-                    self.look(time.time())
+                        self._pending.add(message.sensors, now=self._clock(), after_seconds=after)
+                if not self._stop.is_set() and self._pending.seconds_left(self._clock()) == 0:
+                    self.look(self._clock())
 
     def look(self, now: float) -> None:
         """Decide about the wakes that are pending at `now` (UNIX seconds)."""

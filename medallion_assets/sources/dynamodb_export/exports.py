@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -30,7 +30,7 @@ from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.strays import find_strays
 from medallion_assets.sources.dynamodb_export.unread_types import unread_types
 from medallion_assets.sources.dynamodb_export.verdicts import BY_ACCESS, ExportRefusedError, Verdict
-from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.sources.dynamodb_export.verify import expect_readable, verify_file
 from medallion_assets.storage.stores import state_of
 
@@ -40,9 +40,13 @@ ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
 
 @dataclass(frozen=True, slots=True)
 class DynamoDBExports:
-    """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes."""
+    """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes.
+
+    They are read in pieces of such `sizes`.
+    """
 
     write_time_slack_hours: float = 24
+    sizes: ReadSizes = field(default=ReadSizes(), repr=False)
     technology: ClassVar[str] = "dynamodb"
     order: ClassVar[RecordOrder] = LOWEST_ID_WINS
     rules: ClassVar[tuple[str, ...]] = ()
@@ -95,7 +99,7 @@ class DynamoDBExports:
         try:
             if refused_as in ASKED_FIRST:
                 expect_readable(place, delivery)
-            with closing(export_lines(place, delivery)) as frames:
+            with closing(export_lines(place, delivery, self.sizes)) as frames:
                 yield from frames
         except ExportRefusedError as refused:
             refused.state = refused.state or _state_when_refused(place, delivery, refused)

@@ -20,36 +20,46 @@ from obstore.store import ObjectStore
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
-from medallion_assets.sources.dynamodb_export.verify import check_lines, verified_files
+from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, check_lines, verified_files
 
-FRAME_BYTES = 64 * 1024 * 1024
-"""Text in a frame; a frame ends behind the line that reaches it."""
-SHORT_TEXT_BYTES = 4 * 1024 * 1024
-"""Text of a small data file up to which it is read together with others."""
-PIECE_BYTES = 4 * 1024 * 1024
-"""Text of a large data file that is handled at a time."""
+MEBIBYTE = 1024 * 1024
 LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
 
 
-def export_lines(store: ObjectStore, export: Export) -> Generator[pl.DataFrame]:
-    """Every line of an export with its data file and its number there, in frames of about FRAME_BYTES; none is empty.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSizes:
+    """How many bytes of an export are read at a time.
+
+    A frame ends behind the line with which its text reaches `frame`. A data file up to `small_file` is held whole, and
+    one whose text is up to `short_text` is read together with others. Of a larger one `piece` of text is handled at a
+    time.
+    """
+
+    frame: int = 64 * MEBIBYTE
+    small_file: int = SMALL_FILE_BYTES
+    short_text: int = 4 * MEBIBYTE
+    piece: int = 4 * MEBIBYTE
+
+
+def export_lines(store: ObjectStore, export: Export, sizes: ReadSizes = ReadSizes()) -> Generator[pl.DataFrame]:
+    """Every line of an export with its data file and its number there, in frames of bounded size; none is empty.
 
     Raises:
         ExportRefusedError: a data file does not verify; frames before it may have been given.
         PermanentError: a file was read otherwise than it was verified.
         TransientError: the store did not answer.
     """
-    frame = _Frame(export)
-    with closing(verified_files(store, export)) as files:
+    frame = _Frame(export, sizes.frame)
+    with closing(verified_files(store, export, small_bytes=sizes.small_file)) as files:
         for file, source in files:
-            text = text_if_short(source, at_most=SHORT_TEXT_BYTES) if isinstance(source, bytes) else None
+            text = text_if_short(source, at_most=sizes.short_text) if isinstance(source, bytes) else None
             if text is not None:
                 frame.add_file(file, source, text)
                 if frame.is_full:
                     yield frame.take()
                 continue
             lines = 0
-            for piece, size in _pieces(export, file, source):
+            for piece, size in _pieces(export, file, source, sizes.piece):
                 frame.add_piece(file, piece, size, first_line=lines + 1)
                 lines += piece.len()
                 if frame.is_full:
@@ -65,13 +75,14 @@ class _Frame:
     """Lines on their way into one frame. `texts` are whole small files, which become lines together."""
 
     export: Export
+    most_bytes: int
     parts: list[pl.DataFrame] = field(default_factory=list)
     texts: list[tuple[DataFile, bytes | Path, bytes]] = field(default_factory=list)
     size: int = 0
 
     @property
     def is_full(self) -> bool:
-        return self.size >= FRAME_BYTES
+        return self.size >= self.most_bytes
 
     def add_file(self, file: DataFile, source: bytes | Path, text: bytes) -> None:
         if text and not text.endswith(b"\n"):
@@ -125,8 +136,8 @@ class _Frame:
         return file.key.removeprefix(self.export.prefix)
 
 
-def _pieces(export: Export, file: DataFile, source: Path | bytes) -> Iterator[tuple[pl.Series, int]]:
-    """The lines of one data file, streamed in pieces of about PIECE_BYTES, each with its bytes."""
+def _pieces(export: Export, file: DataFile, source: Path | bytes, most_bytes: int) -> Iterator[tuple[pl.Series, int]]:
+    """The lines of one data file, streamed in pieces of about so many bytes, each with its own."""
     few: list[pl.Series] = []
     size = 0
     try:
@@ -135,7 +146,7 @@ def _pieces(export: Export, file: DataFile, source: Path | bytes) -> Iterator[tu
         for batch in batches:
             few.append(batch.get_column("raw"))
             size += int(few[-1].str.len_bytes().sum())
-            if size >= PIECE_BYTES:
+            if size >= most_bytes:
                 yield pl.concat(few, rechunk=False), size
                 few, size = [], 0
     except (pl.exceptions.PolarsError, OSError):  # broken gzip is an OSError

@@ -77,7 +77,9 @@ def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> It
         yield path
 
 
-def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFile, Path | bytes]]:
+def verified_files(
+    store: ObjectStore, export: Export, *, small_bytes: int = SMALL_FILE_BYTES
+) -> Generator[tuple[DataFile, Path | bytes]]:
     """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
 
     A path holds until the next file is asked for. A few small files are read ahead, each in one request, so memory does
@@ -91,7 +93,7 @@ def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFi
     turns = itertools.chain(itertools.repeat(_FIRST_FILES_A_TURN, _READERS), itertools.repeat(_FILES_A_TURN))
 
     def read(files: list[DataFile]) -> list[bytes | None]:
-        return [_read_if_small(store, file) for file in files]
+        return [_read_if_small(store, file, small_bytes) for file in files]
 
     readers = ThreadPoolExecutor(_READERS, thread_name_prefix="export-files")
     try:
@@ -112,9 +114,9 @@ def verified_files(store: ObjectStore, export: Export) -> Generator[tuple[DataFi
         readers.shutdown(cancel_futures=True)
 
 
-def _read_if_small(store: ObjectStore, data_file: DataFile) -> bytes | None:
+def _read_if_small(store: ObjectStore, data_file: DataFile, small_bytes: int) -> bytes | None:
     try:
-        return read_if_small(store, data_file.key, at_most=SMALL_FILE_BYTES)
+        return read_if_small(store, data_file.key, at_most=small_bytes)
     except UnreadableObjectError:
         return None  # in its turn `verified_file` says so
 

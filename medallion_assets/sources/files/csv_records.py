@@ -19,22 +19,24 @@ import polars as pl
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 
-BLOCK_BYTES = 8 * 1024 * 1024
-"""Text that is cut at a time."""
-MOST_RECORD_BYTES = 16 * 1024 * 1024
-"""A record that is longer would take in all that follows: a quote that nobody closed, or a file without line ends."""
 LINE_ENDS = "lines that end in \\n or \\r\\n"
 BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(kw_only=True)
 class CsvText:
-    """The text of a file, of which the header is taken first, and then the records."""
+    """The text of a file, of which the header is taken first, and then the records.
+
+    It is cut `block_bytes` at a time. A record of more than `most_record_bytes` would take in all that follows: a quote
+    that nobody closed, or a file without line ends.
+    """
 
     file: str
     chunks: Iterable[bytes]
     fields: Fields
     ends_with_line_end: bool = False
+    block_bytes: int = 8 * 1024 * 1024
+    most_record_bytes: int = 16 * 1024 * 1024
     records: int = 0
     _begun: bytes = field(default=b"", init=False)
 
@@ -87,7 +89,7 @@ class CsvText:
             end = chunk.rfind(b"\n")
             line_size = len(chunk) + (line_size if end < 0 else -end - 1)
             self._expect_not_too_long(line_size)
-            if size >= BLOCK_BYTES and end >= 0:
+            if size >= self.block_bytes and end >= 0:
                 block, _, rest = b"".join(parts).rpartition(b"\n")
                 parts, size = [], 0
                 del chunk
@@ -101,7 +103,7 @@ class CsvText:
         has_quotes = b'"' in block
         lines = self._lines(block, as_they_are=has_quotes and b"\r" in block)
         records = self._joined(lines, block, is_last=is_last) if has_quotes else lines
-        if len(block) > MOST_RECORD_BYTES:
+        if len(block) > self.most_record_bytes:
             self._expect_none_too_long(records)
         if block.count(b"\r") != block.count(b"\r\n"):
             self._expect_no_lone_carriage_return(records)
@@ -130,8 +132,8 @@ class CsvText:
                 raise self._refused(Verdict.TRUNCATED, "a file that ends where a record does", found)
             left = lines.slice(whole)
             size = int(left.str.len_bytes().sum()) + left.len()
-            if size > MOST_RECORD_BYTES:
-                found = f"record {self.records + int(ends.sum()) + 1} has over {MOST_RECORD_BYTES} bytes"
+            if size > self.most_record_bytes:
+                found = f"record {self.records + int(ends.sum()) + 1} has over {self.most_record_bytes} bytes"
                 raise self._refused(Verdict.QUOTE_LEFT_OPEN, "each quote closed", found)
             self._begun = self._tail(block, left)
         lines, ends = lines.head(whole), ends.head(whole)
@@ -149,8 +151,8 @@ class CsvText:
         return block[end:]
 
     def _expect_not_too_long(self, size: int, *, before: int = 0) -> None:
-        if size > MOST_RECORD_BYTES:
-            found = f"over {MOST_RECORD_BYTES} bytes without one, after record {self.records + before}"
+        if size > self.most_record_bytes:
+            found = f"over {self.most_record_bytes} bytes without one, after record {self.records + before}"
             raise self._refused(Verdict.RECORD_TOO_LONG, LINE_ENDS, found)
 
     def _expect_none_too_long(self, records: pl.Series) -> None:

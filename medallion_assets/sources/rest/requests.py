@@ -44,6 +44,7 @@ class AnswerError(TransientError):
 class Requests:
     """Asks an endpoint. `headers` hold secrets; `sleep` waits so many seconds; `report` is called before it asks again.
 
+    `clock` says how long it is to a moment that the endpoint names.
     A redirect is not followed, and a link to another host is refused: neither is sent a secret.
     """
 
@@ -51,6 +52,7 @@ class Requests:
     client: httpx.Client
     headers: Mapping[str, str]
     sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     report: Callable[[str], object] = lambda _: None
 
     def page(self, ends: Mapping[str, str], ask: Ask) -> Answer:
@@ -117,7 +119,9 @@ class Requests:
         text = _read(response, READ_CHARACTERS).decode("utf-8", "replace")
         found = self._without_secrets(f"{response.status_code}: {text}")[:SHOWN_CHARACTERS]
         if response.status_code in (TOO_MANY, REQUEST_TIMEOUT) or response.status_code >= FIRST_SERVER_ERROR:
-            raise AnswerError(f"{self.endpoint.url} did not answer", found=found, after=_retry_after(response))
+            raise AnswerError(
+                f"{self.endpoint.url} did not answer", found=found, after=_retry_after(response, self.clock())
+            )
         if response.has_redirect_location:
             found = self._without_secrets(f"{response.status_code}, to {response.headers['Location']}")
         variables = ", ".join(self.endpoint.secrets.values()) or "none are declared"
@@ -194,12 +198,12 @@ def _read(response: httpx.Response, most: int) -> bytes:
     return bytes(body[:most])
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def _retry_after(response: httpx.Response, now: datetime) -> float | None:
     """The seconds that the header says: a number, or a date; None where it says neither."""
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)
     with suppress(ValueError, TypeError):
         moment: datetime = parsedate_to_datetime(text)
-        return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+        return max((moment - now).total_seconds(), 0.0)
     return None

@@ -21,7 +21,6 @@ from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlerts
 from medallion_assets.operations.tables.alerts import Alert, Event, raise_alerts, read_events
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services.listeners import Webhook, mail_server, web_server
 from medallion_assets_tests.services.processes import free_port
@@ -30,11 +29,6 @@ NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
 UI = "http://127.0.0.1:3000"
 HOST = Host(ui_url=UI)
 SECRET = "Tr0ub4dor"
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 @pytest.fixture
@@ -105,22 +99,22 @@ def test_a_title_is_one_short_line() -> None:
     assert body.endswith(f"Look: {UI}")
 
 
-def test_mail_comes_once_with_its_link(lake: Lakehouse) -> None:
+def test_mail_comes_once_with_its_link(empty_lakehouse: Lakehouse) -> None:
     with mail_server() as mailbox:
         url = f"mailto://127.0.0.1:{mailbox.port}?from=us@example.com&to=them@example.com&format=text"
-        raise_alerts(lake, [alert("Silver")], NOW)
-        deliver(lake, url)
-        deliver(lake, url, now=NOW + timedelta(hours=1))
+        raise_alerts(empty_lakehouse, [alert("Silver")], NOW)
+        deliver(empty_lakehouse, url)
+        deliver(empty_lakehouse, url, now=NOW + timedelta(hours=1))
     (mail,) = mailbox.messages
     assert mail["Subject"] == "Failure: Silver failed"
     assert f"{UI}/runs/r1" in str(mail.get_payload(decode=True))
-    assert events(lake) == [("Silver", "delivered", None)]
+    assert events(empty_lakehouse) == [("Silver", "delivered", None)]
 
 
-def test_each_kind_goes_to_its_own_channels_all_of_them(lake: Lakehouse, hook: Webhook) -> None:
+def test_each_kind_goes_to_its_own_channels_all_of_them(empty_lakehouse: Lakehouse, hook: Webhook) -> None:
     base = f"json://127.0.0.1:{hook.port}"
-    raise_alerts(lake, [alert("a"), alert("b", kind="success"), alert("c", kind="skipped")], NOW)
-    due_alerts = deliver(lake, f"{base}/one", f"{base}/two", success=(f"{base}/three",))
+    raise_alerts(empty_lakehouse, [alert("a"), alert("b", kind="success"), alert("c", kind="skipped")], NOW)
+    due_alerts = deliver(empty_lakehouse, f"{base}/one", f"{base}/two", success=(f"{base}/three",))
     assert sorted((path, body["title"], body["type"]) for path, body in hook.posts) == [
         ("/one", "Failure: a failed", "failure"),
         ("/three", "Success: b failed", "success"),
@@ -129,30 +123,30 @@ def test_each_kind_goes_to_its_own_channels_all_of_them(lake: Lakehouse, hook: W
     assert due_alerts.next_due_at is None
 
 
-def test_a_channel_that_is_down_delays_no_other_and_gets_all_when_it_is_back(lake: Lakehouse) -> None:
+def test_a_channel_that_is_down_delays_no_other_and_gets_all_when_it_is_back(empty_lakehouse: Lakehouse) -> None:
     down = Webhook(free_port())
     with web_server() as up:
         urls = (f"json://127.0.0.1:{down.port}", f"json://127.0.0.1:{up.port}")
-        raise_alerts(lake, [alert("a"), alert("b")], NOW)
-        due_alerts = deliver(lake, *urls)
+        raise_alerts(empty_lakehouse, [alert("a"), alert("b")], NOW)
+        due_alerts = deliver(empty_lakehouse, *urls)
         assert up.titles == ["Failure: a failed", "Failure: b failed"]
         assert due_alerts.next_due_at is None
-        assert events(lake)[0] == ("a", "failed", "could not be reached, or refused the message")
-        again = deliver(lake, *urls, now=NOW + timedelta(seconds=29))
+        assert events(empty_lakehouse)[0] == ("a", "failed", "could not be reached, or refused the message")
+        again = deliver(empty_lakehouse, *urls, now=NOW + timedelta(seconds=29))
         assert (again.due, again.next_due_at) == ([], NOW + timedelta(seconds=30))
     with web_server(down):  # all that senders know lies in the table: this may be another process
-        deliver(lake, *urls, now=NOW + timedelta(seconds=70))
-        deliver(lake, *urls, now=NOW + timedelta(seconds=71))
-        assert deliver(lake, *urls, now=NOW + timedelta(days=1)).due == []
+        deliver(empty_lakehouse, *urls, now=NOW + timedelta(seconds=70))
+        deliver(empty_lakehouse, *urls, now=NOW + timedelta(seconds=71))
+        assert deliver(empty_lakehouse, *urls, now=NOW + timedelta(days=1)).due == []
     assert sorted(down.titles) == ["Failure: a failed", "Failure: b failed"]
     assert len(up.titles) == 2
 
 
-def test_what_a_channel_refuses_is_told_by_its_status(lake: Lakehouse, hook: Webhook) -> None:
+def test_what_a_channel_refuses_is_told_by_its_status(empty_lakehouse: Lakehouse, hook: Webhook) -> None:
     hook.status, hook.answer = 503, b"no_service"
-    raise_alerts(lake, [alert("a")], NOW)
-    deliver(lake, f"mmost://127.0.0.1:{hook.port}/3ccdd113474722377935511fc85d3dd4")
-    assert events(lake) == [("a", "failed", "answered with HTTP status 503")]
+    raise_alerts(empty_lakehouse, [alert("a")], NOW)
+    deliver(empty_lakehouse, f"mmost://127.0.0.1:{hook.port}/3ccdd113474722377935511fc85d3dd4")
+    assert events(empty_lakehouse) == [("a", "failed", "answered with HTTP status 503")]
 
 
 def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, hook: Webhook) -> None:
@@ -162,36 +156,38 @@ def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch
     assert send(channel, alert("a"), host=HOST) == "no answer within 0 s"
 
 
-def test_nothing_is_begun_when_the_time_is_over(lake: Lakehouse, hook: Webhook) -> None:
-    raise_alerts(lake, [alert("a"), alert("b")], NOW)
+def test_nothing_is_begun_when_the_time_is_over(empty_lakehouse: Lakehouse, hook: Webhook) -> None:
+    raise_alerts(empty_lakehouse, [alert("a"), alert("b")], NOW)
     ticks = iter([0.0, 1.0, 5.0])
     url = f"json://127.0.0.1:{hook.port}"
-    deliver(lake, url, clock=lambda: next(ticks))
+    deliver(empty_lakehouse, url, clock=lambda: next(ticks))
     assert hook.titles == ["Failure: a failed"]
-    deliver(lake, url, now=NOW + timedelta(seconds=60))
+    deliver(empty_lakehouse, url, now=NOW + timedelta(seconds=60))
     assert hook.titles == ["Failure: a failed", "Failure: b failed"]
 
 
 def test_the_time_begins_once_what_sends_is_loaded(
-    monkeypatch: pytest.MonkeyPatch, lake: Lakehouse, hook: Webhook
+    monkeypatch: pytest.MonkeyPatch, empty_lakehouse: Lakehouse, hook: Webhook
 ) -> None:
     """It takes seconds, on a busy machine more than there are."""
-    raise_alerts(lake, [alert("a")], NOW)
+    raise_alerts(empty_lakehouse, [alert("a")], NOW)
     clock = FakeClock()
     monkeypatch.setattr(alert_delivery, "_load_apprise", lambda: clock.sleep(10))
     monkeypatch.setattr(alert_delivery, "send", lambda *_, **__: None)
-    deliver(lake, f"json://127.0.0.1:{hook.port}", clock=clock)
-    assert events(lake) == [("a", "delivered", None)]
+    deliver(empty_lakehouse, f"json://127.0.0.1:{hook.port}", clock=clock)
+    assert events(empty_lakehouse) == [("a", "delivered", None)]
 
 
-def test_two_senders_at_once_send_once(lake: Lakehouse, hook: Webhook) -> None:
-    raise_alerts(lake, [alert("a"), alert("b")], NOW)
+def test_two_senders_at_once_send_once(empty_lakehouse: Lakehouse, hook: Webhook) -> None:
+    raise_alerts(empty_lakehouse, [alert("a"), alert("b")], NOW)
     with ThreadPoolExecutor(4) as senders:
-        list(senders.map(lambda _: deliver(lake, f"json://127.0.0.1:{hook.port}"), range(4)))
+        list(senders.map(lambda _: deliver(empty_lakehouse, f"json://127.0.0.1:{hook.port}"), range(4)))
     assert hook.titles == ["Failure: a failed", "Failure: b failed"]
 
 
-def test_no_secret_is_logged_or_kept(lake: Lakehouse, hook: Webhook, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_secret_is_logged_or_kept(
+    empty_lakehouse: Lakehouse, hook: Webhook, caplog: pytest.LogCaptureFixture
+) -> None:
     hook.status = 500
     urls = (
         f"json://user:{SECRET}@127.0.0.1:{hook.port}/{SECRET}?-token={SECRET}",
@@ -200,13 +196,13 @@ def test_no_secret_is_logged_or_kept(lake: Lakehouse, hook: Webhook, caplog: pyt
     )
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.DEBUG, logger="urllib3.connectionpool")
-    raise_alerts(lake, [alert("a")], NOW)
-    deliver(lake, *urls)
+    raise_alerts(empty_lakehouse, [alert("a")], NOW)
+    deliver(empty_lakehouse, *urls)
     hook.status = 200
-    deliver(lake, *urls, now=NOW + timedelta(hours=1))
+    deliver(empty_lakehouse, *urls, now=NOW + timedelta(hours=1))
     assert sorted(path for path, _ in hook.posts) == [f"/{SECRET}?token={SECRET}", f"/hooks/{SECRET}"]
-    assert [key for key, event, _ in events(lake) if event == "failed"]
-    files = [path.read_bytes() for path in Path(lake.url).rglob("*") if path.is_file()]
+    assert [key for key, event, _ in events(empty_lakehouse) if event == "failed"]
+    files = [path.read_bytes() for path in Path(empty_lakehouse.url).rglob("*") if path.is_file()]
     assert SECRET not in caplog.text
     assert not [data for data in files if SECRET.encode() in data]
     assert SECRET not in repr(channels_to({"failure": urls}))

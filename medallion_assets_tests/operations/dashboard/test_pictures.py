@@ -26,14 +26,8 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
     SALES,
     TRANSACTIONS,
     attempt,
-    lakehouse_in,
     result,
 )
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return lakehouse_in(tmp_path)
 
 
 def facts(lakehouse: Lakehouse, *attempts: StageAttempt, results: tuple[ExpectationResult, ...] = ()) -> Facts:
@@ -46,11 +40,11 @@ def pictures(found: Facts, group: str) -> list[Picture]:
     return [picture for shown in groups_of(found) if shown.name == group for picture in shown.pictures]
 
 
-def test_quality_is_held_against_the_threshold(lakehouse: Lakehouse) -> None:
+def test_quality_is_held_against_the_threshold(empty_lakehouse: Lakehouse) -> None:
     """The mean of 7 days weighs runs by their records, and forgets what is older."""
     (history,) = quality_histories(
         facts(
-            lakehouse,
+            empty_lakehouse,
             attempt(TRANSACTIONS, 24 * 9, quality_score=0.5, records_in=1000),
             attempt(TRANSACTIONS, 2, quality_score=1.0, records_in=300, run_id="r2"),
             attempt(TRANSACTIONS, 1, quality_score=0.9, records_in=100, run_id="r3"),
@@ -62,11 +56,11 @@ def test_quality_is_held_against_the_threshold(lakehouse: Lakehouse) -> None:
     assert [mean for _, mean in history.means] == pytest.approx([0.5, 1.0, 0.975])
 
 
-def test_reasons_count_an_export_as_it_was_judged_last(lakehouse: Lakehouse) -> None:
+def test_reasons_count_an_export_as_it_was_judged_last(empty_lakehouse: Lakehouse) -> None:
     """An export that was held and then accepted counts once; warnings do not."""
     later: dict[str, Any] = {"run_id": "run-2", "judged_at": NOW - HOUR}
     found = facts(
-        lakehouse,
+        empty_lakehouse,
         results=(
             result("currency_unsupported", 40, is_published=False),
             result("currency_unsupported", 40, **later),
@@ -79,10 +73,10 @@ def test_reasons_count_an_export_as_it_was_judged_last(lakehouse: Lakehouse) -> 
     assert reasons == [("currency_unsupported", 40, 0), ("amount_out_of_range", 0, 5)]
 
 
-def test_durations_of_all_stages_share_one_scale(lakehouse: Lakehouse) -> None:
+def test_durations_of_all_stages_share_one_scale(empty_lakehouse: Lakehouse) -> None:
     """A second and an hour both have their place; what failed last is marked, and does not count as a duration."""
     found = facts(
-        lakehouse,
+        empty_lakehouse,
         attempt(TRANSACTIONS, 5, duration_seconds=1.0),
         attempt(TRANSACTIONS, 4, duration_seconds=3.0, run_id="r2"),
         attempt(TRANSACTIONS, 3, duration_seconds=2.0, run_id="r3"),
@@ -100,12 +94,12 @@ def test_durations_of_all_stages_share_one_scale(lakehouse: Lakehouse) -> None:
     assert 'class="red"' in bars[1]
 
 
-def test_a_publish_is_held_against_its_own_budget(lakehouse: Lakehouse) -> None:
+def test_a_publish_is_held_against_its_own_budget(empty_lakehouse: Lakehouse) -> None:
     """By the seconds in which it wrote; a publish that wrote nothing has no rate."""
     usual = {"publishing_seconds": 2.0, "duration_seconds": 60.0}
     (budget,) = budgets_of(
         facts(
-            lakehouse,
+            empty_lakehouse,
             attempt(SALES, 3, consumed_wcu=900.0, target_wcu=500.0, **usual),
             attempt(SALES, 2, consumed_wcu=900.0, target_wcu=400.0, run_id="r2", **usual),
             attempt(SALES, 1, consumed_wcu=0.0, target_wcu=500.0, run_id="r3", **usual),
@@ -115,10 +109,10 @@ def test_a_publish_is_held_against_its_own_budget(lakehouse: Lakehouse) -> None:
     assert budget.over == 1
 
 
-def test_the_delay_is_measured_until_readers_have_it(lakehouse: Lakehouse) -> None:
+def test_the_delay_is_measured_until_readers_have_it(empty_lakehouse: Lakehouse) -> None:
     """Against its own limit; a publish without a new export says nothing."""
     found = facts(
-        lakehouse,
+        empty_lakehouse,
         attempt(SALES, 3, export_age_seconds=600.0),
         attempt(SALES, 2, export_age_seconds=7200.0, run_id="r2"),
         attempt(SALES, 1, run_id="r3"),
@@ -142,7 +136,7 @@ def test_a_delay_that_nobody_can_know_is_said_to_be_unknown(tmp_path: Path) -> N
     assert picture.note == "unknown how far its data reach"
 
 
-def test_nothing_is_drawn_of_nothing(lakehouse: Lakehouse) -> None:
-    for group in groups_of(facts(lakehouse)):
+def test_nothing_is_drawn_of_nothing(empty_lakehouse: Lakehouse) -> None:
+    for group in groups_of(facts(empty_lakehouse)):
         assert all(picture.drawing is None for picture in group.pictures)
         assert group.nothing

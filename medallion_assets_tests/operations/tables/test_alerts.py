@@ -21,64 +21,58 @@ from medallion_assets.operations.tables.alerts import (
     read_alerts,
     read_events,
 )
-from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2025, 5, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
 
 
 def alert(key: str, *, kind: str = "failure", what: str = "Silver failed") -> Alert:
     return Alert(key=key, kind=kind, what=what, where="silver.customers", do="look", run_id="r1", job="refine")
 
 
-def test_an_alert_is_raised_once_with_all_it_says(lake: Lakehouse) -> None:
+def test_an_alert_is_raised_once_with_all_it_says(empty_lakehouse: Lakehouse) -> None:
     first, second = alert("a"), alert("b", kind="warning")
-    assert raise_alerts(lake, [first, second, alert("a", what="later")], NOW) == [first, second]
-    assert raise_alerts(lake, [second, first], NOW + timedelta(hours=1)) == []
-    assert read_alerts(lake, since=NOW.date()).rows() == [
+    assert raise_alerts(empty_lakehouse, [first, second, alert("a", what="later")], NOW) == [first, second]
+    assert raise_alerts(empty_lakehouse, [second, first], NOW + timedelta(hours=1)) == []
+    assert read_alerts(empty_lakehouse, since=NOW.date()).rows() == [
         ("a", "failure", "Silver failed", "silver.customers", "look", "r1", "refine", None, NOW),
         ("b", "warning", "Silver failed", "silver.customers", "look", "r1", "refine", None, NOW),
     ]
 
 
-def test_the_same_alert_is_raised_anew_when_it_is_forgotten(lake: Lakehouse) -> None:
-    raise_alerts(lake, [alert("a")], NOW)
-    assert raise_alerts(lake, [alert("a")], NOW + timedelta(days=KEPT_DAYS)) == []
-    assert raise_alerts(lake, [alert("a")], NOW + timedelta(days=KEPT_DAYS + 1)) == [alert("a")]
+def test_the_same_alert_is_raised_anew_when_it_is_forgotten(empty_lakehouse: Lakehouse) -> None:
+    raise_alerts(empty_lakehouse, [alert("a")], NOW)
+    assert raise_alerts(empty_lakehouse, [alert("a")], NOW + timedelta(days=KEPT_DAYS)) == []
+    assert raise_alerts(empty_lakehouse, [alert("a")], NOW + timedelta(days=KEPT_DAYS + 1)) == [alert("a")]
 
 
-def test_nothing_to_raise_makes_no_table(lake: Lakehouse) -> None:
-    assert raise_alerts(lake, [], NOW) == []
-    assert read_alerts(lake, since=NOW.date()).is_empty()
-    assert not Path(lake.url).exists()
+def test_nothing_to_raise_makes_no_table(empty_lakehouse: Lakehouse) -> None:
+    assert raise_alerts(empty_lakehouse, [], NOW) == []
+    assert read_alerts(empty_lakehouse, since=NOW.date()).is_empty()
+    assert not Path(empty_lakehouse.url).exists()
 
 
-def test_raising_at_once_loses_none_and_tells_each_once(lake: Lakehouse) -> None:
-    raise_alerts(lake, [alert("first")], NOW)
+def test_raising_at_once_loses_none_and_tells_each_once(empty_lakehouse: Lakehouse) -> None:
+    raise_alerts(empty_lakehouse, [alert("first")], NOW)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda n: raise_alerts(lake, [alert("same"), alert(f"own {n}")], NOW), range(4)))
-    keys = read_alerts(lake, since=NOW.date())["key"].to_list()
+        list(threads.map(lambda n: raise_alerts(empty_lakehouse, [alert("same"), alert(f"own {n}")], NOW), range(4)))
+    keys = read_alerts(empty_lakehouse, since=NOW.date())["key"].to_list()
     assert sorted(keys) == ["first", "own 0", "own 1", "own 2", "own 3", "same"]
 
 
 @pytest.mark.parametrize("odd", [{"alert_key": None}, {"happened_at": None}, {"event": "forgotten"}])
-def test_an_event_of_another_writer_is_left_out(lake: Lakehouse, odd: dict[str, object]) -> None:
-    raise_alerts(lake, [alert("a")], NOW)
-    snapshot = lake.open(ALERTS)
+def test_an_event_of_another_writer_is_left_out(empty_lakehouse: Lakehouse, odd: dict[str, object]) -> None:
+    raise_alerts(empty_lakehouse, [alert("a")], NOW)
+    snapshot = empty_lakehouse.open(ALERTS)
     schema = polars_schema(ALERTS)
     rows = snapshot.scan().with_columns(pl.lit(value).cast(schema[name]).alias(name) for name, value in odd.items())
     snapshot.commit([snapshot.folder.stage(rows, partition=NOW.date())])
-    assert lake.open(ALERTS).row_count == 2
-    assert [event.alert_key for event in read_events(lake, NOW)] == ["a"]
+    assert empty_lakehouse.open(ALERTS).row_count == 2
+    assert [event.alert_key for event in read_events(empty_lakehouse, NOW)] == ["a"]
 
 
-def test_a_page_of_text_is_cut(lake: Lakehouse) -> None:
-    raise_alerts(lake, [alert("a", what="x" * 9000)], NOW)
-    (what,) = read_alerts(lake, since=NOW.date())["what"]
+def test_a_page_of_text_is_cut(empty_lakehouse: Lakehouse) -> None:
+    raise_alerts(empty_lakehouse, [alert("a", what="x" * 9000)], NOW)
+    (what,) = read_alerts(empty_lakehouse, since=NOW.date())["what"]
     assert len(what) == TEXT_CHARACTERS
     assert what.endswith("x…")
 

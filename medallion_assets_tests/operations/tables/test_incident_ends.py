@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from medallion_assets.operations.tables.incident import (
 from medallion_assets.operations.tables.incident_ends import ended_at, ended_incidents, open_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
-from medallion_assets_tests.pipeline import lakehouse_at
 
 FAILED_AT = NOW - timedelta(hours=2)
 BROKEN = Incident(
@@ -29,11 +27,6 @@ BROKEN = Incident(
 )
 DAYS = replace(BROKEN, partition="2025-05-01...2025-05-03")
 LATER = attempt(run_id="r2", ago=3600)
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    return lakehouse_at(tmp_path)
 
 
 def unknown(*_: Any) -> datetime | None:
@@ -60,36 +53,36 @@ def test_days_are_over_when_all_of_them_are_done() -> None:
     assert ended_at(DAYS, attempts(first, last)) == NOW
 
 
-def test_an_end_is_written_once_and_leaves_the_other_incidents_as_they_are(lake: Lakehouse) -> None:
+def test_an_end_is_written_once_and_leaves_the_other_incidents_as_they_are(empty_lakehouse: Lakehouse) -> None:
     other = replace(BROKEN, run_id="r5", stage="silver.customers")
-    record_incidents(lake, [BROKEN, other])
-    record_attempts(lake, [LATER])
+    record_incidents(empty_lakehouse, [BROKEN, other])
+    record_attempts(empty_lakehouse, [LATER])
     for at in (NOW, NOW + timedelta(hours=1)):
-        end_incidents(lake, ended_incidents(lake, at, unknown))
-        end_incidents(lake, [replace(BROKEN, ended_at=at)])
-    assert read_incidents(lake) == [replace(BROKEN, ended_at=LATER.started_at), other]
-    assert open_incidents(lake, NOW) == [other]
-    assert record_incidents(lake, [BROKEN]) == []
+        end_incidents(empty_lakehouse, ended_incidents(empty_lakehouse, at, unknown))
+        end_incidents(empty_lakehouse, [replace(BROKEN, ended_at=at)])
+    assert read_incidents(empty_lakehouse) == [replace(BROKEN, ended_at=LATER.started_at), other]
+    assert open_incidents(empty_lakehouse, NOW) == [other]
+    assert record_incidents(empty_lakehouse, [BROKEN]) == []
 
 
-def test_a_stage_that_leaves_no_rows_is_over_when_dagster_says_so(lake: Lakehouse) -> None:
-    record_incidents(lake, [replace(BROKEN, job="monitor", stage="operations.data_freshness")])
+def test_a_stage_that_leaves_no_rows_is_over_when_dagster_says_so(empty_lakehouse: Lakehouse) -> None:
+    record_incidents(empty_lakehouse, [replace(BROKEN, job="monitor", stage="operations.data_freshness")])
     asked: list[tuple[str, str, datetime]] = []
 
     def done(stage: str, job: str, since: datetime) -> datetime | None:
         asked.append((stage, job, since))
         return NOW
 
-    assert [incident.ended_at for incident in ended_incidents(lake, NOW, done)] == [NOW]
+    assert [incident.ended_at for incident in ended_incidents(empty_lakehouse, NOW, done)] == [NOW]
     assert asked == [("operations.data_freshness", "monitor", FAILED_AT)]
-    assert ended_incidents(lake, NOW + timedelta(days=31), done) == []
+    assert ended_incidents(empty_lakehouse, NOW + timedelta(days=31), done) == []
 
 
-def test_incidents_of_a_release_that_knew_no_end_are_open_and_can_end(lake: Lakehouse) -> None:
+def test_incidents_of_a_release_that_knew_no_end_are_open_and_can_end(empty_lakehouse: Lakehouse) -> None:
     columns = tuple(column for column in INCIDENTS.columns if column.name != "ended_at")
-    older = lake.ready(replace(INCIDENTS, columns=columns))
+    older = empty_lakehouse.ready(replace(INCIDENTS, columns=columns))
     row = frame_of(INCIDENTS, [BROKEN]).drop("ended_at").lazy()
     older.commit([older.folder.stage(row, partition=FAILED_AT.date())])
-    assert open_incidents(lake, NOW) == [BROKEN]
-    end_incidents(lake, [replace(BROKEN, ended_at=NOW)])
-    assert read_incidents(lake) == [replace(BROKEN, ended_at=NOW)]
+    assert open_incidents(empty_lakehouse, NOW) == [BROKEN]
+    end_incidents(empty_lakehouse, [replace(BROKEN, ended_at=NOW)])
+    assert read_incidents(empty_lakehouse) == [replace(BROKEN, ended_at=NOW)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +17,25 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration import source_judgement
 from medallion_assets.orchestration.assets.bronze import bronze_asset
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG, LOCK
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
 from medallion_assets.triggers.file_arrival import Cursor, decide
 from medallion_assets_tests.crossed import first_quick
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
 
 BRONZE = bronze_table("prices")
-
-
-class AtNoon(LakehouseResource):
-    """The clock of the test."""
-
-    def now(self):  # type: ignore[no-untyped-def] # noqa: ANN201 - pydantic looks at annotations
-        return NOON + timedelta(hours=30)
+AT = NOON + timedelta(hours=30)
 
 
 def run(shop: Shop, *, stops: bool) -> dg.ExecuteInProcessResult:
     """Materialise bronze/prices at an hour of 30, with a limit of 24."""
     loaded = replace(shop.loaded, source_freshness_hours=24)
-    lakehouse = AtNoon(url=shop.lakehouse.url, raw_url=shop.raw_url, stops_for_stale_sources=stops, repetitions=0)
+    lakehouse = resource_of(
+        shop.lakehouse, raw_url=shop.raw_url, stops_for_stale_sources=stops, repetitions=0, clock=lambda: AT
+    )
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize(
             [bronze_asset(loaded)], resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False
@@ -73,21 +69,20 @@ def test_a_source_that_is_stale_stops_the_others_of_its_run_before_they_load(tmp
     """F8: one judgement on all of them, which stands although a file lands in between; another run judges anew."""
     shop, other = Shop(tmp_path), Shop(tmp_path, replace(PRICES, name="silver.other_prices"))
     both = [replace(source.loaded, source_freshness_hours=24) for source in (shop, other)]
-    resource = AtNoon.of(Catalog((Pipeline(name="two", loaded=tuple(both)),)))
+    lakehouse = replace(shop.lakehouse, catalog=Catalog((Pipeline(name="two", loaded=tuple(both)),)))
     steps: list[str] = []
 
-    class Landing(resource):  # type: ignore[misc, valid-type]
-        def now(self):  # type: ignore[no-untyped-def] # noqa: ANN202
-            steps.append("begins")
-            if len(steps) == 2:  # the first of the two steps has judged
-                other.drop("prices-2.csv", 8, "a,1,1,")
-            return super().now()
+    def clock() -> datetime:
+        steps.append("begins")
+        if len(steps) == 2:  # the first of the two steps has judged
+            other.drop("prices-2.csv", 8, "a,1,1,")
+        return AT
 
     def failed(*loaded: Loaded) -> dict[str, str]:
-        lakehouse = Landing(url=shop.lakehouse.url, raw_url=shop.raw_url, repetitions=0)
+        resource = resource_of(lakehouse, raw_url=shop.raw_url, repetitions=0, clock=clock)
         assets = [bronze_asset(one) for one in loaded]
         with dg.DagsterInstance.ephemeral() as instance:
-            done = dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
+            done = dg.materialize(assets, resources={"lakehouse": resource}, instance=instance, raise_on_error=False)
         failures = [event for event in done.all_events if event.is_step_failure]
         return {str(event.step_key): str(event.step_failure_data.user_failure_data) for event in failures}
 
@@ -111,8 +106,13 @@ def test_a_source_that_cannot_be_judged_stops_itself_and_others_as_a_stale_one_d
     shutil.rmtree(f"{shop.raw_url}/other_prices")
     shop.drop("prices-1.csv", 7, "a,1,1,")
     both = [replace(source.loaded, source_freshness_hours=24) for source in (shop, other)]
-    resource = AtNoon.of(Catalog((Pipeline(name="two", loaded=tuple(both)),)))
-    lakehouse = resource(url=shop.lakehouse.url, raw_url=shop.raw_url, stops_for_stale_sources=stops, repetitions=0)
+    lakehouse = resource_of(
+        replace(shop.lakehouse, catalog=Catalog((Pipeline(name="two", loaded=tuple(both)),))),
+        raw_url=shop.raw_url,
+        stops_for_stale_sources=stops,
+        repetitions=0,
+        clock=lambda: AT,
+    )
 
     def alone(*arguments: Any, **options: Any) -> SourceFreshness | None:
         with (Path(instance.root_directory) / LOCK).open("a") as file, pytest.raises(BlockingIOError):

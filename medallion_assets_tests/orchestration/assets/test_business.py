@@ -12,17 +12,16 @@ from medallion_assets.errors import TransientError
 from medallion_assets.operations.business.writing import PAGE
 from medallion_assets.orchestration.assets import business
 from medallion_assets.orchestration.assets.business import KEY, business_asset
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
-from medallion_assets_tests.operations.business.gold import EVERY_PIPELINE, empty_lakehouse, plant_everything
+from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph, resource_of
+from medallion_assets_tests.operations.business.gold import empty_lakehouse, plant_everything
 
 
 def test_the_asset_writes_the_page_and_links_to_it(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
     lakehouse = empty_lakehouse(tmp_path)
     plant_everything(lakehouse)
     settings = replace(load_settings({}), pages_url="http://127.0.0.1:3001")
-    resource = LakehouseResource.of(EVERY_PIPELINE)(url=lakehouse.url, raw_url=settings.raw_url)
+    resource = resource_of(lakehouse)
     result = dg.materialize([business_asset(settings)], resources={"lakehouse": resource}, instance=dagster_instance)
     (made,) = result.asset_materializations_for_node(KEY.to_python_identifier())
     assert made.metadata["page"] == dg.MetadataValue.url("http://127.0.0.1:3001/business.html")

@@ -31,7 +31,7 @@ def materialize(
     """Run the asset over a lakehouse, and give its metadata."""
     named = {"MEDALLION_COMMAND_PREFIX": "deploy/as-medallion"}
     settings = replace(load_settings(named), lakehouse_url=lakehouse_url, pages_url=pages_url)
-    resource = LakehouseResource.of(CATALOG)(url=lakehouse_url, raw_url=raw_url)
+    resource = LakehouseResource.of_settings(replace(settings, raw_url=raw_url), CATALOG)
     result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
     (event,) = result.asset_materializations_for_node("operations__dashboard")
     return dict(event.metadata)

@@ -34,13 +34,6 @@ RECORDS = [{"id": "a", "placed_at": "2025-03-01T09:00:00Z", "total": 1, "updated
 NOW = FIRST.end + ENDPOINT.lag
 
 
-class AtNoon(LakehouseResource):
-    """The clock of the test."""
-
-    def now(self):  # type: ignore[no-untyped-def] # noqa: ANN201 - pydantic looks at annotations
-        return NOW
-
-
 @pytest.fixture
 def api() -> Iterator[Api]:
     with serving(lambda asked: {"data": RECORDS if asked["page"] == "1" else []}) as running:
@@ -56,7 +49,8 @@ def declared(api: Api | None = None, **options: Any) -> Loaded:
 def run(folder: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
     """Fetch, then load, as one run; a source that reaches less than an hour back is stale."""
     monkeypatch.setenv("SHOP_TOKEN", SECRET)
-    lakehouse = AtNoon(url=str(folder / "lakehouse"), raw_url=str(folder / "raw"), repetitions=0)
+    places = {"url": str(folder / "lakehouse"), "raw_url": str(folder / "raw")}
+    lakehouse = LakehouseResource(**places, repetitions=0, clock=lambda: NOW)
     assets = [bronze_asset(replace(loaded, source_freshness_hours=1)), fetched_asset(loaded)]
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)

@@ -18,7 +18,7 @@ from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.graph import BRONZE, SILVER, STORY, Graph, Run
+from medallion_assets_tests.graph import BRONZE, SILVER, STORY, Graph, Run, resource_of
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
 ASSET = "operations/incident"
@@ -39,7 +39,9 @@ def failing(refined: Graph) -> tuple[Graph, str]:
 def asked(graph: Graph, cursor: str | None = None) -> tuple[list[dg.RunRequest], str]:
     """What the sensor asks for."""
     (sensor,) = run_if_sensors(load_settings({}), CATALOG)
-    result = sensor(dg.build_sensor_context(instance=graph.instance, cursor=cursor))
+    resources = {"lakehouse": resource_of(graph.lakehouse)}
+    with dg.build_sensor_context(instance=graph.instance, cursor=cursor, resources=resources) as context:
+        result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return list(result.run_requests or []), str(result.cursor)
 

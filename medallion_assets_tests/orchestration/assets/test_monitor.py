@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -16,7 +17,6 @@ from medallion_assets.operations.tables.pipeline_runs import (
 )
 from medallion_assets.orchestration.assets.monitor import MONITOR, operations_assets
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets_tests.graph import Graph, Run
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 
@@ -54,12 +54,11 @@ def test_it_leaves_no_trace_of_itself(refined: Graph) -> None:
     assert read_attempts(refined.lakehouse).height == before
 
 
-def test_a_stale_table_is_a_warning(refined: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_table_is_a_warning(refined: Graph) -> None:
     """The check names it; the run goes on. What samples reach counts as now, and Gold was never made."""
     assert monitor(refined).checks["operations/data_freshness", "nothing_is_stale"].passed
     later = datetime.now(UTC) + timedelta(hours=27)
-    monkeypatch.setattr(LakehouseResource, "now", lambda _self: later)
-    run = monitor(refined)
+    run = monitor(replace(refined, clock=lambda: later))
     check = run.checks["operations/data_freshness", "nothing_is_stale"]
     assert (run.success, check.passed, check.severity) == (True, False, dg.AssetCheckSeverity.WARN)
     never_made = [table.name for gold, serving in PUBLISHED_TABLES for table in (gold, serving)]

@@ -20,9 +20,8 @@ from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.tables.alerts import RECOVERED, AlertEvent, Event, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import Settings
-from medallion_assets_tests.graph import Graph, Run
+from medallion_assets_tests.graph import Graph, Run, resource_of
 from medallion_assets_tests.services.listeners import Webhook, web_server
 
 SENSORS = ("run_outcomes", "diagnose_failures", "alert_rules", "alert_sender")
@@ -91,13 +90,11 @@ class OnCall:
 
     def _tick(self, name: str) -> list[dg.RunRequest]:
         definitions = self.graph.definitions.get_repository_def()
-        settings = self.graph.settings
-        lakehouse = LakehouseResource.of(self.graph.catalog)(url=settings.lakehouse_url, raw_url=settings.raw_url)
         context = dg.build_sensor_context(
             instance=self.graph.instance,
             sensor_name=name,
             repository_def=definitions,
-            resources={"lakehouse": lakehouse},
+            resources={"lakehouse": resource_of(self.graph.lakehouse)},
         )
         with context:
             return list(definitions.get_sensor_def(name).evaluate_tick(context).run_requests or ())

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
@@ -36,7 +35,6 @@ from medallion_assets.orchestration.runs.lost_attempts import (
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
-from medallion_assets_tests.pipeline import lakehouse_at
 
 AT = datetime(2025, 5, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -121,11 +119,6 @@ def customers() -> None:
 @dg.asset(key=["operations", "dashboard"])
 def dashboard() -> None:
     raise ValueError("no page")
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path) -> Lakehouse:
-    return lakehouse_at(tmp_path)
 
 
 def failed_run(instance: dg.DagsterInstance, asset: dg.AssetsDefinition, **tags: str) -> dg.DagsterRun:

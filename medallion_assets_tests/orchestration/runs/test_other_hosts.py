@@ -89,9 +89,7 @@ def test_a_code_server_by_socket_is_on_this_host(runs: Launching, here: dict[str
     assert health(runs, run_of(runs, dead_pid(), tags={**here, **server}))[0] is WorkerStatus.FAILED
 
 
-def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
-    runs: Launching, here: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(runs: Launching, here: dict[str, str]) -> None:
     run_id = run_of(runs, tags=here)
     assert health(runs, run_id) == (WorkerStatus.RUNNING, "it has not reported its process yet")
     start = dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="waiting")
@@ -100,10 +98,12 @@ def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(
     assert record is not None
     assert record.start_time is not None
     later = record.start_time + run_launcher.UNREPORTED_SECONDS + 1
-    monkeypatch.setattr("time.time", lambda: later)
-    status, said = health(runs, run_id)
-    assert (status, said) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
-    assert kind_of_end(said or "") == "unreported process"
+    launcher = WatchedRunLauncher(clock=lambda: later)
+    launcher.register_instance(runs.instance)
+    found = launcher.check_run_worker_health(runs.run(run_id))
+    launcher.dispose()
+    assert (found.status, found.msg) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
+    assert kind_of_end(found.msg or "") == "unreported process"
 
 
 @pytest.mark.usefixtures("here")

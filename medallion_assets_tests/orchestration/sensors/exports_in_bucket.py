@@ -21,7 +21,7 @@ from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Cursor, decide
-from medallion_assets.triggers.rounds import SHARE_REQUESTS
+from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets_tests.pipeline import CATALOG, declared
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -61,7 +61,7 @@ class Place:
     settled: list[str] = field(default_factory=list)
     cursor: Cursor = field(default_factory=Cursor)
     text: str = ""
-    share_requests: int = SHARE_REQUESTS
+    limits: LookLimits = LIMITS
     seconds: float = 0
     requests: int = 0
 
@@ -96,7 +96,7 @@ class Place:
         cursor = load_cursor(Cursor, self.text) or Cursor()
         known = Known(self.lakehouse, declared(CUSTOMER_TRANSACTIONS))
         with self.server.counted() as requests:
-            arrivals = look(known, self.raw_url, cursor, now, share_requests=self.share_requests)
+            arrivals = look(known, self.raw_url, cursor, now, self.limits)
             decided = decide(now, cursor, arrivals, AT_ONCE)
         self.cursor, self.requests = decided.cursor, requests["LISTV2"] + requests["LIST"]
         self.text = dump_cursor(self.cursor)

@@ -42,15 +42,6 @@ def day(number: int) -> date:
     return DAY + timedelta(days=number)
 
 
-class LakehouseAt(LakehouseResource):
-    """The lakehouse with a clock that stands still."""
-
-    at: str
-
-    def now(self) -> datetime:
-        return datetime.fromisoformat(self.at)
-
-
 def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
     """Make one sale a day all that Silver holds; the commit says which days it restates. Gives its version."""
     snapshot = lakehouse.ready(ENRICHED_TRANSACTIONS)
@@ -90,9 +81,7 @@ class Follower:
         """What the sensor of a Gold table asks for."""
         name = f"restated_{gold.short_name}"
         (sensor,) = [one for one in restated_sensors(self.settings, TRANSACTIONS) if one.name == name]
-        lake = LakehouseAt.of(CATALOG)(
-            url=self.settings.lakehouse_url, raw_url=self.settings.raw_url, at=now.isoformat()
-        )
+        lake = LakehouseResource.of_settings(self.settings, CATALOG, clock=lambda: now)
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), resources={"lakehouse": lake}
         )

@@ -6,34 +6,24 @@ Does not: expectations of any kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets_tests.graph import Graph, Run
+from medallion_assets_tests.graph import Graph, Run, resource_of
 
 NOON = datetime(2100, 1, 4, 12, tzinfo=UTC)
 """Later than any commit that a test makes: Delta dates those by the real clock."""
 
 
-class LakehouseAt(LakehouseResource):
-    """The resource with a clock that stands still."""
-
-    moment: str
-
-    def now(self) -> datetime:
-        return datetime.fromisoformat(self.moment)
-
-
 @dataclass
 class Sensing:
-    """A sensor and what it remembers. `seconds` of a tick count from NOON."""
+    """A sensor and what it remembers. `seconds` of a tick count from NOON, where it has no `clock`."""
 
     graph: Graph
     sensor: dg.SensorDefinition
@@ -41,6 +31,7 @@ class Sensing:
     raw_url: str | None = None
     url: str | None = None
     storage_options: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], datetime] | None = None
     reason: str = ""
     keys: set[str] = field(default_factory=set)
 
@@ -50,18 +41,16 @@ class Sensing:
 
     def requests(self, seconds: float = 0) -> list[dg.RunRequest]:
         """What the sensor asks for. A run key that was there before is passed over, as Dagster does."""
-        settings = self.graph.settings
-        lakehouse = LakehouseAt.of(self.graph.catalog)(
-            url=self.url or settings.lakehouse_url,
-            raw_url=self.raw_url or settings.raw_url,
-            storage_options=self.storage_options,
-            moment=(NOON + timedelta(seconds=seconds)).isoformat(),
+        settings, now = self.graph.settings, NOON + timedelta(seconds=seconds)
+        lakehouse = replace(
+            self.graph.lakehouse, url=self.url or settings.lakehouse_url, storage_options=self.storage_options
         )
+        resource = resource_of(lakehouse, raw_url=self.raw_url or settings.raw_url, clock=self.clock or (lambda: now))
         context = dg.build_sensor_context(
             instance=self.graph.instance,
             cursor=self.cursor,
             sensor_name=self.sensor.name,
-            resources={"lakehouse": lakehouse},
+            resources={"lakehouse": resource},
         )
         with context:
             ticked = self.sensor.evaluate_tick(context)

@@ -35,9 +35,8 @@ from medallion_assets.orchestration.sensors.alerts import (
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.cursors import dump_cursor
-from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.graph import Graph, resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
-from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.listeners import web_server
 
@@ -52,7 +51,7 @@ def tick(
     cursor: str | None = None,
     now: datetime = NOW,
 ) -> Any:
-    resource = LakehouseAt.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url, moment=now.isoformat())
+    resource = resource_of(lakehouse, clock=lambda: now)
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"lakehouse": resource})
     with context:
         return sensor(context)

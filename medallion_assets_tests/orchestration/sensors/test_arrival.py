@@ -65,7 +65,7 @@ def test_dagster_takes_what_is_asked_for(graph: Graph) -> None:
     definitions = Graph(settings, graph.instance).definitions
     repository = definitions.get_repository_def()
     name = "arrivals_transactions"
-    lakehouse = LakehouseResource.of(CATALOG)(url=settings.lakehouse_url, raw_url=settings.raw_url)
+    lakehouse = LakehouseResource.of_settings(settings, CATALOG)
     context = dg.build_sensor_context(
         instance=graph.instance, repository_def=repository, sensor_name=name, resources={"lakehouse": lakehouse}
     )

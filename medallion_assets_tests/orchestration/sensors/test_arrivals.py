@@ -30,11 +30,11 @@ from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.cursors import load_cursor
-from medallion_assets.triggers.rounds import SHARE_REQUESTS
+from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.together import Cursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.orchestration.sensors.sensing import NOON, LakehouseAt, Sensing, at_work
+from medallion_assets_tests.orchestration.sensors.sensing import NOON, Sensing, at_work
 
 FIRST = datetime(2025, 2, 1, 12, tzinfo=UTC)
 PAYMENTS, CUSTOMERS = "customer_transactions", "customers"
@@ -249,10 +249,10 @@ def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
     assert assets(sensor.requests(25)) == [OF_PAYMENTS]
 
 
-def test_a_tick_that_takes_long_leaves_tables_to_the_next(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tick_that_takes_long_leaves_tables_to_the_next(graph: Graph) -> None:
     sensor, _ = sensing(graph), land(graph)
-    clock = count(start=0, step=8)
-    monkeypatch.setattr(LakehouseAt, "now", lambda _: NOON + timedelta(seconds=next(clock)))
+    seconds = count(start=0, step=8)
+    sensor.clock = lambda: NOON + timedelta(seconds=next(seconds))
     assert assets(sensor.requests()) == [OF_PAYMENTS]
     with at_work(graph, "ingest", bronze_table(PAYMENTS)):
         assert assets(sensor.requests()) == [OF_CUSTOMERS]
@@ -270,7 +270,7 @@ def test_tables_share_what_a_tick_may_list_of_everything(graph: Graph, monkeypat
 
     monkeypatch.setattr(DynamoDBExports, "find", finding)
     sensing(graph)
-    assert shares == [SHARE_REQUESTS // 2] * 2
+    assert shares == [LIMITS.share_requests // 2] * 2
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ import pytest
 
 from medallion_assets.sources.dynamodb_export.manifest import STARTED_NAME, SUMMARY_NAME
 from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS
-from medallion_assets.triggers.prefixes import KNOWN
-from medallion_assets.triggers.rounds import SHARE_REQUESTS
+from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets_tests.orchestration.sensors.exports_in_bucket import KEYS, Place, export_id, of_day, planted
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -37,11 +36,11 @@ def test_a_hundred_thousand_exports_cost_no_more(place: Place) -> None:
     days, each = 365, 274
     planted(place, map(of_day, range(days)), each=each, files=(SUMMARY_NAME,))
     requests = list[int]()
-    for _ in range(1 + days * each // SHARE_REQUESTS // 1000):
+    for _ in range(1 + days * each // LIMITS.share_requests // 1000):
         assert place.tick() == []
         requests.append(place.requests)
     assert place.cursor.round is None
-    assert max(requests) == SHARE_REQUESTS
+    assert max(requests) == LIMITS.share_requests
     assert days * each / 1000 - 1 <= sum(requests) <= 1 + days * each / 1000
     today = export_id(days - 1, each)
     place.land(today, of_day(days - 1))
@@ -75,12 +74,12 @@ def test_an_export_below_an_older_prefix_is_seen_when_its_turn_comes_and_then_at
     planted(place, map(of_day, range(days)), each=2)
     place.tick()
     late = export_id(days, 0)
-    place.land(late, of_day(days - KNOWN), files=(STARTED_NAME,))
-    for _ in range(2 * KNOWN):
+    place.land(late, of_day(days - LIMITS.prefixes), files=(STARTED_NAME,))
+    for _ in range(2 * LIMITS.prefixes):
         assert place.tick() == []
         assert place.requests <= 3 + len(place.cursor.prefixes.held)
-    assert place.cursor.prefixes.held == {of_day(days - KNOWN)}
-    place.land(late, of_day(days - KNOWN))
+    assert place.cursor.prefixes.held == {of_day(days - LIMITS.prefixes)}
+    place.land(late, of_day(days - LIMITS.prefixes))
     assert place.tick() == [late]
 
 

@@ -17,10 +17,10 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError, PermanentError
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts, read_alerts
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.alerts import alert_sender_sensor
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.orchestration.sensors.test_run_outcomes import DEFINITIONS, run
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.listeners import Webhook, web_server
@@ -56,7 +56,7 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
         instance=instance,
         cursor=cursor,
         repository_def=DEFINITIONS.get_repository_def(),
-        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)},
+        resources={"lakehouse": resource_of(lake)},
     )
     with context:
         result = run_outcome_sensor(settings)(context)
@@ -65,7 +65,7 @@ def outcomes(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings, 
 
 
 def sender(lake: Lakehouse, instance: dg.DagsterInstance, settings: Settings) -> None:
-    resource = LakehouseResource.of(CATALOG)(url=lake.url, raw_url=lake.url)
+    resource = resource_of(lake)
     context = dg.build_sensor_context(instance=instance, resources={"lakehouse": resource})
     with context:
         assert isinstance(alert_sender_sensor(settings)(context), dg.SensorResult)

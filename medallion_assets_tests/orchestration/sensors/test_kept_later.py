@@ -11,10 +11,9 @@ import dagster as dg
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.alerts import ALERTS, open_alerts, read_events
 from medallion_assets.operations.tables.incident import read_incidents
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.services.listeners import web_server
 
 
@@ -34,7 +33,7 @@ def tick(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings,
         instance=instance,
         cursor=cursor,
         repository_def=DEFINITIONS.get_repository_def(),
-        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)},
+        resources={"lakehouse": resource_of(lakehouse)},
     )
     with context:
         return run_outcome_sensor(settings).evaluate_tick(context).cursor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -28,16 +28,16 @@ from medallion_assets_tests.faults.injection import (
     Call,
     Calls,
     Disturb,
+    Disturbance,
     KilledError,
-    disturbed,
     fails,
     is_killed_after,
     is_killed_before,
     loses_its_answer,
 )
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
-from medallion_assets_tests.orchestration.sensors.sensing import LakehouseAt
-from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
+from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.listeners import Webhook, web_server
 
 FAILED_AT = NOW - timedelta(hours=2)
@@ -82,8 +82,7 @@ class Story:
         return any(event.alert_key.startswith("recovered/") and event.event is Event.DELIVERED for event in events)
 
     def _tick(self, sensor: dg.SensorDefinition, now: datetime) -> None:
-        url = self.lakehouse.url
-        resource = LakehouseAt.of(CATALOG)(url=url, raw_url=url, moment=now.isoformat())
+        resource = resource_of(self.lakehouse, clock=lambda: now)
         with dg.build_sensor_context(instance=self.instance, resources={"lakehouse": resource}) as context:
             sensor(context)
 
@@ -138,9 +137,9 @@ def each_call(
 ) -> Iterator[Story]:
     """A story for each of the `calls` of the storage that `act` makes, in which that one is disturbed."""
     for number in range(MANY):
-        story = stories()
-        with disturbed(number, disturb, calls) as disturbance, suppress(KilledError, *LAKEHOUSE_ERRORS):
-            act(story)
+        story, disturbance = stories(), Disturbance(number, disturb, calls)
+        with suppress(KilledError, *LAKEHOUSE_ERRORS):
+            act(replace(story, lakehouse=disturbance.of(story.lakehouse)))
         if not disturbance.has_happened:
             assert number > 1
             return

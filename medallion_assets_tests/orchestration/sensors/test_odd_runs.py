@@ -89,7 +89,7 @@ def add(instance: dg.DagsterInstance, tags: Mapping[str, str], status: dg.Dagste
 
 def tick_all(follower: Follower, cursor: str | None) -> dict[str, str | None]:
     """Evaluate every sensor; gives their cursors."""
-    lakehouse = LakehouseResource.of(CATALOG)(url=follower.settings.lakehouse_url, raw_url=follower.settings.raw_url)
+    lakehouse = LakehouseResource.of_settings(follower.settings, CATALOG)
     after = {}
     definitions = build_defs(follower.settings)
     for sensor in definitions.sensors or ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.orchestration.sensors import arrival
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import STARTED_NAME
 from medallion_assets.storage import bucket
 from medallion_assets.storage.stores import open_store
-from medallion_assets.triggers import prefixes, rounds
 from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS
+from medallion_assets.triggers.look_limits import LookLimits
 from medallion_assets_tests.orchestration.sensors.exports_in_bucket import FILES, TABLE, Place, export_id
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.services.s3 import S3Server
@@ -33,8 +32,7 @@ TICKS = 100
 def place(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """Of which some dozen files are many."""
     monkeypatch.setattr(bucket, "PAGE_KEYS", PAGE_KEYS)
-    monkeypatch.setattr(prefixes, "SMALL", PAGE_KEYS)
-    return Place(s3_server, tmp_path, share_requests=2)
+    return Place(s3_server, tmp_path, limits=LookLimits(share_requests=2, small_objects=PAGE_KEYS))
 
 
 def to_the_end(place: Place) -> Iterator[list[str]]:
@@ -92,11 +90,9 @@ def test_new_exports_are_seen_at_once_while_a_look_at_everything_goes_on(place: 
         assert place.cursor.round is not None
 
 
-def test_an_export_that_stays_unsettled_far_back_hides_no_new_ones(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_that_stays_unsettled_far_back_hides_no_new_ones(place: Place) -> None:
     """It is remembered, and the position passes it, where a quick look does not get from it to the end."""
-    monkeypatch.setattr(arrival, "QUICK_REQUESTS", 3)
+    place.limits = replace(place.limits, quick_requests=3)
     place.land(export_id(0, 0), "a/", files=(STARTED_NAME,))
     for number in range(1, 30):
         place.land(export_id(0, number), "a/", settled=True)
@@ -144,7 +140,7 @@ def test_a_cursor_stays_small_whatever_waits(place: Place, monkeypatch: pytest.M
     asked = [place.tick(), *to_the_end(place)]
     assert [len(found) for found in asked[:-1]] == [2, 5 - 1, *[5] * (len(asked) - 3)]
     assert len(place.cursor.remembered) == 5
-    assert len(place.cursor.prefixes.held) <= prefixes.KNOWN
+    assert len(place.cursor.prefixes.held) <= place.limits.prefixes
     assert all(found == [export_id(0, number) for number in range(5)] for found in asked[3:-1])
 
 
@@ -165,26 +161,24 @@ arrivals = st.builds(Arrival, st.sampled_from(PREFIXES), st.integers(0, 60), st.
 @given(
     there=st.lists(arrivals, max_size=12, unique_by=lambda arrival: arrival.number),
     before_ticks=st.lists(st.lists(arrivals, max_size=3), max_size=8),
-    share_requests=st.integers(1, 3),
-    quick_requests=st.integers(2, 4),
-    known=st.integers(1, 3),
+    limits=st.builds(
+        LookLimits,
+        share_requests=st.integers(1, 3),
+        quick_requests=st.integers(2, 4),
+        small_objects=st.just(PAGE_KEYS),
+        prefixes=st.integers(1, 3),
+    ),
 )
 def test_every_export_is_found_within_a_round_and_waits_from_then_on(
     s3_server: S3Server,
     there: list[Arrival],
     before_ticks: list[list[Arrival]],
-    share_requests: int,
-    quick_requests: int,
-    known: int,
+    limits: LookLimits,
 ) -> None:
     """In any cutting into ticks, with exports landing between them anywhere in the order of keys and of ids."""
     with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patched:
         patched.setattr(bucket, "PAGE_KEYS", PAGE_KEYS)
-        patched.setattr(prefixes, "SMALL", PAGE_KEYS)
-        patched.setattr(prefixes, "KNOWN", known)
-        patched.setattr(rounds, "KNOWN", known)
-        patched.setattr(arrival, "QUICK_REQUESTS", quick_requests)
-        place, numbers = Place(s3_server, Path(home), share_requests=share_requests), set[int]()
+        place, numbers = Place(s3_server, Path(home), limits=limits), set[int]()
         complete, asked = set[str](), list[list[str]]()
 
         def land(landing: list[Arrival], *, may_be_settled: bool = False) -> None:

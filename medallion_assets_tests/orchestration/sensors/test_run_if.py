@@ -13,6 +13,7 @@ from medallion_assets.contracts.triggers import Condition
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
 from medallion_assets.orchestration.jobs import job_tables
+from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
@@ -23,6 +24,7 @@ from medallion_assets_tests.pipeline import CATALOG
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
 CONDITION = Condition.AT_LEAST_ONE_FAILED
+NOWHERE = LakehouseResource(url="/nowhere", raw_url="/nowhere")
 
 
 @dg.asset(key=FIRST)
@@ -76,7 +78,9 @@ def sensor_of(upstream: Sequence[str | dg.AssetKey], condition: Condition = COND
 def tick(
     sensor: dg.SensorDefinition, instance: dg.DagsterInstance, cursor: str | None = None
 ) -> tuple[list[dg.RunRequest], str]:
-    result = sensor(dg.build_sensor_context(instance=instance, cursor=cursor))
+    resources = {"lakehouse": NOWHERE}
+    with dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources) as context:
+        result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return list(result.run_requests or []), str(result.cursor)
 

@@ -19,7 +19,6 @@ from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.alert_direct import PartlySentError
 from medallion_assets.orchestration.reporting import stage_errors
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors import run_outcomes
@@ -34,8 +33,7 @@ from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.storage.failures import store_errors
 from medallion_assets.triggers.cursors import dump_cursor
-from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.graph import Graph, resource_of
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
 CUSTOMERS = dg.AssetKey(["silver", "customers"])
@@ -85,7 +83,7 @@ def tick(
         instance=instance,
         cursor=cursor,
         repository_def=definitions.get_repository_def(),
-        resources={"lakehouse": LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)},
+        resources={"lakehouse": resource_of(lakehouse)},
     )
     with context:
         result = run_outcome_sensor(settings)(context)

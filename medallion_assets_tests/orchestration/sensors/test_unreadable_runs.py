@@ -16,11 +16,11 @@ from medallion_assets.operations.alerts.rules import judge
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, facts_of, running_stages
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.settings import load_settings
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -50,7 +50,7 @@ def mend(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def tick(sensor: dg.SensorDefinition, lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    resource = LakehouseResource.of(CATALOG)(url=lakehouse.url, raw_url=lakehouse.url)
+    resource = resource_of(lakehouse)
     with dg.build_sensor_context(instance=instance, resources={"lakehouse": resource}) as context:
         sensor(context)
 

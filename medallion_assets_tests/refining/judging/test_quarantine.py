@@ -17,7 +17,7 @@ from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine, quarantine_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
-from medallion_assets_tests.faults.injection import COMMITS, Call, disturbed
+from medallion_assets_tests.faults.injection import COMMITS, Call, Disturbance
 from medallion_assets_tests.oracle.lines import item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS
 from medallion_assets_tests.pipeline import EXPORTS
@@ -110,8 +110,8 @@ def test_another_run_that_comes_between_is_seen(tmp_path: Path) -> None:
         quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1"), now=pipeline.NOW)
         return call()
 
-    with disturbed(0, another_keeps, COMMITS):
-        quarantine(lakehouse, pipeline.declared(SILVER), bad, exports("e1", "e2"), now=pipeline.NOW)
+    slower = Disturbance(0, another_keeps, COMMITS).of(lakehouse)
+    quarantine(slower, pipeline.declared(SILVER), bad, exports("e1", "e2"), now=pipeline.NOW)
     assert held(tmp_path) == ["e1", "e2"]
 
 

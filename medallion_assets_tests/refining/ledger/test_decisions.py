@@ -14,7 +14,7 @@ from medallion_assets.refining.ledger.decisions import (
     read_decisions,
     record_decisions,
 )
-from medallion_assets_tests.faults.injection import COMMITS, READS_AND_COMMITS, Call, disturbed
+from medallion_assets_tests.faults.injection import COMMITS, READS_AND_COMMITS, Call, Disturbance
 from medallion_assets_tests.refining.planting import AT, HOUR, lake
 
 
@@ -63,8 +63,9 @@ def test_of_two_people_who_decide_at_once_one_is_told(tmp_path: Path, step: int)
         record_decisions(lakehouse, [decision("e1", DecisionAction.REJECT, by="bob")])
         return call()
 
-    with disturbed(step, another_decides, READS_AND_COMMITS), pytest.raises(PermanentError, match="reject by bob"):
-        record_decisions(lakehouse, [decision("e1")])
+    slower = Disturbance(step, another_decides, READS_AND_COMMITS).of(lakehouse)
+    with pytest.raises(PermanentError, match="reject by bob"):
+        record_decisions(slower, [decision("e1")])
     assert read_decisions(lakehouse, "orders")["e1"].action is DecisionAction.REJECT
 
 
@@ -75,8 +76,7 @@ def test_two_people_may_decide_different_things_at_once(tmp_path: Path) -> None:
         record_decisions(lakehouse, [decision("e2")])
         return call()
 
-    with disturbed(0, another_decides, COMMITS):
-        record_decisions(lakehouse, [decision("e1")])
+    record_decisions(Disturbance(0, another_decides, COMMITS).of(lakehouse), [decision("e1")])
     assert set(read_decisions(lakehouse, "orders")) == {"e1", "e2"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from copy import copy
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from medallion_assets.delta.identity import LAKEHOUSE, Identity, read_identity
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.loading.samples import identify
-from medallion_assets_tests.faults.injection import KilledError, disturbed, is_killed_after
+from medallion_assets_tests.faults.injection import Disturbance, KilledError, is_killed_after
 from medallion_assets_tests.refining.landing import NOW, TABLE, Landing
 
 ACCOUNT = "210987654321"
@@ -46,12 +47,13 @@ def test_nothing_is_loaded_before_the_mark(tmp_path: Path) -> None:
     for at in count():
         landing = Landing(tmp_path / str(at))
         landing.full("a")
-        with disturbed(at, is_killed_after) as disturbance:
-            try:
-                landing.ingest()
-            except KilledError:
-                loaded = loaded_ids(landing.lakehouse.open(bronze_table(TABLE)))
-                assert not loaded or known(landing).is_sample
+        disturbance, killed = Disturbance(at, is_killed_after), copy(landing)
+        killed.lakehouse = disturbance.of(landing.lakehouse)
+        try:
+            killed.ingest()
+        except KilledError:
+            loaded = loaded_ids(landing.lakehouse.open(bronze_table(TABLE)))
+            assert not loaded or known(landing).is_sample
         if not disturbance.has_happened:
             break
     assert at >= 6

@@ -14,7 +14,7 @@ from medallion_assets.refining.merging.history_table import events_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import first_quick
-from medallion_assets_tests.faults.injection import COMMITS, KilledError, disturbed, is_killed_after
+from medallion_assets_tests.faults.injection import COMMITS, Disturbance, KilledError, is_killed_after
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, key_of, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, Decision, ExportInput
 from medallion_assets_tests.refining.planting import AT, AT_MICROS, HOUR, export_id, lake
@@ -111,8 +111,8 @@ def test_events_that_were_logged_before_a_crash_are_not_logged_again(tmp_path: P
     """C6: the log knows them by key and export."""
     lakehouse = lake(tmp_path)
     pipeline.land(lakehouse, full_of(1, item_line(customer()), item_line(customer("c2"))))
-    with disturbed(0, is_killed_after, COMMITS), suppress(KilledError):
-        refined(lakehouse)
+    with suppress(KilledError):
+        refined(Disturbance(0, is_killed_after, COMMITS).of(lakehouse))
     assert lakehouse.open(SILVER).row_count == 0
     refined(lakehouse)
     assert lakehouse.open(events_table(SILVER)).row_count == lakehouse.open(SILVER).row_count == 2
@@ -142,8 +142,9 @@ def test_events_of_an_export_that_is_not_settled_do_not_count(tmp_path: Path) ->
     pipeline.land(lakehouse, window_of(2))
     pipeline.land(lakehouse, failing)
     quarantined_and_logged = 1
-    with disturbed(quarantined_and_logged, is_killed_after, COMMITS), suppress(KilledError):
-        refine(lakehouse, pipeline.declared(SILVER), now=pipeline.NOW, threshold=0.0)
+    disturbance = Disturbance(quarantined_and_logged, is_killed_after, COMMITS)
+    with suppress(KilledError):
+        refine(disturbance.of(lakehouse), pipeline.declared(SILVER), now=pipeline.NOW, threshold=0.0)
     assert failing.export_id in lakehouse.open(events_table(SILVER)).scan().collect()["_export_id"]
 
     done = refined(lakehouse, window_of(4, at(10, "gold")))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -12,18 +15,25 @@ import pytest
 from medallion_assets.contracts.table import Column, Integer, Table, Text
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.engines import aside, pieces
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
+from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.ledger.full_exports import FullExports
 from medallion_assets.refining.merging import merge_days
-from medallion_assets.refining.merging.merge_days import DayItem, DaysWork, neighbours, replace_days
+from medallion_assets.refining.merging.merge_days import (
+    GROUPS_A_PROCESS,
+    DayItem,
+    DaysWork,
+    neighbours,
+    replace_days,
+)
 from medallion_assets.refining.merging.winners import NewRows
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
 from medallion_assets_tests.oracle.model import micros
+from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.refining.planting import AT, HOUR, full_of, lake, live, refined, window_of
 
 SILVER = pipeline.CUSTOMER_TRANSACTIONS
@@ -123,23 +133,34 @@ def test_columns_may_have_any_names(new: tuple[str, int, int], *, says_more: boo
     assert merge_days._says_more(came, held, table) is says_more
 
 
+@dataclass(frozen=True)
+class ShortFiles(PolarsEngine):
+    """One item at a time, and files of one row group of one row each."""
+
+    @property
+    def processes(self) -> int:
+        return 1
+
+    @contextmanager
+    def workspace(self, beside: Place) -> Iterator[Place]:
+        with super().workspace(beside) as place:
+            yield replace(place, file_bytes=1, row_group_bytes=1)
+
+
 @pytest.mark.slow
 @pytest.mark.own_engine
-def test_a_second_full_export_leaves_every_key_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_full_export_leaves_every_key_live(tmp_path: Path) -> None:
     """Where days are put together in several files each, and all of their keys lie in the table already."""
-    monkeypatch.setattr(merge_days, "days_together", lambda *_: 2)
-    monkeypatch.setattr(aside, "FILE_BYTES", 1)
-    monkeypatch.setattr(pieces, "ROW_GROUP_BYTES", 1)
-    days = [DAY, OTHER_DAY, EMPTY_DAY]
+    days = [DAY - timedelta(days=number) for number in range(2 * GROUPS_A_PROCESS)]
     sales = [
-        item_line(transaction(f"t{number}", transaction_timestamp={"S": f"{days[number % 3]}T20:00:00Z"}))
-        for number in range(30)
+        item_line(transaction(f"t{number}", transaction_timestamp={"S": f"{day}T20:00:00Z"}))
+        for number, day in enumerate(days * 4)
     ]
-    lakehouse = lake(tmp_path, small_bounds(4))
+    lakehouse = lakehouse_at(tmp_path, ShortFiles(bounds=small_bounds(4)))
     refined(lakehouse, full_of(1, *sales))
     second = full_of(3, *sales, at=AT + HOUR)
     assert refined(lakehouse, second).rows_changed == len(sales)
-    assert live(lakehouse) == dict.fromkeys((f"t{number}" for number in range(30)), second.export_id)
+    assert live(lakehouse) == dict.fromkeys((f"t{number}" for number in range(len(sales))), second.export_id)
 
 
 def long_day(folder: Path, *older: str) -> Lakehouse:

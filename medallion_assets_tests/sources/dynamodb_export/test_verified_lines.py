@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from medallion_assets.refining.bronze import bronze_table, export_files, exports_in
-from medallion_assets.sources.dynamodb_export import verified_lines as module
-from medallion_assets.sources.dynamodb_export import verify as verification
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.read import read_export
-from medallion_assets.sources.dynamodb_export.verified_lines import export_lines
+from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.storage.stores import read_bytes, write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
@@ -44,6 +43,11 @@ def expected(export: Export, files: Sequence[Sequence[str]]) -> list[tuple[str, 
     ]
 
 
+def read_with(landing: Landing, sizes: ReadSizes) -> None:
+    """From now on its exports are read in pieces of such sizes."""
+    landing.declared = replace(landing.declared, source=replace(EXPORTS, sizes=sizes))
+
+
 FILES = [["a", "", "b"], [], ["é"], [""], ["c" * 50, "d"]]
 
 
@@ -54,29 +58,25 @@ def test_many_small_files_become_one_frame(landing: Landing) -> None:
     assert (len(frames), rows(frames)) == (1, expected(export, FILES))
 
 
-@pytest.mark.parametrize("name", ["SHORT_TEXT_BYTES", "SMALL_FILE_BYTES"])
-def test_large_files_say_the_same(landing: Landing, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("sizes", [ReadSizes(short_text=30), ReadSizes(small_file=30)])
+def test_large_files_say_the_same(landing: Landing, sizes: ReadSizes) -> None:
     """Files that are streamed, and small ones whose text is long, between others."""
     export = exported(landing, FILES)
-    monkeypatch.setattr(verification if name == "SMALL_FILE_BYTES" else module, name, 30)
-    assert rows(list(export_lines(landing.store, export))) == expected(export, FILES)
+    assert rows(list(export_lines(landing.store, export, sizes))) == expected(export, FILES)
 
 
-def test_a_frame_ends_where_it_has_enough_bytes(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frame_ends_where_it_has_enough_bytes(landing: Landing) -> None:
     """Of one file as of many: what bounds memory is bytes."""
     files = [["x" * 100] * 5, ["y" * 100], ["z" * 100]]
     export = exported(landing, files)
-    monkeypatch.setattr(module, "FRAME_BYTES", 200)
-    monkeypatch.setattr(module, "PIECE_BYTES", 100)
-    monkeypatch.setattr(module, "SHORT_TEXT_BYTES", 200)
-    frames = list(export_lines(landing.store, export))
+    frames = list(export_lines(landing.store, export, ReadSizes(frame=200, piece=100, short_text=200)))
     assert rows(frames) == expected(export, files)
     assert len(frames) > 1
 
 
-def test_lines_without_any_text_are_lines(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_without_any_text_are_lines(landing: Landing) -> None:
     """B4: of a large file that has no others."""
-    monkeypatch.setattr(module, "SHORT_TEXT_BYTES", 1)
+    read_with(landing, ReadSizes(short_text=1))
     files: list[list[str]] = [[""] * 5]
     export = exported(landing, files)
     assert rows(list(export_lines(landing.store, export))) == expected(export, files)
@@ -93,9 +93,9 @@ def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> Non
     assert sorted(bronze.scan().select("raw").collect()["raw"]) == sorted(line for (line,) in files)
 
 
-def test_one_broken_file_of_many_leaves_nothing_in(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_broken_file_of_many_leaves_nothing_in(landing: Landing) -> None:
     """B1: it is named, whatever was written before it was read."""
-    monkeypatch.setattr(module, "FRAME_BYTES", 50)
+    read_with(landing, ReadSizes(frame=50))
     export = landing._write(ExportType.FULL, AT, AT, [[f"line {number}"] for number in range(100)])
     change_data(landing.store, export, 70, b"no gzip")
     (refused,) = landing.ingest().refused

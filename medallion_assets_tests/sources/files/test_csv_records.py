@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from medallion_assets.sources.files.csv_fields import Fields
@@ -26,20 +26,18 @@ def written(rows: list[tuple[str, str]], quoting: int, line_end: str) -> bytes:
     return text.getvalue().encode()
 
 
-@settings(examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(200)
 @given(ROWS, st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), st.sampled_from(["\n", "\r\n"]), st.integers(1, 40))
 def test_what_python_writes_is_read_record_by_record(
-    monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str]], quoting: int, line_end: str, size: int
+    rows: list[tuple[str, str]], quoting: int, line_end: str, size: int
 ) -> None:
     """In chunks and blocks of any size; and the fields are those that were written."""
     assume(quoting == csv.QUOTE_ALL or not any("\r" in value for row in rows for value in row))  # it leaves \r bare
     data = written(rows, quoting, line_end)
-    with monkeypatch.context() as patch:
-        patch.setattr("medallion_assets.sources.files.csv_records.BLOCK_BYTES", size)
-        chunks = [data[start : start + size] for start in range(0, len(data), size)]
-        text = CsvText(file="a.csv", chunks=chunks, fields=Fields(","))
-        assert text.header() in ("id,price", '"id","price"')
-        found = [record for block in text.blocks(2) for record in block]
+    chunks = [data[start : start + size] for start in range(0, len(data), size)]
+    text = CsvText(file="a.csv", chunks=chunks, fields=Fields(","), block_bytes=size)
+    assert text.header() in ("id,price", '"id","price"')
+    found = [record for block in text.blocks(2) for record in block]
     assert [tuple(Fields(",").of(record)) for record in found] == rows
     body = data.split(line_end.encode(), 1)[1]
     assert "".join(record + line_end for record in found).encode() == body

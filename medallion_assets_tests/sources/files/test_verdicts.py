@@ -94,13 +94,17 @@ def test_who_always_ends_the_last_line_has_a_file_without_that_refused(tmp_path:
     assert records(tmp_path, GOOD, source=STRICT) == ["a,1", "b,2"]
 
 
-def test_a_quote_that_nobody_closes_takes_in_no_more_than_it_must(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("medallion_assets.sources.files.csv_records.BLOCK_BYTES", 10)
-    monkeypatch.setattr("medallion_assets.sources.files.csv_records.MOST_RECORD_BYTES", 50)
-    monkeypatch.setattr("medallion_assets.storage.stores.CHUNK_BYTES", 5)
-    refused = refusal(tmp_path, b'id,price\n"a,1\n' + b"b,2\n" * 50)
+def refused_in_pieces(data: bytes) -> FileRefusedError:
+    """Why a file is refused that comes in chunks of 5 bytes, is cut every 10, and of which a record has at most 50."""
+    chunks = [data[start : start + 5] for start in range(0, len(data), 5)]
+    text = CsvText(file="a.csv", chunks=chunks, fields=Fields(","), block_bytes=10, most_record_bytes=50)
+    with pytest.raises(FileRefusedError) as raised:
+        text.header(), list(text.blocks(2))
+    return raised.value
+
+
+def test_a_quote_that_nobody_closes_takes_in_no_more_than_it_must() -> None:
+    refused = refused_in_pieces(b'id,price\n"a,1\n' + b"b,2\n" * 50)
     assert (refused.verdict, refused.found) == ("quote_left_open", "record 1 has over 50 bytes")
 
 
@@ -108,14 +112,8 @@ def test_a_quote_that_nobody_closes_takes_in_no_more_than_it_must(
     "text",
     ["x" * 60, "id,price\na," + "1" * 100, 'id,price\na,"' + "1" * 100, "id,price\na,1\nb," + "2" * 50 + "\nc,3\n"],
 )
-def test_a_record_without_an_end_is_refused_before_it_fills_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
-    """However far it was packed."""
-    monkeypatch.setattr("medallion_assets.sources.files.csv_records.BLOCK_BYTES", 10)
-    monkeypatch.setattr("medallion_assets.sources.files.csv_records.MOST_RECORD_BYTES", 50)
-    monkeypatch.setattr("medallion_assets.storage.stores.CHUNK_BYTES", 5)
-    refused = refusal(tmp_path, text.encode())
+def test_a_record_without_an_end_is_refused_before_it_fills_memory(text: str) -> None:
+    refused = refused_in_pieces(text.encode())
     assert refused.verdict == "record_too_long"
     assert "over 50 bytes" in str(refused.found)
 

@@ -74,7 +74,9 @@ def fetched(
     waits = [] if waited is None else waited
     with httpx.Client(timeout=60) as client:
         headers = secret_headers(asked, {"SHOP_TOKEN": secret})
-        requests = Requests(endpoint=asked, client=client, headers=headers, sleep=waits.append)
+        requests = Requests(
+            endpoint=asked, client=client, headers=headers, sleep=waits.append, clock=lambda: START + DAY
+        )
         return [fetched.window for fetched in fetch_windows(requests, place, now)]
 
 
@@ -134,6 +136,7 @@ def test_a_window_without_its_summary_is_fetched_again_with_its_own_ends(api: Ap
         (Failure(status=429, headers={"Retry-After": "soon"}), [1.0]),
         (Failure(status=500), [1.0]),
         (Failure(status=503, headers={"Retry-After": format_datetime(START)}), [0.0]),
+        (Failure(status=503, headers={"Retry-After": format_datetime(START + DAY + timedelta(seconds=9))}), [9.0]),
         (Failure(body=json.dumps(PAGES[""]).encode(), cut=5), [1.0]),
         (Failure(body=b'{"data": [{"id": "a"}, {"i'), [1.0]),
         (Failure(body=b"<html>maintenance</html>"), [1.0]),
