@@ -21,7 +21,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.pipeline_runs import knows_run
+from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.publishing.adoption import claim_of, hand_over
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.destination import serving_table
@@ -31,7 +31,7 @@ from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_completeness, read_day, read_item
 from medallion_assets.publishing.watermark import read_watermark
-from medallion_assets.refining.samples import identify
+from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.serving_tables import ServingTables
 
