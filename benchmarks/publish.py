@@ -25,6 +25,7 @@ from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METR
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.day_publisher import publish_day
 from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.keys import key_types
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets_tests.publishing.budget_process import grants, over_budget, publisher
@@ -126,7 +127,7 @@ def a_table_of_items(
             progress=tell,
         ),
         customer_rows(items),
-        keys=LIFETIME_VALUE_METRICS.keys,
+        keys=key_types(LIFETIME_VALUE_METRICS.table),
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

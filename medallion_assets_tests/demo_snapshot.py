@@ -33,7 +33,7 @@ from medallion_assets.cli.embedded_dynamodb import REGION
 from medallion_assets.cli.terminal import plain
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.operations.rebuild import rebuildable_tables
+from medallion_assets.operations.rebuild import rebuildable
 from medallion_assets.operations.tables.every import every_table
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
@@ -109,7 +109,7 @@ def looks(settings: Settings) -> dict[str, list[list[str]]]:
         ],
         "exports verify": [[settings.raw_url]],
         "validate": [[]],
-        "rebuild": [[table.name, "--why", "to look", "--dry-run"] for table in rebuildable_tables(CATALOG)],
+        "rebuild": [[stage.table.name, "--why", "to look", "--dry-run"] for stage in rebuildable(CATALOG)],
         "remove-demo": [[]],
         "sql": [["select transaction_date, sum(net_revenue) as net from daily_sales_summary group by 1 order by 1"]],
     }

@@ -85,6 +85,11 @@ class Catalog:
         """The build of dbt models that makes a table; None when none does."""
         return next((built for built in self.dbt if table.name in (model.name for model in built.models)), None)
 
+    def gold_by(self, name: str) -> Gold | None:
+        """The Gold table of that name, or that what is called so publishes; None where there is none."""
+        published = {what.table.name: what.gold for what in self.published}
+        return next((gold for gold in self.gold if gold.table.name == name), published.get(name))
+
     def loaded_by(self, name: str) -> Loaded:
         """How a table is loaded: `customers`, `silver.customers` and `silver/customers` all name it.
 

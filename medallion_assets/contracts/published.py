@@ -11,28 +11,48 @@ from functools import cached_property
 
 from medallion_assets.contracts.declared import AsOf, Daily
 from medallion_assets.contracts.policies import EXPORT_AGE_HOURS, GOLD_FRESHNESS_HOURS, Limits
-from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
+from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Table, Text, TimestampUtc
 
 SERVING_LIMITS = Limits(retries=2)
-METRIC_DATE, ROW_KEY = "metric_date", "row_key"
+DAY_KEYS = ("metric_date", "row_key")
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
+KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
+"""Of columns that can be keys: DynamoDB has keys of text and of numbers."""
+MARKS = frozenset({"is_deleted", "expires_at"})
+"""What publishing itself says of an item."""
+OWN_NAMES = MARKS | {
+    *("lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"),
+    *("version", "row_count", "rows_left_out", "published_at", "run_id", "complete_until", "is_complete"),
+    *(AS_OF_DATE, GOLD_VERSION, "begun_as_of_date", "begun_version", "write_all", "overtaken", "key_encoding"),
+}
+"""The attributes of items of our own, which no key may be called."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishDays:
     """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
 
+    `keys` are the names of its partition key, the day, and of its sort key: the version and the row's key in it.
     `export_age_hours` is how old an export may be once readers see what it changed (rule V5); None: as old as it is.
     With `together` a day waits for the other published Gold tables that are made from the same source (rule P6).
     """
 
     gold: Daily
     to: str
+    keys: tuple[str, str] = DAY_KEYS
     description: str = ""
     limits: Limits = SERVING_LIMITS
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
     export_age_hours: float | None = EXPORT_AGE_HOURS
     together: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse names that a DynamoDB table of ours cannot have.
+
+        Raises:
+            PermanentError: with the table, and the names.
+        """
+        _expect_free(self.gold.table, keys=self.keys, beside={*self.value_columns})
 
     @property
     def row_columns(self) -> tuple[str, ...]:
@@ -47,14 +67,15 @@ class PublishDays:
     @cached_property
     def table(self) -> Table:
         """The contract of the DynamoDB table; its columns are Gold's."""
+        day, row = self.keys
         row_key = "#".join(("version", *self.row_columns))
         return Table(
             name=f"serving.{self.to}",
             description=self.description or _as_served(self.gold.table),
-            key=(METRIC_DATE, ROW_KEY),
+            key=self.keys,
             columns=(
-                Column(METRIC_DATE, Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
-                Column(ROW_KEY, Text(trim=False), f"{row_key}, #current (the pointer), or #owner"),
+                Column(day, Text(trim=False), "the business day, YYYY-MM-DD; the partition key"),
+                Column(row, Text(trim=False), f"{row_key}, #current (the pointer), or #owner"),
                 *(self.gold.table.column(name) for name in self.value_columns),
             ),
         )
@@ -78,15 +99,18 @@ class PublishItems:
     together: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse keys that a DynamoDB table of ours cannot have.
+        """Refuse keys and names that a DynamoDB table of ours cannot have.
 
         Raises:
-            PermanentError: with the Gold table, and its key.
+            PermanentError: with the Gold table, and its key or the names.
         """
         table = self.gold.table
-        if len(self.keys) not in (1, 2) or not all(isinstance(table.column(key).type, Text) for key in self.keys):
-            expected = "one or two columns of text in its key beside the day, to be the keys of items"
+        if len(self.keys) not in (1, 2) or not all(isinstance(table.column(key).type, KEY_TYPES) for key in self.keys):
+            expected = (
+                "one or two columns of text, exact numbers or days in its key beside the day, to be the keys of items"
+            )
             raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
+        _expect_free(table, keys=self.keys, beside={*self.value_columns} - {*self.keys})
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -109,7 +133,7 @@ class PublishItems:
             description=self.description or _as_served(gold),
             key=self.keys,
             columns=(
-                *(Column(key, Text(trim=False), "a key, percent-encoded if with % or # in front") for key in self.keys),
+                *(_key_column(gold.column(key)) for key in self.keys),
                 Column(AS_OF_DATE, Date(), "the business day as of which these figures were last written"),
                 Column(GOLD_VERSION, Integer(), f"the version of {gold.name} they come from, numbered by rule P5"),
                 *values,
@@ -118,6 +142,21 @@ class PublishItems:
 
 
 Published = PublishDays | PublishItems
+
+
+def _expect_free(table: Table, *, keys: tuple[str, ...], beside: set[str]) -> None:
+    """Refuse names that publishing has use for, and keys named as each other or as a column beside them."""
+    taken = {name for name in keys if not name or name in OWN_NAMES | beside or keys.count(name) > 1}
+    taken |= MARKS & beside
+    if taken:
+        expected = "keys of different names, which no column has, and no attribute that publishing itself writes"
+        raise table.wrong(expected, ", ".join(map(repr, sorted(taken))), do="give them other names")
+
+
+def _key_column(column: Column) -> Column:
+    if isinstance(column.type, Text):
+        return Column(column.name, Text(trim=False), "a key, percent-encoded if with % or # in front")
+    return column.derived
 
 
 def _as_served(gold: Table) -> str:

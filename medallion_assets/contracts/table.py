@@ -140,7 +140,7 @@ class Table:
     `name` is `layer.table`. `key` identifies a row. A table with columns that items fill is loaded: it has, after its
     own columns, those that every loaded table has.
     `history` keeps every version of a key (rule H1) instead of its present state. `left_out` are attributes of items
-    that are not read on purpose: they are no drift.
+    that are not read on purpose: they are no drift. `is_appended`: loads only ever add to it.
     """
 
     name: str
@@ -151,6 +151,7 @@ class Table:
     expectations: tuple[Expectation, ...] = ()
     history: bool = False
     left_out: tuple[str, ...] = ()
+    is_appended: bool = False
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
     def __post_init__(self) -> None:

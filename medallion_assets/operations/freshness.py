@@ -23,7 +23,7 @@ from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.checkpoint import committed_at
 from medallion_assets.operations.coverage import read_coverage
-from medallion_assets.operations.stages import data_tables, stages, stages_of
+from medallion_assets.operations.stages import data_tables, delta_tables, stages, stages_of
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import last_successes
 from medallion_assets.operations.tables.refused import find_readable
@@ -82,8 +82,8 @@ def _known(lakehouse: Lakehouse) -> Iterable[Known]:
     successes = last_successes(lakehouse, [table.name for table in tables])
     snapshots = {
         table.name: snapshot
-        for table in tables
-        if table.layer != "serving" and (snapshot := find_readable(lakehouse, table)) is not None
+        for table in delta_tables(lakehouse.catalog)
+        if (snapshot := find_readable(lakehouse, table)) is not None
     }
     made = [snapshot.delta.metadata().created_time for snapshot in snapshots.values()]
     began_at = min((datetime.fromtimestamp(moment / 1000, UTC) for moment in made if moment), default=None)

@@ -18,7 +18,7 @@ from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.changed_days import rebuild_derived
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import CommitConflictError, PermanentError
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import Kind, Stage, stages
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 
@@ -38,9 +38,9 @@ class Request:
     dry_run: bool = False
 
 
-def rebuildable_tables(catalog: Catalog) -> list[Table]:
-    """Every table that is made from what lies before it, in the order in which data flows."""
-    return [stage.table for stage in stages(catalog) if stage.kind != "serving"]
+def rebuildable(catalog: Catalog) -> list[Stage]:
+    """The stages whose table is made from what lies before it, in the order in which data flows."""
+    return [stage for stage in stages(catalog) if stage.kind != "serving"]
 
 
 def rebuildable_table(catalog: Catalog, name: str) -> Table:
@@ -49,13 +49,13 @@ def rebuildable_table(catalog: Catalog, name: str) -> Table:
     Raises:
         PermanentError: no table has that name, or nothing lies before it; the message lists those that there are.
     """
-    tables = rebuildable_tables(catalog)
-    found = [table for table in tables if name in (table.name, table.path)]
-    found += [table for table in tables if name == table.short_name and table.layer != "bronze"]
+    known = rebuildable(catalog)
+    found = [stage.table for stage in known if name in (stage.table.name, stage.table.path)]
+    found += [stage.table for stage in known if name == stage.table.short_name and stage.kind != "bronze"]
     if not found:
         raise PermanentError(
             "no table of that name can be rebuilt",
-            expected=f"one of {', '.join(table.name for table in tables)}",
+            expected=f"one of {', '.join(stage.table.name for stage in known)}",
             found=repr(name),
             do="name one of these",
         )
@@ -82,21 +82,22 @@ def rebuild(
         CommitConflictError: other writers were faster, every time.
     """
     loaded = lakehouse.catalog.loaded_tables
-    if (request.accept_all or request.drop_lost) and table not in loaded:
+    (kind,) = (stage.kind for stage in rebuildable(lakehouse.catalog) if stage.table.name == table.name)
+    if (request.accept_all or request.drop_lost) and kind != "judged":
         raise PermanentError(
             f"{table.name} is not judged from exports",
             expected=f"accept_all or drop_lost for one of {', '.join(judged.name for judged in loaded)} alone",
             found=f"it for {table.name}",
             do="leave it out",
         )
-    if request.drop_foreign and table.layer != "bronze":
+    if request.drop_foreign and kind != "bronze":
         raise PermanentError(
             f"{table.name} does not contain exports",
             expected="drop_foreign for a Bronze table alone",
             do="leave it out",
         )
     try:
-        return _rebuild(lakehouse, raw_url, table, request, now, limits, progress)
+        return _rebuild(lakehouse, raw_url, table, kind, request, now, limits, progress)
     except CommitConflictError as error:
         raise CommitConflictError(
             error.what,
@@ -110,13 +111,14 @@ def _rebuild(
     lakehouse: Lakehouse,
     raw_url: str,
     table: Table,
+    kind: Kind,
     request: Request,
     now: datetime,
     limits: DuckDBLimits,
     progress: Progress,
 ) -> Rebuilt:
     why, dry_run = request.why, request.dry_run
-    if table.layer == "bronze":
+    if kind == "bronze":
         return rebuild_bronze(
             lakehouse,
             raw_url,
@@ -127,7 +129,7 @@ def _rebuild(
             dry_run=dry_run,
             progress=progress,
         )
-    if table in lakehouse.catalog.loaded_tables:
+    if kind == "judged":
         return rebuild_judged(
             lakehouse,
             lakehouse.catalog.loaded_by(table.name),
@@ -146,5 +148,7 @@ def _rebuild(
         return rebuild_models(
             lakehouse, models, table, why=why, now=now, dry_run=dry_run, limits=limits, progress=progress
         )
-    (gold,) = (gold for gold in lakehouse.catalog.gold if gold.table.name == table.name)
+    gold = lakehouse.catalog.gold_by(table.name)
+    if gold is None:
+        raise ValueError(table.name)
     return rebuild_gold(lakehouse, gold, why=why, dry_run=dry_run, progress=progress)

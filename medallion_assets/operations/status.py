@@ -24,7 +24,7 @@ from medallion_assets.operations.ledgers import read_ledgers
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.sources import TableSource, read_sources
-from medallion_assets.operations.stages import Stage, data_tables, stages
+from medallion_assets.operations.stages import Stage, delta_tables, stages
 from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
@@ -143,9 +143,8 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
 def _look(lakehouse: Lakehouse) -> OneLook:
     """Each table once, and before those that it is made from: these then know of everything that is in it."""
     look = OneLook.at(lakehouse)
-    for table in reversed(list(data_tables(lakehouse.catalog))):
-        if table.layer != "serving":
-            find_readable(look, table)
+    for table in reversed(list(delta_tables(lakehouse.catalog))):
+        find_readable(look, table)
     return look
 
 

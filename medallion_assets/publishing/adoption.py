@@ -16,7 +16,7 @@ from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import published_days
+from medallion_assets.publishing.day_publisher import DayKeys, published_days
 from medallion_assets.publishing.owner import Owner, Trace, claim, read_owner, remedy, replace_owner
 from medallion_assets.publishing.publisher import VERSIONS
 from medallion_assets.publishing.serving_tables import ServingTable
@@ -88,7 +88,9 @@ def claim_of(lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: date
 
 
 def _traces(table: BudgetedTable, serving: ServingTable) -> list[Trace]:
-    return published_days(table) if serving.must_expire else published_items(table, serving.keys)
+    return (
+        published_days(table, DayKeys(*serving.keys)) if serving.must_expire else published_items(table, serving.keys)
+    )
 
 
 def _first_generation(

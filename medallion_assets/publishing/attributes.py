@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 
+from medallion_assets.contracts import table
 from medallion_assets.errors import PermanentError
 
 Attribute = dict[str, str | bool]
@@ -65,6 +66,19 @@ def from_item(item: StoredItem) -> dict[str, object]:
         else:
             row[name] = value
     return row
+
+
+def attribute_type(kind: table.Type) -> str | None:
+    """The type of DynamoDB that a column is written as; None for one that is not written."""
+    match kind:
+        case table.Text() | table.Date() | table.TimestampUtc():
+            return "S"
+        case table.Integer() | table.Decimal():
+            return "N"
+        case table.Boolean():
+            return "BOOL"
+        case _:
+            return None
 
 
 def number(attribute: Mapping[str, object]) -> int:

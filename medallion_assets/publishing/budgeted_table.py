@@ -48,10 +48,11 @@ class Answer(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """A condition expression and the values it names."""
+    """A condition expression, the values it names, and the attributes that its placeholders (`#name`) mean."""
 
     expression: str
     values: Item
+    names: Mapping[str, str] | None = None
 
 
 class Guard(NamedTuple):
@@ -270,6 +271,8 @@ def _conditional(condition: Condition) -> dict[str, Any]:
     }
     if condition.values:
         request["ExpressionAttributeValues"] = condition.values
+    if condition.names:
+        request["ExpressionAttributeNames"] = condition.names
     return request
 
 

@@ -10,9 +10,9 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from medallion_assets.contracts.published import METRIC_DATE, ROW_KEY
+from medallion_assets.contracts.published import DAY_KEYS
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
@@ -23,10 +23,36 @@ from medallion_assets.publishing.publisher import Outcome, Publish, Published
 from medallion_assets.publishing.tombstones import EXPIRES_AT
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged, key_rules
 
-DAY, ROW = METRIC_DATE, ROW_KEY
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
 """Superseded rows stay a day: longer than any reader holds on to a pointer."""
+
+
+class DayKeys(NamedTuple):
+    """How the keys of a table of days are called: that of the day, and that of its rows."""
+
+    day: str
+    row: str
+
+    def key(self, day: date, row: str) -> Item:
+        """The key of a row, or of an item of our own."""
+        return {self.day: {"S": day.isoformat()}, self.row: {"S": row}}
+
+    @property
+    def names(self) -> Mapping[str, str]:
+        """What the placeholders of expressions mean: a name of a user's may be a word that DynamoDB reserves."""
+        return {"#day": self.day, "#row": self.row}
+
+    def rows_of_version(self, day: date, version: int) -> dict[str, Any]:
+        """The query that finds the rows of one version of one day."""
+        return {
+            "KeyConditionExpression": "#day = :day AND begins_with(#row, :version)",
+            "ExpressionAttributeNames": self.names,
+            "ExpressionAttributeValues": {":day": {"S": day.isoformat()}, ":version": {"S": version_prefix(version)}},
+        }
+
+
+USUAL = DayKeys(*DAY_KEYS)
 
 
 def publish_day(
@@ -35,6 +61,7 @@ def publish_day(
     rows: Iterable[Mapping[str, object]],
     *,
     key_columns: Sequence[str],
+    keys: DayKeys = USUAL,
     completeness: Completeness | None = None,
     ttl_seconds: int = EXPIRE_AFTER_SECONDS,
 ) -> Published:
@@ -52,36 +79,37 @@ def publish_day(
     """
     table, version = publish.table, publish.source.number
     began_at = table.limiter.clock()
-    items, left_out = _row_items(day, version, rows, key_columns, (*key_rules([DAY, ROW]), *publish.index_rules))
+    items, left_out = _row_items(keys, day, version, rows, key_columns, (*key_rules(keys), *publish.index_rules))
     counts = {"row_count": len(items), "rows_left_out": left_out.count}
     rows_in = _Counter(publish.progress)
     table.expect_turn()
-    pointer = table.get(_key(day, POINTER))
+    pointer = table.get(keys.key(day, POINTER))
     current = number(pointer["version"]) if pointer else None
     outcome: Outcome = "superseded"
     if current is None or current < version:
-        _write_rows(table, day, version, items, rows_in)
-        _check_count(table, day, version, len(items))
+        _write_rows(table, keys, day, version, items, rows_in)
+        _check_count(table, keys, day, version, len(items))
         table.expect_turn()
-        outcome, current = _move_pointer(publish, day, counts, completeness)
+        outcome, current = _move_pointer(publish, keys, day, counts, completeness)
     elif current == version:
         outcome = "unchanged"
         if completeness is not None and completeness.is_surer_than(pointer or {}):
-            outcome, current = _move_pointer(publish, day, counts, completeness)
+            outcome, current = _move_pointer(publish, keys, day, counts, completeness)
     return publish.done(
         outcome,
         written=rows_in.count,
-        deleted=_expire_superseded(table, day, current, int(publish.now.timestamp()) + ttl_seconds),
+        deleted=_expire_superseded(table, keys, day, current, int(publish.now.timestamp()) + ttl_seconds),
         left_out=left_out,
         began_at=began_at,
         newest=current if outcome == "superseded" else None,
     )
 
 
-def published_days(table: BudgetedTable) -> list[Trace]:
+def published_days(table: BudgetedTable, keys: DayKeys) -> list[Trace]:
     """What the pointers of all days say of the publishes that moved them; the whole table is scanned for them."""
     found = table.scan(
-        FilterExpression=f"{ROW} = :pointer",
+        FilterExpression="#row = :pointer",
+        ExpressionAttributeNames={"#row": keys.row},
         ExpressionAttributeValues=to_item({":pointer": POINTER}),
     )
     return [trace_of(pointer, number(pointer["version"])) for pointer in found]
@@ -90,14 +118,6 @@ def published_days(table: BudgetedTable) -> list[Trace]:
 def version_prefix(version: int) -> str:
     """What the row keys of a version begin with."""
     return f"{version:012d}#"
-
-
-def rows_of_version(day: date, version: int) -> dict[str, Any]:
-    """The query that finds the rows of one version of one day."""
-    return {
-        "KeyConditionExpression": f"{DAY} = :day AND begins_with({ROW}, :version)",
-        "ExpressionAttributeValues": {":day": {"S": day.isoformat()}, ":version": {"S": version_prefix(version)}},
-    }
 
 
 def row_key(version: int, values: Sequence[str]) -> str:
@@ -127,6 +147,7 @@ class _Counter:
 
 
 def _row_items(
+    keys: DayKeys,
     day: date,
     version: int,
     rows: Iterable[Mapping[str, object]],
@@ -148,7 +169,7 @@ def _row_items(
                 do="recompute the Gold partition of that day",
             )
         seen.add(key)
-        item, reason = judged(row, _key(day, key), rules)
+        item, reason = judged(row, keys.key(day, key), rules)
         if reason is None:
             items[key] = item
         else:
@@ -156,19 +177,17 @@ def _row_items(
     return items, left_out
 
 
-def _key(day: date, key: str) -> Item:
-    return {DAY: {"S": day.isoformat()}, ROW: {"S": key}}
-
-
-def _write_rows(table: BudgetedTable, day: date, version: int, items: Mapping[str, Item], rows_in: _Counter) -> None:
+def _write_rows(
+    table: BudgetedTable, keys: DayKeys, day: date, version: int, items: Mapping[str, Item], rows_in: _Counter
+) -> None:
     """Put what is not there yet: an interrupted publish of the same version left some of it, or something else."""
-    there = {str(item[ROW]["S"]): item for item in table.query(**rows_of_version(day, version))}
-    table.delete_all((_key(day, key) for key in there if key not in items), lambda _: None)
+    there = {str(item[keys.row]["S"]): item for item in table.query(**keys.rows_of_version(day, version))}
+    table.delete_all((keys.key(day, key) for key in there if key not in items), lambda _: None)
     table.put_all((item for key, item in items.items() if there.get(key) != item), rows_in.add)
 
 
-def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -> None:
-    found = table.count(**rows_of_version(day, version))
+def _check_count(table: BudgetedTable, keys: DayKeys, day: date, version: int, expected: int) -> None:
+    found = table.count(**keys.rows_of_version(day, version))
     if found != expected:
         raise TransientError(
             f"{table.name} does not hold all rows of a day; its pointer was not moved",
@@ -179,18 +198,19 @@ def _check_count(table: BudgetedTable, day: date, version: int, expected: int) -
 
 
 def _move_pointer(
-    publish: Publish, day: date, counts: Mapping[str, int], completeness: Completeness | None
+    publish: Publish, keys: DayKeys, day: date, counts: Mapping[str, int], completeness: Completeness | None
 ) -> tuple[Outcome, int]:
     """What became of the pointer, and the version that it has afterwards; (version, `complete_until`) only rises."""
     version = publish.source.number
     facts = {"version": version, "table_id": publish.source.table_id, **counts}
     said = {**facts, **(completeness.attributes if completeness else {}), "published_at": publish.now.isoformat()}
-    pointer = _key(day, POINTER) | to_item({**said, "run_id": publish.run_id})
-    lower = Condition(f"attribute_not_exists({ROW}) OR version < :version", {":version": pointer["version"]})
+    pointer = keys.key(day, POINTER) | to_item({**said, "run_id": publish.run_id})
+    names = {"#row": keys.row}
+    lower = Condition("attribute_not_exists(#row) OR version < :version", {":version": pointer["version"]}, names)
     if completeness is not None:
         surer = f"version = :version AND {SURER}"
         until = {f":{COMPLETE_UNTIL}": pointer[COMPLETE_UNTIL]}
-        lower = Condition(f"{lower.expression} OR ({surer})", lower.values | until)
+        lower = Condition(f"{lower.expression} OR ({surer})", lower.values | until, names)
     answer = publish.table.put(pointer, lower)
     if answer.accepted:
         return "published", version
@@ -201,14 +221,15 @@ def _move_pointer(
     return ("published" if answer.existing["run_id"] == pointer["run_id"] else "unchanged"), current
 
 
-def _expire_superseded(table: BudgetedTable, day: date, current: int, expires_at: int) -> int:
+def _expire_superseded(table: BudgetedTable, keys: DayKeys, day: date, current: int, expires_at: int) -> int:
     """Give rows of versions below `current` their expiry; returns how many had none yet.
 
     Versions above `current` are being written by somebody. A row is put whole: as nothing reads or changes rows of a
     superseded version, that is safe without a condition, and 25 fit in a request.
     """
     superseded = table.query(
-        KeyConditionExpression=f"{DAY} = :day AND {ROW} BETWEEN :first AND :current",
+        KeyConditionExpression="#day = :day AND #row BETWEEN :first AND :current",
+        ExpressionAttributeNames=keys.names,
         FilterExpression=f"attribute_not_exists({EXPIRES_AT})",
         ExpressionAttributeValues={
             ":day": {"S": day.isoformat()},

@@ -11,10 +11,11 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from medallion_assets.contracts.pipeline import PublishDays, Published
-from medallion_assets.contracts.table import Boolean, Date, Decimal, Integer, Text, TimestampUtc, Type
 from medallion_assets.delta.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.attributes import attribute_type
+from medallion_assets.publishing.keys import key_types
 from medallion_assets.publishing.serving_tables import ServingTable, day_table, item_table
 
 
@@ -22,10 +23,10 @@ def serving_table(what: Published, prefix: str) -> ServingTable:
     """The DynamoDB table that something is published to."""
     table = what.table
     name = prefix + table.short_name
-    attributes = {column.name: kind for column in table.columns if (kind := _attribute_type(column.type)) is not None}
+    attributes = {column.name: kind for column in table.columns if (kind := attribute_type(column.type)) is not None}
     if isinstance(what, PublishDays):
-        return day_table(name, attributes)
-    return item_table(name, keys=table.key, attributes=attributes)
+        return day_table(name, attributes, keys=what.keys)
+    return item_table(name, keys=key_types(table), attributes=attributes)
 
 
 def refuse_samples(
@@ -46,19 +47,6 @@ def refuse_samples(
         "MEDALLION_LAKEHOUSE_URL to real tables; if readers of that table are meant to see samples, name it: "
         f"MEDALLION_PUBLISH_SAMPLES={table_name}",
     )
-
-
-def _attribute_type(kind: Type) -> str | None:
-    """The type of DynamoDB that a column is written as (publishing.attributes); None for one that it is not."""
-    match kind:
-        case Text() | Date() | TimestampUtc():
-            return "S"
-        case Integer() | Decimal():
-            return "N"
-        case Boolean():
-            return "BOOL"
-        case _:
-            return None
 
 
 def is_local(endpoint: str) -> bool:

@@ -12,7 +12,7 @@ of a day are under a version, and its pointer only rises).
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,8 @@ from typing import Any
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
-from medallion_assets.publishing.owner import OWNER, Owner
+from medallion_assets.publishing.keys import OWNER, Keys, own_key
+from medallion_assets.publishing.owner import Owner
 
 TURN, TURN_RUN, TURN_BEGAN = "turn", "turn_run_id", "turn_began_at"
 
@@ -51,13 +52,13 @@ class FencingToken:
         )
 
 
-def take_turn(table: BudgetedTable, keys: Sequence[str], owner: Owner, run_id: str, now: datetime) -> FencingToken:
+def take_turn(table: BudgetedTable, keys: Keys, owner: Owner, run_id: str, now: datetime) -> FencingToken:
     """Begin a turn of the `owner`; whoever had one before finds out at its next look.
 
     Raises:
         TransientError: the owner changed at this moment.
     """
-    key = to_item(dict.fromkeys(keys, OWNER))
+    key = own_key(keys, OWNER)
     token = FencingToken(key=key, turn=uuid.uuid4().hex, run_id=run_id)
     values = {":turn": token.turn, ":run": run_id, ":now": now.isoformat()}
     same = Condition(

@@ -33,7 +33,7 @@ from medallion_assets.publishing.budgeted_table import (
 )
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.item_rows import Row, carried_by, encoded_row, fingerprint, key_of, sifted
-from medallion_assets.publishing.owner import OWNER
+from medallion_assets.publishing.keys import KEY_EXISTS, Keys, is_own, key_names, key_value
 from medallion_assets.publishing.publisher import Outcome, Publish, Published
 from medallion_assets.publishing.tombstones import is_tombstone, tombstone
 from medallion_assets.publishing.unpublishable import key_rules
@@ -41,7 +41,6 @@ from medallion_assets.publishing.watermark import (
     EQUAL,
     LOWER,
     VERSION,
-    WATERMARK,
     Pair,
     Watermark,
     lower_values,
@@ -52,8 +51,6 @@ from medallion_assets.storage.parallel import for_each
 T = TypeVar("T")
 
 PROGRESS_ITEMS = 100
-PUBLISHERS = frozenset({WATERMARK, OWNER})
-"""The partition keys of items that are the publisher's own."""
 Key = tuple[object, ...]
 UNKNOWN = b""
 """The fingerprint of an item that has to be written whatever it holds."""
@@ -63,7 +60,7 @@ def publish_items(
     publish: Publish,
     rows: Iterable[Row],
     *,
-    keys: Sequence[str],
+    keys: Keys,
     previous_rows: Iterable[Row] | None,
     previous_watermark: tuple[date, int] | None,
     as_of: date,
@@ -80,8 +77,8 @@ def publish_items(
     An interrupted call is completed by calling again.
 
     Raises:
-        PermanentError: a key is no text or there twice; a value has a type without an exact form; another publish
-            took over.
+        PermanentError: a key has another type or is there twice; a value has a type without an exact form; another
+            publish took over.
         TransientError: DynamoDB gave no answer or no capacity for about a minute.
     """
     table, pair = publish.table, Pair(as_of, publish.source.number)
@@ -125,7 +122,7 @@ def publish_items(
 class _Items:
     """The items of one publish under way: what is common to its threads."""
 
-    def __init__(self, publish: Publish, *, keys: Sequence[str], pair: Pair, found: Watermark) -> None:
+    def __init__(self, publish: Publish, *, keys: Keys, pair: Pair, found: Watermark) -> None:
         self.table = publish.table
         self.keys = keys
         self.pair = pair
@@ -141,7 +138,7 @@ class _Items:
         replaceable = f"attribute_not_exists({VERSION}) OR {lower}"
         values = lower_values(pair)
         self._absent_or_lower = Condition(replaceable, values)
-        self._lower = Condition(f"attribute_exists({keys[0]}) AND ({replaceable})", values)
+        self._lower = Condition(f"{KEY_EXISTS} AND ({replaceable})", values, key_names(keys))
         self._not_newer = Condition(f"attribute_not_exists({VERSION}) OR {LOWER} OR {EQUAL}", values)
 
     def fingerprints(self, rows: Iterable[Row]) -> dict[Key, bytes]:
@@ -172,12 +169,10 @@ class _Items:
 
     def _items(self) -> Iterator[Item]:
         """The items that readers see."""
-        return (
-            item for item in self.table.scan() if item[self.keys[0]]["S"] not in PUBLISHERS and not is_tombstone(item)
-        )
+        return (item for item in self.table.scan() if not (is_own(item, self.keys) or is_tombstone(item)))
 
     def _key_of(self, item: Item) -> Key:
-        return tuple(item[name]["S"] for name in self.keys)
+        return tuple(key_value(item, name) for name in self.keys)
 
     def _carries_ours(self, item: Item) -> bool:
         pair = pair_of(item)

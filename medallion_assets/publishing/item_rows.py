@@ -11,18 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import Item, to_item
-from medallion_assets.publishing.keys import encode_key
+from medallion_assets.publishing.keys import Keys, as_key
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged
 from medallion_assets.publishing.watermark import AS_OF, VERSION, Pair
 
 Row = Mapping[str, object]
 
 
-def sifted(keys: Sequence[str], rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
+def sifted(keys: Keys, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
     """The rows that become items, with encoded keys, and those that are left out.
 
     Raises:
-        PermanentError: a key is no text, or there twice; a column has a type that DynamoDB does not keep exactly.
+        PermanentError: a key has another type, or is there twice; a column has a type that DynamoDB does not keep
+            exactly.
     """
     kept: list[Row] = []
     left_out = LeftOut()
@@ -47,29 +48,18 @@ def sifted(keys: Sequence[str], rows: Iterable[Row], pair: Pair, rules: Sequence
     return kept, left_out
 
 
-def key_of(row: Mapping[str, object], keys: Sequence[str]) -> tuple[object, ...]:
+def key_of(row: Mapping[str, object], keys: Keys) -> tuple[object, ...]:
     """What tells a row from the others."""
     return tuple(row[name] for name in keys)
 
 
-def encoded_row(keys: Sequence[str], row: Row) -> Row:
+def encoded_row(keys: Keys, row: Row) -> Row:
     """The row with its key as it stands in DynamoDB.
 
     Raises:
-        PermanentError: a part of the key is neither text nor missing.
+        PermanentError: a part of the key is neither of its type nor missing.
     """
-    return {**row, **{name: _encoded(name, row[name]) for name in keys}}
-
-
-def _encoded(name: str, value: object) -> str:
-    if value is not None and not isinstance(value, str):
-        raise PermanentError(
-            f"a row's {name} cannot be the key of an item",
-            expected="text",
-            found=f"{type(value).__name__} {value!r}"[:100],
-            do="cast the column in its Gold table",
-        )
-    return encode_key(value or "")
+    return {**row, **{name: as_key(name, kind, row[name]) for name, kind in keys.items()}}
 
 
 def carried_by(pair: Pair) -> Item:

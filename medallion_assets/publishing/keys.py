@@ -1,11 +1,32 @@
 """Keys of items: how a business key is written, so that it meets none of our own items, and what fits (rule P4).
 
-Belongs here: percent-encoding of keys and back, and the limits of keys and items.
+Belongs here: the keys of a table, percent-encoding of text and back, our own items' keys, the limits of keys and items.
 Does not: the row keys of a day, which begin with a version (publishing.day_publisher), or which rows are left out
 (publishing.unpublishable).
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.attributes import Item, StoredItem, attribute_type, to_item
+
+Keys = Mapping[str, str]
+"""The key attributes of a table, the partition key first, each with its type in DynamoDB: S or N."""
+KeyValue = str | int | Decimal | date
+KINDS = {"S": "text, a day or a moment", "N": "a whole or an exact number"}
+
+OWNER, WATERMARK = "#owner", "#watermark"
+"""What items of our own are called: their key, in each attribute that is text."""
+NUMBERS = {OWNER: -(10**40), WATERMARK: -2 * 10**40}
+"""What stands for these names in a key that is a number. No column holds them: it has 38 digits at most."""
+KEY_EXISTS, KEY_ABSENT = "attribute_exists(#key)", "attribute_not_exists(#key)"
+"""Conditions on an item, whatever its partition key is called; they need `key_names`."""
+_OWN = frozenset[object]({*NUMBERS, *NUMBERS.values()})
 
 MOST_PARTITION_KEY_BYTES = 2048
 MOST_SORT_KEY_BYTES = 1024
@@ -30,3 +51,62 @@ def decode_key(key: str) -> str:
     """The business key that `encode_key` wrote."""
     decoded = f"#{key[3:]}" if key.startswith("%23") else key
     return decoded.replace("%25", "%")
+
+
+def key_types(contract: Table) -> Keys:
+    """The key attributes of the DynamoDB table that a contract describes."""
+    return {name: attribute_type(contract.column(name).type) or "" for name in contract.key}
+
+
+def as_key(name: str, kind: str, value: object) -> str | int | Decimal | None:
+    """A value as the key attribute `name` of a type holds it: encoded text, or a number; None stays missing.
+
+    Raises:
+        PermanentError: it is neither of that type nor missing.
+    """
+    match kind, value:
+        case _, None:
+            return None
+        case "S", str():
+            return encode_key(value)
+        case "S", date():
+            return value.isoformat()
+        case "N", bool():
+            pass
+        case "N", int() | Decimal():
+            return value
+        case _:
+            pass
+    raise PermanentError(
+        f"a row's {name} cannot be the key of an item",
+        expected=KINDS[kind],
+        found=f"{type(value).__name__} {value!r}"[:100],
+        do="cast the column in its Gold table, and read by such a value",
+    )
+
+
+def key_value(item: StoredItem, name: str) -> str | Decimal:
+    """What an item has in a key attribute, as it stands there."""
+    attribute = item[name]
+    return str(attribute["S"]) if "S" in attribute else Decimal(str(attribute["N"]))
+
+
+def decoded(item: StoredItem, keys: Keys) -> dict[str, str | Decimal]:
+    """The business key of an item."""
+    values = {name: key_value(item, name) for name in keys}
+    return {name: decode_key(value) if isinstance(value, str) else value for name, value in values.items()}
+
+
+def key_names(keys: Keys) -> Mapping[str, str]:
+    """What `#key` means: a name of a user's may be a word that DynamoDB reserves."""
+    return {"#key": next(iter(keys))}
+
+
+def own_key(keys: Keys, name: str) -> Item:
+    """The key of an item of our own."""
+    return to_item({key: name if kind == "S" else NUMBERS[name] for key, kind in keys.items()})
+
+
+def is_own(item: StoredItem, keys: Keys) -> bool:
+    """Whether an item is one of our own, by its partition key."""
+    return key_value(item, next(iter(keys))) in _OWN

@@ -11,17 +11,16 @@ key with newer ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.publishing.attributes import Item, number, to_item
+from medallion_assets.publishing.attributes import number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.keys import KEY_ABSENT, OWNER, Keys, key_names, own_key
 
-OWNER = "#owner"
-"""Both keys of the item."""
 TABLE_ID = "table_id"
 REQUIRED = {"lakehouse_id", "place", TABLE_ID, "since", "by", "generation"}
 """Attributes without which an item says nothing of an owner."""
@@ -70,7 +69,7 @@ def trace_of(item: Mapping[str, Mapping[str, str | bool]], version: int) -> Trac
 
 def claim(
     table: BudgetedTable,
-    keys: Sequence[str],
+    keys: Keys,
     wish: Owner,
     *,
     first_generation: Callable[[], int],
@@ -115,13 +114,13 @@ def claim(
     )
 
 
-def read_owner(table: BudgetedTable, keys: Sequence[str]) -> Owner | None:
+def read_owner(table: BudgetedTable, keys: Keys) -> Owner | None:
     """The owner; None when the table has none (yet).
 
     Raises:
         PermanentError: an item under its key says something else.
     """
-    item = table.get(_key(keys))
+    item = table.get(own_key(keys, OWNER))
     if item is None:
         return None
     if missing := REQUIRED - item.keys():
@@ -143,13 +142,13 @@ def read_owner(table: BudgetedTable, keys: Sequence[str]) -> Owner | None:
     )
 
 
-def replace_owner(table: BudgetedTable, keys: Sequence[str], seen: Owner | None, wanted: Owner) -> bool:
+def replace_owner(table: BudgetedTable, keys: Keys, seen: Owner | None, wanted: Owner) -> bool:
     """Write the owner if it is still the one that was `seen`; whether it is the wanted one now."""
-    condition = Condition(f"attribute_not_exists({keys[0]})", {})
+    condition = Condition(KEY_ABSENT, {}, key_names(keys))
     if seen is not None:
         values = to_item({":lakehouse": seen.lakehouse_id, ":generation": seen.generation})
         condition = Condition("lakehouse_id = :lakehouse AND generation = :generation", values)
-    item = _key(keys) | to_item(asdict(wanted))
+    item = own_key(keys, OWNER) | to_item(asdict(wanted))
     answer = table.put(item, condition)
     return answer.accepted or answer.existing == item  # the answer to our own write was lost
 
@@ -160,10 +159,6 @@ def remedy(table_name: str) -> str:
         "publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if this lakehouse is to "
         f"publish there from now on and no other: `medallion serving hand-over {table_name} --why '{REASON}'`"
     )
-
-
-def _key(keys: Sequence[str]) -> Item:
-    return to_item(dict.fromkeys(keys, OWNER))
 
 
 def _moment(text: str | None) -> datetime | None:

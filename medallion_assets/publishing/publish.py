@@ -25,16 +25,17 @@ from medallion_assets.publishing.adoption import claim_of, take
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.build_log import BuildLog
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.day_publisher import publish_day
+from medallion_assets.publishing.day_publisher import DayKeys, publish_day
 from medallion_assets.publishing.destination import refuse_samples, serving_table
 from medallion_assets.publishing.failures import dynamodb_errors
 from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.keys import WATERMARK
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.table_settings import TableState
-from medallion_assets.publishing.watermark import WATERMARK, Pair, read_watermark
+from medallion_assets.publishing.watermark import Pair, read_watermark
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -112,7 +113,14 @@ class Publisher:
         publish = self._begun(turn, table_name, f"of {day}", rows.height)
         coverage = log.coverage(day)
         completeness = Completeness.of(coverage, what.gold.end_of(day))
-        published = publish_day(publish, day, rows.to_dicts(), key_columns=what.row_columns, completeness=completeness)
+        published = publish_day(
+            publish,
+            day,
+            rows.to_dicts(),
+            key_columns=what.row_columns,
+            keys=DayKeys(*what.keys),
+            completeness=completeness,
+        )
         _expect_no_more(log.built, table_name, "the pointer", published.superseded_by, day)
         return replace(published, coverage=coverage)
 
@@ -126,13 +134,13 @@ class Publisher:
         gold: Snapshot,
         coverage: Coverage,
     ) -> Published:
-        watermark = read_watermark(self.client, serving.name, keys=what.keys)
+        watermark = read_watermark(self.client, serving.name, keys=serving.keys)
         if watermark is not None:
             _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
         published = publish_items(
             self._begun(turn, serving.name, f"as of {as_of}", rows.height),
             rows.to_dicts(),
-            keys=what.keys,
+            keys=serving.keys,
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,
             as_of=as_of,

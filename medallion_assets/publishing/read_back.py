@@ -12,15 +12,14 @@ from datetime import date
 from typing import Any
 
 from medallion_assets.contracts import pipeline
-from medallion_assets.contracts.pipeline import PublishItems
+from medallion_assets.contracts.pipeline import PublishDays, PublishItems
 from medallion_assets.delta.partitions import partition
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable
 from medallion_assets.publishing.destination import serving_table
 from medallion_assets.publishing.failures import dynamodb_errors
-from medallion_assets.publishing.item_publisher import PUBLISHERS
-from medallion_assets.publishing.keys import decode_key
+from medallion_assets.publishing.keys import decoded, is_own, key_types
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
 from medallion_assets.publishing.reader import read_day
@@ -53,7 +52,7 @@ def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping
             if isinstance(what, PublishItems):
                 count, sample = _items(publisher, what, table_name)
             else:
-                count, sample = _day(publisher.client, table_name, day, sample)
+                count, sample = _day(publisher.client, what, table_name, day, sample)
             readable += count
     return ReadBack(
         rows_gold=sum(partition(gold, day).height for day in days),
@@ -64,10 +63,10 @@ def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping
 
 
 def _day(
-    client: Any, table_name: str, day: date, sample: list[dict[str, object]]
+    client: Any, what: PublishDays, table_name: str, day: date, sample: list[dict[str, object]]
 ) -> tuple[int, list[dict[str, object]]]:
     try:
-        rows = read_day(client, table_name, day)
+        rows = read_day(client, table_name, day, keys=what.keys)
     except TransientError:
         return 0, sample  # a reader gets this error as well: it sees nothing of the day
     return len(rows), rows[:SAMPLE_ROWS]
@@ -75,10 +74,11 @@ def _day(
 
 def _items(publisher: Publisher, what: PublishItems, table_name: str) -> tuple[int, list[dict[str, object]]]:
     count, sample = 0, list[dict[str, object]]()
+    keys = key_types(what.table)
     for item in BudgetedTable(publisher.client, table_name, publisher.limiter).scan():
-        if item[what.keys[0]]["S"] in PUBLISHERS or is_tombstone(item):
+        if is_own(item, keys) or is_tombstone(item):
             continue
         count += 1
         if len(sample) < SAMPLE_ROWS:
-            sample.append(from_item(item) | {key: decode_key(str(item[key]["S"])) for key in what.keys})
+            sample.append(from_item(item) | decoded(item, keys))
     return count, sample

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from medallion_assets.contracts.published import DAY_KEYS
 from medallion_assets.contracts.table import Date, Integer, Table
 from medallion_assets.errors import TransientError
-from medallion_assets.publishing.attributes import StoredItem, from_item, number, to_item
+from medallion_assets.publishing.attributes import StoredItem, UnstorableValueError, from_item, number, to_item
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.day_publisher import DAY, POINTER, ROW, rows_of_version
-from medallion_assets.publishing.keys import MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES, encode_key
+from medallion_assets.publishing.day_publisher import POINTER, DayKeys
+from medallion_assets.publishing.keys import WATERMARK, KeyValue, as_key, is_own, key_types, own_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
-from medallion_assets.publishing.watermark import VERSION, watermark_key
+from medallion_assets.publishing.unpublishable import key_rules
+from medallion_assets.publishing.watermark import VERSION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -28,25 +30,35 @@ if TYPE_CHECKING:
 MOST_ATTEMPTS = 5
 
 
-def read_day(client: DynamoDBClient, table_name: str, day: date, *, consistent: bool = True) -> list[dict[str, object]]:
+def read_day(
+    client: DynamoDBClient,
+    table_name: str,
+    day: date,
+    *,
+    keys: tuple[str, str] = DAY_KEYS,
+    consistent: bool = True,
+) -> list[dict[str, object]]:
     """Every row of the day's current version, in order of its key; empty when the day is empty or was never published.
 
-    Numbers are Decimal, days ISO text. Reads the pointer, then the rows of its version; when rows are missing (they
-    expired in between, or an inconsistent read lags), reads the pointer again (rule P1).
+    Numbers are Decimal, days ISO text; `keys` are the names of the keys. Reads the pointer, then the rows of its
+    version; when rows are missing (they expired in between, or an inconsistent read lags), reads the pointer again
+    (rule P1).
 
     Raises:
         TransientError: rows were missing five times in a row.
     """
-    pointer_key = {DAY: {"S": day.isoformat()}, ROW: {"S": POINTER}}
+    names = DayKeys(*keys)
+    pointer_key = names.key(day, POINTER)
     found = expected = 0
     for _ in range(MOST_ATTEMPTS):
         pointer = client.get_item(TableName=table_name, Key=pointer_key, ConsistentRead=consistent).get("Item")
         if pointer is None:
             return []
-        rows = _rows(client, table_name, day, number(pointer["version"]), consistent=consistent)
+        query = names.rows_of_version(day, number(pointer["version"]))
+        rows = _rows(client, table_name, query, consistent=consistent)
         found, expected = len(rows), number(pointer["row_count"])
         if found == expected:
-            return [_visible(row, ROW, EXPIRES_AT) for row in rows]
+            return [_visible(row, names.row, EXPIRES_AT) for row in rows]
     raise TransientError(
         f"{table_name} does not show all rows of a day",
         expected=f"{expected} rows of {day}",
@@ -62,24 +74,33 @@ def read_completeness(
 
     None where nothing was published, or nobody knows.
     """
-    key = watermark_key(contract.key) if day is None else {DAY: {"S": day.isoformat()}, ROW: {"S": POINTER}}
+    keys = key_types(contract)
+    key = own_key(keys, WATERMARK) if day is None else DayKeys(*keys).key(day, POINTER)
     found = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item", {})
     return Completeness.of_item(found)
 
 
 def read_item(
-    client: DynamoDBClient, table_name: str, contract: Table, *key: str, consistent: bool = True
+    client: DynamoDBClient, table_name: str, contract: Table, *key: KeyValue, consistent: bool = True
 ) -> dict[str, object] | None:
     """The figures of a key in a table of items, by the `contract` of what is published there; None without such a key.
 
-    Keys are encoded (rule P4), so none is that of an item of ours; a tombstone is no item (rule P2). Dates are `date`,
-    integers int, other numbers Decimal. `as_of_date` is the day the stored figures last changed.
+    Text in keys is encoded (rule P4); no key is that of an item of ours, and a tombstone is no item (rule P2). Dates
+    are `date`, integers int, other numbers Decimal. `as_of_date` is the day the stored figures last changed.
+
+    Raises:
+        PermanentError: a part of the key has another type than its column.
     """
-    encoded = {name: encode_key(value) for name, value in zip(contract.key, key, strict=True)}
-    limits = (MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES)
-    if any(not 0 < len(value.encode()) <= most for value, most in zip(encoded.values(), limits, strict=False)):
+    keys = key_types(contract)
+    try:
+        asked = to_item(
+            {name: as_key(name, kind, value) for (name, kind), value in zip(keys.items(), key, strict=True)}
+        )
+    except UnstorableValueError:
         return None
-    item = client.get_item(TableName=table_name, Key=to_item(encoded), ConsistentRead=consistent).get("Item")
+    if any(rule.objection(asked) for rule in key_rules(keys)) or is_own(asked, keys):
+        return None
+    item = client.get_item(TableName=table_name, Key=asked, ConsistentRead=consistent).get("Item")
     if item is None or is_tombstone(item):
         return None
     figures = {name: _typed(contract, name, value) for name, value in _visible(item, VERSION).items()}
@@ -93,10 +114,8 @@ def _typed(contract: Table, name: str, value: object) -> object:
     return int(value) if isinstance(kind, Integer) and isinstance(value, Decimal) else value
 
 
-def _rows(client: DynamoDBClient, table_name: str, day: date, version: int, *, consistent: bool) -> list[StoredItem]:
-    pages = client.get_paginator("query").paginate(
-        TableName=table_name, ConsistentRead=consistent, **rows_of_version(day, version)
-    )
+def _rows(client: DynamoDBClient, table_name: str, query: dict[str, Any], *, consistent: bool) -> list[StoredItem]:
+    pages = client.get_paginator("query").paginate(TableName=table_name, ConsistentRead=consistent, **query)
     return [row for page in pages for row in page["Items"]]
 
 

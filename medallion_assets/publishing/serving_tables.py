@@ -7,17 +7,18 @@ Does not: which tables there are (serving/), whether they may be made (settings)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from medallion_assets.contracts.published import DAY_KEYS
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing import table_settings
-from medallion_assets.publishing.day_publisher import DAY, ROW
 from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
+from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.table_settings import TableState, Wanted
 from medallion_assets.publishing.tombstones import DELETED, EXPIRES_AT
 
@@ -30,14 +31,14 @@ MOST_NAME_CHARACTERS = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingTable:
-    """How a table is made: its text keys, the attribute that says when an item expires, and what else items hold.
+    """How a table is made: its keys, the attribute that says when an item expires, and what else items hold.
 
     `attributes` are types of DynamoDB by name. Without an expiry a table of days (`must_expire`) keeps every version
     of every row; a table of items keeps its few tombstones, and readers never notice.
     """
 
     name: str
-    keys: tuple[str, ...]
+    keys: Keys
     must_expire: bool
     attributes: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,14 +63,16 @@ class ServingTable:
         return {
             "TableName": self.name,
             "KeySchema": self.key_schema,
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in self.keys],
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": kind} for name, kind in self.keys.items()
+            ],
             "BillingMode": "PAY_PER_REQUEST",
             "DeletionProtectionEnabled": True,
         }
 
     def commands(self, client: DynamoDBClient) -> str:
         """What to type to make it where the client looks."""
-        attributes = " ".join(f"AttributeName={name},AttributeType=S" for name in self.keys)
+        attributes = " ".join(f"AttributeName={name},AttributeType={kind}" for name, kind in self.keys.items())
         schema = " ".join(
             f"AttributeName={part['AttributeName']},KeyType={part['KeyType']}" for part in self.key_schema
         )
@@ -100,14 +103,16 @@ class ServingTable:
         )
 
 
-def day_table(name: str, attributes: Mapping[str, str] | None = None) -> ServingTable:
-    """A table of days, whose superseded rows expire."""
-    return ServingTable(name=name, keys=(DAY, ROW), must_expire=True, attributes=attributes or {})
+def day_table(
+    name: str, attributes: Mapping[str, str] | None = None, *, keys: tuple[str, str] = DAY_KEYS
+) -> ServingTable:
+    """A table of days, whose superseded rows expire; `keys` are the names of its keys."""
+    return ServingTable(name=name, keys=dict.fromkeys(keys, "S"), must_expire=True, attributes=attributes or {})
 
 
-def item_table(name: str, *, keys: Sequence[str], attributes: Mapping[str, str] | None = None) -> ServingTable:
-    """A table of items, whose tombstones expire; `keys` are the text attributes that tell them apart."""
-    return ServingTable(name=name, keys=tuple(keys), must_expire=False, attributes=attributes or {})
+def item_table(name: str, *, keys: Keys, attributes: Mapping[str, str] | None = None) -> ServingTable:
+    """A table of items, whose tombstones expire; `keys` tell them apart."""
+    return ServingTable(name=name, keys=keys, must_expire=False, attributes=attributes or {})
 
 
 def ensure_table(

@@ -6,11 +6,12 @@ Does not: describing or making a table, or its time to live (publishing.serving_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
+from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.unpublishable import KeyRule, key_rules
 
 Description = Mapping[str, Any]
@@ -27,13 +28,13 @@ class TableState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What publishing needs: text keys, the types of attributes by name (S, N, BOOL), and its write budget.
+    """What publishing needs: keys, the types of attributes by name (S, N, BOOL), and its write budget.
 
     `place` are the options of `aws` that name where the table is, `create` the commands that make it.
     """
 
     name: str
-    keys: Sequence[str]
+    keys: Keys
     attributes: Mapping[str, str]
     target_wcu: float | None
     shows_versions: bool
@@ -70,7 +71,7 @@ def is_being_restored(found: Description) -> bool:
 
 
 def expect_keys(wanted: Wanted, found: Description) -> None:
-    """See that the table has the keys of text that publishing needs, in their order.
+    """See that the table has the keys that publishing needs, in their order.
 
     Raises:
         PermanentError: it has others. Nothing can change the keys of a table.
@@ -78,11 +79,11 @@ def expect_keys(wanted: Wanted, found: Description) -> None:
     types = _types(found)
     kinds = ("HASH", "RANGE")
     keys = [(part["AttributeName"], part["KeyType"], types.get(part["AttributeName"])) for part in found["KeySchema"]]
-    if keys == [(name, kind, "S") for name, kind in zip(wanted.keys, kinds, strict=False)]:
+    if keys == [(name, kind, type_) for (name, type_), kind in zip(wanted.keys.items(), kinds, strict=False)]:
         return
     raise PermanentError(
         f"DynamoDB table {wanted.name} has another key",
-        expected=", ".join(f"{name} (S)" for name in wanted.keys),
+        expected=", ".join(f"{name} ({type_})" for name, type_ in wanted.keys.items()),
         found=", ".join(f"{name} ({type_})" for name, _, type_ in keys),
         do="publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if nobody needs that "
         f"table, recreate it: {wanted.command('delete-table')} && {wanted.command('wait table-not-exists')} && "
@@ -126,7 +127,7 @@ def advice(wanted: Wanted, found: Description) -> Iterator[str]:
         command = wanted.command("update-table", " --stream-specification StreamEnabled=false")
         yield (
             "readers of the table's stream see rows before their day is published: let them act only on pointers "
-            f"(items whose {wanted.keys[-1]} is #current), or switch the stream off: {command}"
+            f"(items whose {[*wanted.keys][-1]} is #current), or switch the stream off: {command}"
         )
 
 

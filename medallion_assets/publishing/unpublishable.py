@@ -6,7 +6,7 @@ Does not: how keys are written (publishing.keys), or what cannot be published at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from medallion_assets.publishing.attributes import Item, UnstorableValueError, item_bytes, to_item
@@ -39,7 +39,7 @@ class KeyRule:
         return None if size <= self.most_bytes else f"{name} has {size:,} bytes, more than {self.most_bytes:,}"
 
 
-def key_rules(keys: Sequence[str], index: str | None = None) -> tuple[KeyRule, ...]:
+def key_rules(keys: Iterable[str], index: str | None = None) -> tuple[KeyRule, ...]:
     """The rules of a partition key and, if there is one, a sort key."""
     limits = (MOST_PARTITION_KEY_BYTES, MOST_SORT_KEY_BYTES)
     return tuple(

@@ -11,7 +11,6 @@ slower publisher's late writes are then refused item by item.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from operator import attrgetter
@@ -22,14 +21,13 @@ from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition, Guard
 from medallion_assets.publishing.completeness import COMPLETE_UNTIL, IS_COMPLETE, SURER, Completeness
-from medallion_assets.publishing.keys import ENCODED_WITH
+from medallion_assets.publishing.keys import ENCODED_WITH, KEY_EXISTS, WATERMARK, Keys, key_names, own_key
 from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
 from medallion_assets.publishing.publisher import VERSIONS
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-WATERMARK = "#watermark"
 AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
 KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
 SAID = f"{COMPLETE_UNTIL} = :{COMPLETE_UNTIL}, {IS_COMPLETE} = :{IS_COMPLETE}"
@@ -115,29 +113,24 @@ class Watermark:
         return by_another or self.overtaken or (unfinished and self.write_all)
 
 
-def watermark_key(keys: Sequence[str]) -> Item:
-    """The key of the watermark in a table with some key attributes."""
-    return to_item(dict.fromkeys(keys, WATERMARK))
-
-
-def read_watermark(client: DynamoDBClient, table_name: str, *, keys: Sequence[str]) -> Pair | None:
+def read_watermark(client: DynamoDBClient, table_name: str, *, keys: Keys) -> Pair | None:
     """(as_of_date, version) of what is published, whole; None before the first publish. Strongly consistent."""
-    item = client.get_item(TableName=table_name, Key=watermark_key(keys), ConsistentRead=True).get("Item", {})
+    item = client.get_item(TableName=table_name, Key=own_key(keys, WATERMARK), ConsistentRead=True).get("Item", {})
     return pair_of(item)
 
 
-def published_items(table: BudgetedTable, keys: Sequence[str]) -> list[Trace]:
+def published_items(table: BudgetedTable, keys: Keys) -> list[Trace]:
     """What the watermark says of the publishes before: at most one trace, which has the highest version known."""
-    item = table.get(watermark_key(keys))
+    item = table.get(own_key(keys, WATERMARK))
     if item is None:
         return []
     versions = [number(item[name]) for name in (VERSION, "begun_version") if name in item]
     return [trace_of(item, max(versions, default=0))]
 
 
-def load(table: BudgetedTable, keys: Sequence[str]) -> Watermark:
+def load(table: BudgetedTable, keys: Keys) -> Watermark:
     """The watermark as it is now; every part empty before the first publish."""
-    item = table.get(watermark_key(keys)) or {}
+    item = table.get(own_key(keys, WATERMARK)) or {}
     return Watermark(
         published=pair_of(item),
         begun=pair_of(item, "begun_as_of_date", "begun_version"),
@@ -149,7 +142,7 @@ def load(table: BudgetedTable, keys: Sequence[str]) -> Watermark:
     )
 
 
-def begin(table: BudgetedTable, keys: Sequence[str], pair: Pair) -> tuple[Watermark, bool]:
+def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool]:
     """Announce `pair`, unless it is in or refused: the watermark found, and whether every item has to be written.
 
     Raises:
@@ -163,7 +156,7 @@ def begin(table: BudgetedTable, keys: Sequence[str], pair: Pair) -> tuple[Waterm
         change = "SET begun_as_of_date = :as_of, begun_version = :version"
         change += ", write_all = :true REMOVE overtaken" if write_all else " REMOVE write_all, overtaken"
         values = pair_values(pair) | (to_item({":true": True}) if write_all else {})
-        if table.update(watermark_key(keys), change, _still(found, values)).accepted:
+        if table.update(own_key(keys, WATERMARK), change, _still(found, values)).accepted:
             return found, write_all
     raise TransientError(
         f"other publishes to {table.name} began at the same moment, {MOST_ATTEMPTS} times",
@@ -171,15 +164,15 @@ def begin(table: BudgetedTable, keys: Sequence[str], pair: Pair) -> tuple[Waterm
     )
 
 
-def guard(keys: Sequence[str], pair: Pair) -> Guard:
+def guard(keys: Keys, pair: Pair) -> Guard:
     """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
     begun = Condition("begun_as_of_date = :as_of AND begun_version = :version", pair_values(pair))
-    return Guard(watermark_key(keys), begun)
+    return Guard(own_key(keys, WATERMARK), begun)
 
 
 def finish(
     table: BudgetedTable,
-    keys: Sequence[str],
+    keys: Keys,
     pair: Pair,
     *,
     table_id: str,
@@ -200,20 +193,20 @@ def finish(
         | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
         | (completeness.values if completeness else {}),
     )
-    answer = table.update(watermark_key(keys), change, condition)
+    answer = table.update(own_key(keys, WATERMARK), change, condition)
     return answer.accepted or pair_of(answer.existing) == pair
 
 
-def say_surer(table: BudgetedTable, keys: Sequence[str], pair: Pair, completeness: Completeness) -> bool:
+def say_surer(table: BudgetedTable, keys: Keys, pair: Pair, completeness: Completeness) -> bool:
     """Say that what is published under `pair` is surer by now; False where another pair is in, or it says so."""
     condition = Condition(f"{EQUAL} AND {SURER}", pair_values(pair) | completeness.values)
-    return table.update(watermark_key(keys), f"SET {SAID}", condition).accepted
+    return table.update(own_key(keys, WATERMARK), f"SET {SAID}", condition).accepted
 
 
-def report_overtaken(table: BudgetedTable, keys: Sequence[str]) -> None:
+def report_overtaken(table: BudgetedTable, keys: Keys) -> None:
     """Tell the next publish that items may have been written after a newer one had looked."""
-    always = Condition(f"attribute_exists({keys[0]})", to_item({":true": True}))
-    table.update(watermark_key(keys), "SET overtaken = :true", always)
+    always = Condition(KEY_EXISTS, to_item({":true": True}), key_names(keys))
+    table.update(own_key(keys, WATERMARK), "SET overtaken = :true", always)
 
 
 def _still(found: Watermark, values: Item) -> Condition:

@@ -42,6 +42,7 @@ def bronze_table(name: str) -> Table:
         name=f"bronze.{name}",
         description=f"Every record of every complete export of {name}, exactly as exported.",
         partition_by="_export_date",
+        is_appended=True,
         columns=(
             Column("raw", Text(trim=False), "the line, unchanged", has_bounds=False),
             Column("_export_id", Text(), "the export that brought the line"),

@@ -12,5 +12,5 @@ def test_nothing_is_left_of_the_one_before() -> None:
         with embedded_dynamodb() as server:
             client = publishing_client(**server.client_options)
             assert client.list_tables()["TableNames"] == []
-            ensure_table(client, item_table("customers", keys=["customer_id"]), creates=True)
+            ensure_table(client, item_table("customers", keys={"customer_id": "S"}), creates=True)
             client.close()

@@ -11,6 +11,7 @@ from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 ORDERS = Table(name="silver.orders", description="", key=("id",), columns=(Column("id", Text(), "", source="id"),))
@@ -67,3 +68,9 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_words(
         load_catalog([f"{name}:SHOP"])
     assert str(error.value.found).startswith(found)
     assert str(error.value.found).endswith(f"{name}.py, line 1)")
+
+
+def test_a_gold_table_is_found_by_its_name_and_by_that_of_what_publishes_it() -> None:
+    catalog = Catalog((TRANSACTIONS,))
+    names = (SALES_METRICS.gold.table.name, SALES_METRICS.table.name, "gold.other")
+    assert [catalog.gold_by(name) for name in names] == [SALES_METRICS.gold, SALES_METRICS.gold, None]

@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.contracts.pipeline import AsOf, Daily, Loaded, Pipeline, PublishItems
 from medallion_assets.contracts.policies import GatePolicy
-from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
+from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.pipeline import CUSTOMERS, declared
@@ -21,6 +21,7 @@ COLUMNS = (
     Column("b", Text(), ""),
     Column("c", Text(), ""),
     Column("number", Integer(), ""),
+    Column("flag", Boolean(), ""),
 )
 DAY = Column("day", Date(), "", source="day")
 ORDERS = Table(name="silver.orders", description="", columns=COLUMNS, key=("a",), partition_by="day")
@@ -31,14 +32,14 @@ def as_of(*key: str) -> AsOf:
     return AsOf(table=table, source=ORDERS, base=lambda rows: rows, compute=lambda rows, _: rows)
 
 
-@pytest.mark.parametrize("key", [("a",), ("a", "b")])
+@pytest.mark.parametrize("key", [("a",), ("a", "b"), ("number",), ("a", "number")])
 def test_items_have_the_key_of_gold_without_its_day(key: tuple[str, ...]) -> None:
     published = PublishItems(gold=as_of(*key), to="buyers")
     assert published.keys == published.table.key == key
-    assert set(published.table.column_names) == {"a", "b", "c", "number", "as_of_date", "gold_version"}
+    assert set(published.table.column_names) == {"a", "b", "c", "number", "flag", "as_of_date", "gold_version"}
 
 
-@pytest.mark.parametrize("key", [(), ("a", "b", "c"), ("number",)])
+@pytest.mark.parametrize("key", [(), ("a", "b", "c"), ("flag",)])
 def test_items_that_dynamodb_cannot_have_are_refused(key: tuple[str, ...]) -> None:
     with pytest.raises(PermanentError, match="to be the keys of items"):
         PublishItems(gold=as_of(*key), to="buyers")

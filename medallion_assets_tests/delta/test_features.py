@@ -222,7 +222,7 @@ def test_a_column_that_must_not_be_null_is_named(sales: Snapshot) -> None:
 @pytest.mark.parametrize("key", ["delta.appendOnly", "delta.enableChangeDataFeed"])
 def test_loads_add_files_only(tmp_path: Path, key: str) -> None:
     """So these properties of a Bronze table are kept."""
-    lakehouse, bronze = Lakehouse(url=str(tmp_path)), replace(SALES, name="bronze.sales")
+    lakehouse, bronze = Lakehouse(url=str(tmp_path)), replace(SALES, name="bronze.sales", is_appended=True)
     snapshot = lakehouse.ready(bronze)
     write(snapshot, metadata(snapshot, properties={key: "true"}))
     snapshot = lakehouse.ready(bronze)

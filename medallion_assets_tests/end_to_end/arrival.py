@@ -110,7 +110,7 @@ class Destination:
             expected = computed.rows(last)
         if not partition(values, last).equals(expected.sort(list(values.table.key))):
             yield f"{values.table.name}: {last} is not what Silver gives"
-        watermark = read_watermark(self.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"])
+        watermark = read_watermark(self.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys={"customer_id": "S"})
         if watermark is None or watermark[0] != last:
             yield f"{LIFETIME_VALUE_METRICS.table.name}: published as of {watermark and watermark[0]}, not {last}"
         elif (

@@ -16,7 +16,7 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.fingerprints import RULES_NOTE
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.rebuild import Request, rebuild, rebuildable_table, rebuildable_tables
+from medallion_assets.operations.rebuild import Request, rebuild, rebuildable, rebuildable_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, pipeline_with
@@ -61,7 +61,7 @@ def test_a_name_that_is_no_table_is_told_with_those_that_are() -> None:
         rebuildable_table(CATALOG, "operations.decisions")
 
 
-@pytest.mark.parametrize("table", [table.name for table in rebuildable_tables(CATALOG) if table.layer == "silver"])
+@pytest.mark.parametrize("table", [stage.table.name for stage in rebuildable(CATALOG) if stage.table.layer == "silver"])
 def test_each_silver_table_is_rebuilt_by_the_command(home: Path, table: str) -> None:
     """Nothing has changed, so no row differs; the commit says why it was made."""
     done = run(table, "--why", WHY)

@@ -53,7 +53,7 @@ class Gold:
     ) -> Published:
         """With `forget`, Gold no longer has the partition at the watermark."""
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
-        watermark = read_watermark(self.serving.client, self.serving.items, keys=["customer_id"])
+        watermark = read_watermark(self.serving.client, self.serving.items, keys={"customer_id": "S"})
         return publish_items(
             Publish(
                 table=BudgetedTable(client or self.serving.client, self.serving.items, self.limiter),
@@ -62,7 +62,7 @@ class Gold:
                 now=NOW,
             ),
             rows_of(figures),
-            keys=["customer_id"],
+            keys={"customer_id": "S"},
             previous_rows=None if watermark is None or forget else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
             as_of=as_of,

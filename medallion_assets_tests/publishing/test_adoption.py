@@ -134,7 +134,7 @@ def test_lakehouses_with_a_prefix_of_their_own_do_not_meet(house: House, other: 
         ).rows_readable
         == 1
     )
-    assert read_watermark(house.publisher.client, f"staging-{LTV}", keys=["customer_id"]) is not None
+    assert read_watermark(house.publisher.client, f"staging-{LTV}", keys={"customer_id": "S"}) is not None
 
 
 def test_a_lakehouse_of_before_gets_its_id_when_it_publishes(house: House) -> None:

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import number
 from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import published_days, row_key
+from medallion_assets.publishing.day_publisher import USUAL, published_days, row_key
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.publishing.sold_days import DAY, GOLD, NOW, Row, publish, revenues, rows_of, stored
@@ -82,7 +82,7 @@ def test_the_pointers_tell_who_published(serving: ServingTables, limiter: Capaci
     """P5: one trace a day, among rows and the owner."""
     for number_of_day in range(2):
         publish(serving, limiter, 7, rows_of(3, "7"), day=DAY + timedelta(days=number_of_day), generation=number_of_day)
-    traces = published_days(BudgetedTable(serving.client, serving.days, limiter))
+    traces = published_days(BudgetedTable(serving.client, serving.days, limiter), USUAL)
     assert {one.number for one in traces} == {7, 1_000_000_007}
     assert {(one.run_id, one.published_at, one.table_id) for one in traces} == {("run-1", NOW, GOLD)}
 

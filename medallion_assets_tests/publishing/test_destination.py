@@ -69,10 +69,10 @@ def test_tables_have_the_prefix_and_the_keys_of_their_contract() -> None:
     )
     assert (days.name, days.keys, days.must_expire) == (
         "staging_daily_sales_metrics",
-        ("metric_date", "row_key"),
+        {"metric_date": "S", "row_key": "S"},
         True,
     )
-    assert (items.name, items.keys, items.must_expire) == ("staging_customer_ltv_metrics", ("customer_id",), False)
+    assert (items.name, items.keys, items.must_expire) == ("staging_customer_ltv_metrics", {"customer_id": "S"}, False)
     assert {name: items.attributes[name] for name in ("customer_id", "last_order_date", "order_count")} == {
         "customer_id": "S",
         "last_order_date": "S",

@@ -16,7 +16,7 @@ from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.serving_tables import ensure_table, item_table
 from medallion_assets_tests.services.processes import free_port
 
-TABLE = item_table("metrics", keys=["customer_id"])
+TABLE = item_table("metrics", keys={"customer_id": "S"})
 KEYS = {"region_name": "us-east-1", "aws_access_key_id": "test", "aws_secret_access_key": "test"}
 Answer = Callable[[int, bytes], str]
 

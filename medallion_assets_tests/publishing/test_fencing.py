@@ -14,9 +14,10 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import DAY, ROW, publish_day
+from medallion_assets.publishing.day_publisher import USUAL, publish_day
 from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import Owner, claim, replace_owner
 from medallion_assets.publishing.publisher import Publish, Published, Source
@@ -32,10 +33,10 @@ NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes wha
 WISH = Owner(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", since=NOW)
 STEPS_TO_TAKE_A_TURN = 2
 READS = {"get_item", "query", "scan"}
-DAYS_KEY, ITEMS_KEY = (DAY, ROW), ("customer_id",)
+DAYS_KEY, ITEMS_KEY = {"metric_date": "S", "row_key": "S"}, {"customer_id": "S"}
 
 
-def turn(client: Any, name: str, keys: tuple[str, ...], limiter: CapacityLimiter, run_id: str) -> FencingToken:
+def turn(client: Any, name: str, keys: Keys, limiter: CapacityLimiter, run_id: str) -> FencingToken:
     """What a publish does before its first row."""
     table = BudgetedTable(client, name, limiter)
     owner = claim(table, keys, WISH, first_generation=lambda: 0, is_latest=lambda: True)
@@ -72,7 +73,7 @@ def publish_pair(
             now=NOW,
         ),
         [{"customer_id": name, "orders": version} for name in ("ann", f"only-{version}")],
-        keys=["customer_id"],
+        keys={"customer_id": "S"},
         previous_rows=None,
         previous_watermark=None,
         as_of=day,
@@ -126,7 +127,7 @@ def test_a_publish_that_lost_its_turn_at_any_step_writes_nothing_more(
         if publish is publish_version:
             assert {row["units_sold"] for row in read_day(serving.client, serving.days, day)} == {newer}
         else:
-            assert read_watermark(serving.client, serving.items, keys=["customer_id"]) == (day, newer)
+            assert read_watermark(serving.client, serving.items, keys={"customer_id": "S"}) == (day, newer)
     assert at >= 8
     assert stopped >= 4
 
@@ -165,9 +166,7 @@ def test_a_publish_looks_at_its_turn_once_a_second(real_serving: ServingTables) 
             return getattr(real_serving.client, name)
 
     table = BudgetedTable(Counting(), real_serving.days, limiter, token)
-    table.put_all(
-        ({DAY: {"S": str(A_DAY)}, ROW: {"S": f"{i:05}"}, "x": {"S": "y" * 900}} for i in range(1500)), lambda _: None
-    )
+    table.put_all((USUAL.key(A_DAY, f"{i:05}") | {"x": {"S": "y" * 900}} for i in range(1500)), lambda _: None)
     assert 2 <= len(looks) <= 4
 
 
@@ -176,7 +175,7 @@ def test_whoever_lost_its_turn_writes_nothing_more(serving: ServingTables, limit
     turn(serving.client, serving.days, DAYS_KEY, limiter, "run-2")
     table = BudgetedTable(serving.client, serving.days, limiter, mine)
     with pytest.raises(PermanentError, match="expected: the turn of run run-1; found: that of run run-2, since 2125"):
-        table.put_all([{DAY: {"S": str(A_DAY)}, ROW: {"S": "x"}}], lambda _: None)
+        table.put_all([USUAL.key(A_DAY, "x")], lambda _: None)
     assert serving.client.scan(TableName=serving.days)["Count"] == 1
 
 

@@ -20,7 +20,7 @@ def test_items_carry_their_figures_and_the_pair_they_were_written_under(gold: Go
     published = gold.publish({"ann": 7}, 3)
     assert (published.outcome, published.items_written, published.items_deleted) == ("published", 1, 0)
     assert gold.stored == {"ann": {"lifetime_value": 7, "as_of_date": "2025-03-04", "gold_version": 3}}
-    assert read_watermark(gold.serving.client, gold.serving.items, keys=["customer_id"]) == (DAY, 3)
+    assert read_watermark(gold.serving.client, gold.serving.items, keys={"customer_id": "S"}) == (DAY, 3)
 
 
 def test_the_cost_follows_the_change(real_serving: ServingTables, limiter: CapacityLimiter) -> None:
@@ -63,7 +63,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
                 now=NOW,
             ),
             rows_of({**OLDER, "ann": version}),
-            keys=["customer_id"],
+            keys={"customer_id": "S"},
             previous_rows=previous,
             previous_watermark=(DAY, 0),
             as_of=DAY,
@@ -96,7 +96,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
                 now=NOW,
             ),
             [*rows_of({"ann": 1}), *rows_of({"ann": 2})],
-            keys=["customer_id"],
+            keys={"customer_id": "S"},
             previous_rows=None,
             previous_watermark=None,
             as_of=DAY,
@@ -114,7 +114,7 @@ def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: C
             progress=told.append,
         ),
         rows_of({f"c{i}": 1 for i in range(250)}),
-        keys=["customer_id"],
+        keys={"customer_id": "S"},
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

@@ -14,13 +14,13 @@ from botocore.exceptions import ConnectionClosedError
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import DAY, ROW
+from medallion_assets.publishing.keys import OWNER, own_key
 from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import Owner, claim, read_owner, replace_owner
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
 from medallion_assets_tests.services.serving_tables import ServingTables
 
-KEYS = (DAY, ROW)
+KEYS = {"metric_date": "S", "row_key": "S"}
 NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 
 
@@ -86,9 +86,7 @@ def test_killed_or_unanswered_at_any_step_then_claimed_again_is_one_claim(
                 lakehouses.claim("a", gold, client=faulty)
             owner = lakehouses.claim("a", gold)
             assert (owner.table_id, owner.generation) == (gold, int(gold == "gold-2"))
-        lakehouses.serving.client.delete_item(
-            TableName=lakehouses.serving.days, Key={DAY: {"S": "#owner"}, ROW: {"S": "#owner"}}
-        )
+        lakehouses.serving.client.delete_item(TableName=lakehouses.serving.days, Key=own_key(KEYS, OWNER))
         if faulty.calls <= at:
             break
     assert at >= 2
@@ -104,9 +102,7 @@ def test_of_two_that_come_at_once_one_is_refused(lakehouses: Lakehouses) -> None
         owner = lakehouses.owner
         assert owner is not None
         assert owner.lakehouse_id == ("b" if at < 2 else "a")
-        lakehouses.serving.client.delete_item(
-            TableName=lakehouses.serving.days, Key={DAY: {"S": "#owner"}, ROW: {"S": "#owner"}}
-        )
+        lakehouses.serving.client.delete_item(TableName=lakehouses.serving.days, Key=own_key(KEYS, OWNER))
         if slow.calls <= at:
             break
     assert at >= 2
@@ -174,7 +170,7 @@ def test_a_lost_answer_to_the_change_of_an_owner_is_found_in_the_table(lakehouse
 
 
 def test_an_item_of_somebody_else_under_the_key_is_no_owner(lakehouses: Lakehouses) -> None:
-    stranger = {DAY: {"S": "#owner"}, ROW: {"S": "#owner"}, "by": {"S": "somebody"}}
+    stranger = {**own_key(KEYS, OWNER), "by": {"S": "somebody"}}
     lakehouses.serving.client.put_item(TableName=lakehouses.serving.days, Item=stranger)
     with pytest.raises(PermanentError, match="says nothing of an owner"):
         lakehouses.claim("a")

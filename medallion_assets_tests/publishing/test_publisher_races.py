@@ -50,7 +50,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
     def rows(of: int) -> list[dict[str, object]]:
         return [{"customer_id": customer, "order_count": orders(customer, of)} for customer in CUSTOMERS]
 
-    watermark = read_watermark(serving.client, serving.items, keys=["customer_id"])
+    watermark = read_watermark(serving.client, serving.items, keys={"customer_id": "S"})
     return publish_items(
         Publish(
             table=BudgetedTable(serving.client, serving.items, limiter),
@@ -59,7 +59,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
             now=NOW,
         ),
         rows(version),
-        keys=["customer_id"],
+        keys={"customer_id": "S"},
         previous_rows=rows(watermark[1]) if watermark else None,
         previous_watermark=watermark,
         as_of=DAY,
@@ -160,4 +160,4 @@ def test_two_racing_publishers_never_move_an_item_backwards(
     for customer, version in highest.items():
         assert orders(customer, version) == orders(customer, 23)
     assert highest.keys() == set(CUSTOMERS)
-    assert read_watermark(real_serving.client, real_serving.items, keys=["customer_id"]) == (DAY, 23)
+    assert read_watermark(real_serving.client, real_serving.items, keys={"customer_id": "S"}) == (DAY, 23)

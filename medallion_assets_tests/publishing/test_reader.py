@@ -113,7 +113,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
             now=NOW,
         ),
         [row],
-        keys=["customer_id"],
+        keys={"customer_id": "S"},
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

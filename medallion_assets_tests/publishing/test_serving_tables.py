@@ -41,7 +41,7 @@ def pairs(words: list[str]) -> list[dict[str, str]]:
 @pytest.mark.parametrize("creates", [True, False])
 def test_a_table_that_is_there_is_left_alone(serving: ServingTables, creates: bool) -> None:
     ensure_table(serving.client, day_table(serving.days), creates=creates)
-    ensure_table(serving.client, item_table(serving.items, keys=["customer_id"]), creates=creates)
+    ensure_table(serving.client, item_table(serving.items, keys={"customer_id": "S"}), creates=creates)
     table = serving.client.describe_table(TableName=serving.days)["Table"]
     assert [part["AttributeName"] for part in table["KeySchema"]] == ["metric_date", "row_key"]
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -78,7 +78,7 @@ def test_a_missing_table_is_not_made_unasked_and_the_error_has_what_makes_it(ser
 
 
 def test_the_commands_name_another_endpoint_than_aws(serving: ServingTables) -> None:
-    do = missing(item_table(f"items-{uuid.uuid4().hex}", keys=["customer_id"]), serving.client)
+    do = missing(item_table(f"items-{uuid.uuid4().hex}", keys={"customer_id": "S"}), serving.client)
     is_local = "amazonaws.com" not in serving.client.meta.endpoint_url
     assert ("--endpoint-url http://127.0.0.1:" in do) == is_local
     assert "update-time-to-live" in do, "tombstones expire"
@@ -91,7 +91,7 @@ def test_a_table_with_another_key_is_refused(serving: ServingTables) -> None:
 
 def test_two_runs_may_create_one_table(serving: ServingTables) -> None:
     """The other was faster between our look and our request."""
-    table = item_table(f"items-{uuid.uuid4().hex}", keys=["customer_id"])
+    table = item_table(f"items-{uuid.uuid4().hex}", keys={"customer_id": "S"})
 
     class Late:
         def __init__(self, client: Any) -> None:

@@ -87,7 +87,7 @@ def test_expiry_by_another_attribute_is_refused(place: Place, keys: dict[str, st
     """Superseded rows would never expire, and ours might."""
     name = place.make(keys)
     place.expire_by(name, "ttl")
-    said = place.refusal(day_table(name) if len(keys) > 1 else item_table(name, keys=["customer_id"]))
+    said = place.refusal(day_table(name) if len(keys) > 1 else item_table(name, keys={"customer_id": "S"}))
     assert "expected: a time to live in expires_at; found: a time to live in ttl, ENABLED" in said
     assert "--time-to-live-specification Enabled=false,AttributeName=ttl" in said
     assert "--time-to-live-specification Enabled=true,AttributeName=expires_at" in said
@@ -95,7 +95,7 @@ def test_expiry_by_another_attribute_is_refused(place: Place, keys: dict[str, st
 
 def test_a_table_of_items_made_before_tombstones_is_published_and_told(place: Place) -> None:
     """It goes on working; its tombstones stay until the command is given, or we may."""
-    table = item_table(place.make({"customer_id": "S"}), keys=["customer_id"])
+    table = item_table(place.make({"customer_id": "S"}), keys={"customer_id": "S"})
     (advice,) = place.advice(table)
     assert "tombstones of items that vanished stay for ever" in advice
     assert f"aws dynamodb update-time-to-live --table-name {table.name}" in advice

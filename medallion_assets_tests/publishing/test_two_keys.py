@@ -15,12 +15,12 @@ from medallion_assets.publishing.serving_tables import ensure_table, item_table
 from medallion_assets.publishing.watermark import published_items, read_watermark
 from medallion_assets_tests.services.serving_tables import ServingTables
 
-KEYS = ("buyer", "shop")
+KEYS = {"buyer": "S", "shop": "S"}
 DAY = date(2025, 3, 4)
 CONTRACT = Table(
     name="serving.buyers",
     description="",
-    key=KEYS,
+    key=(*KEYS,),
     columns=(Column("buyer", Text(), ""), Column("shop", Text(), ""), Column("orders", Integer(), "")),
 )
 

@@ -52,9 +52,9 @@ def publish(
             index_rules=rules,
         ),
         rows,
-        keys=["customer_id"],
+        keys={"customer_id": "S"},
         previous_rows=previous,
-        previous_watermark=read_watermark(serving.client, serving.items, keys=["customer_id"]),
+        previous_watermark=read_watermark(serving.client, serving.items, keys={"customer_id": "S"}),
         as_of=DAY,
     )
 
@@ -104,7 +104,7 @@ def test_keys_of_our_own_items_and_the_longest_ones_are_published(
 ) -> None:
     published = publish(serving, limiter, [customer(customer_id)])
     assert (published.items_written, published.left_out.count) == (1, 0)
-    assert read_watermark(serving.client, serving.items, keys=["customer_id"]) == (DAY, 1)
+    assert read_watermark(serving.client, serving.items, keys={"customer_id": "S"}) == (DAY, 1)
     assert publish(serving, limiter, [], version=2, previous=[customer(customer_id)]).items_deleted == 1
     assert seen(serving) == {}
 

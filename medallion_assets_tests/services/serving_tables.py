@@ -27,7 +27,7 @@ class ServingTables:
 
     @cached_property
     def items(self) -> str:
-        ensure_table(self.client, item_table(f"items-{self.name}", keys=["customer_id"]), creates=True)
+        ensure_table(self.client, item_table(f"items-{self.name}", keys={"customer_id": "S"}), creates=True)
         return f"items-{self.name}"
 
 

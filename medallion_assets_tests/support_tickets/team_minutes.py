@@ -35,4 +35,4 @@ MINUTES = Daily(
     reconciled=RECONCILED,
     update_timers=AT_ONCE,
 )
-MINUTES_BY_DAY = PublishDays(gold=MINUTES, to="team_minutes_by_day")
+MINUTES_BY_DAY = PublishDays(gold=MINUTES, to="team_minutes_by_day", keys=("day", "row"))

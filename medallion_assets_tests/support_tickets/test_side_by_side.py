@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.publishing.keys import key_types
 from medallion_assets.publishing.reader import read_day, read_item
 from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.support_tickets.help_desk import AT
@@ -86,10 +87,10 @@ def test_readers_of_dynamodb_find_what_its_items_make(lived: Living) -> None:
     served = {
         (day, row["team"], int(str(row["minutes"])))
         for day in (date(2025, 3, number) for number in range(1, 7))
-        for row in read_day(client, MINUTES_BY_DAY.to, day)
+        for row in read_day(client, MINUTES_BY_DAY.to, day, keys=MINUTES_BY_DAY.keys)
     }
     assert served == desk.minutes()
-    watermark = read_watermark(client, ASKED_METRICS.to, keys=ASKED_METRICS.keys)
+    watermark = read_watermark(client, ASKED_METRICS.to, keys=key_types(ASKED_METRICS.table))
     assert watermark is not None
     assert watermark.as_of == LAST
     expected = desk.requesters(LAST)

@@ -18,9 +18,7 @@ import polars as pl
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.moments import end_of_business_day
-from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.run_days import days_in, days_text
-from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import SCHEDULE
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.drift import schema_drift
@@ -194,23 +192,15 @@ def days_complete(attempts: pl.DataFrame, catalog: Catalog) -> set[date]:
 
     A day ends as the Gold table of its stage declares it: the first of a month with that month, where it is of months.
     """
-    ends = {table.name: gold.end_of for gold, table in _closed_tables(catalog)}
     found = attempts.select("stage", "partition", "is_complete", "sources_covered_until").rows()
+    declared = {stage: catalog.gold_by(stage) for stage, *_ in found}
+    ends = {stage: end_of_business_day if gold is None else gold.end_of for stage, gold in declared.items()}
     return {
         day
         for stage, partition, is_complete, until in found
         for day in days_of(partition)
-        if is_complete or (until is not None and ends.get(stage, end_of_business_day)(day) <= until)
+        if is_complete or (until is not None and ends[stage](day) <= until)
     }
-
-
-def _closed_tables(catalog: Catalog) -> Iterator[tuple[Gold, Table]]:
-    """Each Gold table with itself, and with what publishes it."""
-    for pipeline in catalog.pipelines:
-        for gold in pipeline.gold:
-            yield gold, gold.table
-            if (published := pipeline.publishing(gold)) is not None:
-                yield gold, published.table
 
 
 def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:

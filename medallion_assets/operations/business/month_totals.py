@@ -69,8 +69,8 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
 
 def _end_of(catalog: Catalog, table: Table, month: date) -> datetime:
     """The moment after a month, as the Gold table declares it; a month of dbt models is one of business days."""
-    declared = next((gold for gold in catalog.gold if gold.table == table), None)
-    return end_of_business_day(month_after(month) - timedelta(days=1)) if declared is None else declared.end_of(month)
+    gold = catalog.gold_by(table.name)
+    return end_of_business_day(month_after(month) - timedelta(days=1)) if gold is None else gold.end_of(month)
 
 
 def _top(rows: pl.DataFrame, picture: MonthTotals, month: date) -> tuple[tuple[str, float], ...]:

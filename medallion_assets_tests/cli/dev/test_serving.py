@@ -32,7 +32,7 @@ def test_what_was_published_is_there_again(refined: Graph) -> None:
         assert graph.run(*GOLD, first=DAYS[0], last=LAST).success
         assert graph.run(*SERVING, first=DAYS[0], last=DAYS[1]).success
         before = [read_day(graph.dynamodb, "daily_sales_metrics", day) for day in DAYS]
-        watermark = read_watermark(graph.dynamodb, "customer_ltv_metrics", keys=["customer_id"])
+        watermark = read_watermark(graph.dynamodb, "customer_ltv_metrics", keys={"customer_id": "S"})
     for name in refined.dynamodb.list_tables()["TableNames"]:
         refined.dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
         refined.dynamodb.delete_table(TableName=name)
@@ -40,7 +40,7 @@ def test_what_was_published_is_there_again(refined: Graph) -> None:
     assert [read_day(refined.dynamodb, "daily_sales_metrics", day) for day in DAYS] == before
     assert all(before)
     assert read_day(refined.dynamodb, "daily_sales_metrics", LAST) == []
-    assert read_watermark(refined.dynamodb, "customer_ltv_metrics", keys=["customer_id"]) == watermark
+    assert read_watermark(refined.dynamodb, "customer_ltv_metrics", keys={"customer_id": "S"}) == watermark
     assert watermark is not None
     assert watermark[0] == DAYS[1]
     assert again.days == len(DAYS) + 1

@@ -64,7 +64,10 @@ def test_readers_find_what_gold_has(built: Graph) -> None:
     rows = sum(days_of_gold(built).values())
     assert (figures["rows_in"], figures["rows_out"], figures["dagster/row_count"]) == (rows, rows, rows)
     assert figures["outcomes"] == "published: 2"
-    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"]) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.to, keys={"customer_id": "S"}) == (
+        LAST,
+        1,
+    )
     customers = partition(built.lakehouse.open(CUSTOMER_LTV), LAST)
     some = customers.row(0, named=True)
     read = read_ltv(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, some["customer_id"], today=LAST)
@@ -94,7 +97,10 @@ def test_an_older_day_never_moves_lifetime_values_backwards(built: Graph) -> Non
     assert run.success
     assert run.figures(LTV)["outcomes"] == "superseded: 1"
     assert run.figures(LTV, "count_equals_gold") == {"rows_gold": 0, "rows_left_out": 0, "rows_readable": 0}
-    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"]) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.to, keys={"customer_id": "S"}) == (
+        LAST,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +115,10 @@ def test_a_partition_that_was_never_built_is_not_published(built: Graph, asset: 
     run = built.run(asset, first=unbuilt)
     assert f"run {gold} for {unbuilt} first" in run.failure
     assert days_read(built) == before
-    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.table.short_name, keys=["customer_id"]) == (LAST, 1)
+    assert read_watermark(built.dynamodb, LIFETIME_VALUE_METRICS.to, keys={"customer_id": "S"}) == (
+        LAST,
+        1,
+    )
 
 
 def test_a_day_that_is_right_to_be_empty_is_published(built: Graph) -> None:

@@ -1,0 +1,200 @@
+"""Any Gold table is published, whatever its keys are called and whichever types they have (rules P1, P2, P5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+import pytest
+
+from medallion_assets.contracts import table as contracts
+from medallion_assets.contracts.pipeline import AsOf, Daily, PublishDays, PublishItems
+from medallion_assets.contracts.published import OWN_NAMES
+from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text, Type
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.tables.pipeline_runs import knows_run
+from medallion_assets.publishing.adoption import claim_of, hand_over
+from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.destination import serving_table
+from medallion_assets.publishing.keys import key_types
+from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.publish import Publisher
+from medallion_assets.publishing.read_back import read_back
+from medallion_assets.publishing.reader import read_completeness, read_day, read_item
+from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.refining.loading.samples import identify
+from medallion_assets_tests.pipeline import lakehouse_at
+from medallion_assets_tests.services.serving_tables import ServingTables
+
+DAY = date(2025, 3, 10)
+NOW = datetime(2125, 3, 11, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
+COLUMNS = (
+    Column("date", Date(), "the day"),
+    Column("region", Text(), "a word that DynamoDB reserves"),
+    Column("number", Integer(), "of the order"),
+    Column("rate", contracts.Decimal(38, 2), "of it"),
+)
+ORDERS = Table(name="silver.orders", description="", columns=COLUMNS, key=("number",), partition_by="date")
+
+
+def gold(*key: str, columns: tuple[Column, ...] = COLUMNS) -> Table:
+    return Table(name="gold.orders", description="", columns=columns, key=("date", *key), partition_by="date")
+
+
+def items(*key: str, columns: tuple[Column, ...] = COLUMNS) -> PublishItems:
+    """Orders as of a day, by some keys."""
+    table = gold(*key, columns=columns)
+    as_of = AsOf(
+        table=table,
+        source=ORDERS,
+        base=lambda rows: rows,
+        compute=lambda rows, day: rows.filter(nw.col("date") == day),
+    )
+    return PublishItems(gold=as_of, to="orders")
+
+
+def passed_on(name: str, **options: Any) -> PublishDays:
+    """Silver's rows as they are, day by day."""
+    daily = Daily(table=gold("number"), source=ORDERS, compute=lambda rows: rows)
+    return PublishDays(gold=daily, to=name, **options)
+
+
+class Shop:
+    """A lakehouse whose orders are published."""
+
+    def __init__(self, folder: Path, serving: ServingTables, limiter: CapacityLimiter) -> None:
+        self.lake: Lakehouse = lakehouse_at(folder)
+        self.client = serving.client
+        self.limiter = limiter
+        self.prefix = serving.name
+        self.publisher = Publisher(
+            client=serving.client,
+            lakehouse=self.lake,
+            identify=partial(identify, self.lake, NOW),
+            knows_run=partial(knows_run, self.lake),
+            limiter=limiter,
+            run_id="run-1",
+            now=NOW,
+            creates_tables=True,
+            prefix=serving.name,
+        )
+
+    def sell(self, what: PublishDays | PublishItems, *orders: tuple[str, int, str]) -> None:
+        """Make (region, number, rate) all orders of the day, and build Gold."""
+        snapshot = self.lake.ready(ORDERS)
+        rows = [(DAY, region, number, Decimal(rate)) for region, number, rate in orders]
+        staged = snapshot.folder.stage(pl.LazyFrame(rows, schema=polars_schema(ORDERS), orient="row"), partition=DAY)
+        snapshot.commit([staged], remove=snapshot.files["path"].to_list() if snapshot.files.height else [])
+        build(self.lake, what.gold, [DAY])
+
+    def publish(self, what: PublishDays | PublishItems) -> tuple[str, int, int]:
+        """The outcome, and how many rows Gold has and readers find."""
+        published = self.publisher.publish(what, [DAY])
+        found = read_back(self.publisher, what, published)
+        return published[DAY].outcome, found.rows_gold, found.rows_readable
+
+    def own_items(self, what: PublishDays | PublishItems) -> list[dict[str, Any]]:
+        found = self.client.scan(TableName=self.prefix + what.to, ConsistentRead=True)["Items"]
+        return [item for item in found if {"lakehouse_id", "published_at"} & set(item)]
+
+
+@pytest.fixture
+def shop(tmp_path: Path, serving: ServingTables, limiter: CapacityLimiter) -> Shop:
+    return Shop(tmp_path, serving, limiter)
+
+
+@pytest.mark.parametrize("key", [("number",), ("region", "number"), ("number", "region"), ("rate", "number")])
+def test_items_are_published_by_numbers(shop: Shop, key: tuple[str, ...]) -> None:
+    """Of two orders one goes, and one comes."""
+    what = items(*key)
+    name = shop.prefix + what.to
+    shop.sell(what, ("west", 7, "1.50"), ("east", -7, "1.00"))
+    assert shop.publish(what) == ("published", 2, 2)
+    assert shop.publish(what)[0] == "unchanged"
+    shop.sell(what, ("west", 7, "1.50"), ("west", 0, "2.00"))
+    assert shop.publish(what) == ("published", 2, 2)
+    values = ({"region": "west", "number": 7, "rate": Decimal("1.5")}, {"region": "east", "number": -7, "rate": 1})
+    kept, gone = (read_item(shop.client, name, what.table, *(each[part] for part in key)) for each in values)  # type: ignore[misc]
+    assert kept is not None
+    assert {part: kept[part] for part in ("region", "number", "rate", "as_of_date")} == {**values[0], "as_of_date": DAY}
+    assert gone is None
+    assert read_watermark(shop.client, name, keys=key_types(what.table)) == (DAY, 2)
+
+
+def test_days_have_keys_of_any_name_and_rows_of_silver(shop: Shop) -> None:
+    """`date` and `hash` are words that DynamoDB reserves; Gold here is what Silver holds."""
+    what = passed_on("orders", keys=("date", "hash"))
+    name = shop.prefix + what.to
+    for version in (1, 2):
+        shop.sell(what, ("west", 7, "1.50"), ("east", version, "1.00"))
+        assert shop.publish(what) == ("published", 2, 2)
+    rows = read_day(shop.client, name, DAY, keys=what.keys)
+    assert {(row["date"], row["region"], row["number"]) for row in rows} == {
+        (str(DAY), "west", Decimal(7)),
+        (str(DAY), "east", Decimal(2)),
+    }
+    assert not {"hash", "expires_at"} & set(rows[0])
+    items_found = shop.client.scan(TableName=name, ConsistentRead=True)["Items"]
+    assert sum("expires_at" in item for item in items_found) == 2, "the rows of the version before"
+    assert read_completeness(shop.client, name, what.table, DAY) is None
+
+
+@pytest.mark.parametrize("what", [items("number"), passed_on("orders", keys=("date", "hash"))], ids=["items", "days"])
+def test_a_table_with_other_keys_is_handed_over_and_goes_on(shop: Shop, what: PublishDays | PublishItems) -> None:
+    """P5: what a former owner published counts as older."""
+    shop.sell(what, ("west", 7, "1.50"))
+    shop.publish(what)
+    serving = serving_table(what, shop.prefix)
+    table = BudgetedTable(shop.client, serving.name, shop.limiter)
+    other = replace(shop.publisher.identify(), lakehouse_id="another")
+    wish = claim_of(shop.lake, other, shop.lake.open(what.gold.table), NOW)
+    assert hand_over(table, serving, wish).owner.generation == 1
+    with pytest.raises(PermanentError, match="belongs to another lakehouse"):
+        shop.publish(what)
+    hand_over(table, serving, claim_of(shop.lake, shop.publisher.identify(), shop.lake.open(what.gold.table), NOW))
+    assert shop.publish(what)[0] == "published"
+    own = shop.own_items(what)
+    assert len(own) == 2
+    assert {name for item in own for name in item} <= OWN_NAMES | {*what.table.key}
+
+
+def named(name: str, kind: Type) -> tuple[Column, ...]:
+    return (*COLUMNS, Column(name, kind, ""))
+
+
+@pytest.mark.parametrize(
+    ("key", "columns"),
+    [
+        (("place",), named("place", Text())),
+        (("gold_version",), named("gold_version", Integer())),
+        (("number",), named("is_deleted", Boolean())),
+        (("number",), named("expires_at", Integer())),
+    ],
+)
+def test_names_that_publishing_needs_are_refused(key: tuple[str, ...], columns: tuple[Column, ...]) -> None:
+    """A key of that name would be overwritten in `#owner`, a column of that name would hide or end items."""
+    with pytest.raises(PermanentError, match="no attribute that publishing itself writes") as refusal:
+        items(*key, columns=columns)
+    assert columns[-1].name in str(refusal.value.found)
+
+
+@pytest.mark.parametrize("keys", [("version", "row"), ("day", "day"), ("", "row"), ("day", "region")])
+def test_so_are_such_names_of_the_keys_of_days(keys: tuple[str, str]) -> None:
+    with pytest.raises(PermanentError, match="keys of different names"):
+        passed_on("orders", keys=keys)
+
+
+@pytest.mark.parametrize("value", ["7", True, 1.5])
+def test_a_reader_asks_by_the_type_of_the_key(shop: Shop, value: Any) -> None:
+    what = items("number")
+    with pytest.raises(PermanentError, match="a whole or an exact number"):
+        read_item(shop.client, "orders", what.table, value)
