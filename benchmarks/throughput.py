@@ -26,8 +26,11 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
+from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
+from medallion_assets.sources.dynamodb_export.lines import SAMPLED_LINES, Spelling
 from medallion_assets.sources.dynamodb_export.manifest import ExportType, compact_json
-from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES
+from medallion_assets.sources.dynamodb_export.record import Attribute, unknown_names
+from medallion_assets.sources.dynamodb_export.templates import MOST_TEMPLATES, Templates
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import declared
@@ -45,6 +48,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BRONZE_AT_MOST = 2.0
 BOTH_AT_MOST = 5.0
 AGAIN_AT_MOST = 7.0
+DECODED_AT_MOST = 1.05
+"""However many layouts there are: looking for templates does no harm where there are none to find."""
 FEW_LAYOUTS_AT_MOST = 1.5
 PEAK_MB_AT_MOST = 900.0
 GROWTH_AT_MOST = 1.3
@@ -117,6 +122,17 @@ def silver(raw: str, lake: str) -> None:
         raise SystemExit(f"the export was not applied: {done.failing}")
 
 
+def silver_decoded(raw: str, lake: str) -> None:
+    """The same where no line is read by a template: all of them by `json_decode`, as if none had been learnt."""
+
+    def nothing_learnt(lines: pl.Series, attributes: Sequence[Attribute]) -> Spelling:
+        unknown = sorted(unknown_names(lines.sample(SAMPLED_LINES), attributes))
+        return Spelling(Templates([], attributes), AnyOrder([], attributes), unknown)
+
+    Spelling.learnt = nothing_learnt  # type: ignore[method-assign]
+    silver(raw, lake)
+
+
 class Stages:
     """The cost of some stages, one after the other, in a lakehouse of their own."""
 
@@ -133,6 +149,11 @@ class Stages:
     def both(self, raw: str) -> tuple[Cost, Cost]:
         """Bronze, and Silver after it."""
         return self._measure(bronze, raw), self._measure(silver, raw)
+
+    def decoded(self, raw: str) -> Cost:
+        """Silver without templates, after Bronze."""
+        self._measure(bronze, raw)
+        return self._measure(silver_decoded, raw)
 
     def _measure(self, stage: Callable[[str, str], None], raw: str) -> Cost:
         self._tell(f"{stage.__name__} of {self._records:,} records")
@@ -191,6 +212,9 @@ def _of_layouts(records: int, tell: Callable[[str], None]) -> Iterator[Line]:
         at_most = FEW_LAYOUTS_AT_MOST if layouts <= MOST_TEMPLATES else None
         yield Line("throughput", what, _wall(*costs[layouts]) / _wall(*costs[1]), "x", at_most)
         yield Line("throughput", f"{what}: CPU", _cpu(*costs[layouts]) / _cpu(*costs[1]), "x")
+        decoded = Stages(tell, records).decoded(taken_again(records, FILES, layouts=layouts))
+        what = f"{records:,} records, {layouts} layouts: Silver / without templates, CPU"
+        yield Line("throughput", what, costs[layouts][1].cpu_seconds / decoded.cpu_seconds, "x", DECODED_AT_MOST)
 
 
 def _wall(*costs: Cost) -> float:
