@@ -18,8 +18,8 @@ from deltalake import DeltaTable
 
 from benchmarks.measuring import CATALOG
 from medallion_assets.contracts.table import Column, Integer, Table
-from medallion_assets.delta.log_chain import LAST_COMMIT
-from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.log.chain import LAST_COMMIT
+from medallion_assets.delta.log.replay import Replay
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.every import every_table
 from medallion_assets.refining.bronze import bronze_table

@@ -27,8 +27,8 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from benchmarks.measuring import CATALOG, Cost, made_once, measure
-from medallion_assets.delta.data_files import LOG_FOLDER, StagedFile
-from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
+from medallion_assets.delta.files.data_files import LOG_FOLDER, StagedFile
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.status import read_status
 from medallion_assets.orchestration.sensors.watching import watch_bronze

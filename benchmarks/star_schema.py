@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from benchmarks.measuring import CACHE, Line, measure, report
-from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.project import Call
 from medallion_assets.deriving.dbt.refresh import refresh

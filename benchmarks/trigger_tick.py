@@ -19,8 +19,8 @@ from benchmarks.measuring import CATALOG, Line, made_once, report
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.source_versions import source_app_id
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.notes.source_versions import source_app_id
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.orchestration.sensors.watching import watch_bronze

@@ -84,7 +84,7 @@ def secrets() -> str:
 
 def postgresql() -> str:
     """The database of Dagster's runs answers, and takes what is written to it."""
-    from medallion_assets.orchestration.dagster_database import expect_writable
+    from medallion_assets.orchestration.hosting.dagster_database import expect_writable
 
     return expect_writable(os.environ.get("DAGSTER_POSTGRES_URL", ""), seconds=SECONDS)
 
@@ -188,7 +188,7 @@ def fork_server() -> str:
 
 def webserver() -> str:
     """The UI answers, and knows the definitions."""
-    from medallion_assets.orchestration.web_server import expect_definitions
+    from medallion_assets.orchestration.hosting.web_server import expect_definitions
 
     host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - from here
     return expect_definitions(f"http://{host}:{os.environ.get('MEDALLION_UI_PORT', '3000')}", seconds=SECONDS)

@@ -26,8 +26,8 @@ from pathlib import Path
 from threading import Thread
 
 from medallion_assets.errors import MedallionError
-from medallion_assets.orchestration.notify import notify
-from medallion_assets.orchestration.startable import expect_startable
+from medallion_assets.orchestration.hosting.notify import notify
+from medallion_assets.orchestration.hosting.startable import expect_startable
 
 LOOK_SECONDS = 5.0
 ANSWER_SECONDS = 10.0

@@ -31,7 +31,8 @@ from medallion_assets.orchestration.assets.monitor import monitor_job, operation
 from medallion_assets.orchestration.assets.query_alerts import query_alerts_asset, query_alerts_job
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
-from medallion_assets.orchestration.instance_settings import warn_in_dagster_dev
+from medallion_assets.orchestration.hosting.instance_settings import warn_in_dagster_dev
+from medallion_assets.orchestration.hosting.shell_commands import refusals_in_one_message
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.recipients import expect_known_recipients
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
@@ -41,7 +42,6 @@ from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
-from medallion_assets.orchestration.shell_commands import refusals_in_one_message
 from medallion_assets.refining.judging.judged_contracts import judged
 from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.stages.all import expect_known_tables

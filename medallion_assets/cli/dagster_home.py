@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from medallion_assets.orchestration.instance_settings import DEV_NAME, dev_yaml, missing
+from medallion_assets.orchestration.hosting.instance_settings import DEV_NAME, dev_yaml, missing
 
 NAME = "dagster.yaml"
 WRITTEN_BEFORE = (

@@ -21,8 +21,8 @@ from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord
-from medallion_assets.operations.export_report import ExportReport
-from medallion_assets.operations.quarantine_listing import QuarantineListing
+from medallion_assets.operations.exports.quarantine_listing import QuarantineListing
+from medallion_assets.operations.exports.report import ExportReport
 from medallion_assets.operations.sections import format_counts, format_minute
 from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.publishing.adoption import HandedOver

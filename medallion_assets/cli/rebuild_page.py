@@ -15,7 +15,7 @@ from rich.text import Text
 
 from medallion_assets.cli.section_page import grid
 from medallion_assets.cli.terminal import as_typed
-from medallion_assets.delta.table_changes import Rebuilt, TableChanges
+from medallion_assets.delta.replacing.table_changes import Rebuilt, TableChanges
 from medallion_assets.operations.sections import format_counts
 
 CHANGE_STYLES = {"added": "green", "changed": "yellow", "gone": "red"}

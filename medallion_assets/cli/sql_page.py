@@ -22,7 +22,7 @@ from medallion_assets.cli.section_page import grid
 from medallion_assets.cli.terminal import FAILED, error_facts, plain
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.duckdb_views import duckdb_type
+from medallion_assets.delta.duckdb.views import duckdb_type
 from medallion_assets.errors import MedallionError
 from medallion_assets.errors.visible_text import visible_json
 from medallion_assets.operations.sql.answer import Answer

@@ -173,7 +173,7 @@ def verify_exports(
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages import exports_page
-        from medallion_assets.operations.export_report import verify_exports as verify
+        from medallion_assets.operations.exports.report import verify_exports as verify
         from medallion_assets.settings import load_settings
 
         settings = load_settings()
@@ -197,8 +197,8 @@ def quarantine_show(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.pages import quarantine_page
+        from medallion_assets.operations.exports.quarantine_listing import list_held, list_quarantine
         from medallion_assets.operations.places import expect_tables
-        from medallion_assets.operations.quarantine_listing import list_held, list_quarantine
         from medallion_assets.settings import load_settings
 
         lakehouse = lakehouse_for("quarantine show", load_settings())

@@ -1,8 +1,8 @@
 """Committing: files that were written become the next version of a table, exactly once or not at all.
 
 Belongs here: the one way to commit, and what became of a commit whose answer was lost.
-Does not: opening tables (delta.table), writing files (delta.staging), or what a commit says of itself
-(delta.commit_notes).
+Does not: opening tables (delta.table), writing files (delta.files.staging), or what a commit says of itself
+(delta.notes.commit_notes).
 
 A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
 version or not at all. A lost answer is found again by the commit's own id.
@@ -21,9 +21,9 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import StagedFile, add_action, remove_action, store_of
 from medallion_assets.delta.features import cannot_be_opened, expect_features_written
-from medallion_assets.delta.log_chain import chain_notes, write_last_commit
+from medallion_assets.delta.files.data_files import StagedFile, add_action, remove_action, store_of
+from medallion_assets.delta.log.chain import chain_notes, write_last_commit
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import commit_failed
 from medallion_assets.delta.store import TableStore

@@ -17,9 +17,9 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from medallion_assets.delta.data_files import read_file, store_of
-from medallion_assets.delta.log_chain import commit_path
-from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.files.data_files import read_file, store_of
+from medallion_assets.delta.log.chain import commit_path
+from medallion_assets.delta.log.replay import Replay
 from medallion_assets.delta.table import Snapshot
 
 READERS = 4

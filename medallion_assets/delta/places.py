@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import file_in_the_way, file_without_log
 from medallion_assets.delta.features import cannot_be_opened, expect_features_read
+from medallion_assets.delta.files.data_files import file_in_the_way, file_without_log
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
 from medallion_assets.delta.store import TableStore
 from medallion_assets.errors import MissingTableError

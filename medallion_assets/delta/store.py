@@ -14,8 +14,8 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.schema import delta_schema
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.storage.options import StorageOptions
 
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}

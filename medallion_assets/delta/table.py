@@ -1,8 +1,8 @@
 """Delta tables: opening them, and snapshots to read from and to commit on.
 
 Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
-Does not: what else may lie in the place of a table (delta.places), writing files (delta.staging), the commit itself
-(delta.committing), or what is written, or when: this module knows no rule of the business.
+Does not: what else may lie in the place of a table (delta.places), writing files (delta.files.staging), the commit
+itself (delta.committing), or what is written, or when: this module knows no rule of the business.
 
 A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
 application transactions (`Snapshot.transaction`) are therefore as true as its rows.
@@ -25,11 +25,11 @@ from deltalake import DeltaTable
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
-from medallion_assets.delta.data_files import StagedFile
 from medallion_assets.delta.features import expect_features_written
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.places import is_table, load_table, make_table
 from medallion_assets.delta.schema import expect_readable, migrate
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.storage_errors import storage_errors
 from medallion_assets.delta.store import TableStore
 from medallion_assets.engines.aside import Place

@@ -16,8 +16,8 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import AsOf, Gold, Reconciled
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import commits_since
-from medallion_assets.delta.source_versions import SourceVersion, noted_version, taken_version
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.computation import computation
 

@@ -13,9 +13,9 @@ from datetime import date
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_by_days, noted_coverage
-from medallion_assets.delta.partitions import held_days, replace_days, stage_day
-from medallion_assets.delta.source_versions import SourceVersion
+from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
+from medallion_assets.delta.notes.source_versions import SourceVersion
+from medallion_assets.delta.replacing.partitions import held_days, replace_days, stage_day
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import housekeeping

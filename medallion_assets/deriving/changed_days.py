@@ -14,15 +14,15 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived, Lookup
-from medallion_assets.delta.commit_notes import RESTATED, restated_since
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_with
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitions import held_days
-from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
-from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits, taken_version
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.notes.commit_notes import RESTATED, restated_since
+from medallion_assets.delta.notes.coverage_notes import covered_with
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits, taken_version
+from medallion_assets.delta.replacing.partitions import held_days
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.making_days import DaysItem, make_days
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import groups_of, in_groups

@@ -17,7 +17,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
-from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.engine import Engine, PutAside, groups_of, in_groups

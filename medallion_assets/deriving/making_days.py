@@ -14,9 +14,9 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitions import conform, stage_day
-from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.replacing.partitions import conform, stage_day
 from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, text_bytes

@@ -13,12 +13,12 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_by_days, noted_coverage
-from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
-from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
-from medallion_assets.delta.source_versions import SourceVersion, source_notes
+from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
 from medallion_assets.errors.reasons import expect_reason

@@ -12,9 +12,9 @@ from datetime import datetime
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.replacement import Progress
+from medallion_assets.delta.replacing.replacement import Progress
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.changed_days import rebuild_derived
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import CommitConflictError, PermanentError

@@ -14,16 +14,16 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.place import PlaceStatus
-from medallion_assets.delta.identity import Identity, read_identity
 from medallion_assets.delta.one_look import OneLook
-from medallion_assets.delta.rows import rows_of
+from medallion_assets.delta.row_tables.identity import Identity, read_identity
+from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.checkpoint import read_checkpoints
-from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.ledgers import read_ledgers
+from medallion_assets.operations.exports.ledgers import read_ledgers
+from medallion_assets.operations.exports.sources import TableSource, read_sources
+from medallion_assets.operations.freshness.checkpoint import read_checkpoints
+from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
-from medallion_assets.operations.sources import TableSource, read_sources
 from medallion_assets.operations.stages import Stage, delta_tables, stages
 from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.operations.tables.expectation_results import read_results

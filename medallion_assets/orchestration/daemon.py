@@ -29,7 +29,7 @@ from dagster._daemon.daemon import DaemonIterator, SensorDaemon
 from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handlers
 
 from medallion_assets.errors import MedallionError
-from medallion_assets.orchestration.startable import expect_startable
+from medallion_assets.orchestration.hosting.startable import expect_startable
 from medallion_assets.orchestration.wakes.export_events import ExportEvents
 from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 from medallion_assets.orchestration.wakes.waker import Waker

@@ -15,7 +15,7 @@ import dagster as dg
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.delta.coverage_notes import noted_coverage
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import DAILY

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from medallion_assets.delta.commit_notes import commits_since
-from medallion_assets.delta.identity import Identity
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.budgeted_table import BudgetedTable

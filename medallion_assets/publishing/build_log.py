@@ -14,10 +14,10 @@ from typing import Any
 
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
-from medallion_assets.delta.partitions import REMOVED, REPLACED, held_days
-from medallion_assets.delta.replacement import REBUILT_NOTE
-from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.publishing.day_coverage import day_coverage
 

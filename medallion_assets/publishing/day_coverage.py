@@ -12,10 +12,10 @@ from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
-from medallion_assets.delta.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
-from medallion_assets.delta.partitions import REPLACED
-from medallion_assets.delta.source_versions import SourceVersion, noted_version
+from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
+from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version
+from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.delta.table import Snapshot
 
 LOOKS = (10, 100)

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from medallion_assets.contracts.pipeline import PublishDays, Published
-from medallion_assets.delta.identity import Identity
+from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import attribute_type

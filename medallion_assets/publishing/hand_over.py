@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from medallion_assets.contracts.pipeline import Published
-from medallion_assets.delta.identity import Identity
+from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.reasons import expect_reason

@@ -16,8 +16,8 @@ import polars as pl
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import PublishDays, PublishItems
-from medallion_assets.delta.identity import Identity
-from medallion_assets.delta.partitions import partition
+from medallion_assets.delta.replacing.partitions import partition
+from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.errors.reasons import REASON

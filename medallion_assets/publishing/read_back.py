@@ -13,7 +13,7 @@ from typing import Any
 
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.pipeline import PublishDays, PublishItems
-from medallion_assets.delta.partitions import partition
+from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budgeted_table import BudgetedTable

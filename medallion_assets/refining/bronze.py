@@ -19,11 +19,11 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
-from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.schema import polars_schema
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.pieces import rows_of_bytes
 from medallion_assets.errors import PermanentError

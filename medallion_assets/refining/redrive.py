@@ -24,7 +24,7 @@ from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.fingerprints import contract_notes, expect_same_key, fingerprint
+from medallion_assets.delta.notes.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.errors.reasons import expect_reason

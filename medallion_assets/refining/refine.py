@@ -17,11 +17,11 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_note
-from medallion_assets.delta.fingerprints import expect_same_key
-from medallion_assets.delta.source_versions import SourceVersion
+from medallion_assets.delta.notes.commit_notes import RESTATED
+from medallion_assets.delta.notes.coverage_notes import covered_note
+from medallion_assets.delta.notes.fingerprints import expect_same_key
+from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.bronze import bronze_table

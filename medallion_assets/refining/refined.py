@@ -15,8 +15,8 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
-from medallion_assets.delta.fingerprints import contract_notes, fingerprint
-from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_commits, source_notes
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import Judged

@@ -18,15 +18,15 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.delta.commit_notes import RESTATED
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_note
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.fingerprints import expect_same_key
-from medallion_assets.delta.replacement import BATCH
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.notes.commit_notes import RESTATED
+from medallion_assets.delta.notes.coverage_notes import covered_note
+from medallion_assets.delta.notes.fingerprints import expect_same_key
+from medallion_assets.delta.notes.source_versions import SourceVersion
+from medallion_assets.delta.replacing.replacement import BATCH
 from medallion_assets.delta.schema import polars_schema
-from medallion_assets.delta.source_versions import SourceVersion
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.judging.gate import Counts, Gate

@@ -17,8 +17,8 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import commit_note, commits_since
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since
 from medallion_assets.delta.table import Lakehouse, Snapshot
 
 SUPERSEDED_NOTE = "medallion_superseded_exports"

@@ -15,8 +15,8 @@ from functools import partial
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.ledger.decisions import Decision, read_decisions, record_decisions
 from medallion_assets.refining.loading.load import Ingested, ingest

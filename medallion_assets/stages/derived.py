@@ -13,7 +13,7 @@ from functools import partial
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.coverage_notes import noted_coverage
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import made_from
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived

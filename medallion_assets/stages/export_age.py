@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from medallion_assets.contracts.coverage import Coverage
-from medallion_assets.delta.identity import read_identity
+from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 

@@ -17,9 +17,9 @@ from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Daily, Gold, Monthly
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.coverage_notes import noted_coverage
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
 from medallion_assets.deriving.rebuild import rebuild_gold

@@ -17,11 +17,11 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.coverage_notes import noted_coverage
-from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
+from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.schema import rebuild_command
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.operations.tables.expectation_results import ExpectationResult, results_of
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.integrity import repeated_keys

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.stages.asked import AskedRebuild
 from medallion_assets.stages.figures import as_table, counts
 from medallion_assets.stages.work import Work

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import held_days
+from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.publishing.build_log import BuildLog

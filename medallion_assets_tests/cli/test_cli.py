@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets_tests.cli.command_line import answer, run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.cli.dagster_home import link_dev_yaml
-from medallion_assets.orchestration.instance_settings import dev_yaml
+from medallion_assets.orchestration.hosting.instance_settings import dev_yaml
 from medallion_assets_tests.services.processes import REPOSITORY
 
 EARLIER = ("2daf237", "b86cf4d")

@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from medallion_assets.cli.sql_page import write_csv, write_json
-from medallion_assets.delta.commit_notes import commits_since
+from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.sql.answer import Answer

@@ -14,7 +14,7 @@ from medallion_assets.cli.dagster_home import own_settings
 from medallion_assets.cli.demo.home import recording
 from medallion_assets.cli.web_ui import HOST, WebUi, web_ui
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.instance_settings import dev_yaml
+from medallion_assets.orchestration.hosting.instance_settings import dev_yaml
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.services.processes import free_port
 

@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from medallion_assets.cli.demo.home import recording
-from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.errors.reasons import REASON

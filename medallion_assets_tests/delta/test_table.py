@@ -14,7 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Boolean, Column, Money, Table, Text, TextList, TimestampUtc
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since, restated_since
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since, restated_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError, PermanentError, TransientError
 from medallion_assets_tests.crossed import first_quick

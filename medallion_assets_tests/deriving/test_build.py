@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from medallion_assets.delta.commit_notes import commit_note, commits_since
-from medallion_assets.delta.partitions import REMOVED, REPLACED, partition
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, partition
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build

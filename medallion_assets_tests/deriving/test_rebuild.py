@@ -13,12 +13,12 @@ import narwhals as nw
 import pytest
 
 from medallion_assets.contracts.table import Column, Integer, Table
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, last_commit
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.partitions import REMOVED, REPLACED
-from medallion_assets.delta.replacement import REBUILT_NOTE
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, last_commit
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import rebuild_derived, update_derived
 from medallion_assets.deriving.rebuild import rebuild_gold

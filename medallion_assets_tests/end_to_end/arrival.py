@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import partition
-from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.notes.source_versions import taken_version
+from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.computation import computation
 from medallion_assets.operations.verify.silver import is_behind

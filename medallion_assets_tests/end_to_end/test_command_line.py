@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
-from medallion_assets.delta.partitions import partition
+from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history

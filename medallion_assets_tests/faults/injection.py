@@ -14,8 +14,8 @@ from typing import Any
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.notes.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.judging.quarantine import quarantine_table

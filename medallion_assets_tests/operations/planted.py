@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, ExpectationResult
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt
 

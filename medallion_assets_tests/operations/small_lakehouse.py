@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import DIGEST
-from medallion_assets.delta.log_chain import LAST_COMMIT, PARENT
+from medallion_assets.delta.files.data_files import DIGEST
+from medallion_assets.delta.log.chain import LAST_COMMIT, PARENT
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets_tests.oracle.lines import customer, delete_line, full, item_line, transaction, upsert_line, window

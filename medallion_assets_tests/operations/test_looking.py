@@ -14,7 +14,7 @@ from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.explain.explanation import explain
-from medallion_assets.operations.quarantine_listing import list_quarantine
+from medallion_assets.operations.exports.quarantine_listing import list_quarantine
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources

@@ -25,7 +25,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import render
 from medallion_assets.operations.explain.explanation import explain
-from medallion_assets.operations.quarantine_listing import list_quarantine
+from medallion_assets.operations.exports.quarantine_listing import list_quarantine
 from medallion_assets.operations.status import read_status, status_facts
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.reporting import table_result

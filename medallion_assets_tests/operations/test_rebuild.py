@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from medallion_assets import cli
 from medallion_assets.contracts.expectations import expect_or_drop
-from medallion_assets.delta.fingerprints import RULES_NOTE
+from medallion_assets.delta.notes.fingerprints import RULES_NOTE
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.rebuild import Request, rebuild, rebuildable, rebuildable_table

@@ -20,7 +20,7 @@ import pytest
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, InstigatorType
 
 from medallion_assets.orchestration.daemon import Pause
-from medallion_assets.orchestration.sockets import address
+from medallion_assets.orchestration.hosting.sockets import address
 from medallion_assets.orchestration.wakes.messages import NAME, is_heard, wake
 from medallion_assets_tests.services.object_events import BUCKET, telling_bucket
 from medallion_assets_tests.services.waiting import wait_until

@@ -14,7 +14,7 @@ import pytest
 from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.delta.coverage_notes import covered_note
+from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.resources import LakehouseResource

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.delta.commit_notes import commits_since
+from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.engines.engine import Engine

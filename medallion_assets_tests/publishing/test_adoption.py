@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.delta.identity import LAKEHOUSE, mark_as_sample, read_identity
+from medallion_assets.delta.row_tables.identity import LAKEHOUSE, mark_as_sample, read_identity
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.limiter import CapacityLimiter

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.delta.commit_notes import RESTATED
+from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build

@@ -9,9 +9,9 @@ import pytest
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import AsOf, Gold
-from medallion_assets.delta.coverage_notes import MOST_COMMITS, covered_note, noted_coverage
-from medallion_assets.delta.partitions import replace_days
-from medallion_assets.delta.source_versions import SourceVersion
+from medallion_assets.delta.notes.coverage_notes import MOST_COMMITS, covered_note, noted_coverage
+from medallion_assets.delta.notes.source_versions import SourceVersion
+from medallion_assets.delta.replacing.partitions import replace_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE

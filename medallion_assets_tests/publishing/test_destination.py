@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from medallion_assets.delta.identity import Identity
+from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS

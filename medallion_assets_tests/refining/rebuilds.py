@@ -16,8 +16,8 @@ import narwhals as nw
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.merging.history_table import events_table
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged

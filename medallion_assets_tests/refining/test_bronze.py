@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.delta.commit_notes import RECENT_COMMITS
+from medallion_assets.delta.notes.commit_notes import RECENT_COMMITS
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.refining.bronze import (

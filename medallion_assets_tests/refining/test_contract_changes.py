@@ -13,7 +13,7 @@ from deltalake import DeltaTable
 
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.table import Column, Decimal, Table, Text
-from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.merging.history_table import events_table

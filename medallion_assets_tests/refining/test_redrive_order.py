@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.delta.commit_notes import RESTATED, commit_note
-from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note
+from medallion_assets.delta.notes.source_versions import taken_version
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.redrive import REDRIVEN_NOTE, redrive

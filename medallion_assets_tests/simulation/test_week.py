@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any
 
-from medallion_assets.delta.partitions import partition
+from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests import pipeline

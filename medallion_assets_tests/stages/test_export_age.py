@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
-from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import UnreadableTableError
 from medallion_assets.stages.export_age import export_age

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
-from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS

@@ -9,11 +9,11 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.moments import end_of_business_day
-from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.rules import daily_not_done
-from medallion_assets.operations.coverage import loaded_coverage
-from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.freshness.coverage import loaded_coverage
+from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.reader import read_day

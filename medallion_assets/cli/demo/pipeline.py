@@ -17,7 +17,7 @@ from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
-from medallion_assets.delta.commit_notes import last_commit
+from medallion_assets.delta.notes.commit_notes import last_commit
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.business.writing import write_business_page

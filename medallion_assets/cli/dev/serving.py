@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from medallion_assets.contracts.catalog import load_catalog
-from medallion_assets.delta.partitions import held_days
+from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on

@@ -19,7 +19,7 @@ import duckdb
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.duckdb_views import connect, make_empty_view
+from medallion_assets.delta.duckdb.views import connect, make_empty_view
 from medallion_assets.deriving.dbt.docs_place import FILE, DocsPlace
 from medallion_assets.deriving.dbt.project import Call, dbt_versions, one_at_a_time, prepared_specs, project_digest
 from medallion_assets.errors import PermanentError

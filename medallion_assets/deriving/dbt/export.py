@@ -1,7 +1,7 @@
 """Exporting: a model in the DuckDB file of a run becomes staged files of its Delta table, by contract.
 
 Belongs here: reading a model partition by partition, in bounded memory, and staging what differs from the table.
-Does not: committing (publish.py), or how a partition's files are written (delta.staging).
+Does not: committing (publish.py), or how a partition's files are written (delta.files.staging).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.duckdb_views import quoted
+from medallion_assets.delta.duckdb.views import quoted
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.replacing.table_changes import Comparison
 from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.delta.table_changes import Comparison
 from medallion_assets.deriving.dbt.fitting import cast, expect_fits, refused, relation
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.rows import append_rows, row_table
+from medallion_assets.delta.row_tables.rows import append_rows, row_table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Node
 from medallion_assets.deriving.dbt.sources import row_key

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import duckdb
 
 from medallion_assets.contracts.table import Column, Float, Table
-from medallion_assets.delta.duckdb_views import duckdb_type, quoted
+from medallion_assets.delta.duckdb.views import duckdb_type, quoted
 from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
 from medallion_assets.errors import MedallionError, PermanentError
 

@@ -1,7 +1,7 @@
 """In DuckDB: dbt makes its models in a file of the run, which is thrown away.
 
 Belongs here: that file, and how dbt is connected to it.
-Does not: views of snapshots (delta.duckdb_views), or what is read of the file (export.py).
+Does not: views of snapshots (delta.duckdb.views), or what is read of the file (export.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
-from medallion_assets.delta.duckdb_views import SETTINGS, connect, make_view
+from medallion_assets.delta.duckdb.views import SETTINGS, connect, make_view
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.warehouse import Paths

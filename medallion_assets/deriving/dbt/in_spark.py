@@ -24,7 +24,7 @@ import narwhals as nw
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
-from medallion_assets.delta.duckdb_views import connect, quoted, text
+from medallion_assets.delta.duckdb.views import connect, quoted, text
 from medallion_assets.delta.storage_errors import not_a_table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.built import Build

@@ -16,10 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from medallion_assets.delta.coverage_notes import covered_with
-from medallion_assets.delta.partitions import REPLACED
-from medallion_assets.delta.releases import RELEASE_NOTE, Release, record_release, versions_of
-from medallion_assets.delta.source_versions import SourceVersion, source_app_id, source_commits
+from medallion_assets.delta.notes.coverage_notes import covered_with
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits
+from medallion_assets.delta.replacing.partitions import REPLACED
+from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.export import Staged
 from medallion_assets.errors import CommitConflictError

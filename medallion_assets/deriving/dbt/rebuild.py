@@ -12,9 +12,9 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.replacing.table_changes import Comparison, Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Comparison, Rebuilt
 from medallion_assets.deriving.dbt.export import stage_model
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import prepared_specs

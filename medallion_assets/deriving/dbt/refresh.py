@@ -19,7 +19,7 @@ import duckdb
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.releases import Release
+from medallion_assets.delta.row_tables.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import build
 from medallion_assets.deriving.dbt.built import Build

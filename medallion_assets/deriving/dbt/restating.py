@@ -19,9 +19,9 @@ import duckdb
 import polars as pl
 
 from medallion_assets.contracts.pipeline import ByMonth, DbtModels
-from medallion_assets.delta.commit_notes import commit_note, last_commit
-from medallion_assets.delta.duckdb_views import quoted
-from medallion_assets.delta.releases import Release, latest_release
+from medallion_assets.delta.duckdb.views import quoted
+from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
+from medallion_assets.delta.row_tables.releases import Release, latest_release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.project import project_digest
 from medallion_assets.errors import MedallionError

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
-from medallion_assets.delta.duckdb_views import connect, make_view
+from medallion_assets.delta.duckdb.views import connect, make_view
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.project import Call
 from medallion_assets.errors import PermanentError

@@ -20,9 +20,9 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
-from medallion_assets.operations.freshness import read_freshness
-from medallion_assets.operations.ledgers import read_ledgers
-from medallion_assets.operations.refused import refused_exports
+from medallion_assets.operations.exports.ledgers import read_ledgers
+from medallion_assets.operations.exports.refused import refused_exports
+from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
 from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.tables.incident import Incident

@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from operator import itemgetter
 
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.rows import commit_rows
+from medallion_assets.delta.row_tables.rows import commit_rows
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.alerts import (

@@ -1,7 +1,7 @@
 """Totals of days: a figure of a Gold table by business day, and its shares.
 
 Belongs here: reading them from Gold, the newest days alone.
-Does not: drawing them, or how far the data reach (operations.reach).
+Does not: drawing them, or how far the data reach (operations.freshness.reach).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
-from medallion_assets.operations.reach import is_provisional
+from medallion_assets.operations.freshness.reach import is_provisional
 from medallion_assets.operations.tables.refused import find_readable
 
 MOST_SHARES = 8

@@ -19,7 +19,7 @@ from medallion_assets.contracts.pictures import MonthTotals
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
-from medallion_assets.operations.reach import is_provisional
+from medallion_assets.operations.freshness.reach import is_provisional
 from medallion_assets.operations.tables.refused import find_readable
 
 MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from medallion_assets.contracts.pictures import DayTotals, Members
 from medallion_assets.contracts.pictures import Picture as Declared
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.delta.identity import read_identity
 from medallion_assets.delta.one_look import OneLook
+from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.day_totals import read_totals
 from medallion_assets.operations.business.drawn_days import days_picture, share_pictures
@@ -22,10 +22,10 @@ from medallion_assets.operations.business.drawn_members import member_pictures
 from medallion_assets.operations.business.drawn_months import month_pictures
 from medallion_assets.operations.business.members import read_members
 from medallion_assets.operations.business.month_totals import read_months
-from medallion_assets.operations.checkpoint import read_checkpoints
 from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.drawing.picture import Group, Picture
-from medallion_assets.operations.reach import Reaches, reaches
+from medallion_assets.operations.freshness.checkpoint import read_checkpoints
+from medallion_assets.operations.freshness.reach import Reaches, reaches
 
 TITLE = "Business figures"
 DAYS = 60

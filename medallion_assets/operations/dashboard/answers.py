@@ -15,7 +15,7 @@ from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.dashboard.facts import Facts
 from medallion_assets.operations.dashboard.held import held_exports
 from medallion_assets.operations.dashboard.tables import Mood
-from medallion_assets.operations.reach import last_complete_day
+from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.stages import stages
 
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import contiguous, days_in
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.operations.sources import EXPORTS, TableSource
+from medallion_assets.operations.exports.sources import EXPORTS, TableSource
 from medallion_assets.operations.stages import Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
 from medallion_assets.refining.bronze import bronze_table

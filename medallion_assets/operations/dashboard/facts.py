@@ -19,9 +19,9 @@ from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.day_totals import Totals, read_totals
-from medallion_assets.operations.ledgers import read_ledgers
-from medallion_assets.operations.reach import Reaches, reaches
-from medallion_assets.operations.refused import refused_exports
+from medallion_assets.operations.exports.ledgers import read_ledgers
+from medallion_assets.operations.exports.refused import refused_exports
+from medallion_assets.operations.freshness.reach import Reaches, reaches
 from medallion_assets.operations.status import Status, chain_warnings, read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, read_events
 from medallion_assets.operations.tables.expectation_results import read_results

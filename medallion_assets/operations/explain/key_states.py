@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.refining.judging.events import event_schema, tombstones, winners
 from medallion_assets.refining.merging.history import versions

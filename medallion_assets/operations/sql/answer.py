@@ -20,8 +20,8 @@ from typing import Any
 
 import duckdb
 
-from medallion_assets.delta.duckdb_files import FilesOnDemand
-from medallion_assets.delta.duckdb_views import connect, make_empty_view, make_view, text
+from medallion_assets.delta.duckdb.files import FilesOnDemand
+from medallion_assets.delta.duckdb.views import connect, make_empty_view, make_view, text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.operations.sql.pinning import Pins

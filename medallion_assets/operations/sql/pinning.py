@@ -1,7 +1,8 @@
 """Pinning: tables of one build are read as its latest complete release has them (rule D8), all of the same one.
 
 Belongs here: which release a query reads, now or as of a moment.
-Does not: what a release is (delta.releases), or versions that a query names by number (operations.sql.tables).
+Does not: what a release is (delta.row_tables.releases), or versions that a query names by number
+(operations.sql.tables).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from medallion_assets.delta.releases import Release, latest_release, open_release
+from medallion_assets.delta.row_tables.releases import Release, latest_release, open_release
 from medallion_assets.delta.table import Snapshot
 
 

@@ -1,7 +1,7 @@
 """Tables by the names that a query gives them: `silver.orders`, `silver.orders_all`, `silver."orders@12"`.
 
 Belongs here: what a name means, names that are nearly right, and opening the version that is meant.
-Does not: views (delta.duckdb_views).
+Does not: views (delta.duckdb.views).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from difflib import get_close_matches
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.as_of import version_as_of
+from medallion_assets.delta.notes.as_of import version_as_of
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.operations.tables.every import every_table

@@ -23,7 +23,7 @@ from typing import Annotated
 
 import polars as pl
 
-from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
+from medallion_assets.delta.row_tables.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings.alerts import ALERT_KINDS

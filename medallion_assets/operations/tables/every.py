@@ -11,8 +11,8 @@ from pathlib import Path
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.identity import LAKEHOUSE
-from medallion_assets.delta.releases import RELEASES
+from medallion_assets.delta.row_tables.identity import LAKEHOUSE
+from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.operations.stages import delta_tables

@@ -14,7 +14,7 @@ from typing import Annotated
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.delta.rows import append_rows, row_table, scan_rows
+from medallion_assets.delta.row_tables.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, rules_of
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Annotated
 
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.rows import append_rows, frame_of, read_rows, row_table, rows_of
+from medallion_assets.delta.row_tables.rows import append_rows, frame_of, read_rows, row_table, rows_of
 from medallion_assets.delta.table import Lakehouse
 
 

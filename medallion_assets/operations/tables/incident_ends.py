@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.delta.rows import rows_of
+from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, days_of, read_attempts

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.rows import Row, RowTable, commit_rows, frame_of, row_table
+from medallion_assets.delta.row_tables.rows import Row, RowTable, commit_rows, frame_of, row_table
 from medallion_assets.delta.table import Lakehouse
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.run_days import DayRange, days_in, parse_days
-from medallion_assets.delta.rows import append_rows, row_table, rows_of, scan_rows
+from medallion_assets.delta.row_tables.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse
 
 DAYS_AT_ONCE = 30

@@ -20,17 +20,17 @@ from urllib.parse import unquote
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.delta.data_files import LOG_FOLDER
-from medallion_assets.delta.log_replay import Logged, Replay
-from medallion_assets.delta.parquet_footer import FooterError
-from medallion_assets.delta.staging import SHORTENED_BYTES, bounds_of, footer_of
+from medallion_assets.delta.files.data_files import LOG_FOLDER
+from medallion_assets.delta.files.parquet_footer import FooterError
+from medallion_assets.delta.files.staging import SHORTENED_BYTES, bounds_of, footer_of
+from medallion_assets.delta.log.replay import Logged, Replay
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import local_path, open_store
 
 OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")
-"""The names that `delta.staging` gives."""
+"""The names that `delta.files.staging` gives."""
 READERS = max(4, os.cpu_count() or 1)
 """Files that are read at once; hashing them leaves the other threads running."""
 

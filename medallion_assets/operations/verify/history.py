@@ -15,15 +15,15 @@ import polars as pl
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
-from medallion_assets.delta.log_replay import Replay
-from medallion_assets.delta.partitions import REMOVED, REPLACED
-from medallion_assets.delta.source_versions import (
+from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.notes.source_versions import (
     SOURCE_NOTE,
     SourceVersion,
     marked_version,
     noted_version,
     source_app_id,
 )
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.tables.every import every_table
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, last_successes

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.log.replay import Replay
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError

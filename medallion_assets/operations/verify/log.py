@@ -21,8 +21,8 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.log_chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
-from medallion_assets.delta.log_replay import Replay, checkpoint_differences, read_checkpoint
+from medallion_assets.delta.log.chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
+from medallion_assets.delta.log.replay import Replay, checkpoint_differences, read_checkpoint
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.refining.bronze import EXPORT_NOTE

@@ -18,8 +18,8 @@ import polars as pl
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
-from medallion_assets.delta.releases import (
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.row_tables.releases import (
     RELEASE_NOTE,
     RELEASES,
     Release,

@@ -14,7 +14,7 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import parts_of
+from medallion_assets.delta.replacing.partitions import parts_of
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild

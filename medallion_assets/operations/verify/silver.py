@@ -12,10 +12,10 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.delta.commit_notes import commit_note, commits_since, last_commit
-from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
-from medallion_assets.delta.replacement import REBUILT_NOTE
-from medallion_assets.delta.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, marked_version, taken_version
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.notes.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, marked_version, taken_version
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports

@@ -26,7 +26,7 @@ from medallion_assets.contracts.coverage import UNKNOWN
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.coverage_notes import noted_coverage
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs

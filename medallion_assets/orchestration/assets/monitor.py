@@ -12,8 +12,8 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from medallion_assets.operations.checkpoint import read_checkpoints
-from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.freshness.checkpoint import read_checkpoints
+from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import (

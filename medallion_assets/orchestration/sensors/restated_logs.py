@@ -14,10 +14,10 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import RESTATED, commits_since, noted_days
-from medallion_assets.delta.coverage_notes import COVERED, PROVISIONAL, read_note
-from medallion_assets.delta.partitions import REMOVED, REPLACED
-from medallion_assets.delta.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.coverage_notes import COVERED, PROVISIONAL, read_note
+from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.audits import table_version
 from medallion_assets.orchestration.reporting import asset_key

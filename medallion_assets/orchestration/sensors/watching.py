@@ -12,8 +12,8 @@ from datetime import date
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import committed_at
-from medallion_assets.delta.source_versions import taken_version
+from medallion_assets.delta.notes.commit_notes import committed_at
+from medallion_assets.delta.notes.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table

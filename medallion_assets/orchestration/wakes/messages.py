@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from medallion_assets.orchestration.sockets import address, bind
+from medallion_assets.orchestration.hosting.sockets import address, bind
 
 NAME = "wakes"
 VERSION = 1

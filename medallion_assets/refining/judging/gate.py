@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import GatePolicy
-from medallion_assets.delta.fingerprints import stand_ins
+from medallion_assets.delta.notes.fingerprints import stand_ins
 
 MASS_DELETE = "mass_delete"
 """The name of rule C7 in checks, results and errors."""

@@ -19,8 +19,8 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.notes.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside

@@ -16,7 +16,7 @@ from typing import Annotated
 import polars as pl
 
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.rows import commit_rows, read_rows, row_table, rows_of
+from medallion_assets.delta.row_tables.rows import commit_rows, read_rows, row_table, rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 

@@ -14,7 +14,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Source
-from medallion_assets.delta.source_versions import source_app_id, taken_version
+from medallion_assets.delta.notes.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import exports_in, exports_since
 from medallion_assets.refining.ledger.chain import (

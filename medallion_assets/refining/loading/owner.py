@@ -17,7 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.source import BatchRefusedError, Found, Owner, Source
-from medallion_assets.delta.commit_notes import commit_note
+from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import exports_since, last_load, latest_origin, loaded_ids, origins_held

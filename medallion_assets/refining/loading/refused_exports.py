@@ -15,7 +15,7 @@ from typing import Annotated
 import polars as pl
 
 from medallion_assets.contracts.table import Text
-from medallion_assets.delta.rows import append_rows, read_rows, row_table
+from medallion_assets.delta.row_tables.rows import append_rows, read_rows, row_table
 from medallion_assets.delta.table import Lakehouse
 
 

@@ -1,7 +1,7 @@
 """Samples: whether a lakehouse holds samples: batches that were written here.
 
 Belongs here: telling them apart, and marking the lakehouse before the first one is loaded.
-Does not: the mark itself (delta.identity), or what may be done with samples (serving).
+Does not: the mark itself (delta.row_tables.identity), or what may be done with samples (serving).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.samples import is_sample, origin_of, sample_owner
-from medallion_assets.delta.identity import Identity, ensure_identity, mark_as_sample
+from medallion_assets.delta.row_tables.identity import Identity, ensure_identity, mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, origins_since
 from medallion_assets.storage.listing import list_folders

@@ -17,8 +17,8 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.source import Delivery, Source
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.blocks import in_turns

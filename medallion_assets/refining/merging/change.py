@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.files.data_files import StagedFile
 
 
 @dataclass(slots=True, kw_only=True)

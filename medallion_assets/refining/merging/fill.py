@@ -16,9 +16,9 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
-from medallion_assets.delta.staging import TableFolder
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.partitioned_files import LocalFile, write_partitions
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place, expect_all_written
 from medallion_assets.engines.extent import extents

@@ -21,8 +21,8 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
-from medallion_assets.delta.fingerprints import RULES_NOTE, fingerprint, rules_with
-from medallion_assets.delta.partitions import conform
+from medallion_assets.delta.notes.fingerprints import RULES_NOTE, fingerprint, rules_with
+from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.schema import conformed, fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place

@@ -15,9 +15,9 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.staging import TableFolder
 from medallion_assets.delta.schema import polars_schema
-from medallion_assets.delta.staging import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.extent import Extent

@@ -1,7 +1,7 @@
 """One pass: when rows of all days can be written by day at a time, within an engine's bounds.
 
 Belongs here: how many rows of each day are held until they are written.
-Does not: writing them (delta.partitioned_files, engines.aside), or what they are (fill.py, merge.py).
+Does not: writing them (delta.files.partitioned_files, engines.aside), or what they are (fill.py, merge.py).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-from medallion_assets.delta.partitioned_files import MOST_OPEN
+from medallion_assets.delta.files.partitioned_files import MOST_OPEN
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.extent import Extent, total
 from medallion_assets.engines.pieces import LONG_ROW_BYTES

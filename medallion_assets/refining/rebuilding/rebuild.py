@@ -2,7 +2,7 @@
 
 Belongs here: judging every settled export again, and putting table, events and quarantine in place.
 Does not: other tables (rebuild_bronze.py, deriving.changed_days, deriving.rebuild), or the comparison
-(delta.table_changes).
+(delta.replacing.table_changes).
 
 The exports that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
 from nothing. Decisions of people stay in force: what was rejected stays out, what was accepted comes in. Then the copy
@@ -29,15 +29,15 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.coverage_notes import covered_note
 from medallion_assets.delta.damage import sound_files
-from medallion_assets.delta.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
-from medallion_assets.delta.replacement import REBUILT_NOTE, Progress, Replacement
-from medallion_assets.delta.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.notes.coverage_notes import covered_note
+from medallion_assets.delta.notes.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Rebuilt
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table

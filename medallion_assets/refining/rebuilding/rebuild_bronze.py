@@ -20,10 +20,10 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.data_files import StagedFile
-from medallion_assets.delta.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
+from medallion_assets.delta.replacing.table_changes import Example, Rebuilt, TableChanges
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.delta.table_changes import Example, Rebuilt, TableChanges
 from medallion_assets.errors import CommitConflictError
 from medallion_assets.errors.reasons import REASON, expect_reason
 from medallion_assets.refining.bronze import (

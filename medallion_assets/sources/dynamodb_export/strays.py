@@ -2,7 +2,7 @@
 
 Belongs here: finding some of them in a few requests, however much lies there.
 Does not: which folder would be right (refining.loading.raw_place), or every export below a URL
-(operations.export_report).
+(operations.exports.report).
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from medallion_assets.delta.duckdb_views import connect
-from medallion_assets.delta.rows import read_rows
+from medallion_assets.delta.duckdb.views import connect
+from medallion_assets.delta.row_tables.rows import read_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES, ROWS_A_TEST, ModelFailure, keep_failures

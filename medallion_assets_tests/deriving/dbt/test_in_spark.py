@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.rows import read_rows
+from medallion_assets.delta.row_tables.rows import read_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES

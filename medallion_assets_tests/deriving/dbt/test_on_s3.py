@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
-from medallion_assets.delta.releases import RELEASES
+from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import DiskFullError
 from medallion_assets.operations.sql.answer import answer

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.build import _node, build

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Money, Table
-from medallion_assets.delta.commit_notes import commits_since
-from medallion_assets.delta.duckdb_views import connect
-from medallion_assets.delta.releases import latest_release, open_release
+from medallion_assets.delta.duckdb.views import connect
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.replacing.table_changes import Comparison
+from medallion_assets.delta.row_tables.releases import latest_release, open_release
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.delta.table_changes import Comparison
 from medallion_assets.deriving.dbt.export import Staged, stage_model
 from medallion_assets.deriving.dbt.publish import Publication, publish
 from medallion_assets.errors import CommitConflictError, PermanentError

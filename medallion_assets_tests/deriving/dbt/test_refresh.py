@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import commits_since
-from medallion_assets.delta.releases import RELEASE_NOTE, RELEASES, latest_release, open_release
-from medallion_assets.delta.rows import read_rows
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, RELEASES, latest_release, open_release
+from medallion_assets.delta.row_tables.rows import read_rows
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.deriving.dbt.rebuild import rebuild_models

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.pipeline import DbtModels
-from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.restating import affected_months, lost_members
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS

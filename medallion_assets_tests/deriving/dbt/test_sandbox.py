@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.deriving.dbt.sandbox import make_sandbox, sandbox
 from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR

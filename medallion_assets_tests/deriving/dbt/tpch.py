@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.duckdb_views import connect
+from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS

@@ -16,7 +16,7 @@ import polars as pl
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.coverage_notes import covered_note
+from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE

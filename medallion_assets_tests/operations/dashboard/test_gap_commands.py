@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, arrivals, close_gap
-from medallion_assets.operations.sources import TableSource
+from medallion_assets.operations.exports.sources import TableSource
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.ledger.chain import Gap

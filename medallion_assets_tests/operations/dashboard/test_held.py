@@ -8,7 +8,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.operations.dashboard.held import held_exports
 from medallion_assets.operations.tables.expectation_results import (
     EXPECTATION_RESULTS,

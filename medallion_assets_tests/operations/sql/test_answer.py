@@ -16,9 +16,9 @@ from rich.console import Console
 from medallion_assets.cli.sql_page import answer_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import DbtModels
-from medallion_assets.delta.as_of import version_as_of
-from medallion_assets.delta.commit_notes import commits_since
-from medallion_assets.delta.releases import RELEASES
+from medallion_assets.delta.notes.as_of import version_as_of
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.publish import publish
 from medallion_assets.errors import MissingTableError, PermanentError, UnreadableTableError

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.incident import (
     INCIDENTS,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
-from medallion_assets.delta.rows import frame_of
+from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.operations.tables import pipeline_runs
 from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.log_replay import Replay
+from medallion_assets.delta.log.replay import Replay
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived

@@ -11,7 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.log_chain import LAST_COMMIT
+from medallion_assets.delta.log.chain import LAST_COMMIT
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table

@@ -15,8 +15,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import conform
-from medallion_assets.delta.releases import RELEASES, latest_release
+from medallion_assets.delta.replacing.partitions import conform
+from medallion_assets.delta.row_tables.releases import RELEASES, latest_release
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.publish import publish

@@ -20,7 +20,7 @@ from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.project import Call
 from medallion_assets.deriving.dbt.refresh import Refreshed
 from medallion_assets.deriving.dbt.specs import read_specs
-from medallion_assets.operations.freshness import read_freshness
+from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.verify.lakehouse import verify

@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.partitions import stage_day
+from medallion_assets.delta.replacing.partitions import stage_day
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.operations.tables.pipeline_runs import read_attempts

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.checkpoint import read_checkpoints
+from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, MONITORING_TABLES, PIPELINE_CHECKPOINT
 from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,

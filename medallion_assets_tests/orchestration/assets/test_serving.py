@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.coverage import NOTHING
-from medallion_assets.delta.partitions import partition
-from medallion_assets.operations.coverage import read_coverage
+from medallion_assets.delta.replacing.partitions import partition
+from medallion_assets.operations.freshness.coverage import read_coverage
 from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY

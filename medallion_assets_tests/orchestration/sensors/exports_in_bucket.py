@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
-from medallion_assets.delta.data_files import StagedFile
+from medallion_assets.delta.files.data_files import StagedFile
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS

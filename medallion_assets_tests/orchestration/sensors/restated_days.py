@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import RESTATED
+from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build

@@ -9,8 +9,8 @@ import pytest
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.pipeline import Gold
-from medallion_assets.delta.commit_notes import commit_note, last_commit
-from medallion_assets.delta.coverage_notes import PROVISIONAL, covered_note
+from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
+from medallion_assets.delta.notes.coverage_notes import PROVISIONAL, covered_note
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS

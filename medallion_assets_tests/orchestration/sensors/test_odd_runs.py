@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.run_days import DAY, RANGE_END, RANGE_START, SCATTERED_DAYS
 from medallion_assets.definitions import build_defs
-from medallion_assets.delta.commit_notes import RESTATED
-from medallion_assets.delta.partitions import REPLACED
-from medallion_assets.delta.source_versions import SOURCE_COMMITS_NOTE, SOURCE_NOTE
+from medallion_assets.delta.notes.commit_notes import RESTATED
+from medallion_assets.delta.notes.source_versions import SOURCE_COMMITS_NOTE, SOURCE_NOTE
+from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.orchestration.daily_close import first_published
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key

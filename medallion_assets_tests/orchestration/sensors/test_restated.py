@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.delta.partitions import partition
+from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import kept_as_of_days

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medallion_assets.delta.source_versions import source_app_id, taken_version
+from medallion_assets.delta.notes.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.ledger.decisions import read_decisions

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.delta.identity import LAKEHOUSE, Identity, read_identity
+from medallion_assets.delta.row_tables.identity import LAKEHOUSE, Identity, read_identity
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.faults.injection import Disturbance, KilledError, is_killed_after

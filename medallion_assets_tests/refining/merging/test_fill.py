@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.partitioned_files import LocalFile, write_partitions
+from medallion_assets.delta.files.partitioned_files import LocalFile, write_partitions
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.errors import PermanentError

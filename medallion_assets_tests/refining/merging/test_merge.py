@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import delete_line, item_line, key_of, transaction, upsert_line

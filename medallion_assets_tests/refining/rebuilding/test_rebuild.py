@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commit_notes import RESTATED, commit_note, last_commit
-from medallion_assets.delta.fingerprints import fingerprint, rules_of_rows
-from medallion_assets.delta.replacement import REBUILT_NOTE
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, last_commit
+from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
+from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.errors.reasons import REASON

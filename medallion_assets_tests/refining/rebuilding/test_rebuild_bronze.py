@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.delta.table_changes import Rebuilt
+from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, export_files, rebuilt_exports

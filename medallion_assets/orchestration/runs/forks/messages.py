@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from medallion_assets.orchestration.sockets import address, bind
+from medallion_assets.orchestration.hosting.sockets import address, bind
 
 NAME = "fork-server"
 VERSION = 2

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from medallion_assets.orchestration.notify import notify
+from medallion_assets.orchestration.hosting.notify import notify
 from medallion_assets.orchestration.runs.forks.child import await_run, carry_out, refuse
 from medallion_assets.orchestration.runs.forks.imported import THREADS, Imported
 from medallion_assets.orchestration.runs.forks.messages import listen

@@ -1,0 +1,1 @@
+"""Snapshots as DuckDB reads them."""

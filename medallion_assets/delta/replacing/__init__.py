@@ -1,0 +1,1 @@
+"""Replacing what a table holds: whole partitions, or the rows that were made again."""

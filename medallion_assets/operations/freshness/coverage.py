@@ -1,0 +1,56 @@
+"""Coverage: how far the data of every stage reach (rules V1 to V3).
+
+Belongs here: reading it: of Bronze and Silver from what they hold, of what is made of them from its commits, and of
+serving from the attempts that published.
+Does not: whether that is far enough (operations.freshness).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medallion_assets.contracts.coverage import NOTHING, Coverage
+from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.tables.pipeline_runs import last_covered
+from medallion_assets.operations.tables.refused import find_readable
+from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.ledger.coverage import coverage_of
+from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.origins import Origins
+
+
+def read_coverage(lakehouse: Lakehouse) -> dict[str, Coverage]:
+    """How far each stage's table reaches, by its name. Tables that are not there are not made, and cover nothing.
+
+    Raises:
+        TransientError: the storage did not answer.
+    """
+    published = last_covered(lakehouse, [published.table.name for published in lakehouse.catalog.published])
+    return {stage.table.name: _coverage(lakehouse, stage, published) for stage in stages(lakehouse.catalog)}
+
+
+def _coverage(lakehouse: Lakehouse, stage: Stage, published: Mapping[str, Coverage]) -> Coverage:
+    if stage.kind == "serving":
+        return published.get(stage.table.name, NOTHING)
+    if stage.kind in ("bronze", "judged"):
+        return loaded_coverage(lakehouse, lakehouse.catalog.loaded_by(stage.table.short_name), stage.kind)
+    snapshot = find_readable(lakehouse, stage.table)
+    return NOTHING if snapshot is None else noted_coverage(snapshot)
+
+
+def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: str) -> Coverage:
+    """How far Bronze reaches (`bronze`), by the exports that it holds, or Silver, by those that it has settled."""
+    table = loaded.table
+    bronze = find_readable(lakehouse, bronze_table(table.short_name))
+    if bronze is None:
+        return NOTHING
+    decisions = read_decisions(lakehouse, table.short_name)
+    if kind == "bronze":
+        exports = exports_in(bronze, loaded.source)
+        return coverage_of(loaded.source, exports, loaded.chain_begins, Origins.read(bronze, decisions))
+    silver = find_readable(lakehouse, table)
+    return NOTHING if silver is None else Ledger.read(loaded, bronze, silver, decisions).coverage(loaded.source)

@@ -1,0 +1,107 @@
+"""Refused definitions: commands of `dagster` end with the message and no stack, and a code server tells the UI."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.hosting.shell_commands import refusals_in_one_message
+from medallion_assets_tests.services.processes import REPOSITORY, free_port
+
+DEFINITIONS = ("-m", "medallion_assets.definitions")
+MATERIALIZE = ("asset", "materialize", *DEFINITIONS, "--select", "*")
+ENGINE = "MEDALLION_ENGINE is not allowed; expected: one of polars, spark; found: 'sparc'; what to do: "
+PIPELINE = "MEDALLION_PIPELINES names 'nowhere:SHOP', which is no pipeline; expected: "
+
+
+def dagster(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "MEDALLION_HOME": str(home), **variables}
+    command = [sys.executable, "-m", "dagster", *arguments]
+    return subprocess.run(
+        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=180
+    )
+
+
+COMMANDS = {
+    "asset materialize": MATERIALIZE,
+    "api grpc": ("api", "grpc", *DEFINITIONS, "--port", str(free_port())),
+    "definitions validate": ("definitions", "validate", *DEFINITIONS),
+    "schedule list": ("schedule", "list", *DEFINITIONS),
+    "job launch": ("job", "launch", *DEFINITIONS, "--job", "monitor"),
+}
+THEMSELVES = ("asset materialize", "api grpc")
+"""Those that load the definitions in their own process; of the others, a code server of theirs does."""
+
+
+@pytest.fixture
+def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stacks are limited in processes that end soon, and not in this one."""
+    monkeypatch.setattr(sys, "tracebacklimit", 1000, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"MEDALLION_ENGINE": "sparc"}, ENGINE),
+        pytest.param({"MEDALLION_PIPELINES": "nowhere:SHOP"}, PIPELINE, marks=pytest.mark.slow),
+    ],
+    ids=["setting", "pipeline"],
+)
+def test_a_command_ends_with_one_message(tmp_path: Path, variables: dict[str, str], message: str) -> None:
+    done = dagster(tmp_path, *MATERIALIZE, **variables)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_without_stack(done.stderr)
+    *others, said = done.stderr.splitlines()  # Dagster says first that `dg` is newer
+    assert said.startswith(message)
+    assert not [line for line in others if "found: " in line]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_shows_a_stack(tmp_path: Path, command: str) -> None:
+    """Those that ask a code server say what it answered, in Dagster's words around ours."""
+    done = dagster(tmp_path, *COMMANDS[command], MEDALLION_ENGINE="sparc", DAGSTER_HOME=str(tmp_path))
+    said = done.stdout + done.stderr
+    assert done.returncode in (1, 2), said
+    assert is_without_stack(said), said
+    assert ENGINE in said
+    if command in THEMSELVES:
+        assert said.count(ENGINE) == 1
+
+
+def is_without_stack(said: str) -> bool:
+    return not [line for line in said.splitlines() if line.strip().startswith(("Traceback", "Stack Trace", "File "))]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["/venv/bin/dagster", "asset", "materialize"], SystemExit),
+        (["/lib/dagster/__main__.py", "job", "execute"], SystemExit),
+        (["/lib/dagster/__main__.py", "api", "grpc"], SystemExit),
+        (["/lib/dagster/__main__.py", "api", "grpc", "--lazy-load-user-code"], PermanentError),
+        (["/venv/bin/medallion", "asset"], PermanentError),
+        (["/venv/bin/dagster"], PermanentError),
+        ([], PermanentError),
+    ],
+)
+@pytest.mark.usefixtures("no_limit")
+def test_only_what_cannot_go_on_is_ended(arguments: list[str], error: type[BaseException]) -> None:
+    with pytest.raises(error, match="a setting is refused"), refusals_in_one_message(arguments):
+        raise PermanentError("a setting is refused")
+
+
+@pytest.mark.usefixtures("no_limit")
+@pytest.mark.parametrize(
+    ("program", "limit"), [("/lib/dagster/__main__.py", 0), ("/venv/bin/medallion", 1000)], ids=["dagster", "ours"]
+)
+def test_only_processes_of_dagster_lose_their_stacks(program: str, limit: int) -> None:
+    arguments = [program, "api", "grpc", "--lazy-load-user-code"]
+    with pytest.raises(PermanentError), refusals_in_one_message(arguments):
+        raise PermanentError("a setting is refused")
+    assert sys.tracebacklimit == limit
