@@ -6,7 +6,8 @@ Does not: which processes these are (Procfile), under which variables they run (
 
 SIGTERM, SIGINT and SIGHUP end it at any moment, with exit code 0. A handler only notes the signal, and the note is
 looked at ten times a second: no moment is a wrong one. What this process inherited does not matter: who starts a
-program in the background may have it ignore or block signals, which a shell could not undo.
+program in the background may have it ignore or block signals, which a shell could not undo. This is why it is our own:
+honcho runs a Procfile too, but waits for ever when it is stopped while it starts, and starts nothing anew.
 
 What goes wrong again and again, as it does where a setting is refused, is tried after 5 s, then 10, 20, 40, and then
 once a minute, so that its message does not fill the log. It does not end the whole: what is refused may be a folder on

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from rich.box import SIMPLE_HEAD
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -26,10 +26,10 @@ def grid(columns: Iterable[str], *, figures: Collection[str] = (), title: str | 
 
 
 def section_page(section: Section) -> RenderableType:
-    """The table of a section under its title, or the words for having none; rows that are bad stand out."""
-    if section.grid is None or not section.grid.rows:
+    """The table of a section under its title, and its note, or the words for having none; bad rows stand out."""
+    if not section.grid.rows:
         return Text.assemble((section.title, "bold"), as_typed(f": {section.nothing}"))
     page = grid(section.grid.columns, figures=section.grid.figures, title=section.title)
     for row in section.grid.rows:
         page.add_row(*(Text(as_typed(cell)) for cell in row.cells), style="bold red" if row.is_bad else None)
-    return page
+    return Group(page, Text(section.note, style="dim")) if section.note else page

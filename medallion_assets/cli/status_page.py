@@ -14,7 +14,7 @@ from rich.text import Text
 from medallion_assets.cli.section_page import section_page
 from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.status import Status
-from medallion_assets.operations.status_sections import COUNTS, status_sections
+from medallion_assets.operations.status_sections import status_sections
 
 
 def status_page(status: Status) -> RenderableType:
@@ -24,10 +24,7 @@ def status_page(status: Status) -> RenderableType:
         *_identity(status),
         *_sources(status),
     ]
-    for section in status_sections(status, status.incidents, newest="the last of 7 days"):
-        parts.append(section_page(section))
-        if section.name == "stages" and section.grid is not None and section.grid.rows:
-            parts.append(Text(COUNTS, style="dim"))
+    parts += map(section_page, status_sections(status))
     parts += [Text(f"warning: {warning}", style="yellow") for warning in status.warnings]
     parts += [Text(f"problem: {problem}", style="bold red") for problem in status.problems]
     if not status.problems and status.never_made:

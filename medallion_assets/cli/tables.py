@@ -40,9 +40,6 @@ def explain(
 def status(json: Json = False) -> None:
     """Show how fresh every table is, and every stage's progress and last runs.
 
-    Of a stage, "in" counts rows or records that it read, "out" rows that it wrote or changed, "quarantined" bad
-    records that it set aside, all in 7 days.
-
     Exit 1: stale, failed, or no exports or tables found.
     """
     with Terminal(as_json=json) as terminal:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -25,6 +25,9 @@ from medallion_assets.compute.job import Job, Look, State
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import Repeat, advice
 from medallion_assets.settings.compute import EmrServerless
+
+if TYPE_CHECKING:
+    from mypy_boto3_emr_serverless.client import EMRServerlessClient
 
 STATES = {"SUCCESS": State.SUCCEEDED, "FAILED": State.FAILED, "CANCELLED": State.CANCELED}
 """Any other is at work: SUBMITTED, PENDING, SCHEDULED, QUEUED, RUNNING, CANCELLING."""
@@ -43,7 +46,7 @@ class EmrServerlessService:
     name = "EMR Serverless"
 
     @cached_property
-    def client(self) -> Any:
+    def client(self) -> EMRServerlessClient:
         """boto3's client; it repeats nothing, so that every answer that was lost is seen."""
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30)
         with _errors("a client"):
@@ -58,7 +61,7 @@ class EmrServerlessService:
         """The job run, with its state's details and what is billed so far."""
         with _errors(f"job run {job_id}"):
             run = self.client.get_job_run(applicationId=self.application.application_id, jobRunId=job_id)["jobRun"]
-        billed = run.get("billedResourceUtilization") or {}
+        billed: Mapping[str, Any] = run.get("billedResourceUtilization") or {}
         return Look(
             state=STATES.get(run["state"], State.AT_WORK),
             said=": ".join(filter(None, (run["state"], run.get("stateDetails")))),

@@ -30,18 +30,12 @@ class Grid:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the answer: a table, or the words for having nothing to show."""
+    """A part of the answer: a table with a `note` on what it means, or the words for having nothing to show."""
 
-    name: str
     title: str
-    lead: str
     nothing: str
-    grid: Grid | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to show."""
-        return self.grid is None or not self.grid.rows
+    grid: Grid
+    note: str = ""
 
 
 def format_minute(moment: datetime | None) -> str:

@@ -1,16 +1,13 @@
 """The status as sections, which the terminal shows.
 
 Belongs here: which facts of the status stand in which table, in which words, and which rows are set off.
-Does not: the facts, what the dashboard alone shows, or looks.
+Does not: the facts, or looks; the dashboard, which answers other questions: what needs a person, and how it went.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from medallion_assets.operations.sections import Grid, Row, Section, format_age, format_count, format_minute
 from medallion_assets.operations.status import StageStatus, Status
-from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 
 COUNTS = (
@@ -20,21 +17,19 @@ COUNTS = (
 """What the last columns of the stages mean."""
 
 
-def status_sections(status: Status, incidents: Iterable[Incident], *, newest: str) -> list[Section]:
-    """The whole status: first what may ask for a person. `newest` says which `incidents` these are."""
+def status_sections(status: Status) -> list[Section]:
+    """The whole status: first what may ask for a person."""
     return [
         freshness_section(status),
         stages_section(status),
         progress_section(status),
-        incidents_section(incidents, newest=newest),
+        incidents_section(status),
         alerts_section(status),
     ]
 
 
 def freshness_section(status: Status) -> Section:
     """How far behind the data of each table are, against their limit."""
-    ends = [fresh.measured_at for fresh in status.freshness if fresh.measured_at is not None]
-    sample = f" Sample data are measured against their own end, {format_minute(max(ends))}." if ends else ""
     rows = [
         Row(
             (
@@ -52,10 +47,7 @@ def freshness_section(status: Status) -> Section:
         if fresh.last_refreshed is not None or fresh.is_stale or fresh.table in status.never_made
     ]
     return Section(
-        name="freshness",
         title="Freshness",
-        lead="How far each table's data reach, and how far behind they may be. Unknown: the source does not declare "
-        f"it.{sample}",
         nothing="No table exists yet: load an export, or run `medallion demo`.",
         grid=Grid(
             ("table", "state", "behind", "limit", "covered until (UTC)", "last refreshed (UTC)", "rows"),
@@ -66,9 +58,8 @@ def freshness_section(status: Status) -> Section:
 
 
 def _freshness(fresh: Freshness) -> str:
-    if fresh.last_refreshed is None:
-        never = "never published" if fresh.table.startswith("serving.") else "never made"
-        return f"{never}, stale" if fresh.is_stale else never
+    if fresh.never:
+        return f"{fresh.never}, stale" if fresh.is_stale else fresh.never
     return fresh.state
 
 
@@ -76,9 +67,7 @@ def stages_section(status: Status) -> Section:
     """The last attempt of each stage, and its last 7 days."""
     figures = ("succeeded", "median", "quality", "threshold", "longest", "in", "out", "quarantined")
     return Section(
-        name="stages",
         title="Stages",
-        lead="What each stage did in the last 7 days.",
         nothing="No stage has run yet.",
         grid=Grid(
             ("stage", "last attempt", "at (UTC)", *figures),
@@ -89,6 +78,7 @@ def stages_section(status: Status) -> Section:
             ],
             figures=frozenset(figures),
         ),
+        note=COUNTS,
     )
 
 
@@ -111,16 +101,14 @@ def progress_section(status: Status) -> Section:
     ]
     columns = ("stage", "last success (UTC)", "has come to", "covered until (UTC)", "last day", "waiting", "version")
     return Section(
-        name="progress",
         title="Progress",
-        lead="Each stage's progress. Waiting: exports or versions that are not loaded yet.",
         nothing="Nothing has been loaded yet.",
         grid=Grid(columns, rows, figures=frozenset({"waiting", "version"})),
     )
 
 
-def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
-    """Stages that failed a run, in the order given."""
+def incidents_section(status: Status) -> Section:
+    """Stages that failed a run of the last 7 days, and the diagnosis."""
     rows = [
         Row(
             (
@@ -136,14 +124,12 @@ def incidents_section(incidents: Iterable[Incident], *, newest: str) -> Section:
                 f"{incident.run_id} ({incident.job})",
             )
         )
-        for incident in incidents
+        for incident in status.incidents
     ]
     about = ("stage", "what is wrong", "found", "reasons", "what to do", "days", "export", "run")
     columns = ("when (UTC)", "ended (UTC)", *about)
     return Section(
-        name="incidents",
         title="Incidents",
-        lead=f"Stages that failed, and the diagnosis; {newest}.",
         nothing="No incidents.",
         grid=Grid(columns, rows),
     )
@@ -156,9 +142,7 @@ def alerts_section(status: Status) -> Section:
         for alert in status.alerts
     ]
     return Section(
-        name="alerts",
         title="Alerts",
-        lead="Alerts of the last 7 days, newest first.",
         nothing="No alerts.",
         grid=Grid(("when (UTC)", "kind", "where", "what", "what to do"), rows),
     )

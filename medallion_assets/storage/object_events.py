@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_plus, urlsplit
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.storage.failures import our_error
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.client import SQSClient
+    from mypy_boto3_sqs.type_defs import DeleteMessageBatchRequestEntryTypeDef
+
+Answer = TypeVar("Answer")
 
 WAIT_SECONDS = 20
 """How long the queue holds a question that it has no message for: the longest that SQS knows, and the cheapest."""
@@ -49,7 +55,7 @@ class Queue:
         named = _AWS_HOST.fullmatch(urlsplit(url).netloc)
         self.url = url
         self._region = named[1] if named else region
-        self._client: Any = None
+        self._client: SQSClient | None = None
 
     def receive(self, wait_seconds: int = WAIT_SECONDS) -> list[Message]:
         """The next messages; none when none came meanwhile. Whoever does not delete them is sent them again.
@@ -58,9 +64,13 @@ class Queue:
             PermanentError: the queue is not there, or may not be read.
             TransientError: it did not answer.
         """
-        answer = self._ask("receive_message", WaitTimeSeconds=wait_seconds, MaxNumberOfMessages=AT_ONCE)
-        found = answer.get("Messages", ())
-        return [Message(body=str(message["Body"]), receipt=str(message["ReceiptHandle"])) for message in found]
+        answer = self._ask(
+            lambda client: client.receive_message(
+                QueueUrl=self.url, WaitTimeSeconds=wait_seconds, MaxNumberOfMessages=AT_ONCE
+            )
+        )
+        found = answer.get("Messages", [])
+        return [Message(body=message["Body"], receipt=message["ReceiptHandle"]) for message in found]
 
     def delete(self, messages: Sequence[Message]) -> None:
         """Delete messages that were received together.
@@ -71,13 +81,16 @@ class Queue:
         """
         if not messages:
             return
-        entries = [{"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)]
-        failed = self._ask("delete_message_batch", Entries=entries).get("Failed", ())
+        entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "ReceiptHandle": message.receipt} for number, message in enumerate(messages)
+        ]
+        answer = self._ask(lambda client: client.delete_message_batch(QueueUrl=self.url, Entries=entries))
+        failed = answer.get("Failed", [])
         if failed:
             found = f"{self.url}: {failed[0].get('Code')}: {failed[0].get('Message')}"
             raise TransientError("messages stay in the queue of export events", found=found, do="they are sent again")
 
-    def _ask(self, request: str, **parameters: Any) -> dict[str, Any]:
+    def _ask(self, request: Callable[[SQSClient], Answer]) -> Answer:
         import boto3
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError, ClientError
@@ -88,10 +101,9 @@ class Queue:
                     connect_timeout=5, read_timeout=WAIT_SECONDS + 10, retries={"mode": "standard", "max_attempts": 2}
                 )
                 self._client = boto3.Session().client("sqs", region_name=self._region, config=config)
-            answer: dict[str, Any] = getattr(self._client, request)(QueueUrl=self.url, **parameters)
+            return request(self._client)
         except (BotoCoreError, ClientError, ValueError) as error:
             raise _queue_error(error, self.url) from error
-        return answer
 
 
 def _queue_error(error: Exception, url: str) -> MedallionError:

@@ -25,23 +25,24 @@ def test_the_terminal_shows_every_cell(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
     facts = read_facts(lakehouse, NOW)
-    sections = status_sections(facts.status, facts.incidents, newest="all")
-    assert [section.name for section in sections] == ["freshness", "stages", "progress", "incidents", "alerts"]
+    sections = status_sections(facts.status)
+    assert [section.title for section in sections] == ["Freshness", "Stages", "Progress", "Incidents", "Alerts"]
+    assert any(section.note for section in sections)
     for section in sections:
-        assert section.grid is not None
         shown = in_terminal(section)
         for row in section.grid.rows:
             assert all(cell in shown for cell in row.cells)
+        assert not section.grid.rows or section.note in shown
 
 
 @pytest.mark.parametrize("is_bad", [True, False])
 def test_a_bad_row_stands_out(is_bad: bool) -> None:
     grid = Grid(("table", "rows"), [Row(("gold.t", "[7]"), is_bad=is_bad)], figures=frozenset({"rows"}))
-    shown = in_terminal(Section(name="s", title="Section", lead="", nothing="none", grid=grid))
+    shown = in_terminal(Section(title="Section", nothing="none", grid=grid))
     assert "[7]" in shown
     assert ("\x1b[1;31m" in shown) == is_bad
 
 
 def test_a_section_without_rows_says_so() -> None:
-    section = Section(name="s", title="Alerts", lead="", nothing="No alerts.", grid=Grid(("what",), []))
+    section = Section(title="Alerts", nothing="No alerts.", grid=Grid(("what",), []))
     assert "No alerts." in in_terminal(section)

@@ -79,10 +79,6 @@ class Specs:
         """The model of that name; KeyError when there is none."""
         return {model.name: model for model in self.models}[name]
 
-    def tests_of(self, model: str) -> tuple[CheckSpec, ...]:
-        """The tests that are checks of a model."""
-        return tuple(test for test in self.tests if test.model == model)
-
 
 def specs_text(specs: Specs) -> str:
     """The specifications as the text of their file."""

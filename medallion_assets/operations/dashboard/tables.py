@@ -88,8 +88,8 @@ def _state(fresh: Freshness, done: StageStatus, causes: list[Need]) -> tuple[Moo
         return Mood.BAD, "stale", "no data yet" if fresh.covered_until is None else "further behind than its limit"
     if any(need.is_urgent for need in causes):
         return Mood.BAD, "waits", "for a person"
-    if fresh.last_refreshed is None:
-        return Mood.UNKNOWN, "not made yet", ""
+    if fresh.never:
+        return Mood.UNKNOWN, fresh.never, ""
     if done.is_below_threshold:
         return Mood.LOOK, "poor", "too many bad records"
     if causes:

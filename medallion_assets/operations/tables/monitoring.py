@@ -58,6 +58,13 @@ class Freshness:
             return ""
         return "unknown" if self.covered_until is None else "fresh"
 
+    @property
+    def never(self) -> str:
+        """That nobody has made the table yet, or published it; empty once somebody has."""
+        if self.last_refreshed is not None:
+            return ""
+        return "never published" if self.table.startswith("serving.") else "never made"
+
     def behind(self, now: datetime) -> timedelta | None:
         """How far behind its data are, against which `sla_hours` stands; None where nobody says it."""
         return None if self.covered_until is None else (self.measured_at or now) - self.covered_until
