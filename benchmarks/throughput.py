@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Annotated
+from unittest.mock import patch
 
 import polars as pl
 import typer
@@ -126,11 +127,11 @@ def silver_decoded(raw: str, lake: str) -> None:
     """The same where no line is read by a template: all of them by `json_decode`, as if none had been learnt."""
 
     def nothing_learnt(lines: pl.Series, attributes: Sequence[Attribute]) -> Spelling:
-        unknown = sorted(unknown_names(lines.sample(SAMPLED_LINES), attributes))
+        unknown = sorted(unknown_names(lines.head(SAMPLED_LINES), attributes))
         return Spelling(Templates([], attributes), AnyOrder([], attributes), unknown)
 
-    Spelling.learnt = nothing_learnt  # type: ignore[method-assign]
-    silver(raw, lake)
+    with patch.object(Spelling, "learnt", nothing_learnt):
+        silver(raw, lake)
 
 
 class Stages:
