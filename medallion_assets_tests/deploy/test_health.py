@@ -255,10 +255,10 @@ class Sensors:
 
 @pytest.fixture
 def sensors(tmp_path: Path) -> Iterator[Sensors]:
-    one = Sensors(tmp_path)
-    is_up = partial(is_listening, int(one.environment["MEDALLION_CODE_SERVER_PORT"]))
-    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=is_up):
-        yield one
+    sensors = Sensors(tmp_path)
+    is_up = partial(is_listening, int(sensors.environment["MEDALLION_CODE_SERVER_PORT"]))
+    with running(sensors.command, environment=sensors.environment, log=tmp_path / "log", ready=is_up):
+        yield sensors
 
 
 @pytest.mark.slow

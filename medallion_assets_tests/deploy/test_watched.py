@@ -96,10 +96,10 @@ def test_who_is_reached_and_does_not_answer_is_late_and_who_is_not_is_gone(progr
 
 @pytest.fixture
 def ears(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as one:
-        one.bind(str(tmp_path / "notify"))
-        one.settimeout(120)
-        yield one
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ears:
+        ears.bind(str(tmp_path / "notify"))
+        ears.settimeout(120)
+        yield ears
 
 
 @pytest.mark.slow
