@@ -242,20 +242,20 @@ ON_DEMAND = {"idle": idle}  # what is looked at only when it is named
 NAMES = ", ".join(PARTS | ON_DEMAND)
 
 
-def look(part: str) -> Answer:
-    """How a part is. One that cannot be looked at in time is not well."""
+def look(part: str, ask: Callable[[], str], seconds: float = LOOK_SECONDS) -> Answer:
+    """How a part is that is asked so. One that cannot be looked at in time is not well."""
     answer: Future[Answer] = Future()
-    Thread(target=lambda: answer.set_result(_look(part)), daemon=True).start()
+    Thread(target=lambda: answer.set_result(_look(part, ask)), daemon=True).start()
     try:
-        return answer.result(LOOK_SECONDS)
+        return answer.result(seconds)
     except FutureTimeoutError:
-        found = f"no answer within {LOOK_SECONDS} s"
+        found = f"no answer within {seconds} s"
         return Answer(part, False, found, "see whether PostgreSQL answers and the host is overloaded")
 
 
-def _look(part: str) -> Answer:
+def _look(part: str, ask: Callable[[], str]) -> Answer:
     try:
-        return Answer(part, True, (PARTS | ON_DEMAND)[part]())
+        return Answer(part, True, ask())
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
     except MedallionError as error:
@@ -275,7 +275,7 @@ def main(
         raise typer.BadParameter(f"{', '.join(unknown)}: expected {NAMES}")
     deadline = time.monotonic() + wait
     while True:
-        answers = [look(part) for part in only or PARTS]
+        answers = [look(part, (PARTS | ON_DEMAND)[part]) for part in only or PARTS]
         is_well = all(answer.is_well for answer in answers)
         if is_well or time.monotonic() >= deadline:
             break

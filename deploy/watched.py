@@ -60,8 +60,8 @@ def patient(ask: Look, clock: Callable[[], float] = time.monotonic) -> Look:
     return look
 
 
-def code_server(host: str, port: int) -> Look:
-    """The code server says what it has loaded."""
+def code_server(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
+    """The code server says what it has loaded; TimeoutError where it is reached, and does not answer in time."""
     import grpc
     from dagster._grpc.__generated__.dagster_api_pb2 import ListRepositoriesRequest
     from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiStub
@@ -69,29 +69,29 @@ def code_server(host: str, port: int) -> Look:
     def ask() -> bool:
         with grpc.insecure_channel(f"{host}:{port}") as channel:
             try:
-                DagsterApiStub(channel).ListRepositories(ListRepositoriesRequest(), timeout=ANSWER_SECONDS)
+                DagsterApiStub(channel).ListRepositories(ListRepositoriesRequest(), timeout=seconds)
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     raise TimeoutError from error
                 return False
             return True
 
-    return patient(ask)
+    return ask
 
 
-def webserver(host: str, port: int) -> Look:
-    """The web server says which version it is."""
+def webserver(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
+    """The web server says which version it is; TimeoutError as with a code server."""
     import requests
 
     def ask() -> bool:
         try:
-            return requests.get(f"http://{host}:{port}/server_info", timeout=ANSWER_SECONDS).ok
+            return requests.get(f"http://{host}:{port}/server_info", timeout=seconds).ok
         except requests.ReadTimeout as error:
             raise TimeoutError from error
         except requests.RequestException:
             return False
 
-    return patient(ask)
+    return ask
 
 
 def daemon() -> Look:
@@ -137,7 +137,7 @@ def look_of(program: str, arguments: Sequence[str]) -> Look:
     host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - it is asked from this host
     if program in DAEMONS:
         return daemon()
-    return (webserver if program == "dagster-webserver" else code_server)(host, port)
+    return patient((webserver if program == "dagster-webserver" else code_server)(host, port))
 
 
 def tell(

@@ -22,8 +22,10 @@ def describe(definitions: dg.Definitions) -> str:
     lines = [*_assets(definitions.resolve_asset_graph().executable_asset_keys, definitions), ""]
     jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
     lines += [f"jobs: {_listed(jobs)}"]
-    lines += [f"schedules: {_listed(f'{one.name} ({one.cron_schedule})' for one in repository.schedule_defs)}"]
-    lines += [f"sensors: {_listed(one.name for one in repository.sensor_defs)}"]
+    lines += [
+        f"schedules: {_listed(f'{schedule.name} ({schedule.cron_schedule})' for schedule in repository.schedule_defs)}"
+    ]
+    lines += [f"sensors: {_listed(sensor.name for sensor in repository.sensor_defs)}"]
     lines += [f"resources: {_listed(definitions.resources or {})}"]
     return "\n".join(lines) + "\n"
 

@@ -29,7 +29,7 @@ def crossed(ones: Iterable[Any], others: Iterable[Any]) -> list[Any]:
     first, *ones = ones
     other_first, *others = others
     return [
-        *(pytest.param(one, other_first) for one in (first, *ones)),
+        *(pytest.param(value, other_first) for value in (first, *ones)),
         *(pytest.param(first, other) for other in others),
-        *(pytest.param(one, other, marks=pytest.mark.slow) for one in ones for other in others),
+        *(pytest.param(value, other, marks=pytest.mark.slow) for value in ones for other in others),
     ]

@@ -155,15 +155,15 @@ def published_items() -> dict[str, Items]:
 
 def _commands(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
     if isinstance(command, TyperGroup):
-        for name, one in command.commands.items():
-            yield from _commands(one, (*words, name))
+        for name, subcommand in command.commands.items():
+            yield from _commands(subcommand, (*words, name))
         return
     assert isinstance(command, TyperCommand)
     yield " ".join(words), command
 
 
 def _parameters(command: TyperCommand) -> list[str]:
-    return sorted(" ".join([*one.opts, *one.secondary_opts]) for one in command.params)
+    return sorted(" ".join([*parameter.opts, *parameter.secondary_opts]) for parameter in command.params)
 
 
 def _table(lakehouse: Lakehouse, table: Table) -> dict[str, Any] | None:
@@ -210,9 +210,9 @@ def _without(row: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any
 
 def _served(items: Items, home: str) -> dict[str, Any]:
     """Items of ours begin with # in a key: these are shown, and the others are in the digest."""
-    ours = [item for item in items if any(one.get("S", "").startswith("#") for one in item.values())]
+    ours = [item for item in items if any(value.get("S", "").startswith("#") for value in item.values())]
     rows = [item for item in items if item not in ours]
-    shown = [steady({name: next(iter(one.values())) for name, one in item.items()}, home) for item in ours]
+    shown = [steady({name: next(iter(value.values())) for name, value in item.items()}, home) for item in ours]
     return {"ours": sorted(shown, key=json.dumps), "rows": len(rows), "sha256": _digest(rows)}
 
 

@@ -50,24 +50,28 @@ class Run:
     def checks(self) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
         """Every check that was evaluated, by asset and name."""
         evaluations = self.result.get_asset_check_evaluations()
-        return {(one.asset_key.to_user_string(), one.check_name): one for one in evaluations}
+        return {(check.asset_key.to_user_string(), check.check_name): check for check in evaluations}
 
     @property
     def failed_checks(self) -> set[tuple[str, str]]:
-        return {name for name, one in self.checks.items() if not one.passed}
+        return {name for name, check in self.checks.items() if not check.passed}
 
     @property
     def materializations(self) -> dict[str, dg.AssetMaterialization]:
         """The last materialization of each asset."""
         events = self.result.get_asset_materialization_events()
         found = [event.materialization for event in events]
-        return {one.asset_key.to_user_string(): one for one in found}
+        return {materialization.asset_key.to_user_string(): materialization for materialization in found}
 
     def partitions(self, asset: str) -> set[str | None]:
         """The partitions of an asset that were materialized."""
         events = self.result.get_asset_materialization_events()
         found = [event.materialization for event in events]
-        return {one.partition for one in found if one.asset_key.to_user_string() == asset}
+        return {
+            materialization.partition
+            for materialization in found
+            if materialization.asset_key.to_user_string() == asset
+        }
 
     def figures(self, asset: str, check: str | None = None) -> dict[str, Any]:
         """The metadata of an asset's materialization, or of one of its checks, as plain values."""

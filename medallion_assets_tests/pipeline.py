@@ -123,14 +123,14 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
     """Record people's decisions."""
     made = [
         Decision(
-            table_name=one.table,
-            subject=one.export_id,
-            action=DecisionAction(one.action),
+            table_name=decision.table,
+            subject=decision.export_id,
+            action=DecisionAction(decision.action),
             reason="looked at it",
             decided_by="tester",
             decided_at=NOW,
         )
-        for one in decisions
+        for decision in decisions
     ]
     record_decisions(lakehouse, made)
 

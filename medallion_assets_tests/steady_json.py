@@ -54,7 +54,7 @@ def _shape(value: Any) -> Any:
         return {name: _shape(member) for name, member in value.items()}
     if isinstance(value, list):
         shapes = [_shape(member) for member in value]
-        return [one for place, one in enumerate(shapes) if one not in shapes[:place]]
+        return [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
     return f"<{type(value).__name__}>"
 
 
@@ -68,11 +68,11 @@ def json_lines(value: Any, indent: str = "", name: str = "") -> Iterator[str]:
     first, last = "{}" if isinstance(value, dict) else "[]"
     yield f"{indent}{name}{first}\n"
     members = (
-        [(f"{json.dumps(each, ensure_ascii=False)}: ", one) for each, one in value.items()]
+        [(f"{json.dumps(each, ensure_ascii=False)}: ", member) for each, member in value.items()]
         if isinstance(value, dict)
-        else [("", one) for one in value]
+        else [("", member) for member in value]
     )
-    for number, (each, one) in enumerate(members):
-        yield from json_lines(one, f"{indent} ", each)
+    for number, (each, member) in enumerate(members):
+        yield from json_lines(member, f"{indent} ", each)
         yield ",\n" if number + 1 < len(members) else "\n"
     yield f"{indent}{last}"

@@ -56,7 +56,7 @@ def test_no_trigger_is_on_unless_the_settings_say_so(variables: dict[str, str], 
     definitions = build_defs(load_settings(variables))
     triggers = [*(definitions.sensors or []), *(definitions.schedules or [])]
     assert len(triggers) > 10
-    assert {one.default_status.name for one in triggers} == {status}
+    assert {trigger.default_status.name for trigger in triggers} == {status}
 
 
 @pytest.mark.filterwarnings("ignore:.*environment_vars:DeprecationWarning")

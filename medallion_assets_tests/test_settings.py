@@ -272,13 +272,13 @@ def test_the_page_of_settings_lists_every_one_and_no_other() -> None:
     """Its table, where a row may name several of one beginning; and what only tests take."""
     source = "".join(path.read_text() for path in (REPOSITORY / "medallion_assets" / "settings").glob("*.py"))
     known = set(re.findall(r'"(MEDALLION_[A-Z_]+)"', source)) | {
-        f"MEDALLION_ALERTS_{one.upper()}" for one in ALERT_KINDS
+        f"MEDALLION_ALERTS_{kind.upper()}" for kind in ALERT_KINDS
     }
     page = (REPOSITORY / "docs" / "settings.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     names = " ".join(line.split("|")[1].replace("`...", "`MEDALLION_ALERTS") for line in rows)
     listed = re.findall(r"`(\w+)`", names)
     of_tests = {"MEDALLION_REQUIRE", "MEDALLION_EXAMPLES", "MEDALLION_KILLS", "MEDALLION_STOPS", "MEDALLION_FAULTS"}
-    assert {one for one in listed if one.startswith("MEDALLION_")} == known | of_tests
+    assert {name for name in listed if name.startswith("MEDALLION_")} == known | of_tests
     assert set(AWS_VARIABLES) - {"AWS_REGION"} <= set(listed)
     assert len(listed) == len(set(listed))

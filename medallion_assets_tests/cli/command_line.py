@@ -16,7 +16,7 @@ from medallion_assets.cli import app
 
 
 def run(*arguments: object, typed: str | None = None) -> Result:
-    return CliRunner().invoke(app, [str(one) for one in arguments], input=typed)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], input=typed)
 
 
 def answer(*arguments: object) -> Any:

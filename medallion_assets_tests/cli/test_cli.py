@@ -82,7 +82,7 @@ def test_status_tells_how_far_every_stage_has_come(lakehouse: Lakehouse) -> None
     assert "bronze.customer_transactions@2" in page.stdout
     facts = answer("status")
     assert facts["is_well"]
-    assert {one["stage"]: one["waiting"] for one in facts["checkpoints"]}["silver.customers"] == 0
+    assert {checkpoint["stage"]: checkpoint["waiting"] for checkpoint in facts["checkpoints"]}["silver.customers"] == 0
 
 
 def test_status_tells_which_lakehouse_it_is_and_that_it_holds_samples(lakehouse: Lakehouse) -> None:
@@ -149,7 +149,7 @@ def test_explain_names_the_record_that_decided() -> None:
     assert "decided the row" in page.stdout
     assert SECOND in page.stdout
     records = answer("explain", "silver.customer_transactions", "t1")["records"]
-    assert [(one["export_id"], one["verdict"]) for one in records] == [
+    assert [(record["export_id"], record["verdict"]) for record in records] == [
         (SECOND, "decided the row"),
         (FIRST, "superseded"),
     ]
@@ -190,7 +190,7 @@ def test_verify_exits_with_1_on_any_finding(lakehouse: Lakehouse) -> None:
     assert page.exit_code == 1
     for words in ("silver.customers: file_is_present", "expected:", "found: no such file", "what to do:", "broken"):
         assert words in page.stdout
-    assert [one["check"] for one in answer("verify")["findings"]] == ["file_is_present"]
+    assert [finding["check"] for finding in answer("verify")["findings"]] == ["file_is_present"]
 
 
 # Quarantine

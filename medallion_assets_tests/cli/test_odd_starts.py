@@ -121,7 +121,9 @@ def test_a_command_ends_with_one_message(
 def test_no_command_is_left_out() -> None:
     known = (*COMMANDS, *APART)
     every = set(commands(get_command(app)))
-    assert {command for command in every if not any(one[: len(command)] == command for one in known)} == set()
+    assert {
+        command for command in every if not any(known_command[: len(command)] == command for known_command in known)
+    } == set()
 
 
 def test_no_sample_is_written_without_credentials() -> None:

@@ -23,7 +23,9 @@ from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, pip
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
-    expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
+    expectations=tuple(
+        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
+    ),
 )
 EURO_PIPELINE = pipeline_with(declared(WITH_EURO))
 
@@ -40,7 +42,9 @@ def test_a_sample_verifies_and_a_changed_one_does_not(home: Path) -> None:
         assert made["export"]["item_count"] == 20
     verified = answer("exports", "verify", raw)
     assert verified["is_well"]
-    assert [(one["verdict"], one["items"], one["files"]) for one in verified["exports"]] == [("complete", 20, 2)] * 2
+    assert [(export["verdict"], export["items"], export["files"]) for export in verified["exports"]] == [
+        ("complete", 20, 2)
+    ] * 2
     (raw / "customers" / made["export"]["files"][0]["key"]).unlink()
     page = run("exports", "verify", raw)
     assert page.exit_code == 1

@@ -116,7 +116,9 @@ def test_a_commit_on_a_snapshot_that_is_not_the_latest_is_refused(lakehouse: Lak
 def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
     """Also among commits of the same application transaction, which delta-rs alone would take twice."""
     snapshots = [lakehouse.ready(STOCK) for _ in range(6)]
-    staged = [one.folder.stage(stock((str(number), DAY, 1)), partition=DAY) for number, one in enumerate(snapshots)]
+    staged = [
+        snapshot.folder.stage(stock((str(number), DAY, 1)), partition=DAY) for number, snapshot in enumerate(snapshots)
+    ]
     results: list[object] = []
     start = threading.Barrier(len(snapshots))
 
@@ -229,7 +231,7 @@ def test_the_history_of_a_snapshot_ends_with_it(lakehouse: Lakehouse) -> None:
         lakehouse.open(STOCK).commit(metadata={"number": number})
 
     def numbers(version: int) -> list[tuple[int, int | None]]:
-        return [(one["version"], commit_note(one, "number")) for one in commits_since(snapshot, version)]
+        return [(commit["version"], commit_note(commit, "number")) for commit in commits_since(snapshot, version)]
 
     assert numbers(-1) == [(4, 4), (3, None), (2, 2), (1, 1), (0, None)]
     assert numbers(1) == [(4, 4), (3, None), (2, 2)]

@@ -55,9 +55,9 @@ def started(
         process.kill()
         process.wait()
         while left := processes_of(home):
-            for one in left:
+            for survivor in left:
                 with suppress(psutil.NoSuchProcess):
-                    one.kill()
+                    survivor.kill()
             psutil.wait_procs(left, timeout=SECONDS)
 
 
@@ -65,7 +65,9 @@ def processes_of(home: Path) -> list[psutil.Process]:
     """The processes that were started with this MEDALLION_HOME, whoever is their parent by now."""
     mark = str(home)
     return [
-        one for one in psutil.process_iter(["environ"]) if (one.info["environ"] or {}).get("MEDALLION_HOME") == mark
+        process
+        for process in psutil.process_iter(["environ"])
+        if (process.info["environ"] or {}).get("MEDALLION_HOME") == mark
     ]
 
 

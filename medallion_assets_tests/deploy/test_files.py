@@ -79,7 +79,7 @@ def test_systemd_and_the_supervisor_start_anew_what_hangs(process: str) -> None:
     unit = (DEPLOY / "systemd" / f"medallion-{process}.service").read_text()
     seconds = re.findall(r"^WatchdogSec=(\d+)$", unit, re.MULTILINE)
     silent_seconds = runpy.run_path(str(DEPLOY / "supervisor.py"))["SILENT_SECONDS"]
-    assert [float(one) for one in seconds] == [silent_seconds] == [60]
+    assert [float(text) for text in seconds] == [silent_seconds] == [60]
     assert "WatchdogSignal=SIGKILL\n" in unit  # what stands still hears no other
 
 

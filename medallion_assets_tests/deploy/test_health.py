@@ -138,16 +138,17 @@ def test_a_folder_of_run_locks_that_is_another_accounts_is_told(
     """Root has run an asset's command once, without deploy/as-medallion."""
     if os.geteuid() != 0:
         pytest.skip("only root can act as two accounts")
-    look = runpy.run_path(str(REPOSITORY / "deploy" / "health.py"))["look"]
+    module = runpy.run_path(str(REPOSITORY / "deploy" / "health.py"))
+    look = partial(module["look"], "disk", module["PARTS"]["disk"])
     tmp_path.chmod(0o755)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", ".")
     monkeypatch.setenv("MEDALLION_LAKEHOUSE_URL", "s3://lake/tables")
     Path("run_processes").mkdir(0o755)
-    assert look("disk").is_well
+    assert look().is_well
     os.seteuid(65534)
     try:
-        answer = look("disk")
+        answer = look()
     finally:
         os.seteuid(0)
     assert not answer.is_well
@@ -176,12 +177,10 @@ def test_a_url_that_is_none_is_told_with_the_form_of_one() -> None:
     assert "postgresql+psycopg2://user:password@host:5432/database" in parts["postgresql"]["do"]
 
 
-def test_a_part_that_does_not_answer_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_does_not_answer_is_not_well() -> None:
     """As a database does that has frozen: whatever asks it waits for ever."""
     look = runpy.run_path(str(REPOSITORY / "deploy" / "health.py"))["look"]
-    monkeypatch.setitem(look.__globals__, "LOOK_SECONDS", 0.1)
-    monkeypatch.setitem(look.__globals__["PARTS"], "daemon", Event().wait)
-    answer = look("daemon")
+    answer = look("daemon", Event().wait, seconds=0.1)
     assert (answer.is_well, answer.found) == (False, "no answer within 0.1 s")
 
 
@@ -256,10 +255,10 @@ class Sensors:
 
 @pytest.fixture
 def sensors(tmp_path: Path) -> Iterator[Sensors]:
-    one = Sensors(tmp_path)
-    is_up = partial(is_listening, int(one.environment["MEDALLION_CODE_SERVER_PORT"]))
-    with running(one.command, environment=one.environment, log=tmp_path / "log", ready=is_up):
-        yield one
+    sensors = Sensors(tmp_path)
+    is_up = partial(is_listening, int(sensors.environment["MEDALLION_CODE_SERVER_PORT"]))
+    with running(sensors.command, environment=sensors.environment, log=tmp_path / "log", ready=is_up):
+        yield sensors
 
 
 @pytest.mark.slow

@@ -143,7 +143,7 @@ def test_what_outlives_its_parent_ends_before_that_is_started_anew(tmp_path: Pat
     with started(command(tmp_path, one=orphan), tmp_path):
         wait_until(lambda: said(tmp_path).count("starting again") > 1, "it is started anew")
         first = int((tmp_path / "orphans").read_text().split()[0])
-        assert first not in [one.pid for one in processes_of(tmp_path)]
+        assert first not in [process.pid for process in processes_of(tmp_path)]
 
 
 def test_a_check_that_hangs_does_not_hold_it_up(tmp_path: Path) -> None:

@@ -62,11 +62,11 @@ class Destination:
         What takes long to look at is told only when nothing else is missing, a day of Gold at a time: somebody who asks
         every second takes little from those who work.
         """
-        return next(([one] for one in self._missing(exports)), [])
+        return next(([text] for text in self._missing(exports)), [])
 
     def _missing(self, exports: Sequence[Export]) -> Iterator[str]:
         for table in EXPORTED_TABLES:
-            landed = Counter(one.export_id for one in exports if one.table_name == table.short_name)
+            landed = Counter(export.export_id for export in exports if export.table_name == table.short_name)
             yield from self._missing_in_bronze(bronze_table(table.short_name), landed)
         silver = [ENRICHED_TRANSACTIONS, *EXPORTED_TABLES]
         absent = {table.name for table in [*silver, DAILY_SALES_SUMMARY, CUSTOMER_LTV] if self._open(table) is None}
@@ -90,7 +90,7 @@ class Destination:
 
     def _missing_in_bronze(self, table: Table, landed: Counter[str]) -> Iterator[str]:
         bronze = self._open(table)
-        held = Counter(one.id for one in exports_in(bronze, EXPORTS)) if bronze else Counter[str]()
+        held = Counter(batch.id for batch in exports_in(bronze, EXPORTS)) if bronze else Counter[str]()
         if held != landed:
             yield f"{table.name}: holds {sorted(held.elements())}, landed are {sorted(landed.elements())}"
 

@@ -101,8 +101,8 @@ class Dev:
             if process.is_running():
                 process.kill()
             _, left = psutil.wait_procs(family, timeout=60)
-            for one in left:
-                one.kill()
+            for survivor in left:
+                survivor.kill()
         assert len(family) > 2, "web server, daemon and code server"
         return left
 
@@ -124,9 +124,9 @@ class Dev:
 
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[Dev]:
-    one = Dev(tmp_path)
-    yield one
-    one.end()
+    dev = Dev(tmp_path)
+    yield dev
+    dev.end()
 
 
 def runs_at_work(url: str) -> list[dict[str, str]]:
@@ -177,7 +177,7 @@ def test_a_kill_leaves_no_daemon_behind_and_frees_the_home(dev: Dev) -> None:
         with only_one(dev.settings.home, "medallion dev", patience=SECONDS):
             _, left = psutil.wait_procs(family, timeout=5)
     finally:
-        for one in left:
+        for survivor in left:
             with suppress(psutil.NoSuchProcess):
-                one.kill()
+                survivor.kill()
     assert left == []

@@ -68,8 +68,8 @@ def production(
         "MEDALLION_MISSED_DAYS": "skip",
     }
     dynamodb_local.empty()
-    with deployment(tmp_path, environment) as one:
-        yield one
+    with deployment(tmp_path, environment) as production:
+        yield production
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_deployment_goes_on_by_itself_once_there_is_room(
     seconds_until_no_run_is_left(production, since=time.monotonic())
     tell(f"full {full}", f"everything arrived {took:.0f} s after there was room")
     assert verify(destination.lakehouse, deep=True).findings == []
-    assert [one for one in health(production, "--wait", "60").values() if not one["is_well"]] == []
+    assert [part for part in health(production, "--wait", "60").values() if not part["is_well"]] == []
     assert production.stop() == 0
 
 

@@ -53,17 +53,17 @@ def production(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServe
         "MEDALLION_MISSED_DAYS": "skip",
         "AWS_REGION": "us-west-2",
     }
-    with deployment(tmp_path_factory.mktemp("launches"), environment) as one:
-        one.start()
-        yield one
+    with deployment(tmp_path_factory.mktemp("launches"), environment) as production:
+        production.start()
+        yield production
 
 
 @pytest.fixture
 def instance(production: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[dg.DagsterInstance]:
     """The instance of the deployment."""
     monkeypatch.setenv("DAGSTER_POSTGRES_URL", production.environment["DAGSTER_POSTGRES_URL"])
-    with dg.DagsterInstance.from_config(production.environment["DAGSTER_HOME"]) as one:
-        yield one
+    with dg.DagsterInstance.from_config(production.environment["DAGSTER_HOME"]) as instance:
+        yield instance
 
 
 def test_a_launch_has_one_process_and_one_outcome(
@@ -161,7 +161,7 @@ def test_a_killed_run_of_the_command_line_frees_its_pool(
     wait_until(lambda: status(instance, run.run_id) is dg.DagsterRunStatus.FAILURE, "it is found")
     tell("a killed command", f"found after {time.monotonic() - killed_at:.0f} s")
     said = [entry.dagster_event.message or "" for entry in instance.all_logs(run.run_id) if entry.dagster_event]
-    assert any(f"process {process.pid} of this run is gone from" in one for one in said)
+    assert any(f"process {process.pid} of this run is gone from" in line for line in said)
     wait_until(lambda: run.run_id not in instance.event_log_storage.get_concurrency_run_ids(), "its pool is free")
 
 

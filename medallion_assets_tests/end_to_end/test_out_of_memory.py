@@ -70,7 +70,7 @@ def test_runs_that_are_killed_for_memory_are_told_and_made_good(
     ended = [run for run in production.runs() if run.run_id not in before and run.job != "diagnose"]
     died = [run for run in ended if run.status == "FAILURE"]
     assert 0 < len(died) <= MOST_DEATHS
-    assert any("memory" in one["do"] for one in told), told
+    assert any("memory" in alert["do"] for alert in told), told
 
     took = seconds_until_arrived(production, destination, exports, limit=240)
     tell("out of memory", f"{len(died)} runs died until a person was told; everything arrived {took:.0f} s after that")
@@ -82,4 +82,4 @@ def test_runs_that_are_killed_for_memory_are_told_and_made_good(
 
 def failures(lakehouse: Lakehouse) -> list[dict[str, str]]:
     """The alerts of kind failure that were raised."""
-    return [one for one in rows(lakehouse, ALERTS, "happened_at") if one["kind"] == "failure"]
+    return [row for row in rows(lakehouse, ALERTS, "happened_at") if row["kind"] == "failure"]

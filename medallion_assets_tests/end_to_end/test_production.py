@@ -57,8 +57,8 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "MEDALLION_MISSED_DAYS": "skip",
     }
     dynamodb_local.empty()
-    with deployment(tmp_path, environment) as one:
-        yield one
+    with deployment(tmp_path, environment) as production:
+        yield production
 
 
 @pytest.mark.skipif(not KILLS, reason="takes minutes, and both cores to itself: make test-kills")

@@ -56,8 +56,8 @@ def url(tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def instance(tmp_path: Path, url: str) -> Iterator[dg.DagsterInstance]:
     assert url
-    with dg.DagsterInstance.from_config(str(tmp_path)) as one:
-        yield one
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        yield instance
 
 
 def asked(url: str, query: str, params: dict[str, Any]) -> str:

@@ -94,9 +94,9 @@ def test_runs_with_parameters_are_started_and_followed_to_their_end(served: Serv
     """One story: an export, a failure at the gate, a decision, days; with Python and curl by turns."""
     first = min(path.name for path in Path(served.settings.raw_url, "customers", "AWSDynamoDB").glob("0*"))
     only = {"bronze/customers": {"exports": [first]}}
-    one = served.python("ingest", "--asset", "bronze/customers", "--config", json.dumps(only))
-    assert (one.returncode, one.stdout.splitlines()[-1]) == (0, "SUCCESS"), one
-    assert f"{served.url}/runs/" in one.stdout
+    done = served.python("ingest", "--asset", "bronze/customers", "--config", json.dumps(only))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "SUCCESS"), done
+    assert f"{served.url}/runs/" in done.stdout
     assert (served.bronze("customers"), served.bronze("customer_transactions")) == ([first], [])
 
     every = served.curl("ingest")
@@ -145,4 +145,4 @@ def test_without_a_server_nothing_is_started(served: Served) -> None:
 
 def _ops(config: Mapping[str, Any]) -> str:
     """Run config by asset, as the curl example takes it."""
-    return json.dumps({"ops": {asset.replace("/", "__"): {"config": one} for asset, one in config.items()}})
+    return json.dumps({"ops": {asset.replace("/", "__"): {"config": settings} for asset, settings in config.items()}})

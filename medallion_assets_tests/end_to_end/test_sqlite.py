@@ -39,9 +39,9 @@ EVENTS = "query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { e
 
 @pytest.fixture
 def dev(tmp_path: Path) -> Iterator[Dev]:
-    one = Dev(tmp_path)
-    yield one
-    one.end()
+    dev = Dev(tmp_path)
+    yield dev
+    dev.end()
 
 
 @pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")

@@ -66,11 +66,13 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
 def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
     """Exports wait to be loaded; no daemon is there to see them, and every trigger is off."""
     (repository,) = ui.ask(TRIGGERS)["repositoriesOrError"]["nodes"]
-    states = [one["sensorState"]["status"] for one in repository["sensors"]]
-    states += [one["scheduleState"]["status"] for one in repository["schedules"]]
+    states = [sensor["sensorState"]["status"] for sensor in repository["sensors"]]
+    states += [schedule["scheduleState"]["status"] for schedule in repository["schedules"]]
     assert set(states) == {"STOPPED"}
     family = psutil.Process().children(recursive=True)
-    started = [" ".join(one.cmdline()) for one in family if str(ui.home) in one.environ().get("MEDALLION_HOME", "")]
+    started = [
+        " ".join(process.cmdline()) for process in family if str(ui.home) in process.environ().get("MEDALLION_HOME", "")
+    ]
     assert [command for command in started if "page_server" in command]
     assert [command for command in started if "_daemon" in command] == []
 
@@ -97,7 +99,9 @@ def test_it_has_the_settings_of_production_and_says_what_needs_a_daemon(ui: Ui) 
 
 @pytest.mark.usefixtures("ui")
 def test_ctrl_c_ends_it() -> None:
-    (server,) = [one for one in psutil.Process().children() if "medallion_assets.cli.page_server" in one.cmdline()]
+    (server,) = [
+        process for process in psutil.Process().children() if "medallion_assets.cli.page_server" in process.cmdline()
+    ]
     family = [server, *server.children(recursive=True)]
     server.send_signal(signal.SIGINT)
     _, left = psutil.wait_procs(family, timeout=60)

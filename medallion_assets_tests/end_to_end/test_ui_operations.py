@@ -55,10 +55,10 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "MEDALLION_TRIGGERS": "off",
     }
     dynamodb_local.empty()
-    with deployment(tmp_path, environment) as one:
-        write_demo_history(load_settings(one.environment).raw_url, **STORY)
-        one.start()
-        yield one
+    with deployment(tmp_path, environment) as production:
+        write_demo_history(load_settings(production.environment).raw_url, **STORY)
+        production.start()
+        yield production
 
 
 @pytest.mark.skipif(not os.environ.get("MEDALLION_FAULTS"), reason="takes minutes: make test-faults")
@@ -132,7 +132,7 @@ def wait(production: Deployment, run_id: str, statuses: set[str]) -> Run:
     """The run, once it has come to one of these; one that is over before is taken as it is."""
     deadline = time.monotonic() + SECONDS
     while True:
-        (run,) = [one for one in production.runs() if one.run_id == run_id]
+        (run,) = [run for run in production.runs() if run.run_id == run_id]
         if run.status in statuses | FINISHED:
             return run
         assert time.monotonic() < deadline, story_of(production)

@@ -113,7 +113,7 @@ def test_opened_groups_show_every_table(open_page: Open) -> None:
             expect(node.filter(has_text=ALL_FILLED).first).to_be_visible()
     page.mouse.move(0, 0)
     tables = page.locator("foreignObject.group").filter(has_not_text="operations")
-    boxes = [box for box in (one.bounding_box() for one in tables.all()) if box]
+    boxes = [box for box in (table.bounding_box() for table in tables.all()) if box]
     assert len(boxes) == len(GROUPS) - 1
     left, top = min(box["x"] for box in boxes), min(box["y"] for box in boxes)
     right, bottom = (max(box[at] + box[size] for box in boxes) for at, size in (("x", "width"), ("y", "height")))

@@ -29,5 +29,7 @@ def test_json_says_the_same_and_holds_none_of_them() -> None:
     facts = {"\x9b": ["\x1b", "\x7f", "a\u2028b\u202e", "é\n"]}
     document = visible_json(json.dumps(facts, ensure_ascii=False))
     assert json.loads(document) == facts
-    assert not any(ord(one) < 0x20 or 0x7F <= ord(one) < 0xA0 or one in "\u2028\u202e" for one in document)
+    assert not any(
+        ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 or character in "\u2028\u202e" for character in document
+    )
     assert "é" in document

@@ -80,7 +80,9 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object, RenderableT
                 terminal.answer(facts, lambda: page)
             outputs.append(capsys.readouterr().out)
         assert json.loads(outputs[1])
-        assert not [one for one in "".join(outputs) if one not in "\n\u00a0" and not one.isprintable()]
+        assert not [
+            character for character in "".join(outputs) if character not in "\n\u00a0" and not character.isprintable()
+        ]
         return outputs[0]
 
     return show
@@ -88,7 +90,7 @@ def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[object, RenderableT
 
 @pytest.mark.parametrize(("table", "key"), [(CUSTOMERS, "c1"), (CUSTOMERS, "c2"), (TRANSACTIONS, "t1")])
 def test_explain_shows_the_key(old: Lakehouse, printed: Callable[..., str], table: str, key: str) -> None:
-    (contract,) = [one for one in pipeline.SILVER if one.short_name == table]
+    (contract,) = [silver for silver in pipeline.SILVER if silver.short_name == table]
     found = explain(old, pipeline.declared(contract), key)
     page = printed(found, explanation_page(found))
     assert found.disagreements == []

@@ -19,7 +19,9 @@ from medallion_assets_tests.services.s3 import S3Server
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
-    expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
+    expectations=tuple(
+        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
+    ),
 )
 
 

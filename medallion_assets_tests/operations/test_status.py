@@ -118,7 +118,9 @@ def test_only_seven_days_count(empty_lakehouse: Lakehouse) -> None:
     """An hour too old is too old; what begins after the moment of asking is not known yet."""
     given = [replace(ONE, run_id=f"r{age}", started_at=NOW - age * HOUR) for age in (-1, 1, 7 * 24, 7 * 24 + 1)]
     record_attempts(empty_lakehouse, given)
-    (found,) = [one for one in read_status(empty_lakehouse, NOW).stages if one.stage == CUSTOMER_TRANSACTIONS.name]
+    (found,) = [
+        stage for stage in read_status(empty_lakehouse, NOW).stages if stage.stage == CUSTOMER_TRANSACTIONS.name
+    ]
     assert found.attempts == 2
 
 
@@ -162,7 +164,7 @@ def test_a_page_tells_everything(tmp_path: Path) -> None:
     poor = replace(ONE, started_at=now - 2 * HOUR, quality_score=0.5)
     record_attempts(lakehouse, [poor, replace(BAD, started_at=now - HOUR)])
     status = read_status(lakehouse, now)
-    assert [one["what"] for one in status.alerts] == ["the [gate] failed"]
+    assert [alert["what"] for alert in status.alerts] == ["the [gate] failed"]
     assert [incident.headline for incident in status.incidents] == ["export e9 failed"]
     text = page(status)
     for words in (

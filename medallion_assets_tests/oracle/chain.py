@@ -77,7 +77,7 @@ def _since(generation: int, exports: Iterable[ExportInput]) -> list[ExportInput]
 
 def _eligible(export: ExportInput, covering: Sequence[ExportInput]) -> bool:
     """Whether the export joins up: a window begins by the end of another, or by T of a full export (rules C1, C2)."""
-    return export.is_full or any(export.from_at <= one.to_at for one in _since(export.generation, covering))
+    return export.is_full or any(export.from_at <= earlier.to_at for earlier in _since(export.generation, covering))
 
 
 def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
@@ -85,7 +85,7 @@ def _unprotected(covering: Sequence[ExportInput]) -> tuple[Unprotected, ...]:
     found: list[Unprotected] = []
     newest = _since(max((export.generation for export in covering), default=0), covering)
     reached = _covered(export for export in newest if export.is_full)
-    for window in sorted((one for one in newest if not one.is_full), key=lambda one: one.from_at):
+    for window in sorted((export for export in newest if not export.is_full), key=lambda export: export.from_at):
         assert reached is not None, "no window joins before there is a full export"
         if window.from_at > reached:
             found.append((reached, window.from_at))
@@ -114,7 +114,7 @@ class _Settling:
         """Judge the lowest eligible export until none is left, or one fails without a decision: that one."""
         settled = {export.export_id for export in (*self.applied, *self.rejected)}
         self.pending = _once([*self.pending, *(export for export in arrived if export.export_id not in settled)])
-        while export := next((one for one in self.pending if _eligible(one, self.covering)), None):
+        while export := next((candidate for candidate in self.pending if _eligible(candidate, self.covering)), None):
             action = self._action(export)
             if action is None:
                 return export
@@ -141,7 +141,9 @@ class _Settling:
         held: list[ExportInput] = []
         if stuck is not None:
             pending.remove(stuck)
-            while export := next((one for one in pending if _eligible(one, [*self.covering, stuck, *held])), None):
+            while export := next(
+                (candidate for candidate in pending if _eligible(candidate, [*self.covering, stuck, *held])), None
+            ):
                 held.append(export)
                 pending.remove(export)
         waiting = {

@@ -41,7 +41,7 @@ def deletes(export: ExportInput, applied: Sequence[ExportInput]) -> Deletes:
     (rule B3).
     """
     at = micros(export.holds_all_until)
-    generations = {one.export_id: one.generation for one in applied}
+    generations = {export.export_id: export.generation for export in applied}
     last = ends([*applied, export])
     latest = (winners[-1] for winners in events(applied).values() if at <= last[export.generation])
     older = {

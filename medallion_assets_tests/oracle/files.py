@@ -186,7 +186,9 @@ def verdict(file: FileInput) -> Verdict:
 
 def quarantine(files: Iterable[FileInput]) -> set[tuple[str, int, frozenset[str]]]:
     """(batch, line, reasons) of every bad record."""
-    return {(file.batch_id, one.line, one.reasons) for file in files for one in records(file) if one.reasons}
+    return {
+        (file.batch_id, record.line, record.reasons) for file in files for record in records(file) if record.reasons
+    }
 
 
 def events(files: Sequence[FileInput]) -> dict[Key, list[FileEvent]]:

@@ -42,7 +42,7 @@ def daily_sales_summary(enriched: Sequence[Row]) -> list[Row]:
     for row in _counted(enriched):
         groups.setdefault(tuple(row[name] for name in GROUP), []).append(row)
     summary = []
-    for group in sorted(groups, key=lambda one: tuple(map(str, one))):
+    for group in sorted(groups, key=lambda group: tuple(map(str, group))):
         rows = groups[group]
         gross, refunded = _money(rows)
         summary.append(

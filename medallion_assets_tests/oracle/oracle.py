@@ -99,10 +99,10 @@ def expected_of_runs(
         daily_sales_summary=gold.daily_sales_summary(enriched),
         quarantine={table: _quarantine(chain) for table, chain in chains.items()},
         settled={table: chain.settled for table, chain in chains.items()},
-        rejected={table: frozenset(one.export_id for one in chain.rejected) for table, chain in chains.items()},
+        rejected={table: frozenset(export.export_id for export in chain.rejected) for table, chain in chains.items()},
         waiting={table: chain.waiting for table, chain in chains.items()},
         stuck={table: chain.stuck.export_id if chain.stuck else None for table, chain in chains.items()},
-        held={table: frozenset(one.export_id for one in chain.held) for table, chain in chains.items()},
+        held={table: frozenset(export.export_id for export in chain.held) for table, chain in chains.items()},
         unprotected={table: list(chain.unprotected) for table, chain in chains.items()},
         deletes={table: dict(chain.deletes) for table, chain in chains.items()},
     )

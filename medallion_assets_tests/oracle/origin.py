@@ -51,7 +51,9 @@ class Loading:
         self.confirmed |= set(run.confirmed)
         self.pending += run.arrived
         self.refused = {}
-        for delivery in sorted(self.pending, key=lambda one: (not one.export.is_full, one.export.export_id)):
+        for delivery in sorted(
+            self.pending, key=lambda delivery: (not delivery.export.is_full, delivery.export.export_id)
+        ):
             verdict = self._verdict(delivery)
             if verdict is not None:
                 self.refused[delivery.export.export_id] = verdict

@@ -90,8 +90,8 @@ def revived(history: RealHistory) -> set[str]:
     found = set()
     for key in real.by_key:
         records = [real.record(key, window.from_at, window.to_at) for window in history.windows]
-        newer = [one for one in records if one and one.written_at >= certain]
-        last = max(newer, key=lambda one: one.written_at, default=None)
+        newer = [record for record in records if record and record.written_at >= certain]
+        last = max(newer, key=lambda record: record.written_at, default=None)
         if (last.item is not None if last else key in held) and real.item(key, history.end) is None:
             found.add(key)
     return found

@@ -64,12 +64,12 @@ def _canonical(value: Any) -> Any:
     """The same for equal JSON: members by name, sets by content."""
     if isinstance(value, dict):
         return {
-            name: sorted((_canonical(one) for one in inner), key=repr)
+            name: sorted((_canonical(member) for member in inner), key=repr)
             if name in _SETS and isinstance(inner, list)
             else _canonical(inner)
             for name, inner in value.items()
         }
-    return [_canonical(one) for one in value] if isinstance(value, list) else value
+    return [_canonical(member) for member in value] if isinstance(value, list) else value
 
 
 def _sequence(record: dict[str, Any]) -> int | None:

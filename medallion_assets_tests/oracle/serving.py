@@ -64,7 +64,7 @@ class Day:
 def days(publishes: Sequence[DayPublish]) -> dict[date, Day]:
     """Of every day the highest version, whole, whenever it came; an empty day has no rows (rule P1)."""
     seen: dict[date, Day] = {}
-    for publish in sorted(publishes, key=lambda one: one.version):
+    for publish in sorted(publishes, key=lambda publish: publish.version):
         rows = {sort_key(publish.version, row): _of_day(publish.day, row) for row in publish.rows}
         seen[publish.day] = Day(publish.version, rows)
     return seen

@@ -59,7 +59,7 @@ def test_a_month_is_its_latest_version_alone() -> None:
     ]
     for order in (files, files[::-1]):
         found = months(order)
-        assert {at: [row["brand"] for row in one.rows] for at, one in found.items()} == {
+        assert {at: [row["brand"] for row in month.rows] for at, month in found.items()} == {
             date(2019, 9, 1): ["e"],
             OCTOBER: ["c"],
         }

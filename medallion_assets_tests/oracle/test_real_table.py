@@ -49,16 +49,16 @@ def test_a_full_export_holds_each_item_as_of_its_own_moment_of_the_minute() -> N
     """What is in until T - 60 s is in, nothing of after T + 60 s is, what lies between is, or is not, item by item."""
     tick = 1e-6
     real = table(
-        *[(S, f"in{one}", "completed") for one in range(3)],
-        *[(T + 60 + tick, f"late{one}", "completed") for one in range(3)],
-        *[(S, f"gone{one}", "pending") for one in range(3)],
-        *[(T + 60 + tick, f"gone{one}", None) for one in range(3)],
-        *[(T + one, f"maybe{one}", "refunded") for one in range(-59, 60)],
+        *[(S, f"in{number}", "completed") for number in range(3)],
+        *[(T + 60 + tick, f"late{number}", "completed") for number in range(3)],
+        *[(S, f"gone{number}", "pending") for number in range(3)],
+        *[(T + 60 + tick, f"gone{number}", None) for number in range(3)],
+        *[(T + second, f"maybe{second}", "refunded") for second in range(-59, 60)],
     )
     held = [set(told(real.full_export("1", moment(T), Random(seed)))) for seed in range(30)]
-    sure = {f"{kind}{one}" for kind in ("in", "gone") for one in range(3)}
+    sure = {f"{kind}{number}" for kind in ("in", "gone") for number in range(3)}
     assert set.intersection(*held) == sure
-    assert set.union(*held) == sure | {f"maybe{one}" for one in range(-59, 60)}
+    assert set.union(*held) == sure | {f"maybe{second}" for second in range(-59, 60)}
     order = [sorted(int(key[5:]) for key in keys - sure) for keys in held]
     assert any(list(range(-59, len(keys) - 59)) != keys for keys in order), "some export is not the table of any moment"
 
@@ -134,10 +134,10 @@ def test_an_item_born_and_deleted_within_a_window_may_live_until_the_next_full_e
     """Rule K1, what is open: the window has no record of it, the full export may hold it."""
     real = table((born, "k", "pending"), (900, "k", None), (10, "other", "pending"))
     taken = [history(real, Plan(0, (ends,), (T,)), Random(seed)) for seed in range(20)]
-    assert all(wrong(one) == revived(one) <= open_by_k1(one) for one in taken)
-    assert any(wrong(one) == {"k"} for one in taken)
+    assert all(wrong(drawn) == revived(drawn) <= open_by_k1(drawn) for drawn in taken)
+    assert any(wrong(drawn) == {"k"} for drawn in taken)
     healed = [history(real, Plan(0, (ends, 3000), (T, T2)), Random(seed)) for seed in range(20) for T2 in (960, 2500)]
-    assert [one for one in healed if wrong(one)] == []
+    assert [drawn for drawn in healed if wrong(drawn)] == []
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_what_the_records_know_is_right_whatever_the_full_export_saw(
     """Rule K1: none of these is born and deleted within one window that reaches past S."""
     real = table(*writes)
     taken = [history(real, Plan(0, ends, (T,)), Random(seed)) for seed in range(20)]
-    assert [wrong(one) for one in taken if wrong(one) or revived(one)] == []
+    assert [wrong(drawn) for drawn in taken if wrong(drawn) or revived(drawn)] == []
 
 
 def test_what_is_written_where_nothing_protects_it_may_be_lost_until_a_window_overlaps() -> None:
@@ -165,13 +165,13 @@ def test_what_is_written_where_nothing_protects_it_may_be_lost_until_a_window_ov
     real = table((10, "k", "pending"), (T - 30, "k", "refunded"))
     late, early = Plan(T, (2000,), (T,)), Plan(0, (S + 60,), ())
     unprotected = [history(real, late, Random(seed)) for seed in range(20)]
-    for one in unprotected:
-        assert expected(one.exports).unprotected[TRANSACTIONS] == [(moment(S), moment(T))]
-    assert any(wrong(one) == {"k"} for one in unprotected)
+    for drawn in unprotected:
+        assert expected(drawn.exports).unprotected[TRANSACTIONS] == [(moment(S), moment(T))]
+    assert any(wrong(drawn) == {"k"} for drawn in unprotected)
     (overlapping,) = (real.window("o", *span, Random(0)) for span in early.windows)
-    protected = [replace(one, exports=(*one.exports, overlapping)) for one in unprotected]
-    assert all(expected(one.exports).unprotected[TRANSACTIONS] == [] for one in protected)
-    assert [one for one in protected if wrong(one)] == []
+    protected = [replace(drawn, exports=(*drawn.exports, overlapping)) for drawn in unprotected]
+    assert all(expected(drawn.exports).unprotected[TRANSACTIONS] == [] for drawn in protected)
+    assert [drawn for drawn in protected if wrong(drawn)] == []
 
 
 @pytest.mark.parametrize("kind", ["new", "change", "delete"])

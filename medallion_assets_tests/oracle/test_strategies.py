@@ -109,8 +109,8 @@ def test_histories_reach_every_reason_and_situation() -> None:
         empty = {
             export_id
             for found in answer.deletes.values()
-            for export_id, one in found.items()
-            if one.is_empty and one.deleted
+            for export_id, deleted in found.items()
+            if deleted.is_empty and deleted.deleted
         }
         seen["empty_full_export_stuck"] += not empty.isdisjoint(answer.stuck.values())
         seen["empty_full_export_rejected"] += any(not empty.isdisjoint(ids) for ids in answer.rejected.values())

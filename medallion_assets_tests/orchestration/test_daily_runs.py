@@ -58,7 +58,7 @@ def test_one_run_builds_and_publishes_exactly_the_days(refined: Graph, first: da
     for pair in PUBLISHED_TABLES:
         request = days_request(TRANSACTIONS, pair, days_in([(first, last)]), trigger=SCHEDULED, key="k")
         run = execute(refined, request)
-        days = {str(date.fromordinal(one)) for one in range(first.toordinal(), last.toordinal() + 1)}
+        days = {str(date.fromordinal(number)) for number in range(first.toordinal(), last.toordinal() + 1)}
         assert run.success
         assert run.started == set(assets_of(request))
         assert [run.partitions(asset) for asset in assets_of(request)] == [days, days]

@@ -78,7 +78,7 @@ def test_tomorrow_is_allowed_when_it_has_begun_in_los_angeles() -> None:
 def test_serving_refuses_a_day_before_the_first_although_dagster_looks_at_gold_first(refined: Graph) -> None:
     assert refined.run(GOLD[0], first=date(2025, 1, 3)).success
     run = refined.run(SERVING[0], tags=days("2024-12-30", "2025-01-03"))
-    (event,) = [one for one in run.result.all_events if one.is_step_failure]
+    (event,) = [event for event in run.result.all_events if event.is_step_failure]
     assert "business days from 2025-01-01 to " in event.step_failure_data.error_display_string
     assert run.retries == 0
 

@@ -37,8 +37,8 @@ BACKFILL = {"dagster/backfill": "abcdefgh"}
 def instance(request: pytest.FixtureRequest) -> Iterator[dg.DagsterInstance]:
     """An instance with the limits that the deployment has."""
     settings = yaml.safe_load((ROOT / "deploy" / request.param).read_text())
-    with instance_on_disk({"concurrency": settings["concurrency"]}) as one:
-        yield one
+    with instance_on_disk({"concurrency": settings["concurrency"]}) as instance:
+        yield instance
 
 
 def add(instance: dg.DagsterInstance, tags: Mapping[str, str], status: dg.DagsterRunStatus) -> str:

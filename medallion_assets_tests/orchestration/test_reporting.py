@@ -35,14 +35,14 @@ def test_a_whole_run_shows_everything_of_every_asset(graph: Graph) -> None:
     runs = [graph.run(*BRONZE, *SILVER), graph.run(*GOLD, *SERVING, first=STORY_DAYS[1])]
     assert [run.success for run in runs] == [True, True]
     assert [run.failed_checks for run in runs] == [set(), set()]
-    shown = {asset: one for run in runs for asset, one in run.materializations.items()}
+    shown = {asset: materialization for run in runs for asset, materialization in run.materializations.items()}
     assert set(shown) == set(ASSETS)
-    for asset, one in shown.items():
-        assert one.metadata.keys() >= SHOWN, asset
-        version = one.metadata["table_version"].value
-        assert (one.tags or {})["dagster/data_version"] == str(version), asset
-        assert len(plain(one.metadata["preview"])) == 5, asset
-        assert one.metadata["dagster/row_count"].value, asset
+    for asset, materialization in shown.items():
+        assert materialization.metadata.keys() >= SHOWN, asset
+        version = materialization.metadata["table_version"].value
+        assert (materialization.tags or {})["dagster/data_version"] == str(version), asset
+        assert len(plain(materialization.metadata["preview"])) == 5, asset
+        assert materialization.metadata["dagster/row_count"].value, asset
     checked = {asset for run in runs for asset, _ in run.checks}
     assert checked == set(ASSETS)
 

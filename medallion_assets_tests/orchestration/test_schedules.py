@@ -41,7 +41,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 def nightly(**changes: Any) -> dg.ScheduleDefinition:
     settings = replace(SETTINGS, **changes)
-    (schedule,) = [one for one in schedules(settings, CATALOG) if one.job_name == DAILY]
+    (schedule,) = [schedule for schedule in schedules(settings, CATALOG) if schedule.job_name == DAILY]
     return schedule
 
 
@@ -130,11 +130,12 @@ def test_a_day_is_closed_by_a_run_that_began_after_it_had_ended(began_at: str, c
 def test_any_job_takes_cron_lines_with_a_time_zone() -> None:
     lines = {REFINE: ("0 */6 * * *",), INGEST: ("*/15 * * * *", "0 9 * * 1"), DAILY: ()}
     made = {
-        one.job_name: one for one in schedules(replace(SETTINGS, schedules=lines, schedule_time_zone="UTC"), CATALOG)
+        schedule.job_name: schedule
+        for schedule in schedules(replace(SETTINGS, schedules=lines, schedule_time_zone="UTC"), CATALOG)
     }
     assert set(made) == {REFINE, INGEST}
     assert list(made[INGEST].cron_schedule) == ["*/15 * * * *", "0 9 * * 1"]
-    assert {one.execution_timezone for one in made.values()} == {"UTC"}
+    assert {schedule.execution_timezone for schedule in made.values()} == {"UTC"}
 
 
 @pytest.mark.parametrize(

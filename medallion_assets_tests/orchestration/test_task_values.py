@@ -18,8 +18,8 @@ DAYS = dg.StaticPartitionsDefinition(["2025-01-01", "2025-01-02"])
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
-        yield one
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 def setting(**values: Any) -> dg.AssetsDefinition:

@@ -52,7 +52,7 @@ def arrives(settings: Settings, coverage: Coverage) -> None:
 
 def tick(settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime) -> list[dg.RunRequest]:
     """What a schedule asks for, and asks Dagster to remember."""
-    (schedule,) = [one for one in schedules(settings, CATALOG) if one.name == name]
+    (schedule,) = [schedule for schedule in schedules(settings, CATALOG) if schedule.name == name]
     lake = LakehouseResource.of_settings(settings, CATALOG, clock=lambda: due)
     with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=due, resources={"lakehouse": lake}

@@ -106,7 +106,7 @@ def test_a_day_is_marked_complete_exactly_when_both_sources_cover_it(
     arrived_of: tuple[list[Window], list[Window]] = ([], [])
     for version, (source, window) in enumerate(arrived, start=1):
         arrived_of[source].append(window)
-        said = least(coverage_of(DynamoDBExports(), [one.batch for one in some], None) for some in arrived_of)
+        said = least(coverage_of(DynamoDBExports(), [arrived.batch for arrived in some], None) for some in arrived_of)
         seen = [reach(some) for some in arrived_of]
         until = None if None in seen else min(filter(None, seen))
         assert said.until == until

@@ -52,10 +52,10 @@ def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(
             decided = run_until_nothing_fails(lakehouse, with_limits(limits), said)
             before = expected_of_runs(batches[: number - 1], (), limits, said)
             truth = expected_of_runs(batches[:number], (), limits, said)
-            rejected = {one.export_id for one in decided if one.action == "reject"}
+            rejected = {decision.export_id for decision in decided if decision.action == "reject"}
             for table in TABLES:
                 assert truth.rejected[table] - before.rejected[table] == {
-                    one for one in rejected if one in truth.settled[table]
+                    export_id for export_id in rejected if export_id in truth.settled[table]
                 }
         check_silver(lakehouse, expected_of_runs(batches, (), limits, said))
 
@@ -68,11 +68,11 @@ def run_until_nothing_fails(
     decided: list[Decision] = []
     while True:
         done = pipeline.run_silver(lakehouse, declarations)
-        failing = [(name, one.failing.export.id) for name, one in done.items() if one.failing]
+        failing = [(name, refined.failing.export.id) for name, refined in done.items() if refined.failing]
         if not failing:
             return decided
-        now = [answer[one] for one in failing]
-        assert not [one for one in now if one in decided], "a decision was recorded and does not count"
+        now = [answer[failed] for failed in failing]
+        assert not [decision for decision in now if decision in decided], "a decision was recorded and does not count"
         pipeline.decide(lakehouse, now)
         decided += now
 
@@ -96,4 +96,4 @@ def test_what_is_stopped_by_what_it_would_delete(
         for table in TABLES:
             failing = done[table].failing
             assert (failing.export.id if failing else None) == truth.stuck[table]
-            assert {one.export_id for one in done[table].applied} == truth.settled[table] - truth.rejected[table]
+            assert {export.export_id for export in done[table].applied} == truth.settled[table] - truth.rejected[table]

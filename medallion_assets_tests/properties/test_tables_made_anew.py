@@ -62,7 +62,7 @@ class Bucket:
         confirmed = False
         while True:
             done = ingest(self.lakehouse, self.raw_url, pipeline.declared(self.contract), now=NOW)
-            self.refused = {one.export_id: one.verdict for one in done.refused}
+            self.refused = {refused.export_id: refused.verdict for refused in done.refused}
             if TABLE_RECREATED in self.refused.values():
                 assert not confirmed, "the confirmation does not count"
                 confirmed = True
@@ -91,11 +91,14 @@ def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: 
         batches: list[Sequence[ExportInput]] = []
         for batch in succession.batches:
             written = [bucket.write(delivery) for delivery in batch]
-            names |= {one.export.export_id: there.export.export_id for one, there in zip(batch, written, strict=True)}
+            names |= {
+                delivery.export.export_id: there.export.export_id
+                for delivery, there in zip(batch, written, strict=True)
+            }
             confirmed = {NEW} if bucket.load() else set()
             count = len(loading.loaded)
             known = {export.export_id for export in loading.loaded}
-            _load(loading, [one for one in written if one.export.export_id not in known], confirmed)
+            _load(loading, [delivery for delivery in written if delivery.export.export_id not in known], confirmed)
             assert bucket.refused == loading.refused
             batches.append(loading.loaded[count:])
             said = _renamed(succession, names)
@@ -104,16 +107,16 @@ def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: 
 
 
 def _load(loading: Loading, written: Sequence[Delivery], confirmed: set[str]) -> None:
-    pending = {one.export.export_id for one in loading.pending}
-    loading.run(Run([one for one in written if one.export.export_id not in pending]))
+    pending = {delivery.export.export_id for delivery in loading.pending}
+    loading.run(Run([delivery for delivery in written if delivery.export.export_id not in pending]))
     loading.run(Run(confirmed=confirmed))
 
 
 def _renamed(succession: Succession, names: dict[str, str]) -> list[DecisionInput]:
     return [
-        DecisionInput(one.table, names[one.export_id], one.action)
-        for one in succession.decisions
-        if one.export_id in names
+        DecisionInput(decision.table, names[decision.export_id], decision.action)
+        for decision in succession.decisions
+        if decision.export_id in names
     ]
 
 

@@ -118,6 +118,6 @@ def gold_of(table: str) -> Table:
 
 def house_with(house: House, **options: Any) -> House:
     """The same lakehouse with other settings."""
-    one = House.__new__(House)
-    one.lake, one.publisher = house.lake, replace(house.publisher, **options)
-    return one
+    other = House.__new__(House)
+    other.lake, other.publisher = house.lake, replace(house.publisher, **options)
+    return other

@@ -61,9 +61,9 @@ def test_a_table_of_before_is_adopted_by_the_lakehouse_that_published_it(
     """P5: its run is known here and nowhere else; numbers go on as they were."""
     house.publish(table)
     house.make_it_one_of_before(table)
-    for one in (house, other):
+    for publisher in (house, other):
         with pytest.raises(PermanentError, match=f"has no owner.*what run one published.*hand-over {table} --why"):
-            one.publish(table)
+            publisher.publish(table)
     house.ran("one")
     with pytest.raises(PermanentError, match="has no owner"):
         other.publish(table)

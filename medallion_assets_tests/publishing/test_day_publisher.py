@@ -83,8 +83,8 @@ def test_the_pointers_tell_who_published(serving: ServingTables, limiter: Capaci
     for number_of_day in range(2):
         publish(serving, limiter, 7, rows_of(3, "7"), day=DAY + timedelta(days=number_of_day), generation=number_of_day)
     traces = published_days(BudgetedTable(serving.client, serving.days, limiter), USUAL)
-    assert {one.number for one in traces} == {7, 1_000_000_007}
-    assert {(one.run_id, one.published_at, one.table_id) for one in traces} == {("run-1", NOW, GOLD)}
+    assert {trace.number for trace in traces} == {7, 1_000_000_007}
+    assert {(trace.run_id, trace.published_at, trace.table_id) for trace in traces} == {("run-1", NOW, GOLD)}
 
 
 def test_keys_stay_apart_whatever_the_values_hold(serving: ServingTables, limiter: CapacityLimiter) -> None:

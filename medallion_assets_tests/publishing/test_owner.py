@@ -112,9 +112,9 @@ def test_of_eight_lakehouses_at_once_one_owns_the_table(real_serving: ServingTab
     lakehouses = Lakehouses(real_serving, limiter)
     with ThreadPoolExecutor(8) as pool:
         claims = [pool.submit(lakehouses.claim, str(number)) for number in range(8)]
-        owners = [one.result().lakehouse_id for one in claims if one.exception() is None]
+        owners = [claim.result().lakehouse_id for claim in claims if claim.exception() is None]
     assert len(owners) == 1
-    assert all(isinstance(one.exception(), PermanentError | None) for one in claims)
+    assert all(isinstance(claim.exception(), PermanentError | None) for claim in claims)
     assert lakehouses.owner is not None
     assert lakehouses.owner.lakehouse_id == owners[0]
 

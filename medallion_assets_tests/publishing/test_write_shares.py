@@ -98,7 +98,7 @@ def test_what_is_held_never_adds_up_to_more_than_the_total(steps: list[tuple[int
             publisher.lower(0.0)
             publisher.shares.release()
         clock.sleep(4.0 if step == "wait" else 0.5)
-        used = sum(one.uses for one in publishers) + sum(held for held, until in killed if clock() < until)
+        used = sum(publisher.uses for publisher in publishers) + sum(held for held, until in killed if clock() < until)
         assert used <= TOTAL + 1e-6
 
 

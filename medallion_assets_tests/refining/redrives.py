@@ -26,10 +26,10 @@ PRESENT = pipeline.CUSTOMER_TRANSACTIONS
 WITH_EURO = replace(
     PRESENT,
     expectations=tuple(
-        expect_or_drop(one.name, nw.col("currency").is_in(["USD", "EUR"]), "currency")
-        if one.name == "currency_unsupported"
-        else one
-        for one in PRESENT.expectations
+        expect_or_drop(expectation.name, nw.col("currency").is_in(["USD", "EUR"]), "currency")
+        if expectation.name == "currency_unsupported"
+        else expectation
+        for expectation in PRESENT.expectations
     ),
 )
 PRESENT_CUSTOMERS = pipeline.CUSTOMERS

@@ -114,7 +114,7 @@ def test_a_table_that_was_rolled_back_is_loaded_again(tmp_path: Path) -> None:
     assert pipeline.land(lakehouse, TWO) == 4
     assert lines(lakehouse) == ids(ONE, TWO)
     assert bronze(lakehouse).transaction(TWO.export_id) == 2
-    assert [one.id for one in exports_since(bronze(lakehouse), 3, EXPORTS)] == ids(TWO)
+    assert [batch.id for batch in exports_since(bronze(lakehouse), 3, EXPORTS)] == ids(TWO)
 
 
 def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -
     for export in (TWO, late, ONE):
         pipeline.land(lakehouse, export)
     known = exports_in(bronze(lakehouse), EXPORTS)
-    assert [one.id for one in known] == ids(ONE, late, TWO)
+    assert [batch.id for batch in known] == ids(ONE, late, TWO)
     assert known[1].covers_to == AT + timedelta(microseconds=1)
-    assert [(one.records, one.is_full, one.kind) for one in known] == [
+    assert [(batch.records, batch.is_full, batch.kind) for batch in known] == [
         (1, True, BatchKind.FULL),
         (2, True, BatchKind.FULL),
         (1, True, BatchKind.FULL),
@@ -156,11 +156,11 @@ def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:
     bronze(lakehouse).commit()
     snapshot = bronze(lakehouse)
     pipeline.land(lakehouse, window_of(3))
-    assert [(one.id, one.version) for one in exports_since(snapshot, 0, EXPORTS)] == [
+    assert [(batch.id, batch.version) for batch in exports_since(snapshot, 0, EXPORTS)] == [
         (ids(TWO)[0], 1),
         (ids(ONE)[0], 2),
     ]
-    assert [one.id for one in exports_since(snapshot, 1, EXPORTS)] == ids(ONE)
+    assert [batch.id for batch in exports_since(snapshot, 1, EXPORTS)] == ids(ONE)
     assert exports_since(snapshot, 3, EXPORTS) == exports_since(snapshot, 9, EXPORTS) == []
 
 

@@ -192,14 +192,14 @@ def test_a_contract_that_changes_between_quarantine_and_silver_loses_no_row(
     items = [make("k1"), make("k2", **{column: {"S": "pending"}}), make("k3", **bad)]
     export = full(name, FIRST, AT, [item_line(item) for item in items])
     lakehouse, fresh = lakehouse_at(tmp_path / "cut"), lakehouse_at(tmp_path / "fresh")
-    for one in (lakehouse, fresh):
-        land(one, export)
+    for lake in (lakehouse, fresh):
+        land(lake, export)
     with pytest.MonkeyPatch.context() as crash:
         crash.setattr("medallion_assets.refining.refine.commit_change", _crash)
         with pytest.raises(RuntimeError):
             refine(lakehouse, pipeline.declared(loose), now=NOW)
-    for one in (lakehouse, fresh):
-        refine(one, pipeline.declared(strict), now=NOW)
+    for lake in (lakehouse, fresh):
+        refine(lake, pipeline.declared(strict), now=NOW)
     assert pipeline.rows(lakehouse, strict, strict.key[0]) == pipeline.rows(fresh, strict, strict.key[0])
     assert pipeline.quarantined(lakehouse, strict) == pipeline.quarantined(fresh, strict)
     assert len(pipeline.quarantined(lakehouse, strict)) == 2

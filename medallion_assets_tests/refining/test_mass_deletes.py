@@ -217,7 +217,7 @@ def test_neither_arrival_nor_batches_matter(
     """C3, K4: exports are judged by their moments, and what was decided stands."""
     lakehouse = lake(tmp_path)
     fulls = {1: a_full(table, 1, "abcdef"), 2: a_full(table, 2, "abcd", days=1), 3: a_full(table, 3, "", days=2)}
-    batches = [[fulls[one] for one in order]] if at_once else [[fulls[one]] for one in order]
+    batches = [[fulls[number] for number in order]] if at_once else [[fulls[number]] for number in order]
     for batch in batches:
         done = run(lakehouse, table, *batch)
     if not at_once and order[0] == 3:  # nothing was there when the empty one came: it has been applied

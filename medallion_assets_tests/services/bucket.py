@@ -80,7 +80,7 @@ class OddBucket:
                 folders.append(folder)
             else:
                 contents.append(self._entry(key))
-        groups = [f"<CommonPrefixes><Prefix>{quote(one)}</Prefix></CommonPrefixes>" for one in folders]
+        groups = [f"<CommonPrefixes><Prefix>{quote(folder)}</Prefix></CommonPrefixes>" for folder in folders]
         token = f"<NextContinuationToken>{quote(last)}</NextContinuationToken>" if truncated else ""
         return (
             f"<ListBucketResult><Name>{NAME}</Name><Prefix>{quote(prefix)}</Prefix><EncodingType>url</EncodingType>"

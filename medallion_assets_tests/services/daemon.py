@@ -133,7 +133,7 @@ class Deployment:
         selector = {
             **REPOSITORY_OF_RUNS,
             "jobName": job,
-            "assetSelection": [{"path": one.split("/")} for one in assets],
+            "assetSelection": [{"path": asset.split("/")} for asset in assets],
         }
         metadata = {"tags": [{"key": key, "value": value} for key, value in (tags or {}).items()]}
         answer = self.ask(LAUNCH, params={"selector": selector, "executionMetadata": metadata})["launchRun"]
@@ -148,12 +148,12 @@ class Deployment:
         """Every process of it, those of the runs included."""
         ours = self.environment["DAGSTER_HOME"]
         found = psutil.process_iter(["environ"])
-        return [one.pid for one in found if (one.info["environ"] or {}).get("DAGSTER_HOME") == ours]
+        return [process.pid for process in found if (process.info["environ"] or {}).get("DAGSTER_HOME") == ours]
 
     def kill(self) -> int:
         """SIGKILL for every process, the runs' included, all at one moment; returns how many there were."""
         frozen: dict[int, psutil.Process] = {}
-        while new := [one for one in self.processes() if one.pid not in frozen]:
+        while new := [process for process in self.processes() if process.pid not in frozen]:
             for process in new:
                 frozen[process.pid] = process
                 _send(process, "suspend")  # what is frozen starts no process that nobody would know of
@@ -172,11 +172,11 @@ class Deployment:
         """
         home = self.environment["MEDALLION_HOME"]
         return [
-            one
-            for one in psutil.process_iter(["environ", "cmdline", "name"])
-            if (one.info["environ"] or {}).get("MEDALLION_HOME") == home
-            and set(words) <= set(one.info["cmdline"] or ())
-            and not (words and one.info["name"] == FORKED)
+            process
+            for process in psutil.process_iter(["environ", "cmdline", "name"])
+            if (process.info["environ"] or {}).get("MEDALLION_HOME") == home
+            and set(words) <= set(process.info["cmdline"] or ())
+            and not (words and process.info["name"] == FORKED)
         ]
 
     def process(self, *words: str) -> psutil.Process | None:
@@ -186,7 +186,7 @@ class Deployment:
     def last_ticks(self) -> dict[str, float]:
         """When each sensor was last evaluated without an error (UNIX seconds); 0 for one that never was."""
         sensors = self.ask(SENSORS)["sensorsOrError"]["results"]
-        ticks = {one["name"]: one["sensorState"]["ticks"] for one in sensors}
+        ticks = {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in sensors}
         return {
             name: max((tick["timestamp"] for tick in found if tick["status"] in ("SUCCESS", "SKIPPED")), default=0.0)
             for name, found in ticks.items()
@@ -209,11 +209,11 @@ class Deployment:
 @contextmanager
 def deployment(folder: Path, environment: Mapping[str, str]) -> Iterator[Deployment]:
     """A deployment that is not started yet; nothing of it outlives the block."""
-    one = Deployment(folder, environment)
+    deployed = Deployment(folder, environment)
     try:
-        yield one
+        yield deployed
     finally:
-        one.kill()
+        deployed.kill()
 
 
 def _send(process: psutil.Process, what: str) -> None:

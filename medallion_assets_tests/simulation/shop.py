@@ -66,8 +66,8 @@ class Shop:
 
     def _customers(self, number: int) -> Iterator[str]:
         if number == 0:
-            for one in range(KNOWN_CUSTOMERS):
-                yield item_line(_customer(f"c{one:02}", one))
+            for index in range(KNOWN_CUSTOMERS):
+                yield item_line(_customer(f"c{index:02}", index))
             return
         noon = self._window(number)[0] + DAY / 2
         moved = customer(f"c{number:02}", customer_segment={"S": "gold"}, region={"S": "south"})
@@ -77,22 +77,22 @@ class Shop:
 
     def _opening_sales(self) -> Iterator[str]:
         before = self.start - OPENING_DAYS * DAY
-        for one in range(OPENING_SALES):
-            yield item_line(_sale(f"t0-{one:03}", one, before + one * OPENING_DAYS * DAY / OPENING_SALES))
+        for sale in range(OPENING_SALES):
+            yield item_line(_sale(f"t0-{sale:03}", sale, before + sale * OPENING_DAYS * DAY / OPENING_SALES))
 
     def _sales(self, number: int) -> Iterator[str]:
         begin, _ = self._window(number)
-        for one in range(SALES):
-            at = begin + (one + 0.5) * DAY / SALES
-            is_bad = number == BAD_WINDOW and one % (SALES // BAD_SALES) == 0
+        for sale in range(SALES):
+            at = begin + (sale + 0.5) * DAY / SALES
+            is_bad = number == BAD_WINDOW and sale % (SALES // BAD_SALES) == 0
             changes = {"amount": {"N": "-1"}} if is_bad else {}
-            yield _written(at, _sale(f"t{number}-{one:03}", one + number, at, **changes))
+            yield _written(at, _sale(f"t{number}-{sale:03}", sale + number, at, **changes))
         yield _written(begin + HOUR, _sale(f"t{number}-euro", 1, begin + HOUR, currency={"S": "EUR"}))
         if number == LATE_WINDOW:
             yield _written(begin + 2 * HOUR, _sale("late", 1, begin + 2 * HOUR - LATE_BY))
-            for one, name in enumerate(NEWCOMERS.values()):
+            for index, name in enumerate(NEWCOMERS.values()):
                 yield _written(
-                    begin + 3 * HOUR, _sale(f"first-of-{name}", one, begin + 3 * HOUR, customer_id={"S": name})
+                    begin + 3 * HOUR, _sale(f"first-of-{name}", index, begin + 3 * HOUR, customer_id={"S": name})
                 )
         if number == CHANGING_WINDOW:
             yield delete_line(micros(begin + HOUR), {"transaction_id": {"S": "t0-021"}})

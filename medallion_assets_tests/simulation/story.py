@@ -104,7 +104,7 @@ class Lived:
 
     @property
     def failed(self) -> list[Asked]:
-        return [one for one in self.asked if not one.success]
+        return [asked for asked in self.asked if not asked.success]
 
     def truth(self, windows: int = DAYS, *, is_decided: bool = True) -> Expected:
         """What the rules make of the first windows."""
@@ -115,9 +115,9 @@ class Lived:
     def asked_between(self, begin: datetime, end: datetime, **facts: Any) -> list[Asked]:
         """What was asked for in [begin, end), where it has these facts."""
         return [
-            one
-            for one in self.asked
-            if begin <= one.at < end and all(getattr(one, name) == value for name, value in facts.items())
+            asked
+            for asked in self.asked
+            if begin <= asked.at < end and all(getattr(asked, name) == value for name, value in facts.items())
         ]
 
 

@@ -43,18 +43,18 @@ def attempts(story: Lived) -> pl.DataFrame:
 def test_pipeline_runs_has_every_attempt_of_every_stage(story: Lived) -> None:
     """Each at its time, with what asked for it; those that failed with their error."""
     started = {
-        (one.run_id, stage.replace("/", ".")): one
-        for one in story.asked
-        for stage in one.run.started
-        if one.job in {"ingest", "refine", "daily_gold_and_publish"}
+        (asked.run_id, stage.replace("/", ".")): asked
+        for asked in story.asked
+        for stage in asked.run.started
+        if asked.job in {"ingest", "refine", "daily_gold_and_publish"}
     }
     found = attempts(story)
     assert set(found.select("run_id", "stage").rows()) == set(started)
     for row in found.iter_rows(named=True):
-        one = started[row["run_id"], row["stage"]]
-        assert (row["started_at"], row["job"]) == (one.at, one.job)
-        assert row["trigger"] == one.tags.get("medallion/trigger")
-        assert row["partition"] == _partition_of(one)
+        asked = started[row["run_id"], row["stage"]]
+        assert (row["started_at"], row["job"]) == (asked.at, asked.job)
+        assert row["trigger"] == asked.tags.get("medallion/trigger")
+        assert row["partition"] == _partition_of(asked)
         assert (row["outcome"], row["error"] is None) in {("succeeded", True), ("failed", False)}
     failed = found.filter(outcome="failed")
     gate = failed.filter(stage="silver.customer_transactions")
@@ -62,9 +62,9 @@ def test_pipeline_runs_has_every_attempt_of_every_stage(story: Lived) -> None:
     outage = failed.filter(pl.col("stage").str.starts_with("serving."))
     assert outage["error"].str.contains("DynamoDB did not answer").all()
     assert outage["error"].str.contains("AWS_ENDPOINT_URL_DYNAMODB").all()
-    down = [one for one in story.failed if one.assets[-1] in SERVING]
+    down = [asked for asked in story.failed if asked.assets[-1] in SERVING]
     assert sorted(outage.select("run_id", "attempt").rows()) == sorted(
-        (one.run_id, number) for one in down for number in range(1, SERVING_TRIES + 1)
+        (asked.run_id, number) for asked in down for number in range(1, SERVING_TRIES + 1)
     )
     assert failed.height == gate.height + outage.height
 
@@ -80,7 +80,7 @@ def test_a_run_row_shows_few_tags_of_ours_whatever_asked_for_the_run(story: Live
 def test_pipeline_runs_counts_every_record_once(story: Lived) -> None:
     done, truth = attempts(story).filter(outcome="succeeded"), story.truth()
     for table in TABLES:
-        lines = sum(len(file) for (of, _), one in story.landed.items() if of == table for file in one.files)
+        lines = sum(len(file) for (of, _), export in story.landed.items() if of == table for file in export.files)
         assert done.filter(stage=f"bronze.{table}")["records_in"].sum() == lines
         silver = done.filter(stage=f"silver.{table}")
         left_out = sum(map(len, story.bad.files)) if table == TRANSACTIONS and story.week.decision == "reject" else 0
@@ -98,7 +98,7 @@ def test_expectation_results_say_what_was_judged_and_when_it_was_published(story
     published = {story.landed[TRANSACTIONS, number].export_id for number in range(DAYS + 1)} - (
         set() if accepted else {story.bad.export_id}
     )
-    assert judged == Counter([(story.bad.export_id, False), *((one, True) for one in published)])
+    assert judged == Counter([(story.bad.export_id, False), *((export_id, True) for export_id in published)])
     bad = results.filter(export_id=story.bad.export_id, is_published=False)
     found = {row["expectation"]: (row["passed"], row["failed"]) for row in bad.iter_rows(named=True)}
     assert found["amount_out_of_range"] == (61 - BAD_SALES, BAD_SALES)
@@ -127,7 +127,7 @@ def test_the_checkpoint_says_how_far_every_stage_has_come(story: Lived) -> None:
         version = lakehouse.open(bronze_table(table)).version
         assert found[f"silver.{table}"]["watermark"] == f"bronze.{table}@{version}"
     for gold, serving in PUBLISHED_TABLES:
-        close = [one for one in story.asked if one.assets == (gold.path, serving.path)][-1]
+        close = [asked for asked in story.asked if asked.assets == (gold.path, serving.path)][-1]
         version = lakehouse.open(gold).version
         assert found[gold.name]["last_day"] == week.day(DAYS)
         assert found[serving.name]["last_day"] == week.day(DAYS)
@@ -156,8 +156,8 @@ def test_data_freshness_says_when_each_table_was_refreshed(story: Lived) -> None
 
 def test_each_failed_stage_of_each_run_is_an_incident(story: Lived) -> None:
     found = read_incidents(story.daemon.graph.lakehouse)
-    stages = {one.run_id: one.assets[-1] for one in story.failed}
-    gate = next(one for one in story.failed if one.job == "refine")
+    stages = {asked.run_id: asked.assets[-1] for asked in story.failed}
+    gate = next(asked for asked in story.failed if asked.job == "refine")
     stages[gate.run_id] = "silver/customer_transactions"
     assert sorted((incident.run_id, incident.stage) for incident in found) == sorted(
         (run_id, stage.replace("/", ".")) for run_id, stage in stages.items()
@@ -195,7 +195,7 @@ def test_people_are_told_once_of_each_cause_and_of_nothing_on_quiet_days(story: 
     first, last = week.decided_at.date(), week.end.date()
     reminders = len(days_between(first, last)) if week.decision == "accept" else 0
     behind = ("silver.customer_transactions", "silver.enriched_transactions", *(table.name for table in (*SALES, *LTV)))
-    nights = {day for one in story.asked if one.by == "daily_gold_and_publish_schedule" for day in one.days}
+    nights = {day for asked in story.asked if asked.by == "daily_gold_and_publish_schedule" for day in asked.days}
     assert sorted(told(story)) == sorted(
         [
             ("failure", "silver.customer_transactions"),
@@ -212,18 +212,18 @@ def test_people_hear_once_of_the_end_of_each_alert(story: Lived) -> None:
     """When the week is over, bad records that were accepted are a part of 7 days, and the last night waits still."""
     last_night = max(subject for _, subject in told(story) if subject.endswith("was closed as provisional"))
     goes_on = (("warning", "silver.customer_transactions"), ("warning", last_night))
-    assert sorted(told(story, of_ends=True)) == sorted(one for one in told(story) if one not in goes_on)
+    assert sorted(told(story, of_ends=True)) == sorted(title for title in told(story) if title not in goes_on)
 
 
 def test_each_alert_says_what_to_do_and_where_to_look(story: Lived) -> None:
-    gate = next(one for one in story.failed if one.job == "refine")
-    close = {one.assets[-1]: one for one in story.failed if one.by == "daily_gold_and_publish_schedule"}
+    gate = next(asked for asked in story.failed if asked.job == "refine")
+    close = {asked.assets[-1]: asked for asked in story.failed if asked.by == "daily_gold_and_publish_schedule"}
     messages = [body["message"] for path, body in story.hook.posts if path == "/failure"]
-    (of_gate,) = [one for one in messages if f"/runs/{gate.run_id}" in one]
+    (of_gate,) = [message for message in messages if f"/runs/{gate.run_id}" in message]
     assert story.bad.export_id in of_gate
     assert "accept or reject" in of_gate
     for serving in SERVING:
-        (of_outage,) = [one for one in messages if f"/runs/{close[serving].run_id}" in one]
+        (of_outage,) = [message for message in messages if f"/runs/{close[serving].run_id}" in message]
         assert "AWS_ENDPOINT_URL_DYNAMODB" in of_outage
 
 

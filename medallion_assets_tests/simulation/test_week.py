@@ -58,7 +58,7 @@ def restated(story: Lived, begin: datetime, days: set[date]) -> set[date]:
         return days
     before = week.start + (BAD_WINDOW - 1) * DAY
     landed = max(number for number in range(DAYS + 1) if week.lands_at(number) <= begin)
-    closed = {day for one in story.asked if one.at < begin for day in one.days}
+    closed = {day for run in story.asked if run.at < begin for day in run.days}
     ends = {day: datetime.combine(day + DAY, time(), ZONE) for day in closed}
     return days | {day for day, end in ends.items() if before < end <= week.start + landed * DAY}
 
@@ -102,10 +102,10 @@ def test_every_export_is_in_bronze_exactly_once_and_as_it_came(story: Lived) -> 
         held = story.daemon.graph.lakehouse.open(bronze_table(table)).scan()
         found = held.select("_export_id", "_source_file", "raw").collect().rows()
         assert Counter(found) == Counter(
-            (one.export_id, name, line)
-            for (of, _), one in story.landed.items()
+            (export.export_id, name, line)
+            for (of, _), export in story.landed.items()
             if of == table
-            for name, lines in zip(one.file_names, one.files, strict=True)
+            for name, lines in zip(export.file_names, export.files, strict=True)
             for line in lines
         )
 
@@ -148,14 +148,14 @@ def test_readers_find_every_day_and_customer_as_recomputed(story: Lived) -> None
 
 def test_every_night_asks_for_yesterday_once(story: Lived) -> None:
     """T5: at one o'clock, which comes twice on the day of 25 hours; nothing else is left to be closed."""
-    closes = [one for one in story.asked if one.by == "daily_gold_and_publish_schedule"]
+    closes = [run for run in story.asked if run.by == "daily_gold_and_publish_schedule"]
     days = [story.week.day(number) for number in range(DAYS + 1)]
     assert story.week.clocks_change in days
-    assert [(one.days, one.assets) for one in closes] == [
+    assert [(run.days, run.assets) for run in closes] == [
         ([day], pair) for day in days for pair in zip(GOLD, SERVING, strict=True)
     ]
-    for one, day in zip(closes[::2], days, strict=True):
-        local = one.at.astimezone(ZONE)
+    for run, day in zip(closes[::2], days, strict=True):
+        local = run.at.astimezone(ZONE)
         assert (local.date(), local.hour, local.minute) == (day + timedelta(days=1), 1, 0)
 
 
@@ -173,8 +173,8 @@ def test_exactly_the_days_that_changed_are_restated_once(story: Lived) -> None:
     """H3: late data of windows 2 and 6, new customers and the decision too."""
     for begin, end, days in changes(story):
         asked = story.asked_between(begin, end, by="restated_daily_sales_summary", assets=(GOLD[0], SERVING[0]))
-        assert all(one.success for one in asked)
-        assert sorted(day for one in asked for day in one.days) == sorted(restated(story, begin, days)), begin
+        assert all(run.success for run in asked)
+        assert sorted(day for run in asked for day in run.days) == sorted(restated(story, begin, days)), begin
 
 
 def test_late_data_touches_its_own_day(story: Lived) -> None:
@@ -191,13 +191,13 @@ def test_late_data_touches_its_own_day(story: Lived) -> None:
 def test_lifetime_values_of_every_later_day_are_restated_once(story: Lived) -> None:
     """G5: the kept days from the first that changed on. P2: readers are given the last of them, in one run."""
     for begin, end, days in changes(story):
-        asked = [one for one in story.asked_between(begin, end, by="restated_customer_ltv") if GOLD[1] in one.assets]
-        closed = max(one.days[-1] for one in story.asked if one.assets == (GOLD[1], SERVING[1]) and one.at < begin)
+        asked = [run for run in story.asked_between(begin, end, by="restated_customer_ltv") if GOLD[1] in run.assets]
+        closed = max(run.days[-1] for run in story.asked if run.assets == (GOLD[1], SERVING[1]) and run.at < begin)
         again = restated(story, begin, days)
         last = max(closed, max(again, default=date.min))
         expected_days = days_between(min(again), last) if again else []
-        assert sorted(day for one in asked for day in one.days) == expected_days, begin
-        assert [last in one.days for one in asked if SERVING[1] in one.assets] == [True] * bool(again), begin
+        assert sorted(day for run in asked for day in run.days) == expected_days, begin
+        assert [last in run.days for run in asked if SERVING[1] in run.assets] == [True] * bool(again), begin
 
 
 # The bad export
@@ -206,16 +206,16 @@ def test_lifetime_values_of_every_later_day_are_restated_once(story: Lived) -> N
 def test_the_bad_export_stops_what_is_made_from_it_and_nothing_else(story: Lived) -> None:
     """C4: it is judged once, later exports wait behind it in Bronze, customers go on, and a decision sets it free."""
     week = story.week
-    judged = [one for one in story.asked if "silver/customer_transactions" in one.assets]
-    assert [one.by for one in judged if not one.success] == ["table_update_customer_transactions"]
+    judged = [run for run in story.asked if "silver/customer_transactions" in run.assets]
+    assert [run.by for run in judged if not run.success] == ["table_update_customer_transactions"]
     stopped = story.asked_between(week.lands_at(BAD_WINDOW), week.decided_at)
-    assert [one for one in judged if one in stopped and one.success] == []
-    assert Counter(one.by for one in stopped if one.success and one.job in {"ingest", "refine"}) == {
+    assert [run for run in judged if run in stopped and run.success] == []
+    assert Counter(run.by for run in stopped if run.success and run.job in {"ingest", "refine"}) == {
         "file_arrival_customer_transactions": 2,
         "file_arrival_customers": 2,
         "table_update_customers": 2,
     }
-    (by_hand,) = [one for one in judged if one.by == "ada"]
+    (by_hand,) = [run for run in judged if run.by == "ada"]
     assert by_hand.run.figures("silver/customer_transactions")["exports_applied"] == [
         story.landed[TRANSACTIONS, number].export_id
         for number in (BAD_WINDOW, BAD_WINDOW + 1)
@@ -241,16 +241,16 @@ def test_the_outage_fails_publishing_alone_and_that_is_asked_for_again_until_it_
         waits = [after.at - before.at for before, after in pairwise([*down, again])]
         assert len(waits) >= 4
         assert all(wait >= MINUTE * 2**number for number, wait in enumerate(waits))
-        for one in (close, *down):
-            assert one.run.failed_checks == set()
-            assert not one.success
-        for one in (*down, again):
-            assert (one.assets, one.days) == ((serving.path,), [story.week.day(OUTAGE_DAY - 1)])
+        for run in (close, *down):
+            assert run.run.failed_checks == set()
+            assert not run.success
+        for run in (*down, again):
+            assert (run.assets, run.days) == ((serving.path,), [story.week.day(OUTAGE_DAY - 1)])
         assert gold.path in close.run.materializations
 
 
 def test_nothing_else_failed(story: Lived) -> None:
     begin, end = story.week.outage
-    for one in story.failed:
-        is_gate = one.by == "table_update_customer_transactions" and one.at < begin
-        assert is_gate or (begin <= one.at < end and one.assets[-1] in SERVING)
+    for run in story.failed:
+        is_gate = run.by == "table_update_customer_transactions" and run.at < begin
+        assert is_gate or (begin <= run.at < end and run.assets[-1] in SERVING)

@@ -134,9 +134,13 @@ class Daemon:
     def __post_init__(self) -> None:
         nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
         self.cut_off = replace(self.graph, dynamodb_resource=nowhere)
-        self.sensors = [one for one in self.graph.definitions.sensors or () if isinstance(one, dg.SensorDefinition)]
+        self.sensors = [
+            sensor for sensor in self.graph.definitions.sensors or () if isinstance(sensor, dg.SensorDefinition)
+        ]
         self.schedules = [
-            one for one in self.graph.definitions.schedules or () if isinstance(one, dg.ScheduleDefinition)
+            schedule
+            for schedule in self.graph.definitions.schedules or ()
+            if isinstance(schedule, dg.ScheduleDefinition)
         ]
 
     def live(self, until: datetime, events: Mapping[datetime, Callable[[], bool]]) -> None:
@@ -195,8 +199,8 @@ class Daemon:
         with context:  # the resources are set up, as in the daemon
             data = sensor.evaluate_tick(context)
         self.cursors[sensor.name] = data.cursor
-        fresh = [one for one in data.run_requests or () if (sensor.name, str(one.run_key)) not in self.keys]
-        self.keys.update((sensor.name, str(one.run_key)) for one in fresh)
+        fresh = [request for request in data.run_requests or () if (sensor.name, str(request.run_key)) not in self.keys]
+        self.keys.update((sensor.name, str(request.run_key)) for request in fresh)
         return fresh
 
     def carry_out(self, by: str, job: str, tag: str, request: dg.RunRequest) -> None:
@@ -212,7 +216,7 @@ class Daemon:
             tags=tags,
             raise_on_error=False,
         )
-        assets = tuple(one.to_user_string() for one in request.asset_selection or ())
+        assets = tuple(key.to_user_string() for key in request.asset_selection or ())
         self.asked.append(Asked(self.clock.now, by, job, key, assets, tags, Run(result)))
         self.date_commits()
         self.clock.now += RUN_TAKES
@@ -230,7 +234,7 @@ class Daemon:
 
 def days_between(first: date, last: date) -> list[date]:
     """The days from `first` to `last`, both inclusive."""
-    return [date.fromordinal(one) for one in range(first.toordinal(), last.toordinal() + 1)]
+    return [date.fromordinal(number) for number in range(first.toordinal(), last.toordinal() + 1)]
 
 
 def graph_with(home: Path, instance: dg.DagsterInstance, clock: Clock, **variables: str) -> Graph:

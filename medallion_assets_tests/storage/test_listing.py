@@ -140,7 +140,9 @@ def test_an_export_below_a_folder_named_as_the_root_is_found(tmp_path: Path, buc
     prefixes = ["", "AWSDynamoDB/daily", "AWSDynamoDB", "x/AWSDynamoDB/y/z"]
     for prefix in prefixes:
         write_window(store, prefix=prefix)
-    assert sorted(found.prefix for found in find_exports(store)) == sorted(f"{one}/" if one else "" for one in prefixes)
+    assert sorted(found.prefix for found in find_exports(store)) == sorted(
+        f"{prefix}/" if prefix else "" for prefix in prefixes
+    )
 
 
 def test_a_summary_that_lies_in_no_export_folder_is_named(bucket: OddBucket) -> None:

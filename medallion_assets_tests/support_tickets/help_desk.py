@@ -72,29 +72,29 @@ class HelpDesk:
 
     def opened(self) -> set[tuple[date, str, int]]:
         """gold.opened_tickets."""
-        counted = Counter((day_of(one), one["priority"].lower()) for one in self._tickets())
+        counted = Counter((day_of(ticket), ticket["priority"].lower()) for ticket in self._tickets())
         return {(*group, number) for group, number in counted.items()}
 
     def minutes(self) -> set[tuple[date, str, int]]:
         """gold.team_minutes."""
         spent: Counter[tuple[date, str]] = Counter()
-        for one in self._tickets():
-            spent[day_of(one), self._team(one)] += one["minutes"]
+        for ticket in self._tickets():
+            spent[day_of(ticket), self._team(ticket)] += ticket["minutes"]
         return {(*group, number) for group, number in spent.items()}
 
     def requesters(self, up_to: date) -> set[tuple[date, str, str, int, date]]:
         """gold.requesters as of a day."""
         days: dict[tuple[str, str], list[date]] = {}
-        for one in self._tickets():
-            if day_of(one) <= up_to:
-                days.setdefault((one["requester"], self._team(one)), []).append(day_of(one))
+        for ticket in self._tickets():
+            if day_of(ticket) <= up_to:
+                days.setdefault((ticket["requester"], self._team(ticket)), []).append(day_of(ticket))
         return {(up_to, *key, len(held), max(held)) for key, held in days.items()}
 
     def _team(self, item: Item) -> str:
         return str(self.items["agents"].get(item["agent"], {"team": "unknown"})["team"])
 
     def _tickets(self) -> list[Item]:
-        return [one for one in self.items["tickets"].values() if one["minutes"] >= 0]
+        return [ticket for ticket in self.items["tickets"].values() if ticket["minutes"] >= 0]
 
     def _write(self, table: str, kind: ExportType, begin: datetime, end: datetime, lines: list[str]) -> Export:
         store = open_store(f"{self.raw_url}/{table}")

@@ -47,7 +47,11 @@ class Living:
     def sensors(self) -> list[Sensing]:
         """Those that start runs of either pipeline."""
         settings = self.graph.settings
-        return [Sensing(self.graph, sensor) for one in self.pipelines for sensor in pipeline_sensors(settings, one)]
+        return [
+            Sensing(self.graph, sensor)
+            for pipeline in self.pipelines
+            for sensor in pipeline_sensors(settings, pipeline)
+        ]
 
     def settle(self) -> None:
         """Ask and run until no sensor asks any more."""
@@ -61,7 +65,7 @@ class Living:
 
     def run(self, name: str, request: dg.RunRequest) -> Run:
         """The run that a sensor asked for, to its end."""
-        (sensor,) = [one for one in self.sensors if one.sensor.name == name]
+        (sensor,) = [sensing for sensing in self.sensors if sensing.sensor.name == name]
         self.asked.append((name, request))
         self.runs.append(sensor.run(request))
         return self.runs[-1]
@@ -70,6 +74,6 @@ class Living:
 def living_at(home: Path, instance: dg.DagsterInstance) -> Living:
     """Both pipelines over a home, without timers; samples may be published to moto."""
     settings = load_settings({"MEDALLION_HOME": str(home), "MEDALLION_TIMERS": "none", "MEDALLION_PIPELINES": NAMES})
-    tables = [published.to for one in BOTH for published in one.published]
+    tables = [published.to for pipeline in BOTH for published in pipeline.published]
     resource = DynamoDBResource(region=REGION, creates_tables=True, publish_samples=tables)
     return Living(Graph(settings, instance, pipelines=BOTH, dynamodb_resource=resource))

@@ -34,7 +34,9 @@ JOB = "support_daily_gold_and_publish"
 
 def test_the_night_closes_yesterday_and_what_was_missed_of_each_gold_table(lived: Living) -> None:
     """Of a table that nothing serves, a day that was built is closed; 7 March came and nobody looked."""
-    (schedule,) = [one for one in lived.graph.definitions.schedules or () if one.name == f"{JOB}_schedule"]
+    (schedule,) = [
+        schedule for schedule in lived.graph.definitions.schedules or () if schedule.name == f"{JOB}_schedule"
+    ]
     assert isinstance(schedule, dg.ScheduleDefinition)
     due = datetime(2025, 3, 9, 9, tzinfo=UTC)
     context = dg.build_schedule_context(instance=lived.graph.instance, scheduled_execution_time=due)
@@ -63,14 +65,16 @@ def test_every_table_has_a_freshness(lived: Living) -> None:
     lakehouse = lived.graph.lakehouse
     (until,) = {loaded_coverage(lakehouse, loaded, "judged").until for loaded in SUPPORT_TICKETS.loaded}
     assert until is not None
-    found = {one.table: one for one in read_freshness(lakehouse, until + timedelta(hours=1))}
+    found = {freshness.table: freshness for freshness in read_freshness(lakehouse, until + timedelta(hours=1))}
     own = [found[table.name] for table in SUPPORT_TICKETS.tables]
-    assert [one.table for one in own if one.last_refreshed is None] == []
-    assert {one.covered_until for one in own if one.table.startswith("silver")} == {until}
+    assert [freshness.table for freshness in own if freshness.last_refreshed is None] == []
+    assert {freshness.covered_until for freshness in own if freshness.table.startswith("silver")} == {until}
     last_day = max(day for day in lakehouse.open(SUPPORT_TICKETS.gold[0].table).partitions if day is not None)
-    ends = {one.covered_until for one in own if not one.table.startswith("silver")}
+    ends = {freshness.covered_until for freshness in own if not freshness.table.startswith("silver")}
     assert ends == {end_of_business_day(last_day)}
-    assert {one.table.split(".")[0] for one in own if one.is_stale} == {"gold", "serving"}, "nobody closed later days"
+    assert {freshness.table.split(".")[0] for freshness in own if freshness.is_stale} == {"gold", "serving"}, (
+        "nobody closed later days"
+    )
     assert found["gold.opened_tickets"].sla_hours == 24
 
 

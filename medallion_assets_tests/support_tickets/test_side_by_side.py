@@ -110,9 +110,13 @@ def test_status_shows_each_table_with_its_own_source(lived: Living) -> None:
         stage.table.name: gold_until if stage.table.layer in of_days else silver_until
         for stage in stages_of(SUPPORT_TICKETS)
     }
-    own = [one for one in status.checkpoints if one.pipeline.startswith("support_")]
-    assert {one.stage.replace(".", "/") for one in own} == OWN
-    sources = {one.stage: (one.watermark or "").split("@")[0] for one in own if not one.stage.startswith("bronze.")}
+    own = [checkpoint for checkpoint in status.checkpoints if checkpoint.pipeline.startswith("support_")]
+    assert {checkpoint.stage.replace(".", "/") for checkpoint in own} == OWN
+    sources = {
+        checkpoint.stage: (checkpoint.watermark or "").split("@")[0]
+        for checkpoint in own
+        if not checkpoint.stage.startswith("bronze.")
+    }
     assert sources == {
         "silver.tickets": "bronze.tickets",
         "silver.agents": "bronze.agents",
@@ -123,8 +127,10 @@ def test_status_shows_each_table_with_its_own_source(lived: Living) -> None:
         "serving.team_minutes_by_day": "gold.team_minutes",
         "serving.requester_metrics": "gold.requesters",
     }
-    assert {one.last_day for one in own if one.stage.startswith("gold.")} == {LAST}
-    assert {one.watermark for one in status.checkpoints if not one.pipeline.startswith("support_")} == {None}
+    assert {checkpoint.last_day for checkpoint in own if checkpoint.stage.startswith("gold.")} == {LAST}
+    assert {
+        checkpoint.watermark for checkpoint in status.checkpoints if not checkpoint.pipeline.startswith("support_")
+    } == {None}
 
 
 def test_verify_finds_nothing_wrong_and_looks_at_every_table(lived: Living) -> None:
@@ -133,7 +139,7 @@ def test_verify_finds_nothing_wrong_and_looks_at_every_table(lived: Living) -> N
 
 def test_a_key_is_explained(command: Any) -> None:
     explained = command("explain", "tickets", "T2")
-    assert {one["verdict"] for one in explained["records"]} == {"decided the row", "superseded"}
+    assert {record["verdict"] for record in explained["records"]} == {"decided the row", "superseded"}
     assert explained["silver"][0]["minutes"] == 25
     assert explained["disagreements"] == []
 

@@ -87,7 +87,7 @@ def sorted_out(
 
 
 def numbers(exports: Iterable[Found]) -> list[int]:
-    return [int(one.id[-8:], 16) for one in exports]
+    return [int(export.id[-8:], 16) for export in exports]
 
 
 def test_one_that_is_dated_ahead_is_asked_for_once_its_moment_has_come() -> None:
@@ -114,7 +114,7 @@ def test_what_lies_there_is_sorted_out() -> None:
 
 def test_the_good_copy_of_an_export_waits_although_another_was_refused() -> None:
     arrivals = sorted_out(export(1, prefix="a/"), export(1, prefix="b/"), refusals=refused(1, "x", prefix="a/"))
-    assert [one.prefix for one in arrivals.pending] == ["b/"]
+    assert [export.prefix for export in arrivals.pending] == ["b/"]
 
 
 def test_what_comes_after_a_table_made_anew_waits_until_it_is_confirmed() -> None:
@@ -189,12 +189,12 @@ def test_a_position_that_is_wrong_lasts_until_everything_is_listed() -> None:
 def test_everything_unsettled_comes_after_the_position(
     there: set[int], loaded: set[int], final: set[int], is_whole: bool
 ) -> None:
-    refusals = {key: one for number in final for key, one in refused(number, Verdict.ION_NOT_SUPPORTED).items()}
+    refusals = {key: refusal for number in final for key, refusal in refused(number, Verdict.ION_NOT_SUPPORTED).items()}
     every = [export(number) for number in there]
     arrivals = sorted_out(*every, loaded=tuple(loaded), refusals=refusals, is_whole=is_whole)
     position = decide(at(0), Cursor(position=None), arrivals, AT_ONCE).cursor.position
     open_ids = [export_id(number) for number in there - loaded - final]
-    assert position is None or all(one > position for one in open_ids)
+    assert position is None or all(export_id > position for export_id in open_ids)
     assert numbers(arrivals.pending) == sorted(there - loaded - final)
 
 

@@ -69,8 +69,8 @@ def test_only_recent_days_and_month_ends_are_kept_as_of() -> None:
     """G5: 28 February is 40 days before the greatest day."""
     ledger = replace(LTV, first_day=date(2025, 2, 10), greatest_day=date(2025, 4, 9))
     ledger = advance(ledger, silver_changes=[SilverChange(version=1, days=[date(2025, 2, 10)])])
-    assert [one.first for one in asked(ledger)] == [date(2025, 3, 5), date(2025, 2, 28)]
-    assert [one.publishes for one in asked(ledger)] == [True, False]
+    assert [day_range.first for day_range in asked(ledger)] == [date(2025, 3, 5), date(2025, 2, 28)]
+    assert [day_range.publishes for day_range in asked(ledger)] == [True, False]
 
 
 def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
@@ -127,7 +127,10 @@ def test_days_that_need_other_versions_are_other_day_ranges() -> None:
     """A day that changes every minute does not make another one of the day before."""
     changes = [SilverChange(version=3, days=[day(0), day(1), day(2)]), SilverChange(version=4, days=[day(2)])]
     ledger = advance(SALES, silver_changes=changes)
-    assert [(one.first, one.last, one.version) for one in asked(ledger)] == [(day(2), day(2), 4), (day(0), day(1), 3)]
+    assert [(day_range.first, day_range.last, day_range.version) for day_range in asked(ledger)] == [
+        (day(2), day(2), 4),
+        (day(0), day(1), 3),
+    ]
 
 
 def test_recent_days_and_older_ones_are_never_one_day_range() -> None:
@@ -135,8 +138,8 @@ def test_recent_days_and_older_ones_are_never_one_day_range() -> None:
     for ledger, shown in ((SALES, [True, True]), (LTV, [True, False])):
         restated = advance(ledger, silver_changes=[SilverChange(version=1, days=[day(number) for number in range(4)])])
         found = restated_ranges(restated, first=day(0), last=day(3), live_from=day(2))
-        assert [(one.first, one.last) for one in found] == [(day(2), day(3)), (day(0), day(1))]
-        assert [one.publishes for one in found] == shown
+        assert [(day_range.first, day_range.last) for day_range in found] == [(day(2), day(3)), (day(0), day(1))]
+        assert [day_range.publishes for day_range in found] == shown
 
 
 def test_what_is_built_and_not_published_is_known_by_the_version_that_restated_it() -> None:
@@ -203,20 +206,20 @@ def test_the_logs_may_be_read_in_any_batches(
                 log[1].append(GoldBuild(version=gold, source_version=source, replaced=named))
         else:
             for log in (whole, batch):
-                log[2].extend(Publish(day=one, version=gold) for one in named)
+                log[2].extend(Publish(day=day, version=gold) for day in named)
         if data.draw(st.booleans()):
             ledger = advance(ledger, silver_changes=batch[0], gold_builds=batch[1], publishes=batch[2])
             batch = ([], [], [])
     ledger = advance(ledger, silver_changes=batch[0], gold_builds=batch[1], publishes=batch[2])
     at_once = advance(start, silver_changes=whole[0], gold_builds=whole[1], publishes=whole[2])
     assert to_build(ledger) == to_build(at_once)
-    last = {one: change.version for change in whole[0] for one in change.days}
-    built = {one: build.source_version for build in whole[1] for one in build.replaced}
+    last = {day: change.version for change in whole[0] for day in change.days}
+    built = {day: build.source_version for build in whole[1] for day in build.replaced}
     needed = last
     if as_of:
         kept = kept_as_of_days([day(number) for number in range(SPAN)], day(SPAN - 1))
-        needed = {one: max((last[other] for other in last if other <= one), default=-1) for one in kept}
-    assert to_build(ledger).keys() == {one for one, version in needed.items() if version > built.get(one, -1)}
+        needed = {day: max((last[other] for other in last if other <= day), default=-1) for day in kept}
+    assert to_build(ledger).keys() == {day for day, version in needed.items() if version > built.get(day, -1)}
 
 
 COVERED = datetime(2025, 3, 10, 7, tzinfo=UTC)

@@ -37,7 +37,7 @@ def past(*day_ranges: RestatedRange, version: int = 1, end: datetime = NOW, succ
     return PastRun(
         builds=True,
         version=version,
-        days=[(one.first, one.last) for one in day_ranges],
+        days=[(ask.first, ask.last) for ask in day_ranges],
         asked_at=end - timedelta(seconds=30),
         active_at=end,
         succeeded=succeeded,
@@ -62,7 +62,7 @@ def decide(
 
 def asked(decision: Decision) -> list[list[date]]:
     """The first days of the day ranges of each batch that is asked for."""
-    return [[one.first for one in batch.ranges] for batch in decision.asks]
+    return [[part.first for part in batch.ranges] for batch in decision.asks]
 
 
 @dataclass
@@ -82,10 +82,10 @@ class Day:
             if self.restates and (now - NOW) % self.restates[1] == timedelta(0):
                 today = replace(self.restates[0], version=2 + (now - NOW) // self.restates[1])
                 self.missing[today.first] = today
-            for end, batch in [one for one in at_work if one[0] <= now]:
+            for end, batch in [run for run in at_work if run[0] <= now]:
                 at_work.remove((end, batch))
                 self._end(end, batch)
-            busy = [(one.first, one.last) for _, batch in at_work for one in batch.ranges]
+            busy = [(part.first, part.last) for _, batch in at_work for part in batch.ranges]
             decision = decide(
                 *self.missing.values(), now=now, memory=memory, busy=busy, in_flight=len(at_work), runs=self.runs
             )
@@ -96,10 +96,10 @@ class Day:
     def _end(self, end: datetime, batch: Batch) -> None:
         fails = self.fails(batch)
         self.runs.append(past(*batch.ranges, version=batch.version, end=end, succeeded=not fails))
-        for one in batch.ranges if not fails else ():
-            self.published.append(one.first)
-            if self.missing[one.first].version <= batch.version:
-                del self.missing[one.first]
+        for part in batch.ranges if not fails else ():
+            self.published.append(part.first)
+            if self.missing[part.first].version <= batch.version:
+                del self.missing[part.first]
 
 
 def test_what_no_run_is_at_work_on_is_asked_for() -> None:
@@ -117,7 +117,7 @@ def test_a_failed_run_is_repeated_ever_later_and_then_no_more_with_one_alert() -
         assert (asked(early), asked(due)) == ([], [[DAY]])
     runs = [past(day_range(0))] * ATTEMPTS
     over = decide(day_range(0), now=NOW + timedelta(days=1), runs=runs)
-    assert (asked(over), [one.days for one in over.given_up]) == ([], [[DAY]])
+    assert (asked(over), [batch.days for batch in over.given_up]) == ([], [[DAY]])
     again = decide(day_range(0), now=NOW + timedelta(days=2), memory=over.memory, runs=runs)
     assert (asked(again), again.given_up) == ([], [])
     changed = decide(day_range(0, version=2), now=NOW + timedelta(days=2), memory=again.memory, runs=runs)
@@ -158,7 +158,7 @@ def test_one_day_that_cannot_be_built_does_not_hold_up_a_day_that_changes_all_th
 
 def test_one_day_that_cannot_be_built_is_found_among_many() -> None:
     """The others are there within minutes."""
-    days = {one.first: one for one in (day_range(2 * number) for number in range(40))}
+    days = {part.first: part for part in (day_range(2 * number) for number in range(40))}
     bad = day_range(10).first
     day = Day(lambda batch: bad in batch.days, days).live(1)
     assert list(day.missing) == [bad]
@@ -168,7 +168,7 @@ def test_one_day_that_cannot_be_built_is_found_among_many() -> None:
 @pytest.mark.slow
 def test_a_cause_that_all_days_have_costs_few_runs_and_one_alert() -> None:
     """The serving table is gone: sixty scattered days are not tried one by one, and people are told once."""
-    days = {one.first: one for one in (day_range(2 * number) for number in range(60))}
+    days = {part.first: part for part in (day_range(2 * number) for number in range(60))}
     day = Day(lambda _: True, days).live(5)
     assert len(day.runs) <= ATTEMPTS + 3
     assert day.alerts == 1
@@ -191,7 +191,7 @@ def test_recent_days_that_fail_together_again_and_again_are_asked_for_one_by_one
     whole = [past(days)] * (WHOLE_ATTEMPTS - 1)
     assert asked(decide(days, now=then, runs=[*whole, SUCCESS])) == [[days.first]]
     runs = [*whole, past(days), SUCCESS]
-    assert [batch.days for batch in decide(days, now=then, runs=runs).asks] == [[one] for one in reversed(days.days)]
+    assert [batch.days for batch in decide(days, now=then, runs=runs).asks] == [[day] for day in reversed(days.days)]
     old = day_range(400, 390)
     runs = [past(old)] * WHOLE_ATTEMPTS
     assert [batch.days for batch in decide(old, now=then, runs=runs).asks] == [old.days]
@@ -215,7 +215,7 @@ def test_no_more_than_some_are_in_flight() -> None:
 def test_what_was_given_up_takes_no_place() -> None:
     old = [day_range(400 * number) for number in range(1, MOST_IN_FLIGHT + 2)]
     runs = [past(old[0])] * ATTEMPTS
-    assert asked(decide(*old, runs=runs)) == [[one.first] for one in old[1:]]
+    assert asked(decide(*old, runs=runs)) == [[part.first] for part in old[1:]]
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(days=400)])
@@ -237,7 +237,7 @@ def test_the_tables_timers_hold() -> None:
     second = decide(day_range(0), day_range(2), timers=timers, now=seconds[50], memory=first.memory)
     early = decide(day_range(0), day_range(2), timers=timers, now=seconds[109], memory=second.memory)
     due = decide(day_range(0), day_range(2), timers=timers, now=seconds[110], memory=early.memory)
-    assert [asked(one) for one in (first, second, early)] == [[], [], []]
+    assert [asked(decision) for decision in (first, second, early)] == [[], [], []]
     assert asked(due) == [[DAY, day_range(2).first]]
     memory = Memory(asked_at=seconds[0], seen={str(day_range(0)): seconds[0]})
     assert [len(decide(day_range(0), timers=timers, now=seconds[at], memory=memory).asks) for at in (119, 120)] == [

@@ -18,7 +18,7 @@ def days(month: int, day: int, year: int = 2025) -> RestatedRange:
 
 def test_recent_days_are_live_and_older_ones_are_together_by_year() -> None:
     found = batches([days(12, 1, 2023), days(2, 28), days(1, 1), MARCH, days(3, 30), days(12, 31, 2024)], newest=NEWEST)
-    assert [(one.is_live, [part.first for part in one.ranges]) for one in found] == [
+    assert [(batch.is_live, [part.first for part in batch.ranges]) for batch in found] == [
         (True, [date(2025, 3, 30), date(2025, 3, 1)]),
         (False, [date(2025, 2, 28), date(2025, 1, 1)]),
         (False, [date(2024, 12, 31)]),
@@ -37,7 +37,7 @@ def test_a_long_day_range_is_never_taken_apart() -> None:
 
 def test_what_is_only_published_or_never_shown_is_asked_for_by_itself() -> None:
     other = (replace(days(3, 10), builds=False), replace(days(3, 20), publishes=False))
-    assert [one.ranges for one in batches([MARCH, *other], newest=NEWEST)] == [(other[1],), (other[0],), (MARCH,)]
+    assert [batch.ranges for batch in batches([MARCH, *other], newest=NEWEST)] == [(other[1],), (other[0],), (MARCH,)]
 
 
 def test_days_apart_lose_no_day() -> None:

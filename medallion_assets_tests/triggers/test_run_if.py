@@ -48,12 +48,12 @@ def is_so(condition: Condition, ended: Sequence[Status]) -> bool:
             return ended.count(K) >= 1
 
 
-@pytest.mark.parametrize("condition", [one for one in Condition if one is not Condition.ALL_DONE])
+@pytest.mark.parametrize("condition", [condition for condition in Condition if condition is not Condition.ALL_DONE])
 def test_a_condition_is_decided_as_soon_as_what_is_pending_cannot_change_it(condition: Condition) -> None:
     """Every list of up to four outcomes, against all that could become of the pending ones."""
     for length in range(1, 5):
         for statuses in itertools.product(Status, repeat=length):
-            futures = itertools.product(*(ENDED if one is P else (one,) for one in statuses))
+            futures = itertools.product(*(ENDED if status is P else (status,) for status in statuses))
             possible = {is_so(condition, future) for future in futures}
             expected = possible.pop() if len(possible) == 1 else None
             if expected is True and P in statuses and condition not in AT_LEAST_ONE:
@@ -74,8 +74,8 @@ def test_nothing_decides_nothing(condition: Condition) -> None:
 def history(outcomes: Sequence[dict[str, Status]]) -> list[FinishedRun]:
     """Runs that ended a second after each other."""
     return [
-        FinishedRun(run_id=f"run{number:03}", ended_at=float(number), outcomes=one)
-        for number, one in enumerate(outcomes, 1)
+        FinishedRun(run_id=f"run{number:03}", ended_at=float(number), outcomes=outcome)
+        for number, outcome in enumerate(outcomes, 1)
     ]
 
 
@@ -86,7 +86,7 @@ def expected_asks(condition: Condition, runs: Sequence[FinishedRun]) -> list[str
     keys, first = [], 0
     for last, run in enumerate(runs):
         window = runs[first : last + 1]
-        latest = {name: [one.outcomes[name] for one in window if name in one.outcomes][-1:] for name in UPSTREAM}
+        latest = {name: [run.outcomes[name] for run in window if name in run.outcomes][-1:] for name in UPSTREAM}
         if all(latest.values()):
             first = last + 1
             if is_so(condition, [status for (status,) in latest.values()]):
@@ -121,14 +121,18 @@ def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
 def test_the_causes_of_a_round_are_the_latest_outcome_of_each() -> None:
     runs = history([{"a": F}, {"b": S}, {"a": S, "c": S}])
     ((ask,), _) = decide(Condition.ALL_SUCCEEDED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
-    assert [(one.upstream, one.run_id) for one in ask.causes] == [("a", "run003"), ("b", "run002"), ("c", "run003")]
+    assert [(cause.upstream, cause.run_id) for cause in ask.causes] == [
+        ("a", "run003"),
+        ("b", "run002"),
+        ("c", "run003"),
+    ]
     assert (ask.key, ask.ended_at) == ("run003", 3.0)
 
 
 def test_the_causes_of_a_run_are_those_that_met_the_condition() -> None:
     runs = history([{"a": F, "b": S, "c": F, "d": F}])
     ((ask,), _) = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
-    assert [one.upstream for one in ask.causes] == ["a", "c"]
+    assert [cause.upstream for cause in ask.causes] == ["a", "c"]
 
 
 def test_a_run_that_is_seen_late_is_not_missed() -> None:

@@ -56,7 +56,7 @@ def test_what_cannot_be_taken_in_yet_is_no_update_and_says_why() -> None:
 
 def test_the_updated_tables_are_named_and_the_others_are_not() -> None:
     decision = decide(at(0), Cursor(), [A, B_DONE], Mode.ANY, AT_ONCE)
-    assert [one.table for one in decision.wanted] == ["silver.a"]
+    assert [update.table for update in decision.wanted] == ["silver.a"]
     decision = decide(at(0), Cursor(), [A, B_DONE], Mode.ALL, AT_ONCE)
     assert decision.reason == "only version 3 of silver.a"
 

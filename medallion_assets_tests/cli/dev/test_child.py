@@ -14,7 +14,7 @@ from medallion_assets_tests.services.waiting import wait_until
 
 def running() -> set[psutil.Process]:
     """The children of this process: other tests may have left it some that live on, such as servers."""
-    return {one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE}
+    return {process for process in psutil.Process().children() if process.status() != psutil.STATUS_ZOMBIE}
 
 
 def test_what_ends_is_started_again_after_a_while_and_killed_in_the_end(tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ def test_what_ends_is_started_again_after_a_while_and_killed_in_the_end(tmp_path
     before = running()
     with started_again(["-c", program]) as look:
         wait_until(lambda: starts.exists() and starts.read_text() == "x", "it is at work")
-        (process,) = (one for one in running() if one not in before)
+        (process,) = (process for process in running() if process not in before)
         look(100.0)
         process.kill()
         wait_until(lambda: process not in running(), "it is gone")

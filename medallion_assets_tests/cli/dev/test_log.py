@@ -30,7 +30,7 @@ dagster._core.definitions.events.Failure: silver.customers: export 1 failed the 
 
 def shown(text: str) -> list[Line]:
     log = DagsterLog("http://ui")
-    return [line for one in text.splitlines(keepends=True) if (line := log.read(one)) is not None]
+    return [line for printed in text.splitlines(keepends=True) if (line := log.read(printed)) is not None]
 
 
 def test_what_a_stage_tells_keeps_time_job_and_words() -> None:

@@ -70,7 +70,7 @@ def test_a_home_in_which_another_one_works_is_refused(tmp_path: Path) -> None:
     refused = pytest.raises(PermanentError, match=rf"process {os.getpid()} \(medallion dev")
     with only_one(tmp_path, "medallion dev"), refused:
         run(tmp_path)
-    assert [one.name for one in tmp_path.iterdir()] == [LOCK]
+    assert [path.name for path in tmp_path.iterdir()] == [LOCK]
 
 
 def test_it_says_where_the_pages_are() -> None:

@@ -33,7 +33,7 @@ def parquet(path: Path, kind: Type, values: list[Any], **options: Any) -> bytes:
         (TimestampUtc(), MOMENT, datetime(9999, 12, 31, tzinfo=UTC)),
         (Date(), date(1, 1, 1), date(1970, 1, 2)),
     ],
-    ids=lambda one: type(one).__name__,
+    ids=lambda value: type(value).__name__,
 )
 def test_bounds_are_the_least_and_the_greatest_value(tmp_path: Path, kind: Type, low: Any, high: Any) -> None:
     """Of all row groups, negative values among them; what is missing is counted."""

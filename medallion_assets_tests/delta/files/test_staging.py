@@ -82,11 +82,11 @@ def kinds(tmp_path: Path) -> Snapshot:
 def test_the_log_holds_the_digest_and_checkpoints_keep_it(kinds: Snapshot) -> None:
     (path,) = kinds.files["path"]
     digest = hashlib.sha256((Path(kinds.uri) / path).read_bytes()).hexdigest()
-    assert [one[DIGEST] for one in stats(kinds)] == [digest]
+    assert [stat[DIGEST] for stat in stats(kinds)] == [digest]
     DeltaTable(kinds.uri).create_checkpoint()
     (checkpoint,) = (Path(kinds.uri) / "_delta_log").glob("*.checkpoint.parquet")
     kept = pl.read_parquet(checkpoint)["add"].struct.field("stats").drop_nulls()
-    assert [json.loads(one)[DIGEST] for one in kept] == [digest]
+    assert [json.loads(text)[DIGEST] for text in kept] == [digest]
 
 
 def test_every_column_that_can_have_bounds_has_them(kinds: Snapshot) -> None:

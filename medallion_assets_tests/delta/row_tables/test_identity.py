@@ -45,7 +45,7 @@ def test_four_who_ask_at_once_agree(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(ensure_identity, lake(tmp_path), now=NOW, first_sample=nothing) for _ in range(3)]
         asked.append(pool.submit(mark_as_sample, lake(tmp_path), now=NOW, note="export 1"))
-    assert {one.result().lakehouse_id for one in asked} == {read_identity(lake(tmp_path)).lakehouse_id}
+    assert {answer.result().lakehouse_id for answer in asked} == {read_identity(lake(tmp_path)).lakehouse_id}
     assert read_identity(lake(tmp_path)).is_sample
 
 

@@ -97,7 +97,7 @@ def test_a_gap_is_one_alert_however_many_exports_wait_behind_it() -> None:
 def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float, is_told: bool) -> None:
     late = replace(MINUTE, window_from=NOW - timedelta(seconds=ago))
     told = [f"unprotected_minute/{SILVER}/e1"] if is_told else []
-    assert [one.key for one in unprotected_minute(Facts(minutes=[(SILVER, late)]), NOW)] == told
+    assert [alert.key for alert in unprotected_minute(Facts(minutes=[(SILVER, late)]), NOW)] == told
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ USUAL = [(1, 100)] * 5
 
 
 def exports(frame: pl.DataFrame) -> list[str]:
-    return [one.where for one in unusual_failures(Facts(results=frame), NOW)]
+    return [alert.where for alert in unusual_failures(Facts(results=frame), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,6 @@ def test_only_the_last_exports_are_usual() -> None:
 
 def test_rules_are_judged_each_on_its_own() -> None:
     both = pl.concat([results(*USUAL, (40, 1000)), results(*[(30, 100)] * 5, (40, 1000), expectation="known_code")])
-    assert [one.key for one in unusual_failures(Facts(results=both), NOW)] == [
+    assert [alert.key for alert in unusual_failures(Facts(results=both), NOW)] == [
         f"expectation/{SILVER}/amount_positive/0005"
     ]

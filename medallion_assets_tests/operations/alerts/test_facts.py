@@ -107,9 +107,9 @@ def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
     record_refusals(lakehouse, [REFUSED])
     log_file(lakehouse, PIPELINE_RUNS, 0).write_text("{")
     facts = read_facts(lakehouse, NOW)
-    assert [one.what for one in facts.unread] == ["attempts", "freshness", "last_records"]
+    assert [unread.what for unread in facts.unread] == ["attempts", "freshness", "last_records"]
     assert facts.refused == [REFUSED]
-    kinds = {one.key.split("/")[0] for one in judge(facts, NOW)}
+    kinds = {alert.key.split("/")[0] for alert in judge(facts, NOW)}
     assert kinds == {"blind", "refused"}
 
 

@@ -23,7 +23,7 @@ def told(*rows: Any, running: tuple[RunningStage, ...] = ()) -> list[Alert]:
 
 
 def keys(alerts: list[Alert]) -> list[str]:
-    return [one.key for one in alerts]
+    return [alert.key for alert in alerts]
 
 
 @pytest.mark.parametrize(("seconds", "found"), [(7200.0, []), (7200.5, [f"slow/r1/{SILVER}"])])
@@ -52,7 +52,7 @@ def test_a_stage_at_work_is_told_of_before_it_ends(ago: float, found: list[str])
     running = RunningStage(run_id="r1", job="refine", stage=SILVER, started_at=NOW - timedelta(seconds=ago))
     alerts = told(running=(running,))
     assert keys(alerts) == found
-    assert all(one.what.endswith("it is still running") for one in alerts)
+    assert all(alert.what.endswith("it is still running") for alert in alerts)
 
 
 def test_a_stage_without_a_contract_has_no_limit() -> None:

@@ -45,7 +45,12 @@ def due(events: list[AlertEvent], seconds: float) -> tuple[list[str], float | No
 def test_what_was_raised_is_due_on_every_channel_of_its_kind_in_order() -> None:
     channels = {**CHANNELS, "success[0] json": lambda _: False}
     deliveries, next_at = waiting([raised("b", 1), raised("a", 2)], channels, at(3))
-    assert [(one.channel, one.alert.key) for one in deliveries] == [(MAIL, "b"), (MAIL, "a"), (HOOK, "b"), (HOOK, "a")]
+    assert [(delivery.channel, delivery.alert.key) for delivery in deliveries] == [
+        (MAIL, "b"),
+        (MAIL, "a"),
+        (HOOK, "b"),
+        (HOOK, "a"),
+    ]
     assert next_at is None
 
 
@@ -96,7 +101,7 @@ def test_a_delivery_ends_the_rests() -> None:
 
 def test_a_failure_of_one_channel_is_nothing_to_another() -> None:
     deliveries, next_at = waiting([raised("a"), event("failed", "a", 1)], CHANNELS, at(2))
-    assert [one.channel for one in deliveries] == [HOOK]
+    assert [delivery.channel for delivery in deliveries] == [HOOK]
     assert next_at == at(31)
 
 

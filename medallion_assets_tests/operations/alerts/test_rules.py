@@ -142,7 +142,7 @@ def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None
         attempt(run_id="untold"),
     )
     alerts = list(low_quality(Facts(attempts=rows, catalog=CATALOG), NOW))
-    assert [one.key for one in alerts] == ([f"quality/{SILVER}/2025-05-08"] if is_told else [])
+    assert [alert.key for alert in alerts] == ([f"quality/{SILVER}/2025-05-08"] if is_told else [])
     if is_told:
         assert (alerts[0].kind, alerts[0].where) == ("warning", SILVER)
         assert "97.99% of the records" in alerts[0].what
@@ -197,7 +197,7 @@ def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = dat
     facts = Facts(
         attempts=attempts(attempt(ago=2 * DAY), *rows), days_due={DAILY: day}, first_day=first_day, catalog=CATALOG
     )
-    return {one.key.removeprefix("daily_not_done/") for one in daily_not_done(facts, NOW)}
+    return {alert.key.removeprefix("daily_not_done/") for alert in daily_not_done(facts, NOW)}
 
 
 def published(stage: str = SERVING[0], partition: str = YESTERDAY, *, ago: float = 6 * 3600, **facts: Any) -> Any:

@@ -67,7 +67,7 @@ def test_the_highest_sequence_decided_and_the_others_are_superseded(tmp_path: Pa
     ]
     found = explained(tmp_path, *exports)
     assert told(found) == [(SECOND, "upsert", "decided the row"), (FIRST, "upsert", "superseded")]
-    assert [(one.source_file, one.line_number, one.sequence_micros) for one in found.records] == [
+    assert [(record.source_file, record.line_number, record.sequence_micros) for record in found.records] == [
         ("a", 1, micros(AT) + 5),
         ("a", 2, micros(AT - MINUTE)),
     ]
@@ -105,7 +105,7 @@ def test_bad_duplicate_and_unreadable_records_are_told_apart(tmp_path: Path) -> 
         (FIRST, "upsert", "duplicate"),
         (FIRST, "unreadable", "quarantined"),
     ]
-    assert [one.detail for one in found.records] == [
+    assert [record.detail for record in found.records] == [
         "amount_out_of_range",
         "",
         "the same record as a:1",
@@ -148,7 +148,11 @@ def test_a_redriven_record_says_so(tmp_path: Path) -> None:
     run_silver(lakehouse)
     with_euro = replace(
         CUSTOMER_TRANSACTIONS,
-        expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
+        expectations=tuple(
+            expectation
+            for expectation in CUSTOMER_TRANSACTIONS.expectations
+            if expectation.name != "currency_unsupported"
+        ),
     )
     redrive(lakehouse, pipeline.declared(with_euro), now=NOW + DAY)
     (record,) = explain(lakehouse, pipeline.declared(with_euro), "t1").records
@@ -164,7 +168,7 @@ def test_a_customers_versions_name_the_records_they_follow_from(tmp_path: Path) 
         a_window(THIRD, delete_line(micros(AT + DAY) + 9, key), days=1, table=CUSTOMERS),
     ]
     found = explained(tmp_path, *exports, key="c1", table=CUSTOMERS)
-    assert [(one.export_id, one.verdict.value, one.detail) for one in found.records] == [
+    assert [(record.export_id, record.verdict.value, record.detail) for record in found.records] == [
         (THIRD, "decided the row", "ended the version from 2025-04-30T23:59:00+00:00"),
         (SECOND, "superseded", "began and ended no version"),
         (FIRST, "decided the row", "the version from 2025-04-30T23:59:00+00:00 to 2025-05-02T00:00:00.000009+00:00"),
@@ -179,7 +183,7 @@ def test_a_record_that_dates_what_a_full_export_tells_began_the_version(tmp_path
         a_window(SECOND, upsert_line(micros(AT + MINUTE), customer("c1")), table=CUSTOMERS),
     ]
     found = explained(tmp_path, *exports, key="c1", table=CUSTOMERS)
-    assert [(one.export_id, one.verdict.value) for one in found.records] == [
+    assert [(record.export_id, record.verdict.value) for record in found.records] == [
         (SECOND, "decided the row"),
         (FIRST, "superseded"),
     ]

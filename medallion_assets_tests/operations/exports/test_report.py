@@ -30,12 +30,12 @@ def test_exports_of_every_prefix_with_their_gaps(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     exports = verify_exports(str(tmp_path), progress=lambda *figures: told.append(figures)).exports
     assert told == [(1, 3), (2, 3), (3, 3)]
-    assert [(one.prefix, one.verdict, one.items, one.is_well) for one in exports] == [
+    assert [(export.prefix, export.verdict, export.items, export.is_well) for export in exports] == [
         ("old/", Verdict.COMPLETE, 2, True),
         ("", Verdict.COMPLETE, 1, True),
         ("", Verdict.COMPLETE, 1, False),
     ]
-    assert [one.unprotected_minute is None for one in exports] == [True, False, True]
+    assert [export.unprotected_minute is None for export in exports] == [True, False, True]
     gap = exports[2].gap_before
     assert gap is not None
     assert (gap.from_at, gap.to_at) == (EXPORT_AT + DAY, EXPORT_AT + 3 * DAY)
@@ -70,12 +70,14 @@ def test_a_summary_that_no_table_claims_is_named(tmp_path: Path) -> None:
         str(tmp_path / "raw"), raw_url=str(tmp_path / "raw"), lakehouse=lakehouse_at(tmp_path / "lakehouse")
     )
     assert not report.is_well
-    assert {(one.key.split("/manifest")[0].rpartition("/")[0], one.problem) for one in report.unclaimed} == {
+    assert {
+        (summary.key.split("/manifest")[0].rpartition("/")[0], summary.problem) for summary in report.unclaimed
+    } == {
         ("customers", "in no export folder"),
         ("invoices/AWSDynamoDB", "no table is named invoices"),
         ("AWSDynamoDB", "in no table's folder"),
     }
-    assert {one.prefix: one.verdict for one in report.exports if one.export_id == foreign.export_id} == {
+    assert {export.prefix: export.verdict for export in report.exports if export.export_id == foreign.export_id} == {
         "customers/": Verdict.WRONG_TABLE
     }
 
@@ -102,7 +104,7 @@ def test_whose_a_tables_exports_are_is_known_from_what_was_loaded(tmp_path: Path
     place.ingest()
     strangers = place.full("b", at=EXPORT_AT + DAY, account_id="999988887777")
     report = verify_exports(place.raw_url, raw_url=place.raw_url, lakehouse=replace(place.lakehouse, catalog=CATALOG))
-    assert {one.export_id: one.verdict for one in report.exports} == {
+    assert {export.export_id: export.verdict for export in report.exports} == {
         ours.export_id: Verdict.COMPLETE,
         strangers.export_id: Verdict.WRONG_TABLE,
     }

@@ -40,7 +40,7 @@ THIRD = "01746230400000-0000000c"
 
 
 def checkpoint(lakehouse: Lakehouse, stage: str) -> Checkpoint:
-    (found,) = [one for one in read_checkpoints(lakehouse) if one.stage == stage]
+    (found,) = [checkpoint for checkpoint in read_checkpoints(lakehouse) if checkpoint.stage == stage]
     return found
 
 
@@ -55,8 +55,10 @@ def test_every_stage_has_one_in_the_job_that_runs_it() -> None:
 def test_nothing_was_made_yet(tmp_path: Path) -> None:
     """Looking makes no table."""
     found = read_checkpoints(lakehouse_at(tmp_path / "nothing"))
-    assert {(one.last_success, one.watermark, one.table_version) for one in found} == {(None, None, None)}
-    assert [one.stage for one in found] == [stage.table.name for stage in stages(CATALOG)]
+    assert {(checkpoint.last_success, checkpoint.watermark, checkpoint.table_version) for checkpoint in found} == {
+        (None, None, None)
+    }
+    assert [checkpoint.stage for checkpoint in found] == [stage.table.name for stage in stages(CATALOG)]
     assert not (tmp_path / "nothing").exists()
 
 

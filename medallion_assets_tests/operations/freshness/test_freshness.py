@@ -85,16 +85,19 @@ def test_samples_are_measured_against_their_own_end() -> None:
 def test_every_data_table_is_told_and_none_of_operations(tmp_path: Path) -> None:
     """Looking makes no table, and before anything was loaded nothing is stale."""
     found = read_freshness(lakehouse_at(tmp_path / "nothing"), NOW)
-    assert [one.table for one in found] == [table.name for table in data_tables(CATALOG)]
+    assert [freshness.table for freshness in found] == [table.name for table in data_tables(CATALOG)]
     assert {"bronze.customers", "silver.customers_events", "quarantine.customers", "gold.customer_ltv"} <= {
-        one.table for one in found
+        freshness.table for freshness in found
     }
-    assert not any(one.table.startswith("operations") for one in found)
-    limits = {(one.table.split(".")[0], one.sla_hours) for one in found if one.sla_hours is not None}
+    assert not any(freshness.table.startswith("operations") for freshness in found)
+    limits = {
+        (freshness.table.split(".")[0], freshness.sla_hours) for freshness in found if freshness.sla_hours is not None
+    }
     assert limits == {("bronze", 24), ("silver", 24), ("gold", 26), ("serving", 26)}
-    assert {(one.last_refreshed, one.covered_until, one.row_count, one.is_stale) for one in found} == {
-        (None, None, None, False)
-    }
+    assert {
+        (freshness.last_refreshed, freshness.covered_until, freshness.row_count, freshness.is_stale)
+        for freshness in found
+    } == {(None, None, None, False)}
     assert not (tmp_path / "nothing").exists()
 
 
@@ -105,12 +108,14 @@ def test_freshness_of_real_tables(lakehouse: Lakehouse) -> None:
     build(lakehouse, DAILY_SALES, [closed])
     found = by_name(lakehouse, AT + 2 * DAY)
     assert found["silver.customer_transactions"].row_count == 2, "the tombstone counts"
-    made = [name for name, one in found.items() if one.sla_hours is not None and not name.startswith("serving")]
+    made = [
+        name for name, freshness in found.items() if freshness.sla_hours is not None and not name.startswith("serving")
+    ]
     assert {found[name].covered_until for name in made} == {AT + DAY}
-    assert not any(one.is_stale for one in found.values())
+    assert not any(freshness.is_stale for freshness in found.values())
     later = AT + 3 * DAY + HOUR
     build(lakehouse, DAILY_SALES, [closed])
-    assert sorted(name for name, one in by_name(lakehouse, later).items() if one.is_stale) == sorted(made)
+    assert sorted(name for name, freshness in by_name(lakehouse, later).items() if freshness.is_stale) == sorted(made)
 
 
 def test_gold_reaches_to_the_end_of_the_last_day_that_was_built(lakehouse: Lakehouse) -> None:
@@ -152,4 +157,4 @@ def test_a_lakehouse_of_samples_is_not_stale_for_their_age(lakehouse: Lakehouse)
 
 
 def by_name(lakehouse: Lakehouse, now: datetime) -> dict[str, Freshness]:
-    return {one.table: one for one in read_freshness(lakehouse, now)}
+    return {freshness.table: freshness for freshness in read_freshness(lakehouse, now)}

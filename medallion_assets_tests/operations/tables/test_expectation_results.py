@@ -36,7 +36,7 @@ def test_every_rule_has_its_row_and_so_has_every_other_reason() -> None:
     )
     found = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r1", now=NOW)
     rows = {row.expectation: row for row in found}
-    assert set(rows) == {*(one.name for one in CUSTOMER_TRANSACTIONS.expectations), "missing", QUALITY}
+    assert set(rows) == {*(expectation.name for expectation in CUSTOMER_TRANSACTIONS.expectations), "missing", QUALITY}
     assert rows[RULE.name] == ExpectationResult(
         run_id="r1",
         table_name="silver.customer_transactions",

@@ -88,7 +88,9 @@ def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> Non
     """Its rows hold null in columns that came later, whether a look or a new row comes first."""
     lakehouse = lakehouse_at(tmp_path)
     later = ("covered_until", "sources_covered_until", "is_complete", "export_age_seconds")
-    older = replace(PIPELINE_RUNS, columns=tuple(one for one in PIPELINE_RUNS.columns if one.name not in later))
+    older = replace(
+        PIPELINE_RUNS, columns=tuple(column for column in PIPELINE_RUNS.columns if column.name not in later)
+    )
     snapshot = lakehouse.ready(older)
     rows = frame_of(PIPELINE_RUNS, [ONE]).drop(*later)
     snapshot.commit([snapshot.folder.stage(rows.lazy(), partition=AT.date())])

@@ -118,7 +118,7 @@ def test_a_file_of_another_table_and_one_of_a_stranger_are_found(lakehouse: Lake
     shutil.copy(theirs, folder / "copy of part-1.parquet")
     shutil.copy(theirs, folder / f"part-{'0' * 32}.parquet")
     answer = verify(lakehouse)
-    assert [(one.check, one.file) for one in answer.findings] == [
+    assert [(finding.check, finding.file) for finding in answer.findings] == [
         ("file_is_in_the_log", "copy of part-1.parquet"),
         ("file_is_in_the_log", theirs.name),
     ]

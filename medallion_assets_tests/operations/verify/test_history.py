@@ -71,7 +71,7 @@ def test_a_folder_that_was_replaced_by_an_older_copy_is_found(lakehouse: Lakehou
     shutil.rmtree(silver)
     (tmp_path / "old").rename(silver)
     answer = verify(lakehouse)
-    assert [(one.table, one.check) for one in answer.findings] == [
+    assert [(finding.table, finding.check) for finding in answer.findings] == [
         (CUSTOMER_TRANSACTIONS.name, "version_reaches_its_readers"),
         (CUSTOMER_TRANSACTIONS.name, "version_reaches_its_last_run"),
     ]

@@ -152,8 +152,8 @@ def test_lines_that_no_commit_mentions_are_found(lakehouse: Lakehouse) -> None:
     """B5: an export that somebody appended by hand has neither a note nor a transaction."""
     bronze = lakehouse.open(BRONZE)
     rows = bronze.scan().filter(pl.col("_source_file") == "b").with_columns(pl.lit("by hand").alias("_export_id"))
-    one = rows.with_columns(pl.lit(1, dtype=pl.Int64).alias("_line_number")).head(1)
-    bronze.commit([bronze.folder.stage(one, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)])
+    first = rows.with_columns(pl.lit(1, dtype=pl.Int64).alias("_line_number")).head(1)
+    bronze.commit([bronze.folder.stage(first, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)])
     assert [check for _, check in found(lakehouse)] == ["data_is_in_the_ledger", "export_has_its_transaction"]
 
 
@@ -229,7 +229,7 @@ def test_enrichment_that_is_behind_is_a_note(lakehouse: Lakehouse) -> None:
         (CUSTOMERS, "region"),
         (ENRICHED_TRANSACTIONS, "customer_segment"),
     ],
-    ids=lambda one: getattr(one, "name", one),
+    ids=lambda value: getattr(value, "name", value),
 )
 def test_a_changed_value_is_found_by_making_the_table_again(lakehouse: Lakehouse, table: Table, column: str) -> None:
     """K2, H1, H2: what no count tells, recomputing does; the partition and a key are named."""

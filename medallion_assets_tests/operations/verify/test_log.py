@@ -113,7 +113,9 @@ def test_a_commit_that_stays_json_but_says_something_else_is_found(lakehouse: La
     path = log_file(lakehouse, BRONZE, version)
     _flip(path, path.read_bytes().index(b"delta-rs"))
     answer = verify(lakehouse)
-    assert [(one.check, one.file) for one in answer.findings] == [("commit_is_as_written", f"_delta_log/{path.name}")]
+    assert [(finding.check, finding.file) for finding in answer.findings] == [
+        ("commit_is_as_written", f"_delta_log/{path.name}")
+    ]
 
 
 def test_last_commits_that_are_gone_are_found(lakehouse: Lakehouse) -> None:

@@ -16,7 +16,9 @@ from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, declared
 
 WITH_EURO = replace(
     CUSTOMER_TRANSACTIONS,
-    expectations=tuple(one for one in CUSTOMER_TRANSACTIONS.expectations if one.name != "currency_unsupported"),
+    expectations=tuple(
+        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
+    ),
 )
 STRICT = replace(
     CUSTOMER_TRANSACTIONS,

@@ -53,7 +53,7 @@ def test_a_stale_source_stops_the_run_or_warns(
     shop.drop("prices-1.csv", hour, "a,1,1,")
     done = run(shop, stops=stops)
     assert done.success is loads
-    (check,) = (one for one in done.get_asset_check_evaluations() if one.check_name == "source_fresh")
+    (check,) = (check for check in done.get_asset_check_evaluations() if check.check_name == "source_fresh")
     assert (check.passed, check.severity) == (
         fresh,
         dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
@@ -80,7 +80,7 @@ def test_a_source_that_is_stale_stops_the_others_of_its_run_before_they_load(tmp
 
     def failed(*loaded: Loaded) -> dict[str, str]:
         resource = resource_of(lakehouse, raw_url=shop.raw_url, repetitions=0, clock=clock)
-        assets = [bronze_asset(one) for one in loaded]
+        assets = [bronze_asset(declared) for declared in loaded]
         with dg.DagsterInstance.ephemeral() as instance:
             done = dg.materialize(assets, resources={"lakehouse": resource}, instance=instance, raise_on_error=False)
         failures = [event for event in done.all_events if event.is_step_failure]

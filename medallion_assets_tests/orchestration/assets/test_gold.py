@@ -38,7 +38,7 @@ def at_noon(number: int) -> datetime:
 
 def refine(graph: Graph, *sales: dict[str, Any], number: int = 0) -> None:
     """Make these transactions all that Silver holds."""
-    items = [lines.transaction(f"t{one}", **sale) for one, sale in enumerate(sales)]
+    items = [lines.transaction(f"t{number}", **sale) for number, sale in enumerate(sales)]
     export_id = f"0{micros(at_noon(number)) // 1000}-{number:08x}"
     records = [lines.item_line(item) for item in items]
     pipeline.land(graph.lakehouse, lines.full("customer_transactions", export_id, at_noon(number), records))
@@ -58,7 +58,7 @@ def tamper(graph: Graph, table: Table, day: date, rows: pl.DataFrame) -> Snapsho
 
 
 def verdicts(gold: Gold, found: Audit) -> dict[str, bool]:
-    return {one.name: one.passed for one in audit_checks(gold, found)}
+    return {check.name: check.passed for check in audit_checks(gold, found)}
 
 
 @pytest.mark.parametrize(

@@ -78,11 +78,11 @@ def test_a_stage_that_fails_is_looked_into_and_told(failing: tuple[Graph, str]) 
     assert row["found"].startswith("0.0000, ")
     assert row["do"].startswith("look at the rows in the check quality_threshold")
     assert row["reasons"] in row["found"]
-    (check,) = [one for one in json.loads(row["failed_checks"]) if one["check"] == "quality_threshold"]
+    (check,) = [check for check in json.loads(row["failed_checks"]) if check["check"] == "quality_threshold"]
     assert (check["severity"], check["quality_score"]) == ("ERROR", 0.0)
     sample = json.loads(row["sample"])
     assert len(sample) == 5
-    assert all(one["_reasons"] != "[]" and one["raw"].startswith('{"Metadata"') for one in sample)
+    assert all(row["_reasons"] != "[]" and row["raw"].startswith('{"Metadata"') for row in sample)
     figures = run.figures(ASSET)
     for part in (export_id, row["headline"], row["do"], "quality_threshold", sample[0]["_source_file"]):
         assert part in figures["diagnosis"]

@@ -35,7 +35,7 @@ def held(graph: Graph, table: Table) -> dict[str, dict[str, object]]:
 def test_the_monitor_keeps_how_far_and_how_fresh(refined: Graph) -> None:
     assert monitor(refined).success
     checkpoints = held(refined, PIPELINE_CHECKPOINT)
-    assert set(checkpoints) == {one.stage for one in read_checkpoints(refined.lakehouse)}
+    assert set(checkpoints) == {checkpoint.stage for checkpoint in read_checkpoints(refined.lakehouse)}
     silver = checkpoints["silver.customers"]
     assert (silver["pipeline"], silver["waiting"], silver["told_by"]) == ("refine", 0, "log")
     assert str(silver["watermark"]).startswith("bronze.customers@")

@@ -45,14 +45,14 @@ def sell_to(house: House, *customers: str) -> None:
 def checks_of(house: House) -> dict[str, Check]:
     published = house.publisher.publish(LIFETIME_VALUE_METRICS, [DAY])
     found = read_back(house.publisher, LIFETIME_VALUE_METRICS, published)
-    return {one.name: one for one in serving_checks(LIFETIME_VALUE_METRICS.table, published, found)}
+    return {check.name: check for check in serving_checks(LIFETIME_VALUE_METRICS.table, published, found)}
 
 
 def test_one_bad_key_is_named_and_the_others_are_read(house: House, client: Any) -> None:
     """Rule P4: it warns; what readers find is still compared with Gold."""
     sell_to(house, "ann", "x" * 2049, "#watermark", "50%")
     checks = checks_of(house)
-    assert {name: one.passed for name, one in checks.items()} == {
+    assert {name: check.passed for name, check in checks.items()} == {
         "count_equals_gold": True,
         "unpublishable_rows": False,
         "table_settings": True,

@@ -130,11 +130,11 @@ def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     lake, deletion = graph.lakehouse, lines.delete_line(micros(at(0.5)), {"transaction_id": {"S": "t0"}})
     land(graph, base(), window(1, deletion))
     assert graph.run(*SILVER).success
-    assert [one.passed for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))] == [True, True]
+    assert [check.passed for check in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))] == [True, True]
     (row,) = pipeline.rows(lake, ENRICHED_TRANSACTIONS)
     plant(lake, ENRICHED_TRANSACTIONS, **{**row, "transaction_id": "t0"})
     plant(lake, ENRICHED_TRANSACTIONS, **row)
-    verdicts = {one.name: one for one in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))}
+    verdicts = {check.name: check for check in derived_checks(ENRICHMENT, lake.open(ENRICHED_TRANSACTIONS))}
     assert not verdicts["no_tombstone_leaks"].passed
     assert verdicts["no_tombstone_leaks"].figures["leaked"] == 1
     assert not verdicts["unique_live_key"].passed
@@ -155,7 +155,10 @@ def test_a_run_that_finds_nothing_new_changes_nothing(graph: Graph) -> None:
     first, second = graph.run(*SILVER), graph.run(*SILVER)
     assert second.success
     versions = [
-        {asset: (one.tags or {})["dagster/data_version"] for asset, one in run.materializations.items()}
+        {
+            asset: (materialization.tags or {})["dagster/data_version"]
+            for asset, materialization in run.materializations.items()
+        }
         for run in (first, second)
     ]
     assert versions[0] == versions[1]

@@ -46,9 +46,11 @@ class OnCall:
         The message names stage, cause (`says`), what to do, and the first of the runs.
         """
         told = [incident for incident in self.incidents if incident.run_id in runs]
-        assert sorted((one.run_id, one.stage) for one in told) == sorted((run_id, stage) for run_id in runs)
-        assert {one.ended_at for one in told} == {None}
-        assert len({(one.error_kind, one.headline, one.do) for one in told}) == 1
+        assert sorted((incident.run_id, incident.stage) for incident in told) == sorted(
+            (run_id, stage) for run_id in runs
+        )
+        assert {incident.ended_at for incident in told} == {None}
+        assert len({(incident.error_kind, incident.headline, incident.do) for incident in told}) == 1
         assert [need.where for need in self.needs] == [stage]
         (raised,) = self.raised
         assert (raised.table, raised.run_id) == (stage, runs[0])

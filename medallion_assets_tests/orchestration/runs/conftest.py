@@ -13,5 +13,5 @@ from medallion_assets_tests.orchestration.runs.launching import Launching, launc
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Launching]:
     """Runs that a launcher starts, in an instance of their own."""
-    with launching(tmp_path) as one:
-        yield one
+    with launching(tmp_path) as runs:
+        yield runs

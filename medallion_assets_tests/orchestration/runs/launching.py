@@ -131,12 +131,12 @@ class Launching:
 def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Launching]:
     """An instance whose runs do not outlive the block."""
     with instance_on_disk({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
-        one = Launching(instance, folder)
+        launched = Launching(instance, folder)
         try:
-            yield one
+            yield launched
         finally:
             end_workers(folder_of(instance))
-            psutil.wait_procs(one.processes, timeout=SECONDS)
+            psutil.wait_procs(launched.processes, timeout=SECONDS)
 
 
 def health(runs: Launching, run_id: str) -> tuple[WorkerStatus, str | None]:

@@ -23,8 +23,8 @@ STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
-        yield one
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 def incidents_of(
@@ -63,33 +63,33 @@ def test_an_error_of_this_project_is_told_in_its_parts(
 ) -> None:
     """Also when the step's retries are used up, and when another error was its cause."""
     error = kind("gold.x: no", expected="a; b", found=3, do="this; that", export_id="e1")
-    (one,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
-    assert (one.error, one.headline) == (str(error), "gold.x: no")
-    assert (one.expected, one.found, one.do) == ("a; b", "3", "this; that")
-    assert (one.error_kind, one.export_id) == (f"{kind.__name__}: gold.x: no", "e1")
-    assert (one.stage, one.partition, one.raised_at) == ("gold.daily_sales_summary", "2025-05-07", NOW)
-    assert (one.last_good_version, one.sample, one.failed_checks) == (None, None, None)
+    (incident,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
+    assert (incident.error, incident.headline) == (str(error), "gold.x: no")
+    assert (incident.expected, incident.found, incident.do) == ("a; b", "3", "this; that")
+    assert (incident.error_kind, incident.export_id) == (f"{kind.__name__}: gold.x: no", "e1")
+    assert (incident.stage, incident.partition, incident.raised_at) == ("gold.daily_sales_summary", "2025-05-07", NOW)
+    assert (incident.last_good_version, incident.sample, incident.failed_checks) == (None, None, None)
 
 
 @pytest.mark.parametrize("retried", [False, True])
 def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance, retried: bool) -> None:
     """Its own, and neither those of what caused it nor what Dagster puts around it."""
-    (one,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
-    assert (one.headline, one.expected, one.do) == ("KeyError: 'amount'", None, None)
-    assert (one.error_kind, one.export_id) == ("KeyError", None)
+    (incident,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
+    assert (incident.headline, incident.expected, incident.do) == ("KeyError: 'amount'", None, None)
+    assert (incident.error_kind, incident.export_id) == ("KeyError", None)
 
 
 def test_a_long_error_is_cut_and_keeps_what_to_do(instance: dg.DagsterInstance) -> None:
-    (one,) = incidents_of(instance, PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it"))
-    assert len(one.error) == len(one.headline) == ERROR_CHARACTERS
-    assert (one.found, one.do) == ("y", "mend it")
+    (incident,) = incidents_of(instance, PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it"))
+    assert len(incident.error) == len(incident.headline) == ERROR_CHARACTERS
+    assert (incident.found, incident.do) == ("y", "mend it")
 
 
 def test_words_that_look_like_parts_are_no_parts(instance: dg.DagsterInstance) -> None:
     error = PermanentError("table t; found: nothing; what to do: wait", found="a; what to do: b", do="look")
-    (one,) = incidents_of(instance, error)
-    assert one.headline == "table t; found: nothing; what to do: wait"
-    assert (one.found, one.do) == ("a; what to do: b", "look")
+    (incident,) = incidents_of(instance, error)
+    assert incident.headline == "table t; found: nothing; what to do: wait"
+    assert (incident.found, incident.do) == ("a; what to do: b", "look")
 
 
 def test_a_run_of_the_release_before_is_told_by_its_whole_text(instance: dg.DagsterInstance) -> None:
@@ -102,11 +102,11 @@ def test_a_run_of_the_release_before_is_told_by_its_whole_text(instance: dg.Dags
         yield dg.AssetCheckResult(passed=False, metadata=figures)
         raise dg.Failure("t: no; found: 3; what to do: look", metadata={"found": "3", "what to do": "look"})
 
-    (one,) = incidents_in(instance, stage)
-    assert one.headline == one.error == "t: no; found: 3; what to do: look"
-    assert (one.found, one.do, one.export_id) == ("3", "look", "e1")
-    assert json.loads(one.sample or "") == [{"rows": "| raw |\n| --- |\n| x |"}]
-    assert "sample" not in (one.failed_checks or "")
+    (incident,) = incidents_in(instance, stage)
+    assert incident.headline == incident.error == "t: no; found: 3; what to do: look"
+    assert (incident.found, incident.do, incident.export_id) == ("3", "look", "e1")
+    assert json.loads(incident.sample or "") == [{"rows": "| raw |\n| --- |\n| x |"}]
+    assert "sample" not in (incident.failed_checks or "")
 
 
 def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInstance) -> None:
@@ -117,8 +117,8 @@ def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInsta
         yield dg.AssetCheckResult(passed=False, metadata=metadata({"sample": as_table(rows)}))
         raise dg.Failure("no")
 
-    (one,) = incidents_in(instance, stage)
-    assert json.loads(one.sample or "") == rows
+    (incident,) = incidents_in(instance, stage)
+    assert json.loads(incident.sample or "") == rows
 
 
 def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -> None:
@@ -133,9 +133,9 @@ def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -
     run_id = chores.execute_in_process(instance=instance, raise_on_error=False).run_id
     run = instance.get_run_by_id(run_id)
     assert run is not None
-    (one,) = diagnose(instance, run, now=NOW)
-    assert (one.stage, one.job) == ("chores", "chores")
-    assert "breaks" in one.error
+    (incident,) = diagnose(instance, run, now=NOW)
+    assert (incident.stage, incident.job) == ("chores", "chores")
+    assert "breaks" in incident.error
 
 
 @pytest.mark.parametrize(("said", "kind"), [("ops asked for it", None), ("over its maximum runtime", "time limit")])
@@ -151,8 +151,8 @@ def test_a_step_that_was_told_to_end_has_the_kind_that_its_row_has(
         dg.materialize([stage], instance=instance, raise_on_error=False)
     (run,) = instance.get_runs()
     instance.report_run_failed(run)
-    (one,) = diagnose(instance, instance.get_runs()[0], now=NOW)
-    assert one.error_kind == kind
+    (incident,) = diagnose(instance, instance.get_runs()[0], now=NOW)
+    assert incident.error_kind == kind
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,13 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     instance.report_run_failed(run, said)
     failed = instance.get_run_by_id(run.run_id)
     assert failed is not None
-    (one,) = diagnose(instance, failed, now=NOW)
-    assert one.headline.startswith(said)
-    assert one.error_kind == kind
-    assert ("memory" in (one.do or ""), "max_concurrent_runs" in (one.do or "")) == (is_memory_named, is_memory_named)
+    (incident,) = diagnose(instance, failed, now=NOW)
+    assert incident.headline.startswith(said)
+    assert incident.error_kind == kind
+    assert ("memory" in (incident.do or ""), "max_concurrent_runs" in (incident.do or "")) == (
+        is_memory_named,
+        is_memory_named,
+    )
 
 
 def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.DagsterInstance) -> None:
@@ -214,9 +217,9 @@ def test_a_step_that_makes_several_tables_is_one_incident_with_the_checks_of_all
         yield dg.AssetCheckResult(asset_key=dimension, check_name="one_row", passed=False)
         raise ValueError("no")
 
-    (one,) = incidents_in(instance, models)
-    assert (one.stage, one.headline, one.found) == ("gold.daily_sales_summary", "ValueError: no", None)
-    assert [check["check"] for check in json.loads(one.failed_checks or "")] == ["one_row"]
+    (incident,) = incidents_in(instance, models)
+    assert (incident.stage, incident.headline, incident.found) == ("gold.daily_sales_summary", "ValueError: no", None)
+    assert [check["check"] for check in json.loads(incident.failed_checks or "")] == ["one_row"]
 
 
 def test_an_error_that_dagster_met_outside_of_the_stages_is_told_and_no_lost_process(
@@ -233,5 +236,9 @@ def test_an_error_that_dagster_met_outside_of_the_stages_is_told_and_no_lost_pro
     result = dg.materialize([stage], resources={"vault": vault}, instance=instance, raise_on_error=False)
     run = instance.get_run_by_id(result.run_id)
     assert run is not None
-    (one,) = diagnose(instance, run, now=NOW)
-    assert (one.headline, one.error_kind, one.do) == ("ConnectionError: no answer", "ConnectionError", FRAMEWORK_DO)
+    (incident,) = diagnose(instance, run, now=NOW)
+    assert (incident.headline, incident.error_kind, incident.do) == (
+        "ConnectionError: no answer",
+        "ConnectionError",
+        FRAMEWORK_DO,
+    )

@@ -202,7 +202,7 @@ def test_a_full_disk_starts_no_process(runs: Launching, monkeypatch: pytest.Monk
     with pytest.raises(OSError, match="No space left"):
         runs.instance.launch_run(run_id, workspace=None)  # type: ignore[arg-type]
     assert runs.run(run_id).status is Status.FAILURE
-    assert [one for one in psutil.Process().children() if "execute_run" in one.cmdline()] == []
+    assert [process for process in psutil.Process().children() if "execute_run" in process.cmdline()] == []
 
 
 @pytest.mark.slow
@@ -274,12 +274,12 @@ def test_two_runs_launched_at_once_make_their_pools_once(postgres: PostgresServe
         "concurrency": {"pools": {"default_limit": 1}},
     }
     pools = {f"silver/{number}" for number in range(5)}
-    with launching(tmp_path, settings) as one:
+    with launching(tmp_path, settings) as runs:
         wanted = RunOpConcurrency(root_key_counts={}, has_unconstrained_root_nodes=False, all_pools=pools)
-        made = [one.run(one.make())._replace(run_op_concurrency=wanted) for _ in range(4)]
+        made = [runs.run(runs.make())._replace(run_op_concurrency=wanted) for _ in range(4)]
         with ThreadPoolExecutor(len(made)) as threads:
-            list(threads.map(one.launcher._make_pools, made))
-        limits = one.instance.event_log_storage.get_pool_limits()
+            list(threads.map(runs.launcher._make_pools, made))
+        limits = runs.instance.event_log_storage.get_pool_limits()
         assert {pool.name: pool.limit for pool in limits} == dict.fromkeys(pools, 1)
 
 
@@ -288,13 +288,13 @@ def test_nobody_watches_once_the_instance_is_closed(tmp_path: Path, monkeypatch:
     done: list[str] = []
 
     def look_until_it_is_closed(*_: object) -> None:
-        wait_until(lambda: one.launcher._stop is None, "it is closed")
+        wait_until(lambda: runs.launcher._stop is None, "it is closed")
         done.append("looked")
 
     monkeypatch.setattr(run_launcher, "watch", look_until_it_is_closed)
-    with launching(tmp_path) as one:
-        one.launcher.watch()
-        one.launcher.watch()
+    with launching(tmp_path) as runs:
+        runs.launcher.watch()
+        runs.launcher.watch()
         assert [thread.name for thread in threading.enumerate()].count("run-watch") == 1
     done.append("closed")
     assert done == ["looked", "closed"]

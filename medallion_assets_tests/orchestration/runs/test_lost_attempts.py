@@ -90,7 +90,10 @@ def test_only_what_has_no_row_is_told() -> None:
     """The first attempt failed and told so; the second was killed; another stage was not recorded at all."""
     events = [began(1), ended(2, Outcome.FAILED, "no"), began(3, "gold.t"), began(12)]
     found = lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r0", SILVER, 2), ("r1", "silver.other", 2)})
-    assert [(one.stage, one.attempt, one.duration_seconds) for one in found] == [(SILVER, 2, 48.0), ("gold.t", 1, 57.0)]
+    assert [(attempt.stage, attempt.attempt, attempt.duration_seconds) for attempt in found] == [
+        (SILVER, 2, 48.0),
+        ("gold.t", 1, 57.0),
+    ]
     assert lost_attempts(RUN, END, events, known={("r1", SILVER, 1), ("r1", SILVER, 2), ("r1", "gold.t", 1)}) == []
 
 

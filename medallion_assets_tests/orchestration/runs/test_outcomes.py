@@ -34,8 +34,8 @@ DEFINITIONS = dg.Definitions(assets=[before, cut_off, never], jobs=[dg.define_as
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
-        yield one
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ RETRIES = {"run_retries": {"enabled": True}}
 @pytest.fixture
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    with launching(tmp_path, RETRIES) as one:
-        yield one
+    with launching(tmp_path, RETRIES) as runs:
+        yield runs
 
 
 @pytest.mark.parametrize(

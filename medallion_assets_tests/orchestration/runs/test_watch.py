@@ -35,8 +35,8 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]
     """Nobody watches but the test."""
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
     monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.conclude", lambda *_: None)
-    with launching(tmp_path) as one:
-        yield one
+    with launching(tmp_path) as runs:
+        yield runs
 
 
 def starting(runs: Launching) -> str:

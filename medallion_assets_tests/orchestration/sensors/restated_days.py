@@ -48,17 +48,17 @@ def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
     held = (
         {} if not snapshot.files.height else dict(snapshot.scan().select("transaction_date", "amount").collect().rows())
     )
-    changed = {one for one in {*held, *amounts} if str(held.get(one)) != f"{amounts.get(one)}.0000"}
+    changed = {sale_day for sale_day in {*held, *amounts} if str(held.get(sale_day)) != f"{amounts.get(sale_day)}.0000"}
     if not changed:
         return snapshot.version
-    rows = enriched(*(Sale(one, amount) for one, amount in amounts.items())).collect().to_native()
+    rows = enriched(*(Sale(sale_day, amount) for sale_day, amount in amounts.items())).collect().to_native()
     whole = rows.select(
         pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
         for name, kind in polars_schema(snapshot.table).items()
     )
     staged = [
-        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == one).lazy(), partition=one)
-        for one in sorted(changed & set(amounts))
+        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == sale_day).lazy(), partition=sale_day)
+        for sale_day in sorted(changed & set(amounts))
     ]
     removed = snapshot.partition_files(sorted(changed))["path"].to_list() if snapshot.files.height else []
     return snapshot.commit(staged, remove=removed, metadata={RESTATED: sorted(map(str, changed))})
@@ -80,7 +80,7 @@ class Follower:
     def tick(self, gold: Table, *, now: datetime = NOON, keeps_cursor: bool = True) -> list[dg.RunRequest]:
         """What the sensor of a Gold table asks for."""
         name = f"restated_{gold.short_name}"
-        (sensor,) = [one for one in restated_sensors(self.settings, TRANSACTIONS) if one.name == name]
+        (sensor,) = [sensor for sensor in restated_sensors(self.settings, TRANSACTIONS) if sensor.name == name]
         lake = LakehouseResource.of_settings(self.settings, CATALOG, clock=lambda: now)
         context = dg.build_sensor_context(
             instance=self.instance, cursor=self.cursors.get(name), resources={"lakehouse": lake}
@@ -106,9 +106,9 @@ class Follower:
 
     def tell(self, table: Table, days: list[date], version: int) -> None:
         """Tell Dagster that days of a table are there, made of a version of Gold."""
-        for one in days:
+        for built in days:
             self.instance.report_runless_asset_event(
-                dg.AssetMaterialization(asset_key(table), partition=str(one), metadata={"table_version": version})
+                dg.AssetMaterialization(asset_key(table), partition=str(built), metadata={"table_version": version})
             )
 
 
@@ -128,7 +128,7 @@ def cause_of(request: dg.RunRequest) -> list[tuple[str, int]]:
     (context,) = contexts
     values: dict[str, Any] = json.loads(context)
     assert values["trigger"] == "restated"
-    return [(one["table"], one["version"]) for one in values["tables"]]
+    return [(table["table"], table["version"]) for table in values["tables"]]
 
 
 def settle(follower: Follower) -> None:

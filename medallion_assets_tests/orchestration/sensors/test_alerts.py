@@ -63,7 +63,7 @@ def test_the_rules_raise_what_they_find_once(lakehouse: Lakehouse, dagster_insta
     first = tick(sensor, lakehouse, dagster_instance)
     assert first.skip_message.startswith(f"raised: failed/{SILVER}/")
     assert tick(sensor, lakehouse, dagster_instance).skip_message == "raised: nothing new"
-    assert [one["what"] for one in read_alerts(lakehouse, since=NOW.date()).to_dicts()] == [
+    assert [alert["what"] for alert in read_alerts(lakehouse, since=NOW.date()).to_dicts()] == [
         f"{SILVER} failed: the network broke"
     ]
 

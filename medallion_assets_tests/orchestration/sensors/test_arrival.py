@@ -26,8 +26,8 @@ from medallion_assets_tests.refining.landing import AT, HOUR
 
 def test_there_is_a_sensor_for_each_exported_table(graph: Graph) -> None:
     sensors = arrival_sensors(graph.settings, PIPELINE)
-    assert [one.name for one in sensors] == ["file_arrival_customer_transactions", "file_arrival_customers"]
-    assert {one.job_name for one in sensors} == {"ingest"}
+    assert [sensor.name for sensor in sensors] == ["file_arrival_customer_transactions", "file_arrival_customers"]
+    assert {sensor.job_name for sensor in sensors} == {"ingest"}
 
 
 def test_an_export_that_lands_is_asked_for_and_loaded_once(graph: Graph) -> None:
@@ -91,7 +91,9 @@ def test_without_timers_the_run_that_loads_an_export_refines_it_too(graph: Graph
     assert {op["config"]["trigger"]["exports"][0]["export_id"] for op in request.run_config["ops"].values()} == {
         export.export_id
     }
-    (silver,) = [one for one in update_sensors(graph.settings, PIPELINE) if one.name == f"table_update_{TABLE}"]
+    (silver,) = [
+        sensor for sensor in update_sensors(graph.settings, PIPELINE) if sensor.name == f"table_update_{TABLE}"
+    ]
     watching = Sensing(graph, silver)
     assert watching.tick(5) is None
     assert watching.reason == "no new version"

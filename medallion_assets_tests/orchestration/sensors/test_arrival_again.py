@@ -114,7 +114,7 @@ def test_what_a_changed_source_may_mend_stops_nothing(graph: Graph, is_old: bool
     asked = sensor.tick(15)
     assert asked is not None
     told = asked.run_config["ops"]["bronze__customer_transactions"]["config"]["trigger"]["exports"]
-    assert {one["export_id"] for one in told} == {anew.export_id, following.export_id}
+    assert {row["export_id"] for row in told} == {anew.export_id, following.export_id}
 
 
 def test_exports_that_a_restored_table_lacks_are_asked_for_again(graph: Graph) -> None:

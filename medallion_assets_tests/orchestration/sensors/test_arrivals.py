@@ -94,9 +94,9 @@ def test_tables_that_no_timer_holds_back_have_one_sensor(graph: Graph) -> None:
     (sensor,) = arrival_sensors(graph.settings, PIPELINE)
     assert (sensor.name, sensor.job_name) == ("arrivals_transactions", "ingest_and_refine")
     own = ["file_arrival_customer_transactions", "file_arrival_customers"]
-    assert [one.name for one in arrival_sensors(load_settings({}), PIPELINE)] == own
+    assert [sensor.name for sensor in arrival_sensors(load_settings({}), PIPELINE)] == own
     single = replace(PIPELINE, loaded=PIPELINE.loaded[:1], derived=(), gold=(), published=(), pictures=())
-    assert [one.name for one in arrival_sensors(graph.settings, single)] == own[:1]
+    assert [sensor.name for sensor in arrival_sensors(graph.settings, single)] == own[:1]
 
 
 def test_all_that_has_arrived_is_one_run(graph: Graph) -> None:
@@ -277,10 +277,10 @@ def test_tables_share_what_a_tick_may_list_of_everything(graph: Graph, monkeypat
 def test_what_is_given_up_is_given_up_alone(graph: Graph) -> None:
     sensor, _ = sensing(graph), land(graph)
     (request,) = sensor.requests(0)
-    request = next(one for one in sensor.requests(65) if OF_CUSTOMERS in assets([one]))
+    request = next(request for request in sensor.requests(65) if OF_CUSTOMERS in assets([request]))
     assert sensor.run(request).success
     asked = [assets(sensor.requests(seconds)) for seconds in range(120, 4 * 3600, 300)]
-    assert [one for one in asked if one] == [[OF_PAYMENTS]] * 6
+    assert [tables for tables in asked if tables] == [[OF_PAYMENTS]] * 6
     (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
     assert (alert["kind"], alert["where"]) == ("failure", "arrivals_transactions")
     assert alert["alert_key"].startswith(f"given_up/arrivals_transactions/bronze/{PAYMENTS}/")

@@ -95,9 +95,11 @@ def test_a_lost_cursor_costs_a_reading_and_nothing_else(follower: Follower, curs
     plant(follower.lakehouse, {day(0): "10", day(3): "10"})
     settle(follower)
     plant(follower.lakehouse, {day(0): "10", day(3): "20"})
-    expected = {gold.name: [one.run_key for one in follower.tick(gold, keeps_cursor=False)] for gold in (SALES, LTV)}
+    expected = {
+        gold.name: [request.run_key for request in follower.tick(gold, keeps_cursor=False)] for gold in (SALES, LTV)
+    }
     follower.cursors = dict.fromkeys(follower.cursors, cursor)
-    assert {gold.name: [one.run_key for one in follower.tick(gold)] for gold in (SALES, LTV)} == expected
+    assert {gold.name: [request.run_key for request in follower.tick(gold)] for gold in (SALES, LTV)} == expected
 
 
 def test_a_table_that_was_made_anew_is_read_from_its_beginning(follower: Follower, tmp_path: Path) -> None:
@@ -173,18 +175,18 @@ def test_once_all_that_was_asked_for_is_done_gold_equals_its_recomputation(
         settle(follower)
         follower.cursors.clear()
         settle(follower)
-        silver, sold, worth = (follower.lakehouse.open(one) for one in (ENRICHED_TRANSACTIONS, SALES, LTV))
-        assert [one for one in sold.partitions if one] == sorted(final)
+        silver, sold, worth = (follower.lakehouse.open(table) for table in (ENRICHED_TRANSACTIONS, SALES, LTV))
+        assert [sales_day for sales_day in sold.partitions if sales_day] == sorted(final)
         with computation(DAILY_SALES, silver) as computed:
-            for one in final:
-                assert partition(sold, one).equals(computed.rows(one).sort(SALES.key))
+            for sales_day in final:
+                assert partition(sold, sales_day).equals(computed.rows(sales_day).sort(SALES.key))
         days = [day(number) for number in range(46) if day(number) >= min(final)]
         kept = kept_as_of_days(days, max(final))
         assert set(kept) <= set(worth.partitions)
-        held = [one for one in worth.partitions if one is not None]
+        held = [as_of for as_of in worth.partitions if as_of is not None]
         with computation(LIFETIME_VALUE, silver) as computed:
-            for one, expected in computed.each(held):
-                assert partition(worth, one).equals(expected.sort(LTV.key))
+            for as_of, expected in computed.each(held):
+                assert partition(worth, as_of).equals(expected.sort(LTV.key))
 
 
 def test_now_is_after_every_planted_day() -> None:

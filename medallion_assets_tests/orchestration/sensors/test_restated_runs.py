@@ -49,7 +49,7 @@ def test_days_that_a_run_is_at_work_on_are_not_asked_for(follower: Follower) -> 
     by_hand = request.with_replaced_attrs(tags=day_tags([(day(0), day(0)), (day(4), day(4))]))
     for status in (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED):
         run_of(follower, by_hand, status)
-        assert [days_of(one) for one in follower.tick(SALES)] == [[day(2)]]
+        assert [days_of(request) for request in follower.tick(SALES)] == [[day(2)]]
 
 
 def test_late_days_all_over_the_past_are_a_few_runs_that_live_work_goes_before(follower: Follower) -> None:
@@ -58,13 +58,13 @@ def test_late_days_all_over_the_past_are_a_few_runs_that_live_work_goes_before(f
     follower.settings = replace(follower.settings, first_day=date(2024, 1, 1))
     plant(follower.lakehouse, dict.fromkeys([*late, newest], "10"))
     requests = follower.tick(SALES)
-    assert sorted(one for request in requests for one in days_of(request)) == sorted({*late, newest})
-    assert [(days_of(one)[-1].year, CATCHES_UP in one.tags) for one in requests] == [
+    assert sorted(day for request in requests for day in days_of(request)) == sorted({*late, newest})
+    assert [(days_of(request)[-1].year, CATCHES_UP in request.tags) for request in requests] == [
         (2025, False),
         (2025, True),
         (2024, True),
     ]
-    assert [one.tags["dagster/priority"] for one in requests] == ["8", "5", "5"]
+    assert [request.tags["dagster/priority"] for request in requests] == ["8", "5", "5"]
     for request in requests:
         run_of(follower, request, dg.DagsterRunStatus.QUEUED)
     assert follower.tick(SALES) == []
@@ -124,6 +124,9 @@ def test_tomorrow_waits_for_its_day_and_a_long_day_range_lets_live_work_go_first
     live, old = follower.tick(SALES, now=evening)
     assert (days_of(old)[0], days_of(old)[-1]) == (DAY, date(2025, 4, 5))
     assert (days_of(live)[0], days_of(live)[-1]) == (date(2025, 4, 6), date(2025, 5, 6))
-    assert [one.tags["dagster/priority"] for one in (live, old)] == [str(RECENT_PRIORITY), str(CATCH_UP_PRIORITY)]
+    assert [request.tags["dagster/priority"] for request in (live, old)] == [
+        str(RECENT_PRIORITY),
+        str(CATCH_UP_PRIORITY),
+    ]
     live, _ = follower.tick(SALES, now=evening + timedelta(minutes=1))
     assert days_of(live)[-1] == date(2025, 5, 7)

@@ -182,14 +182,14 @@ def test_every_export_is_found_within_a_round_and_waits_from_then_on(
         complete, asked = set[str](), list[list[str]]()
 
         def land(landing: list[Arrival], *, may_be_settled: bool = False) -> None:
-            for one in landing:
-                if one.number not in numbers:
-                    export, is_settled = export_id(0, one.number), may_be_settled and one.is_settled
-                    files = FILES if one.is_complete or is_settled else (STARTED_NAME,)
-                    place.land(export, one.prefix, settled=is_settled, files=files)
-                    if one.is_complete and not is_settled:
+            for arrival in landing:
+                if arrival.number not in numbers:
+                    export, is_settled = export_id(0, arrival.number), may_be_settled and arrival.is_settled
+                    files = FILES if arrival.is_complete or is_settled else (STARTED_NAME,)
+                    place.land(export, arrival.prefix, settled=is_settled, files=files)
+                    if arrival.is_complete and not is_settled:
                         complete.add(export)
-                    numbers.add(one.number)
+                    numbers.add(arrival.number)
 
         land(there, may_be_settled=True)
         if place.settled:

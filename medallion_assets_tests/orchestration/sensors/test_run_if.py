@@ -55,8 +55,8 @@ DEFINITIONS = dg.Definitions(
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
-        yield one
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 def run(instance: dg.DagsterInstance, job: str = "work", **tags: str) -> str:
@@ -99,7 +99,7 @@ def test_each_run_that_fails_is_asked_for_once(instance: dg.DagsterInstance) -> 
     assert request.tags[CAUSE_TAG] == f"demo/first failed in {failed[:8]}"
     assert tick(sensor, instance, cursor)[0] == []
     again = run(instance, fails="yes")
-    assert [one.run_key for one in tick(sensor, instance, cursor)[0]] == [f"watcher/{again}"]
+    assert [request.run_key for request in tick(sensor, instance, cursor)[0]] == [f"watcher/{again}"]
 
 
 @pytest.mark.parametrize("lost", [None, "from another version"])
@@ -109,7 +109,7 @@ def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(instance: dg.Dagste
     (request,), _ = tick(sensor, instance)
     run(instance, "respond", **request.tags)
     new = run(instance, fails="yes")
-    assert [one.run_key for one in tick(sensor, instance, lost)[0]] == [f"watcher/{new}"]
+    assert [request.run_key for request in tick(sensor, instance, lost)[0]] == [f"watcher/{new}"]
 
 
 def test_a_clock_that_was_set_back_skips_no_run(instance: dg.DagsterInstance) -> None:

@@ -60,8 +60,8 @@ FOREIGN = dg.Definitions(
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as one:
-        yield one
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
 
 def run(instance: dg.DagsterInstance, **tags: str) -> str:
@@ -195,11 +195,11 @@ def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> Non
     failed = refined.run("serving/daily_sales_metrics", first=date(2025, 1, 2)).result.run_id
     lakehouse = refined.lakehouse
     tick(lakehouse, refined.instance, definitions=refined.definitions)
-    (alert,) = [one for one in told(lakehouse) if one["run_id"] == failed]
+    (alert,) = [alert for alert in told(lakehouse) if alert["run_id"] == failed]
     assert (alert["kind"], alert["where"]) == ("failure", "serving.daily_sales_metrics, 2025-01-02")
     assert alert["do"].startswith("run gold/daily_sales_summary")
     attempts, now = read_attempts(lakehouse), datetime.now(UTC) + timedelta(hours=1)
-    assert [one.key for one in unseen_failures(attempts, now) if one.run_id == failed] == [alert["key"]]
+    assert [alert.key for alert in unseen_failures(attempts, now) if alert.run_id == failed] == [alert["key"]]
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_broken_channel_keeps_no_run_from_the_others(
     told: list[str] = []
 
     def send_to_some(*arguments: Any) -> None:
-        told.extend(str(one.run_id) for one in arguments[3])
+        told.extend(str(alert.run_id) for alert in arguments[3])
         raise PartlySentError("one channel is broken", expected="an answer", found="none", do="nothing")
 
     monkeypatch.setattr(run_outcomes, "MOST_RUNS", 3)

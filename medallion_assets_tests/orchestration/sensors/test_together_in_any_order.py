@@ -57,7 +57,7 @@ class World:
     def change(self, number: int) -> None:
         """Silver restates a day."""
         self.amounts[day(number)] = self.amounts.get(day(number), 0) + 1
-        version = plant(self.follower.lakehouse, {one: str(amount) for one, amount in self.amounts.items()})
+        version = plant(self.follower.lakehouse, {day: str(amount) for day, amount in self.amounts.items()})
         self.changes.append((version, day(number)))
 
     def ask(self, gold: Table) -> int:
@@ -72,7 +72,7 @@ class World:
         if asset_key(gold) in (request.asset_selection or ()):
             source = self.follower.lakehouse.open(SERVED[gold.name].gold.source).version
             build(self.follower.lakehouse, SERVED[gold.name].gold, days_of(request))
-            self.made[gold.name].update({one: Made(source) for one in days_of(request)})
+            self.made[gold.name].update({day: Made(source) for day in days_of(request)})
 
     def audit(self, run: tuple[Table, dg.RunRequest]) -> None:
         """It has told as well that what it built is right."""
@@ -80,8 +80,8 @@ class World:
         if asset_key(gold) in (request.asset_selection or ()):
             self.build(run)
             self.follower.tell(gold, days_of(request), self.follower.lakehouse.open(gold).version)
-            for one in days_of(request):
-                self.made[gold.name][one].is_audited = True
+            for day in days_of(request):
+                self.made[gold.name][day].is_audited = True
 
     def publish(self, run: tuple[Table, dg.RunRequest]) -> None:
         """It publishes, unless something holds it back."""
@@ -95,17 +95,17 @@ class World:
         found = companions(self.follower.lakehouse, together, beside=published.gold, others=others)
         wanted = days[-1:] if isinstance(published.gold, AsOf) else days
         if not list(holding_back(found, wanted)):
-            for one in wanted:
-                assert self.may_be_read(published, one), (gold.name, one, self.changes, self.made)
-                self.read[gold.name][one] = self.made[gold.name][one].source
+            for day in wanted:
+                assert self.may_be_read(published, day), (gold.name, day, self.changes, self.made)
+                self.read[gold.name][day] = self.made[gold.name][day].source
             self.follower.tell(published.table, days, self.follower.lakehouse.open(gold).version)
 
-    def may_be_read(self, published: Published, one: date) -> bool:
+    def may_be_read(self, published: Published, day: date) -> bool:
         """Whether the other table has all that this one has of a day, and was found right."""
         (other,) = TRANSACTIONS.published_with(published)
         made = self.made[other.table.name]
-        shown = max([one, *made]) if isinstance(other, AsOf) else one
-        reaches = self.made[published.gold.table.name][one].source
+        shown = max([day, *made]) if isinstance(other, AsOf) else day
+        reaches = self.made[published.gold.table.name][day].source
         counts = [when for when, changed in self.changes if changed == shown or isinstance(other, AsOf)]
         wanted = [when for when in counts if when <= reaches]
         return not wanted or (shown in made and made[shown].source >= max(wanted) and made[shown].is_audited)
@@ -155,6 +155,6 @@ def test_readers_never_have_a_day_of_one_table_alone(steps: list[tuple[str, int]
             take(world, step, number)
         world.settle()
         last = max(world.amounts)
-        for one in world.amounts:
-            assert world.read[SALES.name][one] >= max(when for when, changed in world.changes if changed == one)
+        for day in world.amounts:
+            assert world.read[SALES.name][day] >= max(when for when, changed in world.changes if changed == day)
         assert world.read[LTV.name][last] >= max(when for when, _ in world.changes)

@@ -32,7 +32,7 @@ LOADED = pipeline.declared(CUSTOMER_TRANSACTIONS)
 
 
 def sensing(graph: Graph, name: str = "table_update_customer_transactions") -> Sensing:
-    (sensor,) = [one for one in update_sensors(graph.settings, PIPELINE) if one.name == name]
+    (sensor,) = [sensor for sensor in update_sensors(graph.settings, PIPELINE) if sensor.name == name]
     return Sensing(graph, sensor)
 
 
@@ -49,12 +49,12 @@ def names(request: dg.RunRequest | None) -> list[str]:
 
 def test_all_ask_for_refine(graph: Graph) -> None:
     sensors = update_sensors(graph.settings, PIPELINE)
-    assert [one.name for one in sensors] == [
+    assert [sensor.name for sensor in sensors] == [
         "table_update_customer_transactions",
         "table_update_customers",
         "table_update_enriched_transactions",
     ]
-    assert {one.job_name for one in sensors} == {"refine"}
+    assert {sensor.job_name for sensor in sensors} == {"refine"}
 
 
 def test_silver_follows_bronze_when_its_timers_hold(graph: Graph) -> None:

@@ -81,7 +81,7 @@ def test_of_differing_records_identical_ones_count_once(tmp_path: Path) -> None:
     """R3: three lines that say two things are two bad records, and the first of each goes to quarantine."""
     lakehouse = lake(tmp_path)
     this, that = transaction("a", amount={"N": "1"}), transaction("a", amount={"N": "2"})
-    done = refined(lakehouse, full_of(1, *(item_line(one) for one in (this, that, this))))
+    done = refined(lakehouse, full_of(1, *(item_line(item) for item in (this, that, this))))
     assert {line for _, _, line, _ in pipeline.quarantined(lakehouse, SILVER)} == {1, 2}
     assert (done.applied[0].records, done.applied[0].bad) == (2, 2)
 

@@ -92,17 +92,19 @@ def test_rules_have_another_name_when_anything_that_judges_changes() -> None:
         declared(replace(table, expectations=())),
         declared(replace(table, expectations=(expect("counted", nw.col("count") >= 0),))),
         declared(replace(table, expectations=(expect_or_drop("counted", nw.col("count") >= 1),))),
-        declared(replace(table, columns=tuple(replace(one, nullable=not one.nullable) for one in table.columns))),
+        declared(
+            replace(table, columns=tuple(replace(column, nullable=not column.nullable) for column in table.columns))
+        ),
         *(declared(_with_stand_in(table, text)) for text in ("Unknown", "none")),
         *(declared(table, source=replace(FILES, sequence=name)) for name in ("updated_at", "changed_at")),
     ]
-    assert len({rules_of(one) for one in (declared(table), *others)}) == 1 + len(others)
+    assert len({rules_of(loaded) for loaded in (declared(table), *others)}) == 1 + len(others)
     same = expect_or_drop("counted", nw.col("count") >= 0)
-    said = tuple(replace(one, description="in other words") for one in table.columns)
+    said = tuple(replace(column, description="in other words") for column in table.columns)
     assert rules_of(declared(replace(table, expectations=(same,), columns=said))) == rules_of(declared(table))
 
 
 def _with_stand_in(table: Table, text: str) -> Table:
     """With a text for countries that are missing: records without one are good then."""
     country = replace(table.column("country"), missing=text)
-    return replace(table, columns=tuple(country if one.name == "country" else one for one in table.columns))
+    return replace(table, columns=tuple(country if column.name == "country" else column for column in table.columns))

@@ -49,8 +49,8 @@ def test_a_large_export_is_judged_in_parts_on_disk(judged_in: Callable[[Bounds],
     assert counted.reasons == {"conflicting_duplicate": 2, "malformed_json": 1, "status_unknown": 1}
     for kind in ("good", "bad"):
         of_whole, of_parts = (
-            pl.concat(getattr(one, kind)).drop("_key_hash").sort("_source_file", "_line_number").collect()
-            for one in (whole, parts)
+            pl.concat(getattr(judged, kind)).drop("_key_hash").sort("_source_file", "_line_number").collect()
+            for judged in (whole, parts)
         )
         assert of_whole.height == 3
         assert of_parts.select(sorted(of_parts.columns)).equals(of_whole.select(sorted(of_whole.columns)))
@@ -80,9 +80,9 @@ def judged_in(tmp_path: Path) -> Callable[[Bounds], Any]:
     lakehouse = lake(tmp_path)
     lines = [upsert_line(AT_MICROS, transaction(key, status={"S": {"b": "?"}.get(key, "pending")})) for key in "abcd"]
     conflict = delete_line(AT_MICROS + 1, key_of(transaction("b")))
-    one = window_of(1)
+    planned = window_of(1)
     files = lines[:3], [lines[0], "no json", conflict], lines[3:]
-    pipeline.land(lakehouse, window(TRANSACTIONS, one.export_id, one.from_at, one.to_at, *files))
+    pipeline.land(lakehouse, window(TRANSACTIONS, planned.export_id, planned.from_at, planned.to_at, *files))
     shares_memory = lakehouse.engine.memory_or(Place(str(tmp_path))) is None
 
     def judged(bounds: Bounds) -> Any:

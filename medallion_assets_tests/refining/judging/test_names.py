@@ -38,7 +38,9 @@ RESERVED = ("is_deleted", "raw", "valid_from", "valid_to", "is_current", "pk", "
 
 def _is_allowed(name: str) -> bool:
     is_pattern = name in ("", "*") or (name.startswith("^") and name.endswith("$"))
-    return not (is_pattern or name.startswith("_") or name in RESERVED or any(ord(one) < 32 for one in name))
+    return not (
+        is_pattern or name.startswith("_") or name in RESERVED or any(ord(character) < 32 for character in name)
+    )
 
 
 def contract(*columns: Column, key: str = "pk", source: str = "pk") -> Table:

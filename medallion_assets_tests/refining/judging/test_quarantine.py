@@ -60,7 +60,7 @@ def judged(*export_ids: str) -> pl.LazyFrame:
 def exports(*export_ids: str) -> list[Batch]:
     at = pipeline.NOW
     facts = {"kind": BatchKind.CHANGES, "covers_from": at, "covers_to": at, "started_at": at, "records": 1}
-    return [Batch(id=one, version=1, **facts) for one in export_ids]  # type: ignore[arg-type]
+    return [Batch(id=export_id, version=1, **facts) for export_id in export_ids]  # type: ignore[arg-type]
 
 
 def held(folder: Path) -> list[str]:
@@ -133,7 +133,7 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
     found = bad_keys(lakehouse, pipeline.declared(SILVER), exports[:2][:1]).sort("transaction_id")
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
-    fulls = [one for one in exports if one.is_full]
+    fulls = [export for export in exports if export.is_full]
     everything = bad_keys(lakehouse, pipeline.declared(SILVER), fulls)
     assert set(everything["transaction_id"]) == {"bad", "twice", "late"}
     assert bad_keys(lakehouse, pipeline.declared(SILVER), []).schema == everything.schema

@@ -35,7 +35,7 @@ def test_nobody_has_decided_anything_yet(tmp_path: Path) -> None:
 def test_decisions_come_back_by_subject_of_one_table(tmp_path: Path) -> None:
     made = [decision("e1"), decision("e2", DecisionAction.REJECT)]
     record_decisions(lake(tmp_path), [*made, decision("e1", DecisionAction.REJECT, table="invoices")])
-    assert read_decisions(lake(tmp_path), "orders") == {one.subject: one for one in made}
+    assert read_decisions(lake(tmp_path), "orders") == {decision.subject: decision for decision in made}
 
 
 def test_the_same_decision_again_changes_nothing(tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_the_earliest_decision_holds(tmp_path: Path) -> None:
     assert read_decisions(lakehouse, "orders")["e1"].action is DecisionAction.ACCEPT
 
 
-def _later(one: Decision) -> Decision:
+def _later(decision: Decision) -> Decision:
     return Decision(
-        table_name=one.table_name,
-        subject=one.subject,
-        action=one.action,
-        reason=one.reason,
-        decided_by=one.decided_by,
-        decided_at=one.decided_at + HOUR,
+        table_name=decision.table_name,
+        subject=decision.subject,
+        action=decision.action,
+        reason=decision.reason,
+        decided_by=decision.decided_by,
+        decided_at=decision.decided_at + HOUR,
     )

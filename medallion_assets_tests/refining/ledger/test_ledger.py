@@ -50,7 +50,7 @@ def test_the_checkpoint_stops_before_the_first_export_that_waits(tmp_path: Path)
     done = refined(lakehouse, FULL, WAITS, JOINS)
     silver = lakehouse.open(SILVER)
     assert checkpoint(lakehouse) == 1
-    assert [silver.transaction(one.export_id) for one in (FULL, WAITS, JOINS)] == [APPLIED, None, APPLIED]
+    assert [silver.transaction(export.export_id) for export in (FULL, WAITS, JOINS)] == [APPLIED, None, APPLIED]
     assert [gap.export_id for gap in done.gaps] == ids(WAITS)
     assert live(lakehouse) == {"a": FULL.export_id, "b": JOINS.export_id}
 
@@ -65,7 +65,7 @@ def test_data_and_checkpoint_are_one_commit_even_without_data(tmp_path: Path) ->
     refined(lakehouse, FULL, JOINS)
     assert lakehouse.open(SILVER).version == 2
     empty = window_of(4)
-    assert [one.records for one in refined(lakehouse, empty).applied] == [0]
+    assert [batch.records for batch in refined(lakehouse, empty).applied] == [0]
     assert (lakehouse.open(SILVER).version, checkpoint(lakehouse)) == (3, 3)
     assert refined(lakehouse).applied == []
     assert lakehouse.open(SILVER).version == 3
@@ -79,7 +79,7 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
     bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
     seen = Ledger.read(pipeline.declared(SILVER), bronze, silver, {})
-    assert [(one.id, one.version) for one in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
+    assert [(batch.id, batch.version) for batch in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
     assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 
 
@@ -92,7 +92,7 @@ def test_an_export_that_was_rolled_back_waits_until_it_is_loaded_again(tmp_path:
     lakehouse.open(BRONZE).delta.restore(1)
     assert refined(lakehouse).applied == []
     assert live(lakehouse) == {"a": FULL.export_id}
-    assert [one.records for one in refined(lakehouse, again).applied] == [2]
+    assert [batch.records for batch in refined(lakehouse, again).applied] == [2]
     assert live(lakehouse) == {"a": again.export_id, "b": again.export_id}
     assert checkpoint(lakehouse) == lakehouse.open(BRONZE).version
 
@@ -107,10 +107,10 @@ def test_a_failing_export_holds_back_what_comes_after_it(tmp_path: Path) -> None
     assert (done.failing.export.id, done.failing.counted.bad) == (failing.export_id, 10)
     assert done.failing.sample.columns == ["_source_file", "_line_number", "_reasons", "raw"]
     assert done.failing.sample.height == 5
-    assert [one.export_id for one in done.applied] == ids(FULL)
+    assert [export.export_id for export in done.applied] == ids(FULL)
     assert live(lakehouse) == {"a": FULL.export_id}
     assert pipeline.quarantined(lakehouse, SILVER) == set()
-    assert [one.id for one in ledger(lakehouse).pending] == ids(failing, after)
+    assert [batch.id for batch in ledger(lakehouse).pending] == ids(failing, after)
 
 
 def test_an_accepted_export_is_applied_without_its_bad_rows(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     done = refined(lakehouse)
     assert [gap.export_id for gap in done.gaps] == ids(after)
     assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
-    assert [one.id for one in ledger(lakehouse).applied_fulls] == ids(FULL)
+    assert [batch.id for batch in ledger(lakehouse).applied_fulls] == ids(FULL)
     assert ledger(lakehouse).ignored == {failing.export_id, after.export_id}
 
 
@@ -192,7 +192,7 @@ def test_a_group_is_one_full_export_or_windows_of_a_bounded_size(tmp_path: Path)
         pipeline.land(lakehouse, export)
 
     def group(records_at_most: int) -> list[str]:
-        return [one.id for one in ledger(lakehouse).next_group(records_at_most)]
+        return [batch.id for batch in ledger(lakehouse).next_group(records_at_most)]
 
     assert group(1) == ids(windows[0])
     assert group(5) == ids(*windows[:2])

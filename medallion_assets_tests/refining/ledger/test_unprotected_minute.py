@@ -73,8 +73,10 @@ def test_the_oracle_finds_the_same_minutes(history: History) -> None:
     """C1, C4: of what each chain has settled; a full export that was rejected was never delivered."""
     truth = expected(history.exports, history.decisions)
     for table in TABLES:
-        settled = [one for one in history.exports if one.table == table and one.export_id in truth.settled[table]]
-        fulls = [one for one in settled if one.is_full and one.export_id not in truth.rejected[table]]
-        windows = [one for one in settled if not one.is_full]
+        settled = [
+            export for export in history.exports if export.table == table and export.export_id in truth.settled[table]
+        ]
+        fulls = [export for export in settled if export.is_full and export.export_id not in truth.rejected[table]]
+        windows = [export for export in settled if not export.is_full]
         found = unprotected_minute(map(pipeline.batch_of, fulls), map(pipeline.batch_of, windows))
         assert ([] if found is None else [(found.covered_until, found.window_from)]) == truth.unprotected[table]

@@ -35,7 +35,7 @@ def test_every_bad_export_gets_its_verdict_and_stops_no_other(landing: Landing) 
     assert landing.lines() == keys((before, "a"), (after, "b"))
     waiting = [name for name, (_, verdict) in BAD_INPUT.items() if verdict is Verdict.WAITING]
     assert sorted(done.waiting) == sorted(ids(*(bad[name] for name in waiting)))
-    refused = {one.export_id: one for one in done.refused}
+    refused = {refusal.export_id: refusal for refusal in done.refused}
     for name in BAD_INPUT.keys() - {*waiting}:
         refusal = refused.pop(bad[name].export_id)
         assert refusal.verdict == BAD_INPUT[name][1].value, name
@@ -49,7 +49,7 @@ def test_an_export_of_another_table_is_refused_for_good(landing: Landing) -> Non
     foreign = landing.full("x", table_name="invoices")
     good = landing.full("a")
     done = landing.ingest()
-    assert [(one.export_id, one.verdict) for one in done.refused] == [(foreign.export_id, "wrong_table")]
+    assert [(refused.export_id, refused.verdict) for refused in done.refused] == [(foreign.export_id, "wrong_table")]
     assert landing.lines() == keys((good, "a"))
 
 
@@ -79,9 +79,9 @@ def test_bronze_keeps_lines_unchanged_with_where_they_come_from(landing: Landing
 def test_an_empty_export_is_in_without_a_line(landing: Landing) -> None:
     """B1: zero items are complete; the ledger knows the export all the same."""
     export = landing.full()
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
     assert landing.lines() == []
-    assert [one.id for one in exports_in(landing.lakehouse.open(bronze_table(TABLE)), EXPORTS)] == ids(export)
+    assert [batch.id for batch in exports_in(landing.lakehouse.open(bronze_table(TABLE)), EXPORTS)] == ids(export)
     assert landing.ingest().loaded == []
 
 
@@ -91,7 +91,7 @@ def test_foreign_files_and_folders_are_passed_over(landing: Landing) -> None:
     for key in ("AWSDynamoDB/data/notes.json.gz", "AWSDynamoDB/readme.txt", "AWSDynamoDB/0123/x", "other/file.json"):
         write_bytes(landing.store, key, b"foreign")
     done = landing.ingest()
-    assert ([one.id for one in done.loaded], done.refused, done.waiting) == (ids(export), [], [])
+    assert ([batch.id for batch in done.loaded], done.refused, done.waiting) == (ids(export), [], [])
 
 
 def test_ingesting_again_changes_nothing(landing: Landing) -> None:
@@ -106,7 +106,7 @@ def test_one_export_under_two_prefixes_is_loaded_once(landing: Landing) -> None:
     """B5: the export id decides, under whatever prefix it comes."""
     export = landing.full("a")
     shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/twice/AWSDynamoDB")
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
     assert landing.ingest().loaded == []
     assert landing.lines() == keys((export, "a"))
 
@@ -117,7 +117,7 @@ def test_a_good_copy_is_loaded_beside_a_bad_one(landing: Landing) -> None:
     shutil.copytree(f"{landing.raw_url}/{TABLE}/AWSDynamoDB", f"{landing.raw_url}/{TABLE}/copied/AWSDynamoDB")
     change_manifest(landing.store, export, SUMMARY_NAME, b'"itemCount":1', b'"itemCount":2')
     done = landing.ingest()
-    assert ([one.id for one in done.loaded], [one.prefix for one in done.refused]) == (ids(export), [""])
+    assert ([batch.id for batch in done.loaded], [refused.prefix for refused in done.refused]) == (ids(export), [""])
     assert landing.lines() == keys((export, "a"))
 
 
@@ -128,7 +128,7 @@ def test_a_real_export_loads_as_it_is(tmp_path: Path) -> None:
     landing = Landing(tmp_path, table)
     shutil.copytree(REAL_EXPORT, f"{landing.raw_url}/{table}")
     done = landing.ingest()
-    assert [(one.id, one.records) for one in done.loaded] == [("01605130432834-8a918b87", 3)]
+    assert [(batch.id, batch.records) for batch in done.loaded] == [("01605130432834-8a918b87", 3)]
     assert [line for _, line in landing.lines()] == [
         f'{{"Item":{{"pk":{{"S":"pk00{n}-1605121017583"}},"sk":{{"S":"sk00{n}"}}}}}}' for n in (1, 2, 3)
     ]

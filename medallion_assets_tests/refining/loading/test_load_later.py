@@ -43,14 +43,14 @@ def test_a_refused_export_is_read_again_only_when_its_listing_changed(landing: L
     obstore.delete(landing.store, export.files[0].key)
     first = landing.ingest()
     again = landing.ingest(NOW + HOUR)
-    assert [one.verdict for one in first.refused] == ["data_file_missing"]
+    assert [refused.verdict for refused in first.refused] == ["data_file_missing"]
     assert again.refused == first.refused
     assert reads == ids(export)
     assert landing.lakehouse.open(EXPORT_VERDICTS).row_count == 1
 
     write_bytes(landing.store, export.files[0].key, data)
     late = landing.ingest(NOW + 2 * HOUR)
-    assert [one.id for one in late.loaded] == ids(export)
+    assert [batch.id for batch in late.loaded] == ids(export)
     assert (late.refused, reads) == ([], ids(export, export))
 
 
@@ -63,7 +63,7 @@ def test_a_manifest_that_lands_late_makes_the_export_load(landing: Landing) -> N
     obstore.delete(landing.store, key)
     assert landing.ingest().waiting == ids(export)
     write_bytes(landing.store, key, summary)
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
 
 
 def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Landing) -> None:
@@ -72,13 +72,13 @@ def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Lan
     new = landing.full("b", at=AT + HOUR, table_id=NEW_ID)
     later = landing.window("c", begin=AT + HOUR, table_id=NEW_ID)
     stopped = landing.ingest()
-    assert [one.id for one in stopped.loaded] == ids(old)
-    assert [(one.export_id, one.verdict) for one in stopped.refused] == [(new.export_id, "table_recreated")]
+    assert [batch.id for batch in stopped.loaded] == ids(old)
+    assert [(refused.export_id, refused.verdict) for refused in stopped.refused] == [(new.export_id, "table_recreated")]
     assert f"confirm_table_id: {NEW_ID}" in stopped.refused[0].message
     assert landing.ingest().loaded == []
 
     confirm(landing, NEW_ID)
-    assert [one.id for one in landing.ingest().loaded] == ids(new, later)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(new, later)
 
 
 def test_a_confirmed_table_begins_with_a_full_export_even_behind_its_windows(landing: Landing) -> None:
@@ -87,11 +87,13 @@ def test_a_confirmed_table_begins_with_a_full_export_even_behind_its_windows(lan
     window = landing.window("b", begin=AT, table_id=NEW_ID)
     confirm(landing, NEW_ID)
     waiting = landing.ingest()
-    assert [(one.export_id, one.verdict) for one in waiting.refused] == [(window.export_id, "full_export_missing")]
+    assert [(refused.export_id, refused.verdict) for refused in waiting.refused] == [
+        (window.export_id, "full_export_missing")
+    ]
     assert "make a full export of the new table" in waiting.refused[0].message
     begin = landing.full("b", at=AT + 2 * HOUR, table_id=NEW_ID)
-    assert [one.id for one in landing.ingest().loaded] == ids(begin)
-    assert [one.id for one in landing.ingest().loaded] == ids(window)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(begin)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(window)
 
 
 def test_a_late_export_of_the_table_before_stops_nothing(landing: Landing) -> None:
@@ -102,7 +104,7 @@ def test_a_late_export_of_the_table_before_stops_nothing(landing: Landing) -> No
     landing.ingest()
     late = landing.window("a", begin=AT, table_id=OLD_ID)
     next_one = landing.window("c", begin=AT + 3 * HOUR, table_id=NEW_ID)
-    assert [one.id for one in landing.ingest().loaded] == ids(late, next_one)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(late, next_one)
     assert latest_origin(landing.lakehouse.open(bronze_table(TABLE))) == (next_one.export_id, NEW_ID)
     assert next_one.export_id != new.export_id
 
@@ -121,4 +123,4 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
         landing.ingest()
     assert set(read_refusals(landing.lakehouse, TABLE)) == {(bad.export_id, "")}
     monkeypatch.setattr(module, "load_export", load)
-    assert [one.id for one in landing.ingest().loaded] == ids(good)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(good)

@@ -51,8 +51,8 @@ def test_an_export_of_the_same_name_from_elsewhere_is_refused(
     strangers = landing.full("b", at=AT + HOUR, **elsewhere, **({"table_id": table_id} if table_id else {}))
     next_one = landing.window("c", begin=AT, table_id=EQUAL)
     done = landing.ingest()
-    assert [one.id for one in done.loaded] == ids(next_one)
-    assert [(one.export_id, one.verdict) for one in done.refused] == [(strangers.export_id, "wrong_table")]
+    assert [batch.id for batch in done.loaded] == ids(next_one)
+    assert [(refused.export_id, refused.verdict) for refused in done.refused] == [(strangers.export_id, "wrong_table")]
     assert f"(another {differs})" in done.refused[0].message
     assert "confirm" not in done.refused[0].message
     assert f"in `accepts` of Loaded(...), where the pipeline declares silver.{TABLE}" in done.refused[0].message
@@ -74,8 +74,8 @@ def test_the_contract_says_whose_exports_come_whatever_lands_first(landing: Land
     foreign = landing.full("x")
     ours = landing.full("a", at=AT + HOUR, table_name="prod-orders", region="eu-west-1", account_id="222233334444")
     done = landing.ingest()
-    assert [one.id for one in done.loaded] == ids(ours)
-    assert [one.export_id for one in done.refused] == ids(foreign)
+    assert [batch.id for batch in done.loaded] == ids(ours)
+    assert [refused.export_id for refused in done.refused] == ids(foreign)
     assert recorded(landing).name == mine
 
 
@@ -92,7 +92,7 @@ def test_a_replica_that_is_accepted_goes_on_under_the_same_table_id(landing: Lan
     landing.full("a", table_id=EQUAL)
     replica = landing.window("b", table_id=EQUAL, region="eu-west-1")
     landing.declared = replace(landing.declared, accepts=(replica.table_arn,))
-    assert replica.export_id in [one.id for one in landing.ingest().loaded]
+    assert replica.export_id in [batch.id for batch in landing.ingest().loaded]
     assert recorded(landing).name == OURS
 
 
@@ -113,7 +113,7 @@ def test_a_table_of_an_earlier_release_learns_its_arn_from_what_is_in(
     of_an_earlier_release(landing, monkeypatch)
     before = bronze(landing)
     strangers = landing.full("b", at=AT + HOUR, table_id=EQUAL, account_id="999988887777")
-    assert [one.export_id for one in landing.ingest().refused] == ids(strangers)
+    assert [refused.export_id for refused in landing.ingest().refused] == ids(strangers)
     after = bronze(landing)
     assert (recorded(landing).name, after.version) == (OURS, before.version + 1)
     assert after.files["path"].to_list() == before.files["path"].to_list()
@@ -143,10 +143,10 @@ def test_where_nothing_tells_the_arn_the_next_load_of_the_same_table_id_does(
     shutil.rmtree(Path(landing.raw_url) / TABLE / "AWSDynamoDB")
     strangers = landing.window("b", table_id=EQUAL, account_id="999988887777")
     ours = landing.window("c", begin=AT + HOUR, table_id=EQUAL)
-    assert [one.id for one in landing.ingest().loaded] == ids(strangers)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(strangers)
     assert recorded(landing).presumed_from == strangers.export_id
     landing.declared = replace(landing.declared, source_arn=OURS)
-    assert [one.id for one in landing.ingest().loaded] == ids(ours)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(ours)
     assert recorded(landing) == Owner(table=TABLE, name=OURS)
 
 
@@ -157,9 +157,9 @@ def test_a_confirmation_does_not_say_whose_table_it_was(landing: Landing, monkey
     shutil.rmtree(Path(landing.raw_url) / TABLE / "AWSDynamoDB")
     new = landing.full("b", at=AT + HOUR, table_id="new")
     confirm(landing, new.table_id)
-    assert [one.verdict for one in landing.ingest().refused] == ["table_recreated"]
+    assert [refused.verdict for refused in landing.ingest().refused] == ["table_recreated"]
     landing.declared = replace(landing.declared, source_arn=OURS)
-    assert [one.id for one in landing.ingest().loaded] == ids(new)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(new)
 
 
 def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> None:
@@ -173,7 +173,7 @@ def test_what_a_former_table_exports_after_its_end_is_told(landing: Landing) -> 
     window = landing.window("c", begin=AT + 3 * HOUR, table_id="old")
     after = [window, landing.full("c", at=AT + 9 * HOUR, table_id="old")]
     done = landing.ingest()
-    assert [one.id for one in done.loaded] == ids(over, *after)
+    assert [batch.id for batch in done.loaded] == ids(over, *after)
     assert list(done.outdated) == ids(*after)
     assert "counts, for it begins after its table ended" in done.outdated[after[0].export_id]
     record_decisions(landing.lakehouse, [replace(decision(began.export_id), action=DecisionAction.REJECT)])
@@ -186,7 +186,7 @@ def test_an_arn_that_is_accepted_is_never_the_tables_own(landing: Landing) -> No
     replica = landing.full("a", region="eu-west-1", table_id=EQUAL)
     ours = landing.window("b", table_id=EQUAL)
     landing.declared = replace(landing.declared, accepts=(replica.table_arn,))
-    assert [one.id for one in landing.ingest().loaded] == ids(replica, ours)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(replica, ours)
     assert recorded(landing).name == OURS
 
 
@@ -196,11 +196,11 @@ def test_an_arn_that_moves_to_accepts_reopens_what_it_had_refused(landing: Landi
     landing.ingest()
     landing.declared = replace(landing.declared, source_arn="arn:aws:dynamodb:eu-west-1:111122223333:table/orders")
     ours = landing.window("b", table_id=EQUAL)
-    assert [one.verdict for one in landing.ingest().refused] == ["wrong_table"]
+    assert [refused.verdict for refused in landing.ingest().refused] == ["wrong_table"]
     arn = landing.declared.source_arn
     assert arn is not None
     landing.declared = replace(landing.declared, source_arn=None, accepts=(arn,))
-    assert [one.id for one in landing.ingest().loaded] == ids(ours)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(ours)
 
 
 def test_what_was_rolled_back_tells_nothing(landing: Landing) -> None:

@@ -85,12 +85,12 @@ def test_an_object_that_is_refused_is_the_fault_of_its_export_alone(
     bad, good = landing.full("a", "b"), landing.window("c")
     key = refuse(bucket, bad.files[1].key if where == "data file" else key_of(bad, where), refusal)
     done = landing.ingest()
-    assert [one.id for one in done.loaded] == ids(good)
-    assert [(one.export_id, one.verdict) for one in done.refused] == [(bad.export_id, verdict)]
+    assert [batch.id for batch in done.loaded] == ids(good)
+    assert [(refused.export_id, refused.verdict) for refused in done.refused] == [(bad.export_id, verdict)]
     assert words in done.refused[0].message
 
     bucket.refused.pop(key)
-    assert [one.id for one in landing.ingest(NOW + HOUR).loaded] == ids(bad)
+    assert [batch.id for batch in landing.ingest(NOW + HOUR).loaded] == ids(bad)
 
 
 def test_while_nothing_changes_a_refused_object_costs_one_request_a_look(landing: Landing, bucket: OddBucket) -> None:
@@ -120,7 +120,7 @@ def test_an_archived_export_is_fetched_once_all_its_files_can_be_read(landing: L
     assert landing.ingest(NOW + 2 * HOUR).loaded == []
     assert bucket.requests == ["LIST", f"GET {keys[5]}"]
     bucket.refused.pop(keys[5])
-    assert [one.id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
 
 
 def test_credentials_that_run_out_meanwhile_are_no_fault_of_an_export(landing: Landing, bucket: OddBucket) -> None:
@@ -132,7 +132,7 @@ def test_credentials_that_run_out_meanwhile_are_no_fault_of_an_export(landing: L
         landing.ingest()
     assert read_refusals(landing.lakehouse, TABLE) == {}
     bucket.refused.clear()
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
 
 
 def test_a_throttled_key_is_tried_again(landing: Landing, bucket: OddBucket) -> None:
@@ -153,13 +153,13 @@ def test_the_file_at_fault_in_the_shared_folder_is_asked_about_alone(
     if verdict == "not_gzip":
         bucket.objects[key] = b"no gzip"
     bucket.requests.clear()
-    assert [one.verdict for one in landing.ingest().refused] == [verdict]
+    assert [refused.verdict for refused in landing.ingest().refused] == [verdict]
     assert bucket.counted("HEAD") == 0
     bucket.requests.clear()
     landing.ingest(NOW + HOUR)
     assert bucket.requests == ["LIST", f"GET {key}"]
     bucket.objects[key] = data
-    assert [one.id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
 
 
 def test_a_look_at_an_export_of_5000_files_costs_two_requests(landing: Landing, bucket: OddBucket) -> None:
@@ -181,10 +181,10 @@ def test_a_look_at_an_export_of_5000_files_costs_two_requests(landing: Landing, 
         write_bytes(landing.store, key_of(export, name), data)
         write_bytes(landing.store, key_of(export, name.replace(".json", ".md5")), md5_base64(data).encode())
     bucket.requests.clear()
-    assert [one.verdict for one in landing.ingest().refused] == ["data_file_missing"]
+    assert [refused.verdict for refused in landing.ingest().refused] == ["data_file_missing"]
     assert len(bucket.requests) <= 40
     bucket.requests.clear()
-    assert [one.file for one in landing.ingest(NOW + HOUR).refused] == [many.files[0].key]
+    assert [refused.file for refused in landing.ingest(NOW + HOUR).refused] == [many.files[0].key]
     assert bucket.requests == ["LIST", f"GET {RAW}/{many.files[0].key}"]
 
 
@@ -194,7 +194,7 @@ def test_an_export_that_nobody_has_refused_costs_no_request_for_each_file(landin
     bucket.requests.clear()
     landing.ingest()
     data = [f"GET {RAW}/{file.key}" for file in export.files]
-    assert sorted(one for one in bucket.requests if "/data/" in one) == sorted(data)
+    assert sorted(request for request in bucket.requests if "/data/" in request) == sorted(data)
     assert len(bucket.requests) <= len(data) + 20
 
 
@@ -207,7 +207,7 @@ def test_another_file_that_is_at_fault_then_is_asked_about_next(landing: Landing
     bucket.objects[first] = lost[first]
     assert landing.ingest(NOW + HOUR).refused[0].file == export.files[3].key
     bucket.objects[second] = lost[second]
-    assert [one.id for one in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest(NOW + 2 * HOUR).loaded] == ids(export)
 
 
 def test_an_export_that_is_copied_slowly_is_fetched_once(landing: Landing, bucket: OddBucket) -> None:
@@ -223,7 +223,7 @@ def test_an_export_that_is_copied_slowly_is_fetched_once(landing: Landing, bucke
     landing.ingest(NOW + 2 * HOUR)
     assert bucket.requests == ["LIST", f"GET {keys[5]}"]
     bucket.objects[keys[5]] = late[keys[5]]
-    assert [one.id for one in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest(NOW + 3 * HOUR).loaded] == ids(export)
 
 
 def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, bucket: OddBucket) -> None:
@@ -239,7 +239,7 @@ def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, b
     landing.ingest(NOW + 2 * HOUR)
     assert len(bucket.requests) == 2
     bucket.objects[f"{RAW}/{export.files[0].key}"] = data
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
 
 
 def test_of_many_refused_exports_a_tick_asks_about_the_newest(landing: Landing, bucket: OddBucket) -> None:
@@ -258,12 +258,12 @@ def test_a_changed_contract_reopens_what_it_had_refused(landing: Landing, bucket
     """B3: the moved table's exports are taken when the contract lists its ARN, and looked at once until then."""
     landing.full("a", table_id="equal")
     moved = landing.full("b", at=AT + HOUR, region="eu-west-1", table_id="equal")
-    assert [one.verdict for one in landing.ingest().refused] == ["wrong_table"]
+    assert [refused.verdict for refused in landing.ingest().refused] == ["wrong_table"]
     bucket.requests.clear()
     landing.ingest()
     assert bucket.requests == ["LIST"]
     landing.declared = replace(landing.declared, accepts=(moved.table_arn,))
-    assert [one.id for one in landing.ingest().loaded] == ids(moved)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(moved)
 
 
 def many_files(landing: Landing, count: int) -> Export:

@@ -21,7 +21,7 @@ def test_every_line_is_staged_once_in_its_place(landing: Landing) -> None:
     names = [[], ["a", "b"], ["c"], [], ["d"], ["e", "f", "g"]]
     files = [[full_record({"pk": {"S": name}}) for name in some] for some in names]
     export = landing._write(ExportType.FULL, AT, AT, files)
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
     rows = landing.lakehouse.open(bronze_table(TABLE)).scan().select("_source_file", "_line_number", "raw").collect()
     assert sorted(rows.rows()) == sorted(
         (file.key, number, line)
@@ -69,4 +69,4 @@ def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypat
         patches.setattr(module, "stage_lines", fails)
         with pytest.raises(OSError, match="no space left"):
             landing.ingest()
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)

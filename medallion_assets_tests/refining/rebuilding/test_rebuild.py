@@ -88,7 +88,7 @@ def test_it_says_what_changed_and_restates_those_days(tmp_path: Path) -> None:
     assert (changes.added, changes.changed, changes.gone) == (0, 1, 1)
     assert changes.restated == {date(2025, 3, 7), date(2025, 3, 9)}
     assert (dict(changes.newly_bad), dict(changes.newly_good)) == ({"no_euro": 2}, {})
-    assert [(one.change, one.key, one.before.get("currency")) for one in changes.examples] == [
+    assert [(example.change, example.key, example.before.get("currency")) for example in changes.examples] == [
         ("changed", {"transaction_id": "t1"}, "EUR"),
         ("gone", {"transaction_id": "t2"}, "EUR"),
     ]

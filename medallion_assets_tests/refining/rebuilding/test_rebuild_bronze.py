@@ -74,7 +74,7 @@ def test_a_file_that_is_gone_or_broken_is_made_again(landing: Landing, damage: o
 
 def test_an_export_that_the_raw_place_has_no_more_is_kept(landing: Landing) -> None:
     """B: older exports expire; a rebuild that dropped them would lose what nothing else holds."""
-    one = landing.full("a")
+    export = landing.full("a")
     shutil.move(f"{landing.raw_url}/{TABLE}", f"{landing.raw_url}-before")
     (Path(landing.raw_url) / TABLE).mkdir()
     shutil.move(f"{landing.raw_url}-before", f"{landing.raw_url}/{TABLE}/before")
@@ -83,20 +83,20 @@ def test_an_export_that_the_raw_place_has_no_more_is_kept(landing: Landing) -> N
     two = landing.full("b", at=AT + HOUR)
     landing.ingest()
     done = rebuilt(landing)
-    assert landing.lines() == keys((one, "a"), (two, "b"))
-    assert (done.kept, done.changes.any) == ([one.export_id], False)
+    assert landing.lines() == keys((export, "a"), (two, "b"))
+    assert (done.kept, done.changes.any) == ([export.export_id], False)
 
 
 def test_an_export_that_the_data_lost_comes_back(landing: Landing) -> None:
     """B5: the ledger names it, since its commit is in the log; Bronze was rolled back behind it."""
-    one = landing.full("a")
+    export = landing.full("a")
     landing.ingest()
     two = landing.full("b", at=AT + HOUR)
     landing.ingest()
     landing.lakehouse.open(BRONZE).delta.restore(1)
-    assert landing.lines() == keys((one, "a"))
+    assert landing.lines() == keys((export, "a"))
     assert rebuilt(landing).changes.added == 1
-    assert landing.lines() == keys((one, "a"), (two, "b"))
+    assert landing.lines() == keys((export, "a"), (two, "b"))
 
 
 def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(landing: Landing) -> None:
@@ -118,9 +118,9 @@ def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(lan
 
 
 def test_a_dry_run_writes_nothing(landing: Landing) -> None:
-    one = landing.full("a", "b")
+    export = landing.full("a", "b")
     landing.ingest()
-    lose_a_line(landing, one)
+    lose_a_line(landing, export)
     folder = Path(landing.lakehouse.url)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert rebuilt(landing, dry_run=True).changes.changed == 1

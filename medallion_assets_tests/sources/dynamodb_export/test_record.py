@@ -16,7 +16,7 @@ NAMES = [attribute.column for attribute in ATTRIBUTES]
 
 def value_of(column: str, attribute: Any) -> tuple[str | None, bool]:
     """What is read of a column, and whether its type is wrong."""
-    source = next(one.source for one in ATTRIBUTES if one.column == column)
+    source = next(attribute.source for attribute in ATTRIBUTES if attribute.column == column)
     record = READER.read(compact({"Item": {source: attribute}}))
     return record.values[NAMES.index(column)], record.wrong[NAMES.index(column)]
 

@@ -86,10 +86,10 @@ def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> Non
     """Silver's cost must not grow with the files that DynamoDB wrote; the ledger names the export all the same."""
     files = [[f"line {number}"] for number in range(100)]
     export = landing._write(ExportType.FULL, AT, AT, files)
-    assert [one.records for one in landing.ingest().loaded] == [100]
+    assert [batch.records for batch in landing.ingest().loaded] == [100]
     bronze = landing.lakehouse.open(bronze_table(TABLE))
     assert export_files(bronze, export.export_id).height == 1
-    assert [(one.id, one.records) for one in exports_in(bronze, EXPORTS)] == [(export.export_id, 100)]
+    assert [(batch.id, batch.records) for batch in exports_in(bronze, EXPORTS)] == [(export.export_id, 100)]
     assert sorted(bronze.scan().select("raw").collect()["raw"]) == sorted(line for (line,) in files)
 
 
@@ -122,4 +122,4 @@ def test_the_next_run_loads_what_a_broken_file_stopped(landing: Landing) -> None
     write_bytes(landing.store, export.files[7].key, b"no gzip")
     assert landing.ingest().loaded == []
     write_bytes(landing.store, export.files[7].key, data)
-    assert [one.id for one in landing.ingest().loaded] == ids(export)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)

@@ -52,7 +52,10 @@ def fork_server(
 
 def _listens(home: Path, process: psutil.Popen) -> bool:
     assert process.poll() is None, "it has ended"
-    return any(one.laddr == str(home / NAME) or f"{NAME}." in str(one.laddr) for one in process.net_connections("unix"))
+    return any(
+        connection.laddr == str(home / NAME) or f"{NAME}." in str(connection.laddr)
+        for connection in process.net_connections("unix")
+    )
 
 
 def is_fork_of(process: psutil.Process, server: psutil.Popen) -> bool:

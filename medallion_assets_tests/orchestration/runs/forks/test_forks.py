@@ -31,8 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]
 
 @pytest.fixture
 def server(runs: Launching) -> Iterator[psutil.Popen]:
-    with fork_server(runs.instance.root_directory, log=runs.folder / "log") as one:
-        yield one
+    with fork_server(runs.instance.root_directory, log=runs.folder / "log") as server:
+        yield server
 
 
 def facts(runs: Launching) -> dict[str, Any]:
@@ -81,8 +81,8 @@ def test_it_lives_on_when_its_parent_is_killed_and_the_next_ones_are_started(
     other = runs.at_work()
     assert runs.process(other).cmdline()[1:] == ["-m", "dagster", "api", "execute_run"]
     (runs.folder / "go").touch()
-    for one in (run_id, other):
-        runs.wait_for(one, Status.SUCCESS)
+    for run in (run_id, other):
+        runs.wait_for(run, Status.SUCCESS)
     wait_until(lambda: known_runs(folder_of(runs.instance)) == [], "their locks are removed")
 
 
@@ -205,11 +205,11 @@ def test_code_that_has_changed_is_started_and_the_fork_server_ends_to_be_started
     code.write_text("jobs = ()\n")
     os.utime(code, (1, 1))
     log = runs.folder / "log"
-    with fork_server(runs.instance.root_directory, code.stem, log=log, PYTHONPATH=str(tmp_path)) as one:
+    with fork_server(runs.instance.root_directory, code.stem, log=log, PYTHONPATH=str(tmp_path)) as server:
         code.write_text(code.read_text() + "# changed\n")
         with pytest.raises(NoForkError, match=r"code_of_a_user.py has changed since it was imported|ended meanwhile"):
             expect_forks({"DAGSTER_HOME": runs.instance.root_directory})
-        assert one.wait() == 0
+        assert server.wait() == 0
     assert "code_of_a_user.py has changed since it was imported; starting again" in log.read_text()
 
 
@@ -259,8 +259,8 @@ def test_variables_that_dagster_adds_before_it_imports_are_no_forks(
     (tmp_path / ".env" / ".env").write_text("MEDALLION_FIRST_DAY=2026-01-01\n")
     loader = {"module": "dagster._core.secrets.env_file", "class": "EnvFileLoader"}
     settings = {"secrets": {"custom": {**loader, "config": {"base_dir": str(tmp_path)}}}}
-    with launching(tmp_path, settings) as runs, fork_server(runs.instance.root_directory) as one:
-        assert not is_fork_of(runs.process(runs.launch()), one)
+    with launching(tmp_path, settings) as runs, fork_server(runs.instance.root_directory) as server:
+        assert not is_fork_of(runs.process(runs.launch()), server)
     assert "Dagster adds variables to its environment before it imports" in caplog.text
 
 

@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]
 def server(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> Iterator[psutil.Popen]:
     for name, value in LITTLE_MEMORY.items():
         monkeypatch.setenv(name, value)
-    with fork_server(runs.instance.root_directory) as one:
-        yield one
+    with fork_server(runs.instance.root_directory) as server:
+        yield server
 
 
 def spilled(runs: Launching, run_id: str, server: psutil.Popen) -> list[Path]:
@@ -58,9 +58,9 @@ def test_it_is_removed_when_the_run_is_killed(runs: Launching, server: psutil.Po
 def test_it_lies_where_the_deployment_says(runs: Launching, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {**LITTLE_MEMORY, "POLARS_OOC_SPILL_DIR": str(tmp_path / "large")}.items():
         monkeypatch.setenv(name, value)
-    with fork_server(runs.instance.root_directory) as one:
+    with fork_server(runs.instance.root_directory) as server:
         run_id = runs.launch_spilling()
-        files = spilled(runs, run_id, one)
+        files = spilled(runs, run_id, server)
         (runs.folder / "go").touch()
         runs.process(run_id).wait()
     assert files[0].is_relative_to(tmp_path / "large" / run_id)

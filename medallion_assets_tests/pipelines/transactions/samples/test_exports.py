@@ -98,9 +98,9 @@ def test_some_bad_records_of_a_window_were_written_in_milliseconds(tmp_path: Pat
     export = write_sample(str(tmp_path), table=TRANSACTIONS, items=400, kind="incremental", bad_share=0.5)
     written = [int(record["Metadata"]["WriteTimestampMicros"]["N"]) for record in records(tmp_path, export)]
     begin, end = (int(moment.timestamp()) * 1_000_000 for moment in (export.from_at, export.to_at))
-    outside = [one for one in written if not begin <= one < end]
+    outside = [micros for micros in written if not begin <= micros < end]
     assert 5 < len(outside) < 40
-    assert all(begin <= one * 1000 + 999 < end + 1000 for one in outside)
+    assert all(begin <= micros * 1000 + 999 < end + 1000 for micros in outside)
 
 
 def test_the_bad_share_is_bad_in_several_ways(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_the_bad_share_is_bad_in_several_ways(tmp_path: Path) -> None:
     bad = write_sample(str(tmp_path / "bad"), table=TRANSACTIONS, items=1000, kind="full", bad_share=0.2)
     pairs = zip(records(tmp_path / "good", good), records(tmp_path / "bad", bad), strict=True)
     spoilt = Counter(
-        name for one, other in pairs for name in one["Item"] if one["Item"][name] != other["Item"].get(name)
+        name for spoilt, other in pairs for name in spoilt["Item"] if spoilt["Item"][name] != other["Item"].get(name)
     )
     assert 150 < sum(spoilt.values()) < 250
     assert set(spoilt) == {"amount", "transaction_timestamp", "currency", "customer_id", "quantity", "status"}

@@ -29,7 +29,7 @@ Chain = list[tuple[Export, list[dict[str, Any]]]]
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Export]]:
     folder = tmp_path_factory.mktemp("next")
-    return folder, [one for step in STEPS for one in write_next_exports(str(folder), now=NOW + step, seed=3)]
+    return folder, [export for step in STEPS for export in write_next_exports(str(folder), now=NOW + step, seed=3)]
 
 
 @pytest.fixture(params=list(KEYS))

@@ -1,0 +1,33 @@
+"""Rules of style that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from medallion_assets_tests.services.processes import REPOSITORY
+
+FOLDERS = ("medallion_assets", "medallion_assets_tests", "benchmarks", "deploy", "examples")
+
+
+def of_loops(tree: ast.AST) -> Iterator[str]:
+    """The names of what loops, `with` and lambdas are given."""
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.For(target=given) | ast.comprehension(target=given) | ast.withitem(optional_vars=ast.AST() as given)
+            ):
+                yield from (name.id for name in ast.walk(given) if isinstance(name, ast.Name))
+            case ast.Lambda():
+                yield from (argument.arg for argument in node.args.args)
+
+
+def test_no_variable_of_a_loop_is_called_one() -> None:
+    """A name says what something is."""
+    texts = {
+        path.relative_to(REPOSITORY): path.read_text()
+        for folder in FOLDERS
+        for path in (REPOSITORY / folder).rglob("*.py")
+    }
+    found = [str(path) for path, text in texts.items() if " one" in text and "one" in of_loops(ast.parse(text))]
+    assert found == []
