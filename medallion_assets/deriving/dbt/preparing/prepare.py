@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.pipeline import DbtModels
-from medallion_assets.deriving.dbt import shared, sources, specs
-from medallion_assets.deriving.dbt.lineage import Lineage
+from medallion_assets.deriving.dbt import specs
+from medallion_assets.deriving.dbt.preparing import shared, sources
+from medallion_assets.deriving.dbt.preparing.lineage import Lineage
 from medallion_assets.deriving.dbt.project import Call, Report, project_digest, ship_parsed
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs, specs_text
 from medallion_assets.errors import PermanentError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.deriving.dbt.prepare import _Project, _remove_others, _write, generated_texts
+from medallion_assets.deriving.dbt.preparing.prepare import _Project, _remove_others, _write, generated_texts
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.star_schema.models import STAR
 

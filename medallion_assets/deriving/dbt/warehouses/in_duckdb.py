@@ -19,7 +19,7 @@ from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.duckdb.views import SETTINGS, connect, make_view
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.built import Build
-from medallion_assets.deriving.dbt.warehouse import Paths
+from medallion_assets.deriving.dbt.warehouses.warehouse import Paths
 from medallion_assets.errors import DiskFullError, MedallionError, OutOfMemoryError
 
 if TYPE_CHECKING:  # dbt takes seconds to import

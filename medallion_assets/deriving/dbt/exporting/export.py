@@ -21,7 +21,7 @@ from medallion_assets.delta.files.data_files import StagedFile
 from medallion_assets.delta.replacing.table_changes import Comparison
 from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.deriving.dbt.fitting import cast, expect_fits, refused, relation
+from medallion_assets.deriving.dbt.exporting.fitting import cast, expect_fits, refused, relation
 
 
 @dataclass(frozen=True, kw_only=True)

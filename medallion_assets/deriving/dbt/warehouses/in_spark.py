@@ -28,7 +28,7 @@ from medallion_assets.delta.duckdb.views import connect, quoted, text
 from medallion_assets.delta.storage_errors import not_a_table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.built import Build
-from medallion_assets.deriving.dbt.warehouse import Paths
+from medallion_assets.deriving.dbt.warehouses.warehouse import Paths
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.spark.calls import called
 from medallion_assets.engines.spark.dbt_session import dbt_in

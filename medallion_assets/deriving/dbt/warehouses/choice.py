@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
-from medallion_assets.deriving.dbt.warehouse import Warehouse
+from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
+from medallion_assets.deriving.dbt.warehouses.warehouse import Warehouse
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def warehouse_of(lakehouse: Lakehouse) -> Iterator[Warehouse]:
     if lakehouse.engine.name != "spark":
         yield IN_DUCKDB
         return
-    from medallion_assets.deriving.dbt.in_spark import in_spark  # it brings Spark's adapter, which is heavy
+    from medallion_assets.deriving.dbt.warehouses.in_spark import in_spark  # it brings Spark's adapter, which is heavy
 
     with in_spark(lakehouse) as warehouse:
         yield warehouse

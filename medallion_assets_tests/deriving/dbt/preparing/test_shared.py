@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from medallion_assets.contracts.shipped import DBT_PROJECT
-from medallion_assets.deriving.dbt.shared import DEFINED, FILES, shared_texts
-from medallion_assets.deriving.dbt.sources import FILE, source_texts
+from medallion_assets.deriving.dbt.preparing.shared import DEFINED, FILES, shared_texts
+from medallion_assets.deriving.dbt.preparing.sources import FILE, source_texts
 from medallion_assets.pipelines.star_schema.models import STAR
 
 

@@ -21,7 +21,7 @@ from medallion_assets.delta.notes.source_versions import SourceVersion, source_a
 from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.deriving.dbt.export import Staged
+from medallion_assets.deriving.dbt.exporting.export import Staged
 from medallion_assets.errors import CommitConflictError
 
 

@@ -16,8 +16,8 @@ from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.replacing.table_changes import Comparison
 from medallion_assets.delta.row_tables.releases import latest_release, open_release
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.export import Staged, stage_model
-from medallion_assets.deriving.dbt.publish import Publication, publish
+from medallion_assets.deriving.dbt.exporting.export import Staged, stage_model
+from medallion_assets.deriving.dbt.exporting.publish import Publication, publish
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets_tests.deriving.dbt.planting import NOW
 

@@ -16,7 +16,7 @@ import duckdb
 
 from medallion_assets.contracts.table import Column, Float, Table
 from medallion_assets.delta.duckdb.views import duckdb_type, quoted
-from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
+from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
 from medallion_assets.errors import MedallionError, PermanentError
 
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
