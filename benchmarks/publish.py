@@ -22,11 +22,11 @@ from rich.console import Console
 
 from benchmarks.measuring import Line, report
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import publish_day
-from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import publish_day
+from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.keys import key_types
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets_tests.publishing.budget_process import grants, over_budget, publisher
 from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from moto import mock_aws
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.scenario import check_ledger, dump, run

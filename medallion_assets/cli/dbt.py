@@ -31,7 +31,7 @@ def dbt_prepare(
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.contracts.catalog import load_catalog
-        from medallion_assets.deriving.dbt.prepare import prepare
+        from medallion_assets.deriving.dbt.preparing.prepare import prepare
         from medallion_assets.orchestration.dbt_translation import translated
         from medallion_assets.settings import load_settings
 

@@ -2,7 +2,7 @@
 
 Belongs here: claiming a table for a lakehouse, adopting one that was published before tables had owners, and handing
 one over.
-Does not: the `#owner` item (publishing.owner), or where a lakehouse publishes to (publishing.destination).
+Does not: the `#owner` item (publishing.owner), or where a lakehouse publishes to (publishing.tables.destination).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import DayKeys, published_days
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.days.day_publisher import DayKeys, published_days
+from medallion_assets.publishing.items.watermark import published_items
 from medallion_assets.publishing.owner import Owner, Trace, claim, read_owner, remedy, replace_owner
 from medallion_assets.publishing.publisher import VERSIONS
-from medallion_assets.publishing.serving_tables import ServingTable
-from medallion_assets.publishing.watermark import published_items
+from medallion_assets.publishing.tables.serving_tables import ServingTable
 
 RUN_ID = "dagster_run_id"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -14,11 +14,11 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.publishing.adoption import HandedOver, claim_of, hand_over
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.destination import refuse_samples, serving_table
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.serving_tables import ensure_table
+from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
+from medallion_assets.publishing.tables.serving_tables import ensure_table
 from medallion_assets.settings import Settings
 
 TARGET_WCU = 25

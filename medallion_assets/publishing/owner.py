@@ -18,7 +18,7 @@ from datetime import datetime
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.attributes import number, to_item
-from medallion_assets.publishing.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
 from medallion_assets.publishing.keys import KEY_ABSENT, OWNER, Keys, key_names, own_key
 
 TABLE_ID = "table_id"

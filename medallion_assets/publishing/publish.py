@@ -22,20 +22,20 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.adoption import claim_of, take
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.build_log import BuildLog
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.day_publisher import DayKeys, publish_day
-from medallion_assets.publishing.destination import refuse_samples, serving_table
+from medallion_assets.publishing.days.build_log import BuildLog
+from medallion_assets.publishing.days.day_publisher import DayKeys, publish_day
 from medallion_assets.publishing.failures import dynamodb_errors
 from medallion_assets.publishing.fencing import FencingToken, take_turn
-from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import Pair, read_watermark
 from medallion_assets.publishing.keys import WATERMARK
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
-from medallion_assets.publishing.serving_tables import ServingTable, ensure_table
-from medallion_assets.publishing.table_settings import TableState
-from medallion_assets.publishing.watermark import Pair, read_watermark
+from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
+from medallion_assets.publishing.tables.serving_tables import ServingTable, ensure_table
+from medallion_assets.publishing.tables.table_settings import TableState
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

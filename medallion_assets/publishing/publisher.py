@@ -1,7 +1,7 @@
 """What is published, what a publish returns, and the client it needs.
 
 Belongs here: what both kinds of publish share.
-Does not: the kinds themselves (publishing.day_publisher, publishing.item_publisher).
+Does not: the kinds themselves (publishing.days.day_publisher, publishing.items.item_publisher).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.errors import PermanentError
-from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.failures import ENDPOINT, remedy
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut
 from medallion_assets.storage.parallel import WORKERS

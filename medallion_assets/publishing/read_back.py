@@ -16,13 +16,13 @@ from medallion_assets.contracts.pipeline import PublishDays, PublishItems
 from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import from_item
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.destination import serving_table
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.failures import dynamodb_errors
 from medallion_assets.publishing.keys import decoded, is_own, key_types
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import Published
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.publishing.tombstones import is_tombstone
 
 SAMPLE_ROWS = 5

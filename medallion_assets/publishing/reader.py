@@ -1,7 +1,7 @@
 """Reading the serving tables: what an API does to see a whole day, or what is known of a key.
 
-Belongs here: the reader's side of rules P1 and P2. Does not: writing (publishing.day_publisher,
-publishing.item_publisher).
+Belongs here: the reader's side of rules P1 and P2. Does not: writing (publishing.days.day_publisher,
+publishing.items.item_publisher).
 
 Reads are strongly consistent unless asked otherwise: an eventually consistent reader may see an older day after a newer
 one, yet never half of one, because the pointer says how many rows there are.
@@ -18,11 +18,11 @@ from medallion_assets.contracts.table import Date, Integer, Table
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import StoredItem, UnstorableValueError, from_item, number, to_item
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.day_publisher import POINTER, DayKeys
+from medallion_assets.publishing.days.day_publisher import POINTER, DayKeys
+from medallion_assets.publishing.items.watermark import VERSION
 from medallion_assets.publishing.keys import WATERMARK, KeyValue, as_key, is_own, key_types, own_key
 from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
 from medallion_assets.publishing.unpublishable import key_rules
-from medallion_assets.publishing.watermark import VERSION
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient

@@ -17,7 +17,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.kept_days import kept_as_of_days
-from medallion_assets.publishing.build_log import BuildLog
+from medallion_assets.publishing.days.build_log import BuildLog
 
 LOOK_AGAIN_SECONDS = 0.5
 MOMENT_SECONDS = 1.0

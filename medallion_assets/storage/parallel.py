@@ -1,6 +1,7 @@
 """Doing the same thing to many items with a few threads, and stopping at the first failure.
 
-Belongs here: the threads. Does not: what is done (publishing.budgeted_table) or how fast (publishing.limiter).
+Belongs here: the threads. Does not: what is done (publishing.budget.budgeted_table) or how fast
+(publishing.budget.limiter).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.serving_tables import ensure_table, item_table
+from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 
 
 def test_nothing_is_left_of_the_one_before() -> None:

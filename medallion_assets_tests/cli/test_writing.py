@@ -17,7 +17,7 @@ from medallion_assets.deriving.build import build
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.serving_tables import day_table, ensure_table
+from medallion_assets.publishing.tables.serving_tables import day_table, ensure_table
 from medallion_assets_tests.cli.command_line import answer, run
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, pipeline_with
 

@@ -29,8 +29,8 @@ from medallion_assets.pipelines.transactions.pipeline import (
     LIFETIME_VALUE_METRICS,
     SALES_METRICS,
 )
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.sources.dynamodb_export.manifest import Export

@@ -17,9 +17,9 @@ from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.orchestration.shown_tags import MOST, shown

@@ -20,7 +20,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.serving_tables import day_table, ensure_table
+from medallion_assets.publishing.tables.serving_tables import day_table, ensure_table
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.end_to_end.test_production import FINISHED, story_of

@@ -24,7 +24,7 @@ def listed(name: str) -> list[str]:
 
 
 def test_the_rooms_of_silver_and_gold_run_on_spark() -> None:
-    """Of dbt's models all rows and tests are compared in `deriving/dbt/test_in_spark.py`: Polars never makes them."""
+    """Models of dbt are compared in `deriving/dbt/warehouses/test_in_spark.py`: Polars never makes them."""
     assert listed("ON_SPARK") == ["refining", "deriving", "pipelines"]
     assert listed("NOT_ON_SPARK") == ["deriving/dbt"]
 

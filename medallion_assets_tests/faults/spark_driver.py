@@ -174,7 +174,7 @@ def builds_models_that_wait(home: str, folder: str) -> None:
     from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
-    from medallion_assets.deriving.dbt.prepare import prepare
+    from medallion_assets.deriving.dbt.preparing.prepare import prepare
 
     settings = load_settings(
         {

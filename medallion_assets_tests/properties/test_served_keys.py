@@ -18,14 +18,14 @@ from moto import mock_aws
 
 from medallion_assets.contracts import table as contracts
 from medallion_assets.contracts.table import Column, Integer, Table, Text
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys, key_types
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source, publishing_client
 from medallion_assets.publishing.reader import read_item
-from medallion_assets.publishing.serving_tables import ensure_table, item_table
-from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.oracle.served_keys import ItemsPublish, Key, is_storable, items
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock

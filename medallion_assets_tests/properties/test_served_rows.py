@@ -25,7 +25,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
     SALES_METRICS,
 )
 from medallion_assets.publishing.attributes import from_item
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TextIO
 
 from medallion_assets.publishing.attributes import to_item
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.limiter import CapacityLimiter
-from medallion_assets.publishing.write_shares import WriteShares
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.write_shares import WriteShares
 from medallion_assets_tests.services.dynamodb_local import connect
 
 Grant = tuple[float, float]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests.publishing.gold_items import Gold
 from medallion_assets_tests.publishing.house import House

@@ -1,7 +1,7 @@
 """A client that throttles as AWS does, for servers that never do (DynamoDB Local, moto).
 
 Belongs here: admission by a token bucket, UnprocessedItems and ProvisionedThroughputExceededException.
-Does not: what the project does about them (publishing.limiter, publishing.budgeted_table).
+Does not: what the project does about them (publishing.budget.limiter, publishing.budget.budgeted_table).
 """
 
 from __future__ import annotations

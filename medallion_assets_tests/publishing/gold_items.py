@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Any
 
 from medallion_assets.publishing.attributes import from_item
-from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.item_publisher import publish_items
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publisher import VERSIONS, Publish, Published, Source
 from medallion_assets.publishing.tombstones import is_tombstone
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)

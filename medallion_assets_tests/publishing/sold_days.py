@@ -11,10 +11,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.day_publisher import publish_day
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.services.serving_tables import ServingTables

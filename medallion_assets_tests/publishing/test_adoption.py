@@ -12,9 +12,9 @@ import pytest
 from medallion_assets.delta.row_tables.identity import LAKEHOUSE, mark_as_sample, read_identity
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.publishing.house import DAY, LTV, PUBLISHED, SALES, House, gold_of, house_with
 
 

@@ -23,14 +23,14 @@ from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.publishing.adoption import claim_of, hand_over
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.destination import serving_table
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import key_types
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_completeness, read_day, read_item
-from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.serving_tables import ServingTables

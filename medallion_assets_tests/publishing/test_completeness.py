@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.attributes import number
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.reader import read_completeness
 from medallion_assets_tests.publishing.faults import InterleavedClient
 from medallion_assets_tests.publishing.gold_items import DAY as AS_OF

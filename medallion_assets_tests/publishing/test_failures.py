@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, WaiterErro
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.publishing.failures import dynamodb_errors, failure
 from medallion_assets.publishing.publisher import publishing_client
-from medallion_assets.publishing.serving_tables import ensure_table, item_table
+from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.services.processes import free_port
 
 TABLE = item_table("metrics", keys={"customer_id": "S"})

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import USUAL, publish_day
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import USUAL, publish_day
 from medallion_assets.publishing.fencing import FencingToken, take_turn
-from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import Owner, claim, replace_owner
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.publishing.faults import InterleavedClient

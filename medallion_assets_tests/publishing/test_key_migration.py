@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from medallion_assets.publishing.attributes import Item, to_item
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets_tests.publishing.test_unpublishable import customer, publish, seen, watermark_of
 from medallion_assets_tests.services.serving_tables import ServingTables
 

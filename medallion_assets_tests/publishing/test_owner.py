@@ -13,9 +13,9 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.publishing.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.keys import OWNER, own_key
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.owner import Owner, claim, read_owner, replace_owner
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
 from medallion_assets_tests.services.serving_tables import ServingTables

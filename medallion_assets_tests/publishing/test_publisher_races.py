@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import publish_day
-from medallion_assets.publishing.item_publisher import publish_items
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import publish_day
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publisher import Publish, Source
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.services.processes import READY_SECONDS
 from medallion_assets_tests.services.serving_tables import ServingTables
 

@@ -10,10 +10,10 @@ import pytest
 
 from medallion_assets.errors import TransientError, kind_of
 from medallion_assets.pipelines.transactions.customer_ltv import clock_figures
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import publish_day, row_key
-from medallion_assets.publishing.item_publisher import publish_items
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import publish_day, row_key
+from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.publisher import Publish, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.pipeline import read_ltv

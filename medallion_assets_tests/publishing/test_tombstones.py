@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from medallion_assets.publishing.attributes import from_item
-from medallion_assets.publishing.watermark import read_watermark
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
 from medallion_assets_tests.publishing.gold_items import DAY, NOW, Gold

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from medallion_assets.contracts.table import Column, Integer, Table, Text
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.item_publisher import publish_items
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import published_items, read_watermark
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_item
-from medallion_assets.publishing.serving_tables import ensure_table, item_table
-from medallion_assets.publishing.watermark import published_items, read_watermark
+from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 KEYS = {"buyer": "S", "shop": "S"}

@@ -12,16 +12,16 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import from_item, item_bytes, to_item
-from medallion_assets.publishing.budgeted_table import BudgetedTable
-from medallion_assets.publishing.day_publisher import publish_day
-from medallion_assets.publishing.item_publisher import publish_items
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.days.day_publisher import publish_day
+from medallion_assets.publishing.items.item_publisher import publish_items
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import MOST_ITEM_BYTES
-from medallion_assets.publishing.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import Publish, Published, Source
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import KeyRule, key_rules
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.services.serving_tables import ServingTables
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from medallion_assets.publishing.serving_tables import day_table, ensure_table, item_table
+from medallion_assets.publishing.tables.serving_tables import day_table, ensure_table, item_table
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import key_types
 from medallion_assets.publishing.reader import read_day, read_item
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets_tests.support_tickets.help_desk import AT
 from medallion_assets_tests.support_tickets.living import NAMES, Living
 from medallion_assets_tests.support_tickets.opened_tickets import OPENED_TICKETS

@@ -13,7 +13,7 @@ from typing import Any
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.project import Call, one_at_a_time
-from medallion_assets.deriving.dbt.warehouse import Paths, Warehouse
+from medallion_assets.deriving.dbt.warehouses.warehouse import Paths, Warehouse
 
 
 def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None) -> Build:

@@ -17,7 +17,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.row_tables.rows import append_rows, row_table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Node
-from medallion_assets.deriving.dbt.sources import row_key
+from medallion_assets.deriving.dbt.preparing.sources import row_key
 from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
 
 if TYPE_CHECKING:  # they bring DuckDB, which whoever only names the table does without

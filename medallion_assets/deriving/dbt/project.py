@@ -24,9 +24,9 @@ import yaml
 
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
-from medallion_assets.deriving.dbt.in_duckdb import DATABASE, IN_DUCKDB
 from medallion_assets.deriving.dbt.specs import FILE, Specs, expect_models, read_specs
-from medallion_assets.deriving.dbt.warehouse import Warehouse
+from medallion_assets.deriving.dbt.warehouses.in_duckdb import DATABASE, IN_DUCKDB
+from medallion_assets.deriving.dbt.warehouses.warehouse import Warehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings.environment import hidden_variables
 

@@ -15,10 +15,10 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.replacing.table_changes import Comparison, Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.dbt.export import stage_model
+from medallion_assets.deriving.dbt.exporting.export import stage_model
+from medallion_assets.deriving.dbt.exporting.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import prepared_specs
-from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
 from medallion_assets.errors.reasons import expect_reason

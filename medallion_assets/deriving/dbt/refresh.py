@@ -23,13 +23,13 @@ from medallion_assets.delta.row_tables.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import build
 from medallion_assets.deriving.dbt.built import Build
-from medallion_assets.deriving.dbt.choice import warehouse_of
-from medallion_assets.deriving.dbt.export import Staged, stage_model
+from medallion_assets.deriving.dbt.exporting.export import Staged, stage_model
+from medallion_assets.deriving.dbt.exporting.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import Call, Report, prepared_specs
-from medallion_assets.deriving.dbt.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, Affected, affected_months, lost_members, rules_of
 from medallion_assets.deriving.dbt.specs import read_specs
+from medallion_assets.deriving.dbt.warehouses.choice import warehouse_of
 from medallion_assets.storage.workspace import workspace
 
 

@@ -29,7 +29,7 @@ from medallion_assets.delta.row_tables.releases import (
 )
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.built import Build
-from medallion_assets.deriving.dbt.export import model_parts
+from medallion_assets.deriving.dbt.exporting.export import model_parts
 from medallion_assets.deriving.dbt.failures import judged
 from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.refresh import build_of

@@ -11,8 +11,8 @@ from dagster._core.instance.ref import InstanceRef
 
 from medallion_assets.cli.dagster_home import dev_yaml
 from medallion_assets.cli.dev.serving import PublishedAgain, publish_again
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph, graph_at
 

@@ -5,7 +5,7 @@ Belongs here: the build. Does not: expectations of any kind.
 
 from __future__ import annotations
 
-from medallion_assets.deriving.dbt.prepare import prepare
+from medallion_assets.deriving.dbt.preparing.prepare import prepare
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.settings import Settings, load_settings

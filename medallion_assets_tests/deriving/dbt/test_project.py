@@ -17,14 +17,14 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt import project
 from medallion_assets.deriving.dbt.build import _node, build
 from medallion_assets.deriving.dbt.built import Build, Node
-from medallion_assets.deriving.dbt.in_duckdb import IN_DUCKDB
-from medallion_assets.deriving.dbt.in_spark import InSpark
-from medallion_assets.deriving.dbt.prepare import prepare
+from medallion_assets.deriving.dbt.preparing.prepare import prepare
 from medallion_assets.deriving.dbt.project import PARSED_OF, Call, prepared_specs, ship_parsed
 from medallion_assets.deriving.dbt.rebuild import rebuild_models
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, Specs
-from medallion_assets.deriving.dbt.warehouse import Warehouse
+from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
+from medallion_assets.deriving.dbt.warehouses.in_spark import InSpark
+from medallion_assets.deriving.dbt.warehouses.warehouse import Warehouse
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.errors import DiskFullError, LostJobError, ModelTestsError, OutOfMemoryError, PermanentError

@@ -20,11 +20,11 @@ from medallion_assets.delta.notes.as_of import version_as_of
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.dbt.publish import publish
+from medallion_assets.deriving.dbt.exporting.publish import publish
 from medallion_assets.errors import MissingTableError, PermanentError, UnreadableTableError
 from medallion_assets.operations.sql.answer import answer
+from medallion_assets_tests.deriving.dbt.exporting.test_publish import DIMENSION, TABLES, publication
 from medallion_assets_tests.deriving.dbt.planting import NOW
-from medallion_assets_tests.deriving.dbt.test_publish import DIMENSION, TABLES, publication
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import (
     CATALOG,

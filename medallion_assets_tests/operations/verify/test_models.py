@@ -19,7 +19,7 @@ from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.row_tables.releases import RELEASES, latest_release
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Build, Node
-from medallion_assets.deriving.dbt.publish import publish
+from medallion_assets.deriving.dbt.exporting.publish import publish
 from medallion_assets.deriving.dbt.refresh import refresh
 from medallion_assets.errors import DiskFullError
 from medallion_assets.operations.verify import models as verify_module
@@ -33,8 +33,8 @@ from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.star_schema.products import PRODUCTS
 from medallion_assets.pipelines.star_schema.samples.files import write_shop
+from medallion_assets_tests.deriving.dbt.exporting.test_publish import DIMENSION, FACT, TABLES, built, publication
 from medallion_assets_tests.deriving.dbt.planting import FEBRUARY, NOW, plant, plant_shop, refreshed
-from medallion_assets_tests.deriving.dbt.test_publish import DIMENSION, FACT, TABLES, built, publication
 from medallion_assets_tests.properties.test_star_schema import arrive
 
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds

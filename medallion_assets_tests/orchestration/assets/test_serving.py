@@ -15,10 +15,10 @@ from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.watermark import read_watermark
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.serving import count_equals_gold
 from medallion_assets_tests.graph import SERVING, TABLES, Graph

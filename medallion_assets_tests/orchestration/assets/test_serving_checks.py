@@ -13,7 +13,7 @@ from moto import mock_aws
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, LIFETIME_VALUE_METRICS
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.stages.reports import Check

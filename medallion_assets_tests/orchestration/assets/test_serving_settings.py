@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from medallion_assets.definitions import build_defs
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
-from medallion_assets.publishing.limiter import CapacityLimiter
+from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import REGION, SERVING, TABLES, Graph

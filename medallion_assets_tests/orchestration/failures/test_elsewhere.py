@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from medallion_assets.deriving.dbt.prepare import prepare
+from medallion_assets.deriving.dbt.preparing.prepare import prepare
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.models import STAR

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.deriving.dbt.prepare import generated_texts, read_project
+from medallion_assets.deriving.dbt.preparing.prepare import generated_texts, read_project
+from medallion_assets.deriving.dbt.preparing.sources import source_texts
 from medallion_assets.deriving.dbt.project import Call
-from medallion_assets.deriving.dbt.sources import source_texts
 from medallion_assets.deriving.dbt.specs import FILE, expect_models, read_specs, specs_text
 from medallion_assets.pipelines.star_schema.models import PROJECT, STAR
 

@@ -1,0 +1,110 @@
+"""Publishing: all models of a build are committed in one burst, and then their release is complete (rule D8).
+
+Belongs here: the order of these steps, and what a build notices of another one.
+Does not: building, or staging rows (export.py).
+
+Every file is staged before the first commit, so the burst is a few small writes. Each table gets a commit, one without
+a change too: it says of which release the table is, and keeps out any other build that opened the table before. Who
+loses that race publishes nothing more and begins again, from what Silver holds then. A burst that ends half way has no
+release: readers of releases never see it, and the next build replaces all of it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from medallion_assets.delta.notes.coverage_notes import covered_with
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits
+from medallion_assets.delta.replacing.partitions import REPLACED
+from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, Release, record_release, versions_of
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.exporting.export import Staged
+from medallion_assets.errors import CommitConflictError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """What is about to be published: a release's id, its sources, and its models as they are staged, in order."""
+
+    release_id: str
+    sources: Sequence[Snapshot]
+    models: Sequence[Staged]
+    notes: dict[str, object] = field(default_factory=dict)
+
+    def expect_unchanged(self) -> None:
+        """Refuse to begin the burst when somebody committed one of the tables since they were opened.
+
+        Raises:
+            CommitConflictError: with the table; build again.
+        """
+        for staged in self.models:
+            latest = staged.base.lakehouse.open_any(staged.table)
+            if (latest.version, latest.table_id) != (staged.base.version, staged.base.table_id):
+                raise CommitConflictError(
+                    f"{staged.table.name}: another build was published meanwhile",
+                    expected=f"version {staged.base.version}",
+                    found=f"version {latest.version}",
+                    do="nothing: it is built again",
+                )
+
+    def burst(self) -> Iterator[tuple[Staged, int]]:
+        """Commit the models one after another; each with the version that its commit made.
+
+        Raises:
+            CommitConflictError: another build was faster; build again.
+        """
+        marks = {source_app_id(source): source.version for source in self.sources}
+        said = {
+            **source_commits(*map(SourceVersion.of, self.sources)),
+            **covered_with(self.sources),
+            RELEASE_NOTE: self.release_id,
+            **self.notes,
+        }
+        for staged in self.models:
+            notes = {**said, REPLACED: staged.replaced} if staged.table.partition_by else said
+            yield (
+                staged,
+                staged.base.commit(
+                    staged.add,
+                    remove=staged.remove,
+                    transactions=marks,
+                    metadata=notes,
+                    new_schema=staged.new_schema,
+                ),
+            )
+
+
+def new_release_id() -> str:
+    """An id that no release has."""
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A complete release, and the version that it made of each table, by name."""
+
+    release: Release
+    versions: Mapping[str, int]
+
+
+def publish(publication: Publication, *, build: str, run_id: str | None, now: datetime) -> Published:
+    """Commit every model, and complete the release of the `build` that began at `now`.
+
+    Raises:
+        CommitConflictError: another build was faster; build again.
+    """
+    publication.expect_unchanged()
+    versions = {staged.table.name: version for staged, version in publication.burst()}
+    release = Release(
+        release_id=publication.release_id,
+        build=build,
+        run_id=run_id,
+        started_at=now,
+        sources=versions_of(publication.sources),
+        tables=versions_of([staged.base for staged in publication.models], versions),
+    )
+    record_release(publication.models[0].base.lakehouse, release)
+    return Published(release=release, versions=versions)

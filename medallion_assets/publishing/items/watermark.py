@@ -1,0 +1,226 @@
+"""The watermark of a table of items: which publish is in, which has begun, what that means for the next (rule P2).
+
+Belongs here: the `#watermark` item and its conditional changes.
+Does not: writing the other items (publishing.items.item_publisher).
+
+Items become visible one by one, so a publish that died or was overtaken leaves figures that the pair of the watermark
+does not cover. Therefore a publish announces itself before its first item. From then on lower pairs publish nothing,
+and whoever finds an announced publish that is not in writes every item under its own pair, not only what differs: a
+slower publisher's late writes are then refused item by item.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
+
+from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
+from medallion_assets.errors import TransientError
+from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition, Guard
+from medallion_assets.publishing.completeness import COMPLETE_UNTIL, IS_COMPLETE, SURER, Completeness
+from medallion_assets.publishing.keys import ENCODED_WITH, KEY_EXISTS, WATERMARK, Keys, key_names, own_key
+from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
+from medallion_assets.publishing.publisher import VERSIONS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
+KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
+SAID = f"{COMPLETE_UNTIL} = :{COMPLETE_UNTIL}, {IS_COMPLETE} = :{IS_COMPLETE}"
+"""The change that says `Completeness.values`."""
+MOST_ATTEMPTS = 20
+
+
+class Pair(NamedTuple):
+    """What orders publishes; `version` is Gold's, numbered by generation (publishing.publisher.Source)."""
+
+    as_of: date
+    version: int
+
+    @property
+    def rank(self) -> tuple[int, date, int]:
+        """A later generation wins, then a later day, then a later version of Gold."""
+        return self.version // VERSIONS, self.as_of, self.version
+
+
+LOWER = (
+    f"{VERSION} < :generation OR ({VERSION} < :next_generation AND "
+    f"({AS_OF} < :as_of OR ({AS_OF} = :as_of AND {VERSION} < :version)))"
+)
+"""The condition that an item carries a pair of lower rank than that of `lower_values`."""
+EQUAL = f"({AS_OF} = :as_of AND {VERSION} = :version)"
+"""The condition that it carries that very pair."""
+
+
+def lower_values(pair: Pair) -> Item:
+    """The values of LOWER."""
+    first = pair.version - pair.version % VERSIONS
+    return pair_values(pair) | to_item({":generation": first, ":next_generation": first + VERSIONS})
+
+
+def pair_values(pair: Pair) -> Item:
+    """The values of a change to `pair`."""
+    return to_item({":as_of": pair.as_of, ":version": pair.version})
+
+
+def pair_of(item: StoredItem, as_of: str = AS_OF, version: str = VERSION) -> Pair | None:
+    """The pair that an item carries, or None."""
+    if as_of not in item:
+        return None
+    return Pair(date.fromisoformat(str(item[as_of]["S"])), number(item[version]))
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """The state of a table of items.
+
+    `published` is in, whole. `begun` is the highest that announced itself. `write_all`: what has begun has to write
+    every item. `overtaken`: a publish was overtaken after it had written items, so the next has to write every item.
+    `keys_encoded`: the published items have encoded keys (rule P4), as all have since that rule. `rows_left_out`: how
+    many rows are not among the published items, as DynamoDB cannot take them. `completeness` is that of `published`.
+    """
+
+    published: Pair | None = None
+    begun: Pair | None = None
+    write_all: bool = False
+    overtaken: bool = False
+    keys_encoded: bool = False
+    rows_left_out: int = 0
+    completeness: Completeness | None = None
+
+    def holds(self, pair: Pair) -> bool:
+        """Whether `pair` is in, as this release would write it."""
+        return self.published == pair and self.keys_encoded
+
+    def refuses(self, pair: Pair) -> bool:
+        """Whether a newer pair is in or has begun."""
+        return any(other is not None and other.rank > pair.rank for other in (self.published, self.begun))
+
+    @property
+    def highest(self) -> Pair | None:
+        """The pair that refuses the most."""
+        pairs = (pair for pair in (self.published, self.begun) if pair is not None)
+        return max(pairs, key=attrgetter("rank"), default=None)
+
+    def must_write_all(self, pair: Pair) -> bool:
+        """Whether a publish of `pair` may meet items that `published` does not cover."""
+        unfinished = self.begun != self.published
+        by_another = unfinished and self.begun != pair
+        return by_another or self.overtaken or (unfinished and self.write_all)
+
+
+def read_watermark(client: DynamoDBClient, table_name: str, *, keys: Keys) -> Pair | None:
+    """(as_of_date, version) of what is published, whole; None before the first publish. Strongly consistent."""
+    item = client.get_item(TableName=table_name, Key=own_key(keys, WATERMARK), ConsistentRead=True).get("Item", {})
+    return pair_of(item)
+
+
+def published_items(table: BudgetedTable, keys: Keys) -> list[Trace]:
+    """What the watermark says of the publishes before: at most one trace, which has the highest version known."""
+    item = table.get(own_key(keys, WATERMARK))
+    if item is None:
+        return []
+    versions = [number(item[name]) for name in (VERSION, "begun_version") if name in item]
+    return [trace_of(item, max(versions, default=0))]
+
+
+def load(table: BudgetedTable, keys: Keys) -> Watermark:
+    """The watermark as it is now; every part empty before the first publish."""
+    item = table.get(own_key(keys, WATERMARK)) or {}
+    return Watermark(
+        published=pair_of(item),
+        begun=pair_of(item, "begun_as_of_date", "begun_version"),
+        write_all="write_all" in item,
+        overtaken="overtaken" in item,
+        keys_encoded=item.get(KEY_ENCODING, {}).get("S") == ENCODED_WITH,
+        rows_left_out=number(item[LEFT_OUT]) if LEFT_OUT in item else 0,
+        completeness=Completeness.of_item(item),
+    )
+
+
+def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool]:
+    """Announce `pair`, unless it is in or refused: the watermark found, and whether every item has to be written.
+
+    Raises:
+        TransientError: others announced theirs between our reading and writing, again and again.
+    """
+    for _ in range(MOST_ATTEMPTS):
+        found = load(table, keys)
+        if found.holds(pair) or found.refuses(pair):
+            return found, False
+        write_all = found.must_write_all(pair)
+        change = "SET begun_as_of_date = :as_of, begun_version = :version"
+        change += ", write_all = :true REMOVE overtaken" if write_all else " REMOVE write_all, overtaken"
+        values = pair_values(pair) | (to_item({":true": True}) if write_all else {})
+        if table.update(own_key(keys, WATERMARK), change, _still(found, values)).accepted:
+            return found, write_all
+    raise TransientError(
+        f"other publishes to {table.name} began at the same moment, {MOST_ATTEMPTS} times",
+        do="run this publish again; let one publish run at a time",
+    )
+
+
+def guard(keys: Keys, pair: Pair) -> Guard:
+    """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
+    begun = Condition("begun_as_of_date = :as_of AND begun_version = :version", pair_values(pair))
+    return Guard(own_key(keys, WATERMARK), begun)
+
+
+def finish(
+    table: BudgetedTable,
+    keys: Keys,
+    pair: Pair,
+    *,
+    table_id: str,
+    run_id: str,
+    now: datetime,
+    rows_left_out: int,
+    completeness: Completeness | None = None,
+) -> bool:
+    """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
+    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, {KEY_ENCODING} = :encoding, "
+    change += f"{LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id"
+    change += f", {SAID} REMOVE write_all" if completeness else f" REMOVE write_all, {COMPLETE_UNTIL}, {IS_COMPLETE}"
+    facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
+    condition = Condition(
+        "begun_as_of_date = :as_of AND begun_version = :version AND "
+        f"(attribute_not_exists({AS_OF}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
+        lower_values(pair)
+        | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
+        | (completeness.values if completeness else {}),
+    )
+    answer = table.update(own_key(keys, WATERMARK), change, condition)
+    return answer.accepted or pair_of(answer.existing) == pair
+
+
+def say_surer(table: BudgetedTable, keys: Keys, pair: Pair, completeness: Completeness) -> bool:
+    """Say that what is published under `pair` is surer by now; False where another pair is in, or it says so."""
+    condition = Condition(f"{EQUAL} AND {SURER}", pair_values(pair) | completeness.values)
+    return table.update(own_key(keys, WATERMARK), f"SET {SAID}", condition).accepted
+
+
+def report_overtaken(table: BudgetedTable, keys: Keys) -> None:
+    """Tell the next publish that items may have been written after a newer one had looked."""
+    always = Condition(KEY_EXISTS, to_item({":true": True}), key_names(keys))
+    table.update(own_key(keys, WATERMARK), "SET overtaken = :true", always)
+
+
+def _still(found: Watermark, values: Item) -> Condition:
+    """The condition that nobody began or was overtaken since `found` was read."""
+    parts = [f"attribute_{'' if found.overtaken else 'not_'}exists(overtaken)"]
+    if found.begun is None:
+        parts.append("attribute_not_exists(begun_version)")
+    else:
+        parts.append("begun_as_of_date = :begun_as_of AND begun_version = :begun_version")
+        values = values | to_item({":begun_as_of": found.begun.as_of, ":begun_version": found.begun.version})
+    # What had begun may be in by now: then there is nothing unfinished, and more to compare with.
+    if found.published is None:
+        parts.append(f"attribute_not_exists({VERSION})")
+    else:
+        parts.append(f"{AS_OF} = :in_as_of AND {VERSION} = :in_version")
+        values = values | to_item({":in_as_of": found.published.as_of, ":in_version": found.published.version})
+    return Condition(" AND ".join(parts), values)

@@ -1,0 +1,217 @@
+"""The DynamoDB tables that are published to, with the keys and the expiry that publishing relies on.
+
+Belongs here: describing a table, its time to live; making a table, or the command that makes it.
+Does not: which tables there are (serving/), whether they may be made (settings), or judging what a description says
+(publishing.tables.table_settings).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from medallion_assets.contracts.published import DAY_KEYS
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
+from medallion_assets.publishing.keys import Keys
+from medallion_assets.publishing.tables import table_settings
+from medallion_assets.publishing.tables.table_settings import TableState, Wanted
+from medallion_assets.publishing.tombstones import DELETED, EXPIRES_AT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
+
+AWS_DOMAIN = ".amazonaws.com"
+MOST_NAME_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingTable:
+    """How a table is made: its keys, the attribute that says when an item expires, and what else items hold.
+
+    `attributes` are types of DynamoDB by name. Without an expiry a table of days (`must_expire`) keeps every version
+    of every row; a table of items keeps its few tombstones, and readers never notice.
+    """
+
+    name: str
+    keys: Keys
+    must_expire: bool
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse a name that DynamoDB cannot have."""
+        if len(self.name) > MOST_NAME_CHARACTERS:
+            raise PermanentError(
+                "the name of a serving table is too long",
+                expected=f"at most {MOST_NAME_CHARACTERS} characters",
+                found=f"{len(self.name)}: {self.name}",
+                do="shorten MEDALLION_SERVING_PREFIX",
+            )
+
+    @property
+    def key_schema(self) -> list[dict[str, str]]:
+        """The keys as DynamoDB wants them: the partition key, then the sort key."""
+        kinds = ("HASH", "RANGE")
+        return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(self.keys, kinds, strict=False)]
+
+    def request(self) -> dict[str, Any]:
+        """The request that creates it, on demand, and not to be deleted by mistake."""
+        return {
+            "TableName": self.name,
+            "KeySchema": self.key_schema,
+            "AttributeDefinitions": [
+                {"AttributeName": name, "AttributeType": kind} for name, kind in self.keys.items()
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+            "DeletionProtectionEnabled": True,
+        }
+
+    def commands(self, client: DynamoDBClient) -> str:
+        """What to type to make it where the client looks."""
+        attributes = " ".join(f"AttributeName={name},AttributeType={kind}" for name, kind in self.keys.items())
+        schema = " ".join(
+            f"AttributeName={part['AttributeName']},KeyType={part['KeyType']}" for part in self.key_schema
+        )
+        create = (
+            f"aws dynamodb create-table --table-name {self.name} --attribute-definitions {attributes} "
+            f"--key-schema {schema} --billing-mode PAY_PER_REQUEST --deletion-protection-enabled{_place(client)}"
+        )
+        wait = f"aws dynamodb wait table-exists --table-name {self.name}{_place(client)}"
+        return f"{create} && {wait} && {self.expiry_command(client)}"
+
+    def expiry_command(self, client: DynamoDBClient, attribute: str = EXPIRES_AT, *, enabled: bool = True) -> str:
+        """What to type to let its items expire, or to end that."""
+        return (
+            f"aws dynamodb update-time-to-live --table-name {self.name} --time-to-live-specification "
+            f"Enabled={str(enabled).lower()},AttributeName={attribute}{_place(client)}"
+        )
+
+    def wanted(self, client: DynamoDBClient, target_wcu: float | None) -> Wanted:
+        """What its description must say."""
+        return Wanted(
+            name=self.name,
+            keys=self.keys,
+            attributes={**self.attributes, EXPIRES_AT: "N", DELETED: "BOOL"},
+            target_wcu=target_wcu,
+            shows_versions=self.must_expire,
+            place=_place(client),
+            create=self.commands(client),
+        )
+
+
+def day_table(
+    name: str, attributes: Mapping[str, str] | None = None, *, keys: tuple[str, str] = DAY_KEYS
+) -> ServingTable:
+    """A table of days, whose superseded rows expire; `keys` are the names of its keys."""
+    return ServingTable(name=name, keys=dict.fromkeys(keys, "S"), must_expire=True, attributes=attributes or {})
+
+
+def item_table(name: str, *, keys: Keys, attributes: Mapping[str, str] | None = None) -> ServingTable:
+    """A table of items, whose tombstones expire; `keys` tell them apart."""
+    return ServingTable(name=name, keys=keys, must_expire=False, attributes=attributes or {})
+
+
+def ensure_table(
+    client: DynamoDBClient, table: ServingTable, *, creates: bool, target_wcu: float | None = None
+) -> TableState:
+    """See that the table is there as publishing needs it; make what is missing only if `creates`.
+
+    Raises:
+        PermanentError: it is missing (the message has the command that makes it), has another key, an index that takes
+            no row, or no expiry; it is closed until a person opens it; what answers is no DynamoDB, or refuses.
+        TransientError: it is being made, restored or deleted, or DynamoDB did not answer.
+    """
+    with dynamodb_errors("describe_table", table.name):
+        found = _describe(client, table, creates=creates)
+        wanted = table.wanted(client, target_wcu)
+        if found["TableStatus"] == "CREATING" and not table_settings.is_being_restored(found):
+            client.get_waiter("table_exists").wait(TableName=table.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            found = _description(client, table)
+        table_settings.expect_writable(wanted, found)
+        table_settings.expect_keys(wanted, found)
+        rules = table_settings.index_rules(wanted, found)
+        advice = [*_expiry_advice(client, table, creates=creates), *table_settings.advice(wanted, found)]
+    return TableState(index_rules=rules, advice=tuple(advice))
+
+
+def _describe(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> dict[str, Any]:
+    try:
+        return _description(client, table)
+    except client.exceptions.ResourceNotFoundException:
+        if creates:
+            return _create(client, table)
+        raise PermanentError(
+            f"there is no DynamoDB table {table.name}",
+            expected=f"the table in {client.meta.region_name} at {client.meta.endpoint_url}",
+            found="no such table",
+            do=f"create it: {table.commands(client)}; or set MEDALLION_CREATE_TABLES=yes; or correct "
+            f"AWS_DEFAULT_REGION and {ENDPOINT}",
+        ) from None
+
+
+def _create(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
+    with dynamodb_errors("create_table", table.name):
+        with suppress(client.exceptions.ResourceInUseException):  # another run is creating it
+            client.create_table(**table.request())
+        return _description(client, table)
+
+
+def _description(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
+    found: Any = client.describe_table(TableName=table.name).get("Table")
+    if not isinstance(found, dict):
+        raise not_dynamodb("describe_table", table.name, client.meta.endpoint_url)
+    return found
+
+
+def _expiry_advice(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> list[str]:
+    """See that items expire; what to do where they do not and publishing can go on without."""
+    with dynamodb_errors("describe_time_to_live", table.name):
+        expiry = client.describe_time_to_live(TableName=table.name)["TimeToLiveDescription"]
+    status, attribute = expiry["TimeToLiveStatus"], expiry.get("AttributeName", EXPIRES_AT)
+    switch_on = table.expiry_command(client)
+    if status in {"ENABLED", "ENABLING"}:
+        if attribute == EXPIRES_AT:
+            return []
+        raise PermanentError(
+            f"rows of DynamoDB table {table.name} expire by another attribute than theirs",
+            expected=f"a time to live in {EXPIRES_AT}",
+            found=f"a time to live in {attribute}, {status}",
+            do=f"switch that off: {table.expiry_command(client, attribute, enabled=False)}; and, when DynamoDB lets it "
+            f"be changed again (after up to an hour): {switch_on}",
+        )
+    if creates and status == "DISABLED":
+        _switch_expiry_on(client, table)
+        return []
+    if not table.must_expire:
+        return [f"tombstones of items that vanished stay for ever; let them expire: {switch_on}"]
+    is_ending = status == "DISABLING"
+    kind = TransientError if is_ending else PermanentError
+    when = "when switching it off has ended, after up to an hour" if is_ending else "at once"
+    raise kind(
+        f"rows of DynamoDB table {table.name} never expire",
+        expected=f"a time to live in {EXPIRES_AT}",
+        found=status,
+        do=f"let them expire {when}: {switch_on}; or set MEDALLION_CREATE_TABLES=yes",
+    )
+
+
+def _switch_expiry_on(client: DynamoDBClient, table: ServingTable) -> None:
+    with dynamodb_errors("update_time_to_live", table.name):
+        try:
+            client.update_time_to_live(
+                TableName=table.name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRES_AT}
+            )
+        except ClientError as error:
+            if "already enabled" not in str(error):  # by another run, meanwhile
+                raise
+
+
+def _place(client: DynamoDBClient) -> str:
+    """The options of `aws` that name where the client looks."""
+    endpoint = client.meta.endpoint_url
+    elsewhere = "" if AWS_DOMAIN in endpoint else f" --endpoint-url {endpoint}"
+    return f" --region {client.meta.region_name}{elsewhere}"

@@ -1,0 +1,85 @@
+"""How far the sources reached of which a day of Gold is made (rule V3)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
+from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.delta.notes.coverage_notes import MOST_COMMITS, covered_note, noted_coverage
+from medallion_assets.delta.notes.source_versions import SourceVersion
+from medallion_assets.delta.replacing.partitions import replace_days
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.build import build
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.publishing.days.day_coverage import day_coverage
+from medallion_assets_tests.orchestration.sensors.restated_days import plant
+from medallion_assets_tests.pipeline import lakehouse_at
+
+DAY = date(2025, 5, 7)
+BEFORE, AFTER = DAY - timedelta(days=1), DAY + timedelta(days=1)
+NOON = datetime(2025, 5, 7, 12, tzinfo=UTC)
+LATER = NOON + timedelta(days=2)
+BOTH = pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
+
+
+def arrives(lakehouse: Lakehouse, until: datetime, **days: str) -> None:
+    """More exports are in, whatever they changed (days of May, with the amount sold)."""
+    if days:
+        plant(lakehouse, {date(2025, 5, int(day.removeprefix("may_"))): amount for day, amount in days.items()})
+    lakehouse.open(DAILY_SALES.source).commit(metadata=covered_note(Coverage(until)))
+
+
+def coverage(lakehouse: Lakehouse, gold: Gold, day: date = DAY) -> Coverage:
+    return day_coverage(gold, lakehouse.open(gold.table), lakehouse.open(gold.source), day)
+
+
+@BOTH
+def test_a_day_reaches_as_far_as_its_source_while_that_has_the_same_rows(tmp_path: Path, gold: Gold) -> None:
+    """Exports that changed nothing of it make it surer; once they do, it is as sure as when it was built."""
+    lakehouse = lakehouse_at(tmp_path)
+    arrives(lakehouse, NOON, may_6="5", may_7="10")
+    build(lakehouse, gold, [DAY])
+    assert coverage(lakehouse, gold) == Coverage(NOON)
+    arrives(lakehouse, LATER)
+    assert coverage(lakehouse, gold) == Coverage(LATER)
+    arrives(lakehouse, LATER, may_6="6", may_7="10")
+    assert coverage(lakehouse, gold) == Coverage(NOON if isinstance(gold, AsOf) else LATER)
+    arrives(lakehouse, LATER, may_6="6", may_7="11")
+    assert coverage(lakehouse, gold) == Coverage(NOON)
+    build(lakehouse, gold, [DAY])
+    assert coverage(lakehouse, gold) == Coverage(LATER)
+
+
+def test_a_day_that_was_never_built_has_none(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    arrives(lakehouse, NOON, may_7="10")
+    build(lakehouse, DAILY_SALES, [DAY])
+    assert coverage(lakehouse, DAILY_SALES, AFTER) == UNKNOWN
+
+
+def test_a_day_of_a_release_without_coverage_has_none_until_its_source_says_it(tmp_path: Path) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    plant(lakehouse, {DAY: "10"})
+    gold, source = lakehouse.ready(DAILY_SALES.table), lakehouse.open(DAILY_SALES.source)
+    replace_days(gold, [DAY], [], source=SourceVersion.of(source))
+    assert coverage(lakehouse, DAILY_SALES) == UNKNOWN
+    arrives(lakehouse, NOON)
+    assert coverage(lakehouse, DAILY_SALES) == Coverage(NOON)
+    plant(lakehouse, {DAY: "11"})
+    assert coverage(lakehouse, DAILY_SALES) == UNKNOWN
+
+
+def test_a_note_is_looked_for_behind_commits_without_one(tmp_path: Path) -> None:
+    """Such as those of a redrive; of a table whose commits say nothing few are read."""
+    lakehouse = lakehouse_at(tmp_path)
+    arrives(lakehouse, NOON, may_7="10")
+    for _ in range(15):
+        lakehouse.open(DAILY_SALES.source).commit()
+    assert noted_coverage(lakehouse.open(DAILY_SALES.source)) == Coverage(NOON)
+    for _ in range(MOST_COMMITS):
+        lakehouse.open(DAILY_SALES.source).commit()
+    assert noted_coverage(lakehouse.open(DAILY_SALES.source)) == UNKNOWN
