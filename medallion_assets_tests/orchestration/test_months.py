@@ -101,6 +101,19 @@ def test_several_months_in_one_run_do_not_stop_each_other(shop: Graph) -> None:
 
 
 def test_what_arrives_is_asked_for_month_by_month(shop: Graph) -> None:
+def test_a_month_without_a_file_is_refused_by_each_stage(shop: Graph) -> None:
+    """An empty Gold would look like a month in which nothing was sold."""
+    write(shop, "2019-Oct.csv", event("a"))
+    done = run(shop, NOVEMBER)
+    assert "there are no files of 2019-11; expected: " in done.failure
+    assert done.started == {BRONZE}
+    for asset in (SILVER, GOLD):
+        assert "has nothing of 2019-11" in shop.run(asset, tags={"dagster/partition": "2019-11-01"}).failure
+    assert shop.lakehouse.find(BRAND_REVENUE) is None
+    write(shop, "2019-Nov.csv")
+    assert run(shop, NOVEMBER).partitions(GOLD) == {"2019-11-01"}
+
+
     """One run a month, of the partition; what waits at the gate is not asked for again, and a new version is."""
     write(shop, "2019-Oct.csv", event("a"))
     write(shop, "2019-Nov.csv", event("n", month=11))
