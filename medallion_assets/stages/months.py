@@ -17,9 +17,9 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.build_log import BuildLog
 from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.ledger import APPLIED, REJECTED
-from medallion_assets.refining.load import Ingested
-from medallion_assets.refining.raw_place import batches_called
+from medallion_assets.refining.ledger.ledger import APPLIED, REJECTED
+from medallion_assets.refining.loading.load import Ingested
+from medallion_assets.refining.loading.raw_place import batches_called
 from medallion_assets.refining.versions import SUPERSEDED
 
 MOST_NAMED = 12

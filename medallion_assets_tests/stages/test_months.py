@@ -13,7 +13,7 @@ from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.decisions import DecisionAction
+from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.stages.months import expect_in_bronze, expect_loaded, expect_settled
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, OCTOBER, STRICT, Shop, event
