@@ -23,7 +23,7 @@ from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.audits import other_runs
-from medallion_assets.orchestration.partitions import choose_configured_month
+from medallion_assets.orchestration.configured_runs import choose_configured_month, record_configured_user
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
@@ -110,6 +110,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The resource, while the process that works with it is known as the one that carries out the run."""
         if context.run is not None and context.instance is not None:
             choose_configured_month(context.instance, context.run)
+            record_configured_user(context.instance, context.run)
         with carried_out_here(context):
             yield self
 
