@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from medallion_assets.delta.commit_notes import commits_since
+from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets_tests.graph import BRONZE, STORY, Graph

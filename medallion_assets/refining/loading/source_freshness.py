@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found
-from medallion_assets.delta.identity import read_identity
+from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import StaleSourceError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids

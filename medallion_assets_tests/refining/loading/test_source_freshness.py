@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.delta.identity import mark_as_sample
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness, stale_sources, wanted
 from medallion_assets_tests.refining.landing import AT, Landing
