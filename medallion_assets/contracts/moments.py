@@ -26,6 +26,11 @@ def moment(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=max(FIRST_MICROS, min(micros, LAST_MICROS)))
 
 
+def last_business_day(moment: datetime) -> date:
+    """The last business day that is over at a moment (which has a zone)."""
+    return moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
+
+
 def end_of_business_day(day: date) -> datetime:
     """The first moment after a business day, in UTC."""
     return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(BUSINESS_TIME_ZONE)).astimezone(UTC)

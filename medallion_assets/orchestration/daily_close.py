@@ -2,7 +2,7 @@
 
 Belongs here: yesterday, and the days that nobody closed while the daemon was down, as pure functions; what was closed,
 as Dagster's event log has it.
-Does not: when it ticks (schedules.py), or days that Silver restated (triggers/restated.py).
+Does not: when it ticks (closing_lines.py, schedules.py), or days that Silver restated (triggers/restated.py).
 
 A day is closed when its figures were published by a run that began after the day had ended. Dagster evaluates only the
 last of the ticks that it missed, so the other days are found here: the days between the first one that was ever
@@ -12,19 +12,16 @@ missed nothing: its past is restated days, which have a sensor of their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import date, datetime, time, timedelta
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from medallion_assets.contracts.moments import end_of_business_day
-from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import partition_day
-from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
-from medallion_assets.operations.stages import DAILY
+from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.settings import Settings
 from medallion_assets.stages.partitions import business_day
 
 MOST_MISSED_DAYS = 31
@@ -33,26 +30,6 @@ MOST_MISSED_DAYS = 31
 def day_to_close(scheduled_at: datetime) -> date:
     """The business day before the one in which a tick was due."""
     return business_day(scheduled_at) - timedelta(days=1)
-
-
-def daily_lines(settings: Settings, pipeline: Pipeline) -> tuple[str, ...]:
-    """The cron lines at which a pipeline closes its days: its own, or else those that hold for every pipeline."""
-    job = pipeline.job(DAILY)
-    return settings.schedules.get(job, settings.schedules.get(DAILY, ()))
-
-
-def day_due(cron_lines: Sequence[str], time_zone: str, done_by: time, now: datetime) -> date | None:
-    """The day that is to be closed by now: what the last tick asked for in the day before `done_by` (business zone).
-
-    None before that time of day, and on days that no tick comes before, such as most of a weekly schedule's.
-    """
-    zone = ZoneInfo(BUSINESS_TIME_ZONE)
-    due_at = datetime.combine(business_day(now), done_by, zone)
-    if now < due_at:
-        return None
-    begin = datetime.combine(business_day(now) - timedelta(days=1), done_by, zone)
-    due = (tick for line in cron_lines for tick in ticks(line, time_zone, begin, due_at))
-    return max(map(day_to_close, due), default=None)
 
 
 def unclosed_days(

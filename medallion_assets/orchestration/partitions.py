@@ -9,20 +9,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.run_days import (
     SCATTERED_DAYS,
-    day_tags,
-    days_named,
     parse_day,
     partition_named,
 )
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.errors import PermanentError
 from medallion_assets.stages.partitions import days_within
 
 
@@ -83,42 +80,6 @@ def partitioned_asset(first_day: date, months: Months | None, **options: Any) ->
 def loaded_asset(months: Months | None, **options: Any) -> Any:
     """`@dg.asset` of a table that comes in: without partitions, or with one for each month."""
     return dg.asset(**options) if months is None else partitioned_asset(months.first, months, **options)
-
-
-def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Make a run one of the month that its run config names, as if that partition had been chosen.
-
-    Called before its first step: Dagster starts no step of a partitioned asset in a run that is of no partition. It
-    looks for that in the run's tags, of which this process has the only copy that a run ever reads.
-
-    Raises:
-        PermanentError: run config names no month, several, or another one than the tags.
-    """
-    ops = cast("dict[str, Any]", run.run_config.get("ops") or {})
-    named = {str(op["config"]["month"]) for op in ops.values() if (op.get("config") or {}).get("month")}
-    if not named:
-        return
-    partition, found = days_named(run.tags), ", ".join(sorted(named))
-    try:
-        (month,) = (parse_day(f"{text}-01") for text in named)
-    except ValueError:
-        raise PermanentError(
-            "the run config does not name a month",
-            expected="month: YYYY-MM, set for one asset of the run",
-            found=found,
-            do="correct it; several months are a run each, or partitions that are chosen in the UI",
-        ) from None
-    if partition not in (None, str(month)):
-        raise PermanentError(
-            "partition and run config name different months",
-            expected="the same month, or only one of the two",
-            found=f"the partition {partition}, and month: {found}",
-            do="leave month out of the run config, or choose its partition",
-        )
-    if partition is None:
-        tags = day_tags([(month, month)])
-        instance.add_run_tags(run.run_id, tags)
-        cast("dict[str, str]", run.tags).update(tags)
 
 
 def report_days(context: dg.AssetExecutionContext, days: Collection[date], result: dg.MaterializeResult[None]) -> None:

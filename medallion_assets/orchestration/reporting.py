@@ -7,6 +7,7 @@ Does not: reports (stages.reports) or figures; stages count, this room only show
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from random import SystemRandom
@@ -31,6 +32,7 @@ from medallion_assets.contracts.table import (
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
+from medallion_assets.orchestration.hosting.shell_commands import are_stacks_hidden, failures_in_messages
 from medallion_assets.stages import reports
 from medallion_assets.stages.figures import Place, Rows
 from medallion_assets.stages.reports import Check, Made
@@ -135,7 +137,7 @@ def stage_errors() -> Iterator[None]:
     So is what a native library does that cannot go on, where no stage has said so for itself.
     """
     try:
-        with native_failures("this step"):
+        with failures_in_messages(sys.argv), native_failures("this step"):
             yield
     except MedallionError as error:
         parts = {FAILURE_PARTS[name]: part for name, part in error.parts.items()}
@@ -144,7 +146,7 @@ def stage_errors() -> Iterator[None]:
             str(error),
             metadata={name: part for name, part in known.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
-        ) from error
+        ) from (None if are_stacks_hidden() else error)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
 Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,7 +24,8 @@ from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.audits import other_runs
-from medallion_assets.orchestration.partitions import choose_configured_month
+from medallion_assets.orchestration.configured_runs import choose_configured_month, record_configured_user
+from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
@@ -109,7 +111,9 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
         """The resource, while the process that works with it is known as the one that carries out the run."""
         if context.run is not None and context.instance is not None:
-            choose_configured_month(context.instance, context.run)
+            with failures_in_messages(sys.argv):
+                choose_configured_month(context.instance, context.run)
+                record_configured_user(context.instance, context.run)
         with carried_out_here(context):
             yield self
 

@@ -30,7 +30,7 @@ def config_of(model: type[BaseModel], months: Months | None = None) -> Any:
 
 def asked_of(config: TriggeredConfig, model: type[Wish]) -> Wish:
     """The plain values that a run config stands for."""
-    return model.model_validate(config.model_dump(exclude={"trigger", "month"}))
+    return model.model_validate(config.model_dump(exclude={"trigger", "user", "month"}))
 
 
 def _config(model: type[BaseModel], base: type[dg.Config]) -> Any:

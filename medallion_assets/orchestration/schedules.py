@@ -7,29 +7,26 @@ Does not: which days a close asks for (daily_close.py), or reading settings (set
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.errors import PermanentError, SettingsError
-from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages, stages_of
+from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages
 from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.close_requests import SCHEDULED, close_request, tables_of
-from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, unclosed_days
+from medallion_assets.orchestration.closing_lines import daily_lines, monthly_lines, refresh_lines
+from medallion_assets.orchestration.daily_close import day_to_close, unclosed_days
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags
-from medallion_assets.orchestration.requests import request, triggered_config
+from medallion_assets.orchestration.requests import triggered_config
 from medallion_assets.orchestration.steps import step_tables
-from medallion_assets.orchestration.waiting_close import RESOURCE, closes_now, waiting_schedules
+from medallion_assets.orchestration.waiting_close import RESOURCE, closes_now, month_to_close, waiting_schedules
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
-
-MONTHLY_LINES = ("0 4 2 * *",)
-"""When the month before is asked for, unless MEDALLION_SCHEDULES says otherwise: files come in on the first."""
+from medallion_assets.stages.partitions import business_day
 
 
 def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinition]:
@@ -47,12 +44,14 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     monthly = {pipeline.job(MONTHLY): pipeline for pipeline in catalog.pipelines if pipeline.months}
     lines = {**fetching, **{job: lines for job, lines in settings.schedules.items() if job in names}}
     lines |= {job: daily_lines(settings, pipeline) for job, pipeline in daily.items()}
-    refreshed = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines if pipeline.refresh}
-    zones = {job: refresh.time_zone for job, refresh in refreshed.items() if job not in lines}
-    lines |= {job: refresh.cron for job, refresh in refreshed.items() if job not in lines}
-    lines |= {job: settings.schedules.get(job, settings.schedules.get(MONTHLY, MONTHLY_LINES)) for job in monthly}
+    refreshed = {
+        pipeline.job(REFRESH): refresh_lines(settings, pipeline) for pipeline in catalog.pipelines if pipeline.refresh
+    }
+    lines |= {job: own_lines for job, (own_lines, _) in refreshed.items()}
+    zones = {job: zone for job, (_, zone) in refreshed.items()}
+    lines |= {job: monthly_lines(settings, pipeline) for job, pipeline in monthly.items()}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
-    closing |= {job: _closing_months(pipeline) for job, pipeline in monthly.items()}
+    closing |= {job: _closing_months(settings, pipeline) for job, pipeline in monthly.items()}
     asked = [
         _schedule(settings, job, given, closing.get(job) or _asking(catalog, job), time_zone=zones.get(job))
         for job, given in lines.items()
@@ -73,7 +72,7 @@ def close_requests(
     if closing < settings.first_day:
         return
     for gold in pipeline.gold:
-        if closes_now(settings, context, gold, closing, now):
+        if closes_now(settings, context, gold, closing, due=business_day(now)):
             yield close_request(pipeline, tables_of(pipeline, gold), [closing])
         else:
             context.log.info("%s: %s is not complete yet; its close waits", gold.table.name, closing)
@@ -86,15 +85,6 @@ def close_requests(
         for days in contiguous(missed):
             context.log.info("%s: not closed: %s to %s; requested now", last.name, days[0], days[-1])
             yield close_request(pipeline, tables, days, catches_up=True)
-
-
-def month_request(scheduled_at: datetime, pipeline: Pipeline) -> dg.RunRequest | dg.SkipReason:
-    """The month before a tick, from its file to Gold; what arrived of it before is not loaded again."""
-    month, months = month_before(scheduled_at.date()), pipeline.months
-    if months is None or month < months.first:
-        return dg.SkipReason(f"{month} is before the first month")
-    tables = [stage.table for stage in stages_of(pipeline)]
-    return request(pipeline, MONTHLY, tables, SCHEDULED, of=tables[-1], run_key=f"close:{month}", month=month)
 
 
 def _schedule(
@@ -130,10 +120,11 @@ def _closing(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _closing_months(pipeline: Pipeline) -> dict[str, Any]:
+def _closing_months(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     return {
-        "execution_fn": lambda context: month_request(context.scheduled_execution_time, pipeline),
+        "execution_fn": lambda context: month_to_close(settings, context, pipeline, context.scheduled_execution_time),
         "description": "Loads and builds the previous month.",
+        **({} if settings.close_waits_until is None else {"required_resource_keys": {RESOURCE}}),
     }
 
 

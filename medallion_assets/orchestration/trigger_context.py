@@ -78,9 +78,12 @@ def merged(contexts: Sequence[TriggerContext]) -> TriggerContext:
 
 
 class TriggeredConfig(dg.Config):
-    """Run config of an asset that takes nothing but its trigger context."""
+    """Run config of an asset that takes nothing but its trigger context, and who asks for the run."""
 
     trigger: TriggerContext = Field(default=TriggerContext(), description="what caused the run; changes nothing")
+    user: str = Field(
+        default="", description="your name, recorded with decisions and commits of the whole run unless a proxy says it"
+    )
 
 
 def shown(context: TriggerContext) -> str:

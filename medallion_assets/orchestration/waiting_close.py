@@ -1,38 +1,47 @@
-"""Closes that wait: where settings say so, a day that is not complete is closed once it is, or at an hour (rule V7).
+"""Closes that wait: where settings say so, what is not complete is closed once it is, or at an hour (rule V7).
 
-Belongs here: whether a day may be closed now, and asking for it later.
-Does not: which day that is (daily_close.py), or days that were closed before they were complete (triggers/restated.py).
+Belongs here: whether a day or a month may be closed now, and asking for it later.
+Does not: which that is (daily_close.py, close_requests.py), or days that were closed before they were complete
+(triggers/restated.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.stages import DAILY
-from medallion_assets.orchestration.close_requests import close_request, tables_of
-from medallion_assets.orchestration.daily_close import daily_lines, day_to_close, ticks
+from medallion_assets.operations.stages import closing_job
+from medallion_assets.orchestration.close_requests import close_request, month_request, tables_of
+from medallion_assets.orchestration.closing_lines import daily_lines, monthly_lines
+from medallion_assets.orchestration.daily_close import day_to_close, ticks
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
+from medallion_assets.stages.partitions import business_day
 
 LINES = ("*/15 * * * *",)
 """When a close that waits is looked at again."""
 RESOURCE = "lakehouse"
+_LONGEST = timedelta(days=1, hours=1)
+"""No close waits longer than to the end of the business day on which it was due."""
 
 
-def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, now: datetime) -> bool:
-    """Whether a day is closed now: it is complete, nobody knows, or it has waited long enough."""
+def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, *, due: date, now: datetime) -> bool:
+    """Whether a day, or a month, is closed now: it is complete, nobody knows, or it has waited long enough.
+
+    `due` is the business day on which its close was due.
+    """
     until = settings.close_waits_until
-    if until is None or now >= _deadline(until, day):
+    if until is None or now >= datetime.combine(due, until, ZoneInfo(BUSINESS_TIME_ZONE)):
         return True
     source = lakehouse.find(gold.source)
     if source is None:
@@ -41,12 +50,13 @@ def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, n
     return not coverage.is_known or coverage.includes(gold.end_of(day))
 
 
-def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: Gold, day: date, now: datetime) -> bool:
-    """The same, for a schedule: what cannot be read keeps no day open."""
+def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: Gold, day: date, *, due: date) -> bool:
+    """The same at a tick of a schedule: what cannot be read keeps no day open."""
     if settings.close_waits_until is None:
         return True
     try:
-        return may_close(settings, getattr(context.resources, RESOURCE).lakehouse(), gold, day, now)
+        lakehouse = getattr(context.resources, RESOURCE).lakehouse()
+        return may_close(settings, lakehouse, gold, day, due=due, now=context.scheduled_execution_time)
     except LAKEHOUSE_ERRORS as error:
         context.log.warning(
             "%s: it is not known whether %s is complete, so it is closed: %s", gold.table.name, day, error
@@ -55,11 +65,12 @@ def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: 
 
 
 def waiting_schedules(settings: Settings, pipelines: Iterable[Pipeline]) -> Iterator[dg.ScheduleDefinition]:
-    """A schedule for each pipeline with days that looks at closes which wait; none unless settings let them."""
+    """A schedule for each pipeline that looks at closes which wait; none unless settings let them."""
     if settings.close_waits_until is None:
         return
     for pipeline in pipelines:
-        if pipeline.gold and not pipeline.months and daily_lines(settings, pipeline):
+        lines = daily_lines(settings, pipeline) if pipeline.months is None else monthly_lines(settings, pipeline)
+        if pipeline.gold and lines:
             yield _schedule(settings, pipeline)
 
 
@@ -73,28 +84,53 @@ def waiting_requests(
     was_due = any(ticks(line, zone, over_at, now) for line in daily_lines(settings, pipeline))
     for gold in pipeline.gold if was_due and day >= settings.first_day else ():
         request = close_request(pipeline, tables_of(pipeline, gold), [day])
-        if not runs_of_key(context.instance, request) and closes_now(settings, context, gold, day, now):
+        if not runs_of_key(context.instance, request) and closes_now(
+            settings, context, gold, day, due=business_day(now)
+        ):
             yield request
 
 
-def _deadline(until: time, day: date) -> datetime:
-    """The hour of the business day after `day` until which its close waits."""
-    return datetime.combine(day + timedelta(days=1), until, ZoneInfo(BUSINESS_TIME_ZONE))
+def month_to_close(
+    settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline, due_at: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """What closes the month that was due at a tick, unless it is to wait."""
+    asked, month, due = month_request(due_at, pipeline), month_before(due_at.date()), business_day(due_at)
+    if isinstance(asked, dg.SkipReason) or all(
+        closes_now(settings, context, gold, month, due=due) for gold in pipeline.gold
+    ):
+        return asked
+    return dg.SkipReason(f"{month:%Y-%m} is not complete yet; its close waits")
+
+
+def waiting_months(
+    settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline
+) -> Iterator[dg.RunRequest]:
+    """The same of the month whose close was due in the last day."""
+    now, zone = context.scheduled_execution_time, settings.schedule_time_zone
+    lines = monthly_lines(settings, pipeline)
+    due_at = max((tick for line in lines for tick in ticks(line, zone, now - _LONGEST, now)), default=None)
+    if due_at is None:
+        return
+    asked = month_to_close(settings, context, pipeline, due_at)
+    if isinstance(asked, dg.RunRequest) and not runs_of_key(context.instance, asked):
+        yield asked
 
 
 def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:
     is_on = settings.uses_triggers
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        yield from waiting_requests(settings, context, pipeline)
+        look = waiting_requests if pipeline.months is None else waiting_months
+        yield from look(settings, context, pipeline)
 
+    job, what = closing_job(pipeline), "business day" if pipeline.months is None else "month"
     return dg.ScheduleDefinition(
-        name=f"{pipeline.job(DAILY)}_waiting_schedule",
-        job_name=pipeline.job(DAILY),
+        name=f"{job}_waiting_schedule",
+        job_name=job,
         cron_schedule=list(LINES),
         execution_timezone=settings.schedule_time_zone,
         execution_fn=evaluate,
         required_resource_keys={RESOURCE},
         default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
-        description="Closes the previous business day once it is complete, or when it has waited long enough.",
+        description=f"Closes the previous {what} once it is complete, or when it has waited long enough.",
     )

@@ -27,6 +27,7 @@ from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.versions import SUPERSEDED
 from medallion_assets.stages.asked import AskedLoad
 from medallion_assets.stages.figures import as_table, counts
+from medallion_assets.stages.months import expect_loaded
 from medallion_assets.stages.partitions import loaded_months
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
@@ -74,7 +75,9 @@ class BronzeStage:
         work.repeat(partial(load, progress=work.log.info))
         yield exports_verified(table, done)
         expect_batches_of_its_own(work, loaded, done)
-        yield _result(lake.open(table), done, work.trigger, again, wanted)
+        bronze = lake.open(table)
+        expect_loaded(bronze, loaded, done, wanted)
+        yield _result(bronze, done, work.trigger, again, wanted)
 
 
 def expect_batches_of_its_own(work: Work, loaded: Loaded, done: Ingested) -> None:

@@ -28,6 +28,7 @@ from medallion_assets.stages.asked import AskedDeriving
 from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import as_table, completeness_figures
 from medallion_assets.stages.made import expect_made
+from medallion_assets.stages.months import expect_settled
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
@@ -67,6 +68,8 @@ class GoldStage:
         months = gold.months if isinstance(gold, Monthly) else None
         days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
         expect_made(lake, gold.source)
+        if months is not None:
+            expect_settled(lake, gold, days)
         began = time.monotonic()
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_gold, lake, gold))
         done = work.repeat(partial(build, lake, gold, days, progress=work.log.info))

@@ -36,6 +36,7 @@ from medallion_assets.stages.asked import AskedJudging
 from medallion_assets.stages.figures import counts
 from medallion_assets.stages.gate_report import gate_error, mass_delete, quality_threshold
 from medallion_assets.stages.made import expect_made
+from medallion_assets.stages.months import expect_in_bronze
 from medallion_assets.stages.partitions import loaded_months
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Found, Judged, Made, Report, check, made_version
@@ -82,6 +83,8 @@ class JudgedStage:
         expect_made(lake, bronze_table(table.short_name))
         decide(lake, loaded, asked.decisions(table, by=work.started_by, at=now))
         again = rebuild_if_asked(work, asked.rebuild, partial(rebuild_judged, lake, loaded, now=now))
+        if again is None:  # which may have left out a month on purpose
+            expect_in_bronze(lake, loaded, wanted)
         by_hand = asked.threshold, asked.min_bad_records
         judge = partial(
             refine,

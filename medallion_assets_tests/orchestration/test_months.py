@@ -15,7 +15,8 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.orchestration.schedules import month_request, schedules
+from medallion_assets.orchestration.close_requests import month_request
+from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
@@ -98,6 +99,19 @@ def test_several_months_in_one_run_do_not_stop_each_other(shop: Graph) -> None:
     again = run(shop, NOVEMBER)
     assert again.success
     assert [row[0] for row in revenue(shop)] == [NOVEMBER]
+
+
+def test_a_month_without_a_file_is_refused_by_each_stage(shop: Graph) -> None:
+    """An empty Gold would look like a month in which nothing was sold."""
+    write(shop, "2019-Oct.csv", event("a"))
+    done = run(shop, NOVEMBER)
+    assert "there are no files of 2019-11; expected: " in done.failure
+    assert done.started == {BRONZE}
+    for asset in (SILVER, GOLD):
+        assert "has nothing of 2019-11" in shop.run(asset, tags={"dagster/partition": "2019-11-01"}).failure
+    assert shop.lakehouse.find(BRAND_REVENUE) is None
+    write(shop, "2019-Nov.csv")
+    assert run(shop, NOVEMBER).partitions(GOLD) == {"2019-11-01"}
 
 
 def test_what_arrives_is_asked_for_month_by_month(shop: Graph) -> None:

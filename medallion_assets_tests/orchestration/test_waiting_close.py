@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
@@ -19,6 +20,8 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
+from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.instances import instance_on_disk
@@ -50,10 +53,12 @@ def arrives(settings: Settings, coverage: Coverage) -> None:
     lakehouse_at(Path(settings.lakehouse_url)).ready(ENRICHED_TRANSACTIONS).commit(metadata=covered_note(coverage))
 
 
-def tick(settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime) -> list[dg.RunRequest]:
+def tick(
+    settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime, catalog: Catalog = CATALOG
+) -> list[dg.RunRequest]:
     """What a schedule asks for, and asks Dagster to remember."""
-    (schedule,) = [schedule for schedule in schedules(settings, CATALOG) if schedule.name == name]
-    lake = LakehouseResource.of_settings(settings, CATALOG, clock=lambda: due)
+    lake = LakehouseResource.of_settings(settings, catalog, clock=lambda: due)
+    (schedule,) = [schedule for schedule in schedules(settings, catalog) if schedule.name == name]
     with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=due, resources={"lakehouse": lake}
     ) as context:
@@ -99,6 +104,43 @@ def test_a_day_that_is_complete_or_nobody_knows_of_is_closed_at_once(
     assert tick(settings, instance, WAITING, at(0, 45)) == []
     assert len(tick(settings, instance, CLOSE, at(1))) == len(PAIRS)
     assert tick(settings, instance, WAITING, at(1, 15)) == []
+
+
+MONTHS = Catalog((ECOMMERCE,))
+APRIL_IS_OVER = datetime(2025, 5, 1, tzinfo=UTC)
+
+
+def april(settings: Settings, instance: dg.DagsterInstance, name: str, hour: int, minute: int = 0) -> list[str]:
+    """The partitions that a schedule of months asks for on 2 May."""
+    due = datetime(2025, 5, 2, hour, minute, tzinfo=ZoneInfo(BUSINESS_TIME_ZONE))
+    requests = tick(settings, instance, f"ecommerce_month{name}_schedule", due, MONTHS)
+    return [request.tags["dagster/asset_partition_range_start"] for request in requests]
+
+
+def test_a_month_that_is_not_complete_waits_until_it_is(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """Its close is due at 04:00."""
+    events = lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS)
+    events.commit(metadata=covered_note(Coverage(APRIL_IS_OVER - timedelta(seconds=1))))
+    assert april(settings, instance, "", 4) == april(settings, instance, "_waiting", 4, 15) == []
+    events.lakehouse.open(ECOMMERCE_EVENTS).commit(metadata=covered_note(Coverage(APRIL_IS_OVER)))
+    assert april(settings, instance, "_waiting", 3, 45) == []
+    assert april(settings, instance, "_waiting", 4, 30) == ["2025-04-01"]
+    assert april(settings, instance, "_waiting", 4, 45) == []
+
+
+def test_a_month_waits_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance) -> None:
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
+    assert april(settings, instance, "", 4) == april(settings, instance, "_waiting", 4, 45) == []
+    assert april(replace(settings, close_waits_until=None), instance, "", 4) == ["2025-04-01"]
+
+
+@pytest.mark.parametrize("until", [time(5), time(23, 50)])
+def test_a_month_whose_hour_is_over_is_closed(settings: Settings, instance: dg.DagsterInstance, until: time) -> None:
+    """Also where the day is over as well."""
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
+    waits = replace(settings, close_waits_until=until)
+    due = datetime.combine(date(2025, 5, 2), until, ZoneInfo(BUSINESS_TIME_ZONE)) + timedelta(minutes=10)
+    assert len(tick(waits, instance, "ecommerce_month_waiting_schedule", due, MONTHS)) == 1
 
 
 def test_without_the_setting_nothing_waits(settings: Settings, instance: dg.DagsterInstance) -> None:

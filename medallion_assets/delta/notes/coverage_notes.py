@@ -59,6 +59,15 @@ def covered_by_days(table: Snapshot, sources: Coverage, ends: Mapping[date, date
     reached = [sources.up_to(end) for end in ends.values()] if sources.is_known else [sources]
     return {
         **covered_note(furthest(noted_coverage(table), *reached)),
-        SOURCES_COVERED: str(sources),
-        PROVISIONAL: sorted(day for day, end in ends.items() if sources.is_known and not sources.includes(end)),
+        **_days_noted(sources, ends),
     }
+
+
+def covered_as_a_whole(sources: Coverage, ends: Mapping[date, datetime]) -> dict[str, object]:
+    """What a commit notes of a table made as a whole of sources that reach so far, and closing the days of `ends`."""
+    return {**covered_note(sources), **_days_noted(sources, ends)}
+
+
+def _days_noted(sources: Coverage, ends: Mapping[date, datetime]) -> dict[str, object]:
+    provisional = sorted(day for day, end in ends.items() if sources.is_known and not sources.includes(end))
+    return {SOURCES_COVERED: str(sources), PROVISIONAL: provisional}

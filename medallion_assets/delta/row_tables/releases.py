@@ -38,6 +38,10 @@ class Release:
     started_at: Annotated[datetime, "when the build began"]
     sources: Annotated[str, f"the versions that it was built from, as {VERSIONS}"]
     tables: Annotated[str, f"the versions that it published, as {VERSIONS}"]
+    covered_until: Annotated[datetime | None, "how far its sources reach; null: nothing, or unknown"] = None
+    is_complete: Annotated[bool | None, "whether they cover every day that was over when it began; null: unknown"] = (
+        None
+    )
 
     def version_of(self, table: Table) -> int:
         """The version that it published of a table, or was built from.

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.exports.sources import has_exports, see_arrivals
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
@@ -78,6 +79,12 @@ def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
+def _why_silent(facts: Facts, table: str) -> str:
+    if has_exports(facts.catalog, table):
+        return "check whether the application still writes to its table, and whether the exports are of that table"
+    return see_arrivals(facts.catalog, table)
+
+
 def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
     """A judged table that is not stale has received no records for longer than its data may be behind."""
     for row in facts.freshness:
@@ -94,6 +101,5 @@ def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
                 where=row.table,
                 table=row.table,
                 condition=f"no_new_records/{row.table}/{last.isoformat()}",
-                do="check whether the application still writes to its table, and whether the exports are of that "
-                "table; or raise its freshness_hours, if it is rarely written to",
+                do=f"{_why_silent(facts, row.table)}; or raise its freshness_hours, if it is rarely written to",
             )

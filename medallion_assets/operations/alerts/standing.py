@@ -14,15 +14,15 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.operations.alerts.closing import days_complete, is_closed
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.alerts.rules import QUALITY_DAYS, UNREADABLE, days_complete, refused
+from medallion_assets.operations.alerts.rules import QUALITY_DAYS, UNREADABLE, refused
 from medallion_assets.operations.quality import published_scores
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.incident_ends import ended_at
-from medallion_assets.operations.tables.pipeline_runs import Outcome, days_done, days_of
+from medallion_assets.operations.tables.pipeline_runs import Outcome, days_of
 from medallion_assets.refining.versions import SUPERSEDED
 
 Question = Callable[[Facts, AlertEvent, str, datetime], bool]
@@ -118,17 +118,13 @@ def _drift(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
 
 
 def _day_is_not_closed(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    day = date.fromisoformat(rest)
-    later = _succeeded(facts, raised.table).filter(pl.col("started_at") >= end_of_business_day(day))
-    return day not in days_done(later)
+    return not is_closed(facts, raised.table or "", date.fromisoformat(rest))
 
 
 def _day_is_not_complete(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    return not days_complete(_succeeded(facts, raised.table), facts.catalog) >= days_of(rest.rpartition("/")[2])
-
-
-def _succeeded(facts: Facts, stage: str | None) -> pl.DataFrame:
-    return facts.attempts.filter(pl.col("stage") == stage, pl.col("outcome") == Outcome.SUCCEEDED)
+    days = days_of(rest.rpartition("/")[2])
+    made = facts.attempts.filter(pl.col("stage") == raised.table, pl.col("outcome") == Outcome.SUCCEEDED)
+    return days_complete(made, facts.catalog, days) != days
 
 
 QUESTIONS: Mapping[str, Question] = {

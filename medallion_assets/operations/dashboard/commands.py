@@ -10,13 +10,11 @@ import json
 import shlex
 from datetime import datetime, timedelta
 
-from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import contiguous, days_in
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.operations.exports.sources import EXPORTS, TableSource
+from medallion_assets.operations.exports.sources import TableSource
 from medallion_assets.operations.stages import Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
-from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
@@ -62,14 +60,6 @@ def close_gap(source: TableSource | None, gap: Gap) -> tuple[str, str | None]:
     if source.arn is None:
         return do, None
     return do, "\n".join(_export(source.arn, *window) for window in shown) or _export(source.arn)
-
-
-def arrivals(catalog: Catalog, table: str) -> str:
-    """How to see whether data arrive for a table: of Bronze by its own source, of any other by those of the catalog."""
-    by_table = {bronze_table(loaded.table.short_name).name: loaded.source.technology for loaded in catalog.loaded}
-    if EXPORTS in ([by_table[table]] if table in by_table else by_table.values()):
-        return "check whether exports arrive and are contiguous (`medallion exports verify`)"
-    return "check whether new data arrive where the table loads them from (`medallion status`)"
 
 
 def _export(arn: str, from_at: datetime | None = None, to_at: datetime | None = None) -> str:

@@ -18,6 +18,7 @@ import polars as pl
 
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.alerts import RECOVERED, Event, open_alerts
@@ -216,7 +217,7 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
         yield Need(
             where=root,
             what=f"stale: {reach}, limit {found.sla_hours:g} h",
-            do=f"{commands.arrivals(facts.catalog, root)}, and whether the daemon is up; or run it now",
+            do=f"{see_arrivals(facts.catalog, root)}, and whether the daemon is up; or run it now",
             command=commands.materialize(group[0]),
             run_id=_run(facts, root),
             since=found.covered_until,

@@ -1,16 +1,18 @@
-"""The sources of the exported tables: whose exports each of them takes, and who says so (rule B3).
+"""Sources: whose exports each exported table takes, and who says so (rule B3); how to see whether data arrive.
 
-Belongs here: reading it for those who only look.
-Does not: what follows from it, or tables from files and APIs: their batches name no owner.
+Belongs here: reading it for those who only look, and the words for tables of exports and for those of others.
+Does not: what follows from it. Batches of files and APIs name no owner.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.source import Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
@@ -38,6 +40,24 @@ def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
         for loaded in lakehouse.catalog.loaded
         if loaded.source.technology == EXPORTS
     ]
+
+
+def has_exports(catalog: Catalog, table: str) -> bool:
+    """Whether any source that a table (`layer.table`) is made of, through all stages before it, has exports."""
+    loaded_as = {bronze_table(loaded.table.short_name).name: loaded.source.technology for loaded in catalog.loaded}
+    made_of = {stage.table.name: [source.name for source in stage.sources] for stage in stages(catalog)}
+    seen, left = set[str](), [table]
+    while left:
+        seen.add(name := left.pop())
+        left += [source for source in made_of.get(name, ()) if source not in seen]
+    return any(loaded_as.get(name) == EXPORTS for name in seen)
+
+
+def see_arrivals(catalog: Catalog, table: str) -> str:
+    """How to see whether data arrive for a table, by what it is made of."""
+    if has_exports(catalog, table):
+        return "check whether exports arrive and are contiguous (`medallion exports verify`)"
+    return "check whether new data arrive where the table loads them from (`medallion status`)"
 
 
 def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:

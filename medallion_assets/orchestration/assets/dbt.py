@@ -16,6 +16,7 @@ postponed here.
 
 import warnings
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.closed_days import closed_days
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.deriving.dbt.specs import CheckSpec, ModelSpec, expect_models, read_specs
 from medallion_assets.errors import MedallionError
@@ -40,6 +42,7 @@ from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_name
 from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
 from medallion_assets.stages.export_age import export_age
+from medallion_assets.stages.figures import completeness_figures
 from medallion_assets.stages.made import expect_made
 
 if TYPE_CHECKING:
@@ -85,7 +88,8 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
             done.build.expect_passed()
             for table in built.models:
                 snapshot = attempt.lake.open(table, version=done.versions[table.name])
-                result = _result(snapshot, done, config.trigger, _age(attempt, snapshot) if table is last else {})
+                age = _age(attempt, snapshot) if table is last else {}
+                result = _result(snapshot, done, config.trigger, age, attempt.now)
                 yield attempt.report(result) if table is last else attempt.report_other(table, result)
         _write_docs(context, built, limits, docs)
         renew_business_page(context, lakehouse, last)
@@ -181,14 +185,15 @@ def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
 
 
 def _result(
-    snapshot: Snapshot, done: "Refreshed", trigger: TriggerContext, age: Mapping[str, float]
+    snapshot: Snapshot, done: "Refreshed", trigger: TriggerContext, age: Mapping[str, float], now: datetime
 ) -> dg.MaterializeResult[None]:
-    staged = done.staged[snapshot.table.name]
+    staged, covered = done.staged[snapshot.table.name], noted_coverage(snapshot)
     result = table_result(
         snapshot,
         rows_in=done.rows_in,
         rows_out=staged.rows,
-        covered_until=str(noted_coverage(snapshot)),
+        covered_until=str(covered),
+        **completeness_figures({day: (covered, end) for day, end in closed_days(covered, now).items()}),
         trigger=shown(trigger),
         **age,
         release=done.release.release_id if done.release else None,

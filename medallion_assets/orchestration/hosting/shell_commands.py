@@ -1,6 +1,7 @@
-"""Commands of `dagster` that load the definitions: a refusal is shown as its message, with no traceback.
+"""Commands of `dagster` that load the definitions: what fails is shown as its message, with no traceback.
 
-Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI.
+Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI; the
+errors of a run that such a command carries out.
 Does not: commands of `medallion` (cli.terminal), processes of a deployment (startable).
 """
 
@@ -41,6 +42,29 @@ def refusals_in_one_message(arguments: Sequence[str]) -> Iterator[None]:
             raise SystemExit(str(error)) from error
         sys.tracebacklimit = 0  # what Dagster makes of an error follows Python's own limit
         raise error from None  # its message names its cause
+
+
+@contextmanager
+def failures_in_messages(arguments: Sequence[str]) -> Iterator[None]:
+    """Carry out a part of a run in this block; `arguments` are those of the process, the program first.
+
+    A command that carries the run out itself logs each error with its stack. One of ours says all in its message: the
+    process prints no stack from then on.
+
+    Raises:
+        Exception: what the block raises.
+    """
+    try:
+        yield
+    except MedallionError:
+        if _words_of_dagster(arguments)[:1] in ([name] for name in LOADING):
+            sys.tracebacklimit = 0
+        raise
+
+
+def are_stacks_hidden() -> bool:
+    """Whether this process shows messages alone: then what an error was caused by, which it names, is not shown too."""
+    return getattr(sys, "tracebacklimit", None) == 0
 
 
 def _words_of_dagster(arguments: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import dagster as dg
@@ -39,7 +39,8 @@ from medallion_assets.orchestration.alert_direct import (
     unwritable,
     unwritable_before,
 )
-from medallion_assets.orchestration.daily_close import daily_lines, day_due, day_to_close, unclosed_days
+from medallion_assets.orchestration.closing_lines import daily_lines, days_due
+from medallion_assets.orchestration.daily_close import day_to_close, unclosed_days
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import done_without_row
@@ -192,16 +193,6 @@ def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Setti
     known = readable_records(instance, dg.RunsFilter(run_ids=asked), unread) if asked else []
     known_runs = frozenset(record.dagster_run.run_id for record in known)
     return replace(facts, known_runs=known_runs, unread=[*facts.unread, *unread])
-
-
-def days_due(catalog: Catalog, settings: Settings, now: datetime) -> dict[str, date]:
-    """The day that each daily job was to have closed by now; jobs that were to close none are left out."""
-    zone, done_by = settings.schedule_time_zone, settings.daily_done_by
-    days = {
-        pipeline.job(DAILY): day_due(daily_lines(settings, pipeline), zone, done_by, now)
-        for pipeline in catalog.pipelines
-    }
-    return {job: day for job, day in days.items() if day is not None}
 
 
 def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Settings, now: datetime) -> Iterator[Alert]:

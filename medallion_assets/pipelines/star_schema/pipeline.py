@@ -19,13 +19,25 @@ from medallion_assets.pipelines.star_schema.products import PRODUCTS
 from medallion_assets.sources.files.files import Files
 
 CHANGES = Files(pattern="*.csv", kind=BatchKind.CHANGES, sequence="updated_at", delete_flag="deleted")
-"""What each system drops: files of the rows that it changed, with when, and whether they are deleted."""
+"""What each system drops: files of the rows that it changed, with when, and whether they are deleted.
+
+No file says that it has all changes of its day, as some come in days later: so nobody knows how far the tables reach.
+"""
+HOURS = 26
+"""Each system drops a file a day, with a header alone where nothing has changed; it may be two hours late."""
 TASK_LIMITS = Limits(time_limit_seconds=3 * 3600, retries=3, first_retry_seconds=300)
 """Tried again after 5, 10 and 20 minutes."""
 
 
 def _loaded(table: Table) -> Loaded:
-    return Loaded(table=table, source=CHANGES, loading_limits=TASK_LIMITS, limits=TASK_LIMITS, freshness_hours=26)
+    return Loaded(
+        table=table,
+        source=CHANGES,
+        loading_limits=TASK_LIMITS,
+        limits=TASK_LIMITS,
+        freshness_hours=HOURS,
+        source_freshness_hours=HOURS,
+    )
 
 
 STAR_SCHEMA = Pipeline(

@@ -46,7 +46,7 @@ class Ingested:
 
     `foreign` counts objects that belong to no export, `unclaimed` are those that look like an export's summary, and
     `unseen` folders that were not looked into, with why and what to do. `outdated` are exports that were loaded and do
-    not count, with why.
+    not count, with why. `months` are those of the batches that lie there and were not in, by id.
     """
 
     version: int = 0
@@ -57,6 +57,7 @@ class Ingested:
     unclaimed: list[str] = field(default_factory=list)
     unseen: Mapping[str, str] = field(default_factory=dict)
     outdated: dict[str, str] = field(default_factory=dict)
+    months: dict[str, date] = field(default_factory=dict)
 
     @property
     def lines(self) -> int:
@@ -96,6 +97,7 @@ def ingest(
     done = done or Ingested()
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen
+    done.months |= {found.id: found.partition for found in listing.batches if found.partition is not None}
     owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)

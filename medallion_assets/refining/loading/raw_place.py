@@ -18,7 +18,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus, Stray
-from medallion_assets.contracts.source import WRONG_TABLE, Listing
+from medallion_assets.contracts.source import WRONG_TABLE, Listing, Source
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.refused_exports import RefusedExport
@@ -191,13 +191,18 @@ class RawPlace:
 
     @property
     def _batches(self) -> str:
-        return _BATCHES.get(self.loaded.source.technology, "batches")
+        return batches_called(self.loaded.source)
 
     def _is(self, state: PlaceState, found: str = "", do: str = "") -> PlaceStatus:
         expected = "" if state is PlaceState.FINE else f"{self._batches} of {self.name} in {self.url}/"
         return PlaceStatus(
             what=f"the raw place of {self.name}", url=self.url, state=state, expected=expected, found=found, do=do
         )
+
+
+def batches_called(source: Source) -> str:
+    """What people call the batches of a source."""
+    return _BATCHES.get(source.technology, "batches")
 
 
 def is_there(url: str) -> bool:

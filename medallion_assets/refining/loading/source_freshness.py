@@ -4,7 +4,7 @@ Belongs here: the judgement, of what lies in the place alone.
 Does not: how fresh our own tables are (operations.freshness), or whether a stale source stops a run (a setting).
 
 What is in counts as long as it lies there, but for what is dated ahead; a place that is missing or empty is as stale as
-one can be, whatever was loaded from it.
+one can be, whatever was loaded from it. Samples are old by nature: nothing follows them, so that they are fresh.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found
+from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import StaleSourceError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
@@ -23,7 +24,10 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFreshness:
-    """How far a source reaches, and how far it has to reach. `batches` counts those that lie in its place."""
+    """How far a source reaches, and how far it has to reach. `batches` counts those that lie in its place.
+
+    `is_sample`: its lakehouse holds samples.
+    """
 
     table: str
     place: str
@@ -31,11 +35,14 @@ class SourceFreshness:
     batches: int
     limit_hours: float
     now: datetime
+    is_sample: bool = False
 
     @property
     def is_stale(self) -> bool:
-        """Whether it does not reach far enough; at its limit it still does."""
-        return self.reaches_until is None or self.now - self.reaches_until > timedelta(hours=self.limit_hours)
+        """Whether it does not reach far enough; at its limit it still does, and samples do wherever they end."""
+        if self.reaches_until is None:
+            return True
+        return not self.is_sample and self.now - self.reaches_until > timedelta(hours=self.limit_hours)
 
     @property
     def reach(self) -> str:
@@ -74,6 +81,7 @@ def source_freshness(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, *, now:
     held = loaded_ids(bronze) if bronze else set[str]()
     place = RawPlace.of(lakehouse, raw_url, loaded).open(lambda: held)
     batches = [] if place is None else loaded.source.find(place).batches
+    identity = read_identity(lakehouse)
     return SourceFreshness(
         table=name,
         place=f"{raw_url}/{name}",
@@ -81,6 +89,7 @@ def source_freshness(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, *, now:
         batches=len(batches),
         limit_hours=loaded.source_freshness_hours,
         now=now,
+        is_sample=identity is not None and identity.is_sample,
     )
 
 

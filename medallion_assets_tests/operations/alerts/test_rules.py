@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import (
-    daily_not_done,
     judge,
     low_quality,
-    provisional_day,
     refused_export,
     stale_table,
     unreadable_facts,
 )
-from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.operations.tables.alerts import AlertEvent, Event
 from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
-from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
@@ -193,107 +186,7 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
     assert "(checksum_mismatch): md5 differs; what to do: copy the file again" in first.what
 
 
-def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:
-    facts = Facts(
-        attempts=attempts(attempt(ago=2 * DAY), *rows), days_due={DAILY: day}, first_day=first_day, catalog=CATALOG
-    )
-    return {alert.key.removeprefix("daily_not_done/") for alert in daily_not_done(facts, NOW)}
-
-
-def published(stage: str = SERVING[0], partition: str = YESTERDAY, *, ago: float = 6 * 3600, **facts: Any) -> Any:
-    return attempt(stage=stage, partition=partition, ago=ago, **facts)
-
-
-def test_the_day_that_is_due_is_missed_until_every_serving_table_has_it() -> None:
-    both = {f"{stage}/{YESTERDAY}" for stage in SERVING}
-    assert daily() == both
-    assert daily(published()) == {f"{SERVING[1]}/{YESTERDAY}"}
-    assert daily(published(), published(SERVING[1], "2025-05-01...2025-05-08")) == set()
-    assert daily(published(outcome=Outcome.FAILED), published(SERVING[1], "2025-05-06")) == both
-
-
-def test_a_publish_before_the_day_had_ended_does_not_close_it() -> None:
-    midnight = 8 * 3600.0  # in Los Angeles, so many seconds before NOW
-    assert f"{SERVING[0]}/{YESTERDAY}" not in daily(published(ago=midnight))
-    assert f"{SERVING[0]}/{YESTERDAY}" in daily(published(ago=midnight + 1))
-
-
-def test_no_day_is_missed_that_is_not_due_or_lies_before_the_first_one_or_before_the_pipeline_began() -> None:
-    assert not daily(day=None)
-    assert not daily(first_day=date(2025, 5, 8))
-    assert daily(first_day=date(2025, 5, 7))
-    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), days_due={DAILY: date(2025, 5, 7)}, catalog=CATALOG)
-    assert list(daily_not_done(young, NOW)) == []
-
-
-@pytest.mark.parametrize(
-    "over_at",
-    [
-        datetime(2025, 3, 10, 7, tzinfo=UTC),  # the day had 23 hours
-        datetime(2025, 11, 3, 8, tzinfo=UTC),  # the day had 25 hours
-    ],
-)
-def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> None:
-    day = over_at.date() - timedelta(days=1)
-    before = attempt(run_id="r0", started_at=over_at - timedelta(days=2))
-
-    def missed(began_at: datetime) -> int:
-        rows = [attempt(stage=stage, partition=str(day), started_at=began_at) for stage in SERVING]
-        return len(
-            list(daily_not_done(Facts(attempts=attempts(before, *rows), days_due={DAILY: day}, catalog=CATALOG), NOW))
-        )
-
-    assert missed(over_at) == 0
-    assert missed(over_at - timedelta(seconds=1)) == 2
-
-
 def test_what_cannot_be_read_is_told() -> None:
     (alert,) = unreadable_facts(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
     assert alert.what == "alert rules cannot see freshness: the storage did not answer"
-
-
-@pytest.mark.parametrize(
-    ("reach", "goes_on"),
-    [(datetime(2019, 11, 30, 23, 59, tzinfo=UTC), True), (datetime(2019, 12, 1, tzinfo=UTC), False)],
-)
-def test_a_month_is_provisional_until_its_sources_cover_the_end_of_the_month(reach: datetime, goes_on: bool) -> None:
-    """V6: neither the rule falls silent nor is its end told once the first day of the month is covered."""
-    closed = attempt(
-        stage=REVENUE.table.name,
-        job="month",
-        trigger="schedule",
-        partition="2019-11-01",
-        is_complete=False,
-        sources_covered_until=datetime(2019, 11, 1, tzinfo=UTC),
-        ago=2 * DAY,
-    )
-    known = Facts(attempts=attempts(closed), catalog=Catalog((ECOMMERCE,)))
-    (alert,) = provisional_day(known, NOW)
-    later = replace(closed, run_id="later", trigger="restated", sources_covered_until=reach, started_at=NOW)
-    told = AlertEvent(alert_key=alert.key, event=Event.RAISED, table=alert.table, happened_at=NOW)
-    after = replace(known, attempts=attempts(closed, later), open_alerts={alert.condition or "": told})
-    assert bool(list(provisional_day(after, NOW))) is goes_on
-    assert (alert.condition in standing_conditions(after, [], NOW)) is goes_on
-
-
-def test_a_day_that_was_closed_as_provisional_is_told_once_whatever_tables_its_job_makes() -> None:
-    """V6: not of a day that only changed, nor where nobody knows, nor of one that is complete."""
-    closed = attempt(
-        stage=SERVING[0],
-        job="daily",
-        trigger="schedule",
-        partition="2025-05-07",
-        is_complete=False,
-        sources_covered_until=NOW - timedelta(hours=9),
-    )
-    others = [
-        replace(closed, run_id="restated", trigger="restated"),
-        replace(closed, run_id="complete", is_complete=True),
-        replace(closed, run_id="unknown", is_complete=None),
-        replace(closed, run_id="failed", outcome=Outcome.FAILED),
-    ]
-    gold = replace(closed, run_id="gold", stage="gold.daily_sales_summary")
-    alerts = list(provisional_day(Facts(attempts=attempts(closed, gold, *others)), NOW))
-    assert {alert.key for alert in alerts} == {"provisional/daily/2025-05-07"}
-    assert "found: data until 2025-05-08" in alerts[0].what

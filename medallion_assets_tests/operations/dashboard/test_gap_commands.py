@@ -9,11 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, arrivals, close_gap
+from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, close_gap
 from medallion_assets.operations.exports.sources import TableSource
-from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
-from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW
 
@@ -71,10 +68,3 @@ def test_there_is_no_command_where_nothing_says_of_which_table() -> None:
         [],
     )
     assert closed(timedelta(minutes=6), None) == ("export the missing window, or make a full export", [])
-
-
-def test_where_data_arrive_is_seen_by_the_technology_of_their_source() -> None:
-    """`exports verify` knows nothing of files."""
-    assert "exports verify" in arrivals(Catalog((TRANSACTIONS, STAR_SCHEMA)), "bronze.customers")
-    assert "exports verify" not in arrivals(Catalog((TRANSACTIONS, STAR_SCHEMA)), "bronze.orders")
-    assert "exports verify" not in arrivals(Catalog((STAR_SCHEMA,)), "gold.mart_revenue")

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from medallion_assets.contracts.coverage import Coverage
+from medallion_assets.contracts.coverage import UNKNOWN, Coverage
+from medallion_assets.contracts.moments import end_of_business_day, last_business_day
 from medallion_assets.definitions import build_defs
+from medallion_assets.delta.notes.commit_notes import last_commit, noted_days
+from medallion_assets.delta.notes.coverage_notes import PROVISIONAL
+from medallion_assets.delta.row_tables.releases import latest_release
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Build, Node
 from medallion_assets.deriving.dbt.project import Call
@@ -28,6 +32,7 @@ from medallion_assets.orchestration.assets.dbt import verdicts
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.reporting import step_retries
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
+from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -161,6 +166,27 @@ def test_models_are_materialized_once_they_are_published(graph: Graph) -> None:
     rows = read_attempts(lake).filter(outcome="succeeded")
     assert set(rows["stage"]) == {table.name for table in STAR.models}
     _expect_well(lake)
+
+
+@pytest.mark.slow
+def test_a_release_says_whether_the_last_day_is_complete(graph: Graph) -> None:
+    """V6: so do the commits and runs of its models; where nobody says how far the sources reach, nothing does."""
+    lake, now = graph.lakehouse, datetime.now(UTC)
+    last = last_business_day(now)
+    said = []
+    for covered in (UNKNOWN, Coverage(end_of_business_day(last - timedelta(days=1))), Coverage(now)):
+        plant_shop(lake, covered=covered)
+        run = graph.run(*MODELS)
+        release = latest_release(lake, STAR.name, MART_REVENUE)
+        assert release is not None
+        assert release.covered_until == covered.until
+        commit = last_commit(lake.open(MART_REVENUE), PROVISIONAL)
+        assert commit is not None
+        assert [str(day) for day in noted_days(commit, PROVISIONAL) or ()] == run.figures(MODELS[0])["provisional_days"]
+        rows = read_attempts(lake).filter(run_id=run.result.run_id)
+        assert rows["is_complete"].to_list() == [release.is_complete] * len(MODELS)
+        said.append((release.is_complete, run.figures(MODELS[-1])["provisional_days"]))
+    assert said == [(None, []), (False, [str(last)]), (True, [])]
 
 
 @pytest.mark.slow

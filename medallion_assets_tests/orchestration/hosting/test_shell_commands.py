@@ -61,6 +61,15 @@ def test_a_command_ends_with_one_message(tmp_path: Path, variables: dict[str, st
     assert not [line for line in others if "found: " in line]
 
 
+def test_a_run_that_fails_in_a_command_shows_its_message_and_no_stack(tmp_path: Path) -> None:
+    """Dagster's log of the step, and of the run, without what it was caused by: that says the same."""
+    done = dagster(tmp_path, "asset", "materialize", *DEFINITIONS, "--select", "bronze/customers")
+    assert done.returncode == 1
+    assert is_without_stack(done.stderr), done.stderr
+    assert "Failure: the raw place of customers is missing; expected: " in done.stderr
+    assert "caused by" not in done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_command_shows_a_stack(tmp_path: Path, command: str) -> None:

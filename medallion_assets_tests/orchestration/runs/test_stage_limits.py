@@ -5,19 +5,25 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.contracts.policies import Limits
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.runs.launcher import carried_out
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError, is_of_a_run
 from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.stages import bronze
+from medallion_assets_tests.graph import BRONZE, Graph
 from medallion_assets_tests.orchestration.runs.launching import Launching
 from medallion_assets_tests.orchestration.runs.limited_stages import Carried
 
@@ -41,6 +47,21 @@ def test_it_is_tried_again_where_that_is_declared(carried: Carried) -> None:
     rows = carried.run(RINGS, retries=2, retry_on_timeout=True)
     assert [(row["attempt"], row["outcome"]) for row in rows] == [(1, "failed"), (2, "failed"), (3, "failed")]
     assert {row["error_kind"].partition(":")[0] for row in rows} == {"StageTimeAgainError"}
+
+
+@pytest.mark.parametrize("job", [None, "ingest"], ids=["Materialize", "its job"])
+def test_a_run_of_the_selection_in_the_ui_keeps_limits_and_retries(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, job: str | None
+) -> None:
+    """Dagster makes a job of its own for it, with none of our tags."""
+    first, *others = TRANSACTIONS.loaded
+    limits = Limits(time_limit_seconds=60, retries=1, retry_on_timeout=True, first_retry_seconds=0)
+    limited = replace(TRANSACTIONS, loaded=(replace(first, loading_limits=limits), *others))
+    own = replace(graph, pipelines=(limited,))
+    monkeypatch.setattr(bronze, "ingest", lambda *_arguments, **_named: RINGS())
+    own.run(BRONZE[0], job=job and own.definitions.resolve_job_def(job))
+    rows = read_attempts(own.lakehouse).select("attempt", "outcome", pl.col("error_kind").str.extract(r"^(\w+)"))
+    assert rows.rows() == [(1, "failed", "StageTimeAgainError"), (2, "failed", "StageTimeAgainError")]
 
 
 def test_what_handles_errors_on_the_way_does_not_take_it_for_one(carried: Carried) -> None:

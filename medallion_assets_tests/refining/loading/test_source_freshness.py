@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness, stale_sources, wanted
 from medallion_assets_tests.refining.landing import AT, Landing
@@ -59,6 +60,19 @@ def test_a_place_that_is_empty_or_gone_is_not_fresh_whatever_was_loaded_from_it(
     shop.folder.rmdir()
     with pytest.raises(PermanentError, match="is gone"):
         judged(shop, 3)
+
+
+def test_samples_are_fresh_wherever_they_end(tmp_path: Path) -> None:
+    """Nothing follows them; a place without any is stale."""
+    shop = Shop(tmp_path)
+    mark_as_sample(shop.lakehouse, now=NOON, note="export e1 of customers")
+    empty = judged(shop, 0)
+    assert empty is not None
+    assert empty.is_stale
+    shop.drop("prices-1.csv", 3, "a,1,1,")
+    found = judged(shop, 1000)
+    assert found is not None
+    assert not found.is_stale
 
 
 def test_a_table_that_promises_nothing_is_not_asked(tmp_path: Path) -> None:

@@ -14,15 +14,21 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from functools import cached_property
+from types import MappingProxyType
 
-from medallion_assets.delta.notes.coverage_notes import covered_with
+from medallion_assets.contracts.coverage import Coverage, least
+from medallion_assets.delta.notes.coverage_notes import covered_as_a_whole, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.dbt.closed_days import closed_days, is_complete
 from medallion_assets.deriving.dbt.exporting.export import Staged
 from medallion_assets.errors import CommitConflictError
+
+NO_DAYS: Mapping[date, datetime] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +39,11 @@ class Publication:
     sources: Sequence[Snapshot]
     models: Sequence[Staged]
     notes: dict[str, object] = field(default_factory=dict)
+
+    @cached_property
+    def covered(self) -> Coverage:
+        """How far its sources reach (rule V2)."""
+        return least(map(noted_coverage, self.sources))
 
     def expect_unchanged(self) -> None:
         """Refuse to begin the burst when somebody committed one of the tables since they were opened.
@@ -50,8 +61,10 @@ class Publication:
                     do="nothing: it is built again",
                 )
 
-    def burst(self) -> Iterator[tuple[Staged, int]]:
+    def burst(self, closed: Mapping[date, datetime] = NO_DAYS) -> Iterator[tuple[Staged, int]]:
         """Commit the models one after another; each with the version that its commit made.
+
+        `closed` are the days that it closes, with their ends.
 
         Raises:
             CommitConflictError: another build was faster; build again.
@@ -59,7 +72,7 @@ class Publication:
         marks = {source_app_id(source): source.version for source in self.sources}
         said = {
             **source_commits(*map(SourceVersion.of, self.sources)),
-            **covered_with(self.sources),
+            **covered_as_a_whole(self.covered, closed),
             RELEASE_NOTE: self.release_id,
             **self.notes,
         }
@@ -97,7 +110,9 @@ def publish(publication: Publication, *, build: str, run_id: str | None, now: da
         CommitConflictError: another build was faster; build again.
     """
     publication.expect_unchanged()
-    versions = {staged.table.name: version for staged, version in publication.burst()}
+    covered = publication.covered
+    committed = publication.burst(closed_days(covered, now))
+    versions = {staged.table.name: version for staged, version in committed}
     release = Release(
         release_id=publication.release_id,
         build=build,
@@ -105,6 +120,8 @@ def publish(publication: Publication, *, build: str, run_id: str | None, now: da
         started_at=now,
         sources=versions_of(publication.sources),
         tables=versions_of([staged.base for staged in publication.models], versions),
+        covered_until=covered.until,
+        is_complete=is_complete(covered, now),
     )
     record_release(publication.models[0].base.lakehouse, release)
     return Published(release=release, versions=versions)

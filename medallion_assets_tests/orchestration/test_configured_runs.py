@@ -1,0 +1,42 @@
+"""Run config names the person who asks for a run, where nobody else does; of its month: test_months.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.refining.bronze import bronze_table
+from medallion_assets_tests.graph import BRONZE, STORY, Graph
+
+ANN, BOB = {"user": " ann "}, {"user": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("config", "tags", "who"),
+    [
+        ({BRONZE[0]: ANN}, {}, "ann"),
+        ({BRONZE[0]: ANN, BRONZE[1]: ANN}, {}, "ann"),
+        ({BRONZE[0]: ANN}, BOB, "bob"),
+        ({BRONZE[0]: ANN, BRONZE[1]: BOB}, BOB, "bob"),
+    ],
+    ids=["one asset says it", "each says it", "a proxy says another", "and they differ"],
+)
+def test_every_commit_of_the_run_names_who_asked_for_it(
+    graph: Graph, config: Mapping[str, Mapping[str, str]], tags: Mapping[str, str], who: str
+) -> None:
+    """Those of the other asset too."""
+    write_demo_history(graph.settings.raw_url, **STORY)
+    assert graph.run(*BRONZE, config=config, tags=tags).success
+    for table in graph.catalog.loaded_tables:
+        commits = commits_since(graph.lakehouse.open(bronze_table(table.short_name)), 0)
+        assert {commit["started_by"] for commit in commits} == {who}
+    assert graph.instance.get_runs()[0].tags["user"] == who
+
+
+def test_several_names_are_none(graph: Graph) -> None:
+    run = graph.run(*BRONZE, config={BRONZE[0]: ANN, BRONZE[1]: BOB})
+    assert not run.success
+    assert "found: ann, bob; what to do: leave all but one" in str(run.result.all_events[-1].event_specific_data)
