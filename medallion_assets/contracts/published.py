@@ -18,14 +18,18 @@ DAY_KEYS = ("metric_date", "row_key")
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
 """Of columns that can be keys: DynamoDB has keys of text and of numbers."""
-MARKS = frozenset({"is_deleted", "expires_at"})
-"""What publishing itself says of an item."""
-OWN_NAMES = MARKS | {
-    *("lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"),
-    *("version", "row_count", "rows_left_out", "published_at", "run_id", "complete_until", "is_complete"),
-    *(AS_OF_DATE, GOLD_VERSION, "begun_as_of_date", "begun_version", "write_all", "overtaken", "key_encoding"),
+EXPIRES_AT, IS_DELETED = "expires_at", "is_deleted"
+"""What publishing itself says of a row of a day; of an item that vanished (a tombstone) both."""
+_OF_OWNERS = frozenset(
+    {"lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"}
+)
+_OF_ANY = _OF_OWNERS | {"rows_left_out", "published_at", "run_id", "complete_until", "is_complete", EXPIRES_AT}
+OWN_NAMES_OF_DAYS = _OF_ANY | {"version", "row_count"}
+OWN_NAMES_OF_ITEMS = _OF_ANY | {
+    *(IS_DELETED, AS_OF_DATE, GOLD_VERSION, "begun_as_of_date", "begun_version", "write_all", "overtaken"),
+    "key_encoding",
 }
-"""The attributes of items of our own, which no key may be called."""
+"""The attributes of items of our own, which no key of such a table may be called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,12 @@ class PublishDays:
         Raises:
             PermanentError: with the table, and the names.
         """
-        _expect_free(self.gold.table, keys=self.keys, beside={*self.value_columns})
+        table, values = self.gold.table, {*self.value_columns}
+        _expect_free(table, self.keys, OWN_NAMES_OF_DAYS | values, do="name the keys otherwise: keys=(day, row)")
+        if EXPIRES_AT in values:
+            raise table.wrong(
+                f"no column {EXPIRES_AT}, which is when a row expires", EXPIRES_AT, do="rename it in Gold"
+            )
 
     @property
     def row_columns(self) -> tuple[str, ...]:
@@ -110,7 +119,11 @@ class PublishItems:
                 "one or two columns of text, exact numbers or days in its key beside the day, to be the keys of items"
             )
             raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
-        _expect_free(table, keys=self.keys, beside={*self.value_columns} - {*self.keys})
+        _expect_free(table, self.keys, OWN_NAMES_OF_ITEMS, do="name the key otherwise in Gold")
+        if marks := {EXPIRES_AT, IS_DELETED} & {*self.value_columns}:
+            named = ", ".join(sorted(marks))
+            do = f"leave it out, without={(*self.without, *sorted(marks))!r}, or rename it in Gold"
+            raise table.wrong(f"no column {named}: an item that vanished is marked so", named, do=do)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -144,13 +157,11 @@ class PublishItems:
 Published = PublishDays | PublishItems
 
 
-def _expect_free(table: Table, *, keys: tuple[str, ...], beside: set[str]) -> None:
-    """Refuse names that publishing has use for, and keys named as each other or as a column beside them."""
-    taken = {name for name in keys if not name or name in OWN_NAMES | beside or keys.count(name) > 1}
-    taken |= MARKS & beside
-    if taken:
+def _expect_free(table: Table, keys: tuple[str, ...], taken: frozenset[str], *, do: str) -> None:
+    """Refuse keys named as each other, or as anything else that an item holds."""
+    if wrong := sorted({name for name in keys if not name or name in taken or keys.count(name) > 1}):
         expected = "keys of different names, which no column has, and no attribute that publishing itself writes"
-        raise table.wrong(expected, ", ".join(map(repr, sorted(taken))), do="give them other names")
+        raise table.wrong(expected, ", ".join(map(repr, wrong)), do=do)
 
 
 def _key_column(column: Column) -> Column:

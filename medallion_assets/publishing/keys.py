@@ -8,10 +8,10 @@ Does not: the row keys of a day, which begin with a version (publishing.days.day
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.table import Column, Date, Table, Text, TimestampUtc
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import Item, StoredItem, attribute_type, to_item
 
@@ -82,6 +82,33 @@ def as_key(name: str, kind: str, value: object) -> str | int | Decimal | None:
         expected=KINDS[kind],
         found=f"{type(value).__name__} {value!r}"[:100],
         do="cast the column in its Gold table, and read by such a value",
+    )
+
+
+def asked_as(column: Column, value: object) -> object:
+    """The value of a key that a reader asks for, as rows have it: a moment is the same in every time zone.
+
+    Raises:
+        PermanentError: it is of another type than the column, so that no item could have it.
+    """
+    match column.type, value:
+        case TimestampUtc(), datetime() if value.tzinfo is not None:
+            return value.astimezone(UTC)
+        case TimestampUtc(), _:
+            expected = "a moment with its time zone"
+        case Date(), date() if not isinstance(value, datetime):
+            return value
+        case Date(), _:
+            expected = "a day (datetime.date)"
+        case Text(), _ if not isinstance(value, str):
+            expected = "text"
+        case _:
+            return value  # of numbers `as_key` tells
+    raise PermanentError(
+        f"no item has such a {column.name}",
+        expected=expected,
+        found=f"{type(value).__name__} {value!r}"[:100],
+        do="ask by a value of the column's type",
     )
 
 

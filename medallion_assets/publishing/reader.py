@@ -13,15 +13,15 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from medallion_assets.contracts.published import DAY_KEYS
-from medallion_assets.contracts.table import Date, Integer, Table
+from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT
+from medallion_assets.contracts.table import Date, Integer, Table, Text
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import StoredItem, UnstorableValueError, from_item, number, to_item
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.days.day_publisher import POINTER, DayKeys
 from medallion_assets.publishing.items.watermark import VERSION
-from medallion_assets.publishing.keys import WATERMARK, KeyValue, as_key, is_own, key_types, own_key
-from medallion_assets.publishing.tombstones import EXPIRES_AT, is_tombstone
+from medallion_assets.publishing.keys import WATERMARK, KeyValue, as_key, asked_as, is_own, key_types, own_key
+from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import key_rules
 
 if TYPE_CHECKING:
@@ -72,9 +72,19 @@ def read_completeness(
 ) -> Completeness | None:
     """How sure the figures are of a `day` in a table of days, or of all items in a table of items (rule V6).
 
-    None where nothing was published, or nobody knows.
+    `contract` is that of what is published, as `SALES_METRICS.table`. None where nothing was published, or nobody
+    knows.
+
+    Raises:
+        PermanentError: a `day` is asked for, and the contract is of no table of days.
     """
     keys = key_types(contract)
+    if day is not None and [type(contract.column(name).type) for name in keys] != [Text, Text]:
+        raise contract.wrong(
+            "the contract of a table of days: its day and its row are the keys",
+            ", ".join(contract.key),
+            do="pass `table` of the PublishDays that declares it, and not the contract of its Gold table",
+        )
     key = own_key(keys, WATERMARK) if day is None else DayKeys(*keys).key(day, POINTER)
     found = client.get_item(TableName=table_name, Key=key, ConsistentRead=consistent).get("Item", {})
     return Completeness.of_item(found)
@@ -86,16 +96,16 @@ def read_item(
     """The figures of a key in a table of items, by the `contract` of what is published there; None without such a key.
 
     Text in keys is encoded (rule P4); no key is that of an item of ours, and a tombstone is no item (rule P2). Dates
-    are `date`, integers int, other numbers Decimal. `as_of_date` is the day the stored figures last changed.
+    are `date`, integers int, other numbers Decimal; a key that is a moment is a `datetime`, asked for in any time zone.
+    `as_of_date` is the day the stored figures last changed.
 
     Raises:
         PermanentError: a part of the key has another type than its column.
     """
     keys = key_types(contract)
+    values = {name: asked_as(contract.column(name), value) for name, value in zip(keys, key, strict=True)}
     try:
-        asked = to_item(
-            {name: as_key(name, kind, value) for (name, kind), value in zip(keys.items(), key, strict=True)}
-        )
+        asked = to_item({name: as_key(name, kind, values[name]) for name, kind in keys.items()})
     except UnstorableValueError:
         return None
     if any(rule.objection(asked) for rule in key_rules(keys)) or is_own(asked, keys):
@@ -104,7 +114,7 @@ def read_item(
     if item is None or is_tombstone(item):
         return None
     figures = {name: _typed(contract, name, value) for name, value in _visible(item, VERSION).items()}
-    return figures | dict(zip(contract.key, key, strict=True))
+    return figures | {name: value for name, value in values.items() if keys[name] == "S"}  # it stands there encoded
 
 
 def _typed(contract: Table, name: str, value: object) -> object:

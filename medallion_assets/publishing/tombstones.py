@@ -14,18 +14,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from medallion_assets.contracts.published import EXPIRES_AT, IS_DELETED
 from medallion_assets.publishing.attributes import Item, to_item
 
-DELETED = "is_deleted"
-EXPIRES_AT = "expires_at"
 KEEP_SECONDS = 7 * 86_400
 
 
 def tombstone(key: Item, pair: Item, now: datetime) -> Item:
     """The item that stays under `key`: the `pair` of the publish that it vanished in, and when it expires."""
-    return key | pair | to_item({DELETED: True, EXPIRES_AT: int(now.timestamp()) + KEEP_SECONDS})
+    return key | pair | to_item({IS_DELETED: True, EXPIRES_AT: int(now.timestamp()) + KEEP_SECONDS})
 
 
 def is_tombstone(item: Mapping[str, Any]) -> bool:
     """Whether readers treat an item as absent."""
-    return bool(item.get(DELETED, {}).get("BOOL", False))
+    return bool(item.get(IS_DELETED, {}).get("BOOL", False))

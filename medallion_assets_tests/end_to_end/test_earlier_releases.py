@@ -20,9 +20,9 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
-from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
+from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS, TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
-from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.reader import read_day, read_item
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, Graph, graph_at
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -53,6 +53,8 @@ with dg.DagsterInstance.ephemeral() as instance:
 FIRST, LAST = STORY_DAYS
 TABLES = [stage.table for stage in stages_of(TRANSACTIONS) if stage.table.layer != "serving"]
 OF_A_RUN = ("_ingested_at",)
+OF_A_WRITE = ("as_of_date",)
+"""When figures last changed depends on what was published before."""
 
 
 def code_of(commit: str, folder: Path) -> Path:
@@ -84,8 +86,8 @@ def test_this_release_goes_on_with_what_an_earlier_one_has_made(
     subprocess.run([sys.executable, "-c", make + RUN, str(home)], cwd=code, check=True)
     earlier = graph_at(home, dagster_instance)
     assert problems(earlier) == []
-    before = served(dynamodb_local, earlier)
-    assert any(before.values())
+    before, owners = served(dynamodb_local, earlier), owned(dynamodb_local)
+    assert all(before.values())
 
     write_bad_export(earlier.settings.raw_url, **STORY, bad_share=0)
     anew = graph_at(tmp_path / "anew", dagster_instance)
@@ -95,6 +97,7 @@ def test_this_release_goes_on_with_what_an_earlier_one_has_made(
     now = served(dynamodb_local, earlier)
     assert now.keys() == before.keys()
     assert now != before
+    assert owned(dynamodb_local) == owners
     assert problems(earlier) == []
 
     dynamodb_local.empty()
@@ -119,7 +122,20 @@ def rows(graph: Graph, table: Table) -> pl.DataFrame:
 
 
 def served(server: DynamoDBLocal, graph: Graph) -> dict[object, list[dict[str, object]]]:
-    """What readers find of each day."""
+    """What readers find of each day that has rows, and of all customers."""
     days = graph.lakehouse.open(DAILY_SALES_SUMMARY).scan().select(pl.col(DAILY_SALES_SUMMARY.partition_by).unique())
     found = {day: read_day(server.client, SALES_METRICS.to, day) for (day,) in days.collect().rows()}
-    return {day: sorted(rows, key=str) for day, rows in found.items()}
+    customers = LIFETIME_VALUE_METRICS
+    keys = [key for (key,) in graph.lakehouse.open(customers.gold.table).scan().select(customers.keys).collect().rows()]
+    items = (read_item(server.client, customers.to, customers.table, key) for key in dict.fromkeys(keys))
+    of_all = [item | dict.fromkeys(OF_A_WRITE) for item in items if item is not None]
+    return {**{day: sorted(rows, key=str) for day, rows in found.items()}, "customers": sorted(of_all, key=str)}
+
+
+def owned(server: DynamoDBLocal) -> set[tuple[str, str]]:
+    """Whose the serving tables are, and since which handover."""
+    pages = (
+        server.client.scan(TableName=what.to, ConsistentRead=True) for what in (SALES_METRICS, LIFETIME_VALUE_METRICS)
+    )
+    items = (item for page in pages for item in page["Items"] if "lakehouse_id" in item)
+    return {(item["lakehouse_id"]["S"], item["generation"]["N"]) for item in items}

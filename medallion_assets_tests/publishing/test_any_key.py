@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import narwhals as nw
 import polars as pl
@@ -15,8 +16,8 @@ import pytest
 
 from medallion_assets.contracts import table as contracts
 from medallion_assets.contracts.pipeline import AsOf, Daily, PublishDays, PublishItems
-from medallion_assets.contracts.published import OWN_NAMES
-from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text, Type
+from medallion_assets.contracts.published import OWN_NAMES_OF_DAYS, OWN_NAMES_OF_ITEMS
+from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text, TimestampUtc, Type
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
@@ -50,7 +51,7 @@ def gold(*key: str, columns: tuple[Column, ...] = COLUMNS) -> Table:
     return Table(name="gold.orders", description="", columns=columns, key=("date", *key), partition_by="date")
 
 
-def items(*key: str, columns: tuple[Column, ...] = COLUMNS) -> PublishItems:
+def items(*key: str, columns: tuple[Column, ...] = COLUMNS, without: tuple[str, ...] = ()) -> PublishItems:
     """Orders as of a day, by some keys."""
     table = gold(*key, columns=columns)
     as_of = AsOf(
@@ -59,7 +60,7 @@ def items(*key: str, columns: tuple[Column, ...] = COLUMNS) -> PublishItems:
         base=lambda rows: rows,
         compute=lambda rows, day: rows.filter(nw.col("date") == day),
     )
-    return PublishItems(gold=as_of, to="orders")
+    return PublishItems(gold=as_of, to="orders", without=without)
 
 
 def passed_on(name: str, **options: Any) -> PublishDays:
@@ -164,27 +165,42 @@ def test_a_table_with_other_keys_is_handed_over_and_goes_on(shop: Shop, what: Pu
     assert shop.publish(what)[0] == "published"
     own = shop.own_items(what)
     assert len(own) == 2
-    assert {name for item in own for name in item} <= OWN_NAMES | {*what.table.key}
+    names = OWN_NAMES_OF_DAYS if isinstance(what, PublishDays) else OWN_NAMES_OF_ITEMS
+    assert {name for item in own for name in item} <= names | {*what.table.key}
 
 
 def named(name: str, kind: Type) -> tuple[Column, ...]:
     return (*COLUMNS, Column(name, kind, ""))
 
 
-@pytest.mark.parametrize(
-    ("key", "columns"),
-    [
-        (("place",), named("place", Text())),
-        (("gold_version",), named("gold_version", Integer())),
-        (("number",), named("is_deleted", Boolean())),
-        (("number",), named("expires_at", Integer())),
-    ],
-)
-def test_names_that_publishing_needs_are_refused(key: tuple[str, ...], columns: tuple[Column, ...]) -> None:
-    """A key of that name would be overwritten in `#owner`, a column of that name would hide or end items."""
+@pytest.mark.parametrize("kind", [("place", Text()), ("gold_version", Integer())])
+def test_keys_that_publishing_needs_are_refused(kind: tuple[str, Type]) -> None:
+    """It would be overwritten in `#owner` or `#watermark`."""
     with pytest.raises(PermanentError, match="no attribute that publishing itself writes") as refusal:
-        items(*key, columns=columns)
-    assert columns[-1].name in str(refusal.value.found)
+        items(kind[0], columns=named(*kind))
+    assert kind[0] in str(refusal.value.found)
+
+
+@pytest.mark.parametrize("name", ["is_deleted", "expires_at"])
+def test_a_column_that_would_hide_or_end_items_is_refused_and_can_be_left_out(name: str) -> None:
+    columns = named(name, Boolean())
+    with pytest.raises(PermanentError, match="an item that vanished is marked so") as refusal:
+        items("number", columns=columns)
+    assert f"without=('{name}',)" in str(refusal.value.do)
+    assert name not in items("number", columns=columns, without=(name,)).table.column_names
+
+
+@pytest.mark.parametrize("key", ["version", "row_count"])
+def test_items_may_have_keys_that_only_pointers_of_days_have(key: str) -> None:
+    assert items(key, columns=named(key, Integer())).keys == (key,)
+
+
+def test_rows_of_days_may_say_that_they_are_deleted() -> None:
+    table = gold("number", columns=named("is_deleted", Boolean()))
+    daily = Daily(table=table, source=ORDERS, compute=lambda rows: rows)
+    assert "is_deleted" in PublishDays(gold=daily, to="orders").table.column_names
+    with pytest.raises(PermanentError, match="when a row expires"):
+        PublishDays(gold=replace(daily, table=gold("number", columns=named("expires_at", Boolean()))), to="orders")
 
 
 @pytest.mark.parametrize("keys", [("version", "row"), ("day", "day"), ("", "row"), ("day", "region")])
@@ -198,3 +214,49 @@ def test_a_reader_asks_by_the_type_of_the_key(shop: Shop, value: Any) -> None:
     what = items("number")
     with pytest.raises(PermanentError, match="a whole or an exact number"):
         read_item(shop.client, "orders", what.table, value)
+
+
+EARLY = datetime(2025, 3, 10, 8, 30, tzinfo=UTC)
+MOMENTS = [EARLY, EARLY.astimezone(ZoneInfo("America/Los_Angeles")), EARLY.astimezone(timezone(timedelta(hours=5)))]
+
+
+def test_a_moment_is_found_from_every_time_zone(shop: Shop) -> None:
+    what = items("at", columns=named("at", TimestampUtc()))
+    client, name = shop.client, shop.prefix + what.to
+    client.create_table(**serving_table(what, shop.prefix).request())
+    client.put_item(TableName=name, Item={"at": {"S": "2025-03-10T08:30:00+00:00"}, "number": {"N": "7"}})
+    for moment in MOMENTS:
+        found = read_item(client, name, what.table, moment)
+        assert found is not None
+        assert (found["at"], found["number"]) == (EARLY, 7)
+    for other in (EARLY.replace(tzinfo=None), EARLY.date(), EARLY.isoformat()):
+        with pytest.raises(PermanentError, match="a moment with its time zone"):
+            read_item(client, name, what.table, other)
+
+
+def test_a_day_is_no_moment_and_a_number_comes_back_as_the_contract_says(shop: Shop) -> None:
+    what = items("day", "number", columns=named("day", Date()))
+    client, name = shop.client, shop.prefix + what.to
+    client.create_table(**serving_table(what, shop.prefix).request())
+    client.put_item(TableName=name, Item={"day": {"S": "2025-03-10"}, "number": {"N": "7"}})
+    found = read_item(client, name, what.table, DAY, Decimal("7.0"))
+    assert found == {"day": DAY, "number": 7}
+    assert type(found["number"]) is int
+    for other in (EARLY, "2025-03-10"):
+        with pytest.raises(PermanentError, match="a day"):
+            read_item(client, name, what.table, other, 7)
+
+
+def test_the_contract_of_gold_is_not_that_of_its_days(shop: Shop) -> None:
+    what = passed_on("orders")
+    with pytest.raises(PermanentError, match="pass `table` of the PublishDays"):
+        read_completeness(shop.client, "orders", what.gold.table, DAY)
+
+
+def test_a_table_of_days_whose_keys_have_other_names_can_be_declared_so(shop: Shop) -> None:
+    what, other = passed_on("orders", keys=("date", "hash")), passed_on("orders")
+    shop.client.create_table(**serving_table(what, shop.prefix).request())
+    shop.sell(other, ("west", 7, "1.50"))
+    with pytest.raises(PermanentError, match="has another key") as refusal:
+        shop.publish(other)
+    assert str(refusal.value.do).startswith("declare the names that it has, PublishDays(keys=('date', 'hash')); or ")

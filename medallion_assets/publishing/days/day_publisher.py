@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from medallion_assets.contracts.published import DAY_KEYS
+from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
@@ -20,7 +20,6 @@ from medallion_assets.publishing.completeness import COMPLETE_UNTIL, SURER, Comp
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.publishing.owner import Trace, trace_of
 from medallion_assets.publishing.publisher import Outcome, Publish, Published
-from medallion_assets.publishing.tombstones import EXPIRES_AT
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged, key_rules
 
 POINTER = "#current"

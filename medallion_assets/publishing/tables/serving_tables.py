@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from medallion_assets.contracts.published import DAY_KEYS
+from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT, IS_DELETED
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
 from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.tables import table_settings
 from medallion_assets.publishing.tables.table_settings import TableState, Wanted
-from medallion_assets.publishing.tombstones import DELETED, EXPIRES_AT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -95,7 +94,7 @@ class ServingTable:
         return Wanted(
             name=self.name,
             keys=self.keys,
-            attributes={**self.attributes, EXPIRES_AT: "N", DELETED: "BOOL"},
+            attributes={EXPIRES_AT: "N", IS_DELETED: "BOOL", **self.attributes},
             target_wcu=target_wcu,
             shows_versions=self.must_expire,
             place=_place(client),

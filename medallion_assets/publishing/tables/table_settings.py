@@ -81,12 +81,15 @@ def expect_keys(wanted: Wanted, found: Description) -> None:
     keys = [(part["AttributeName"], part["KeyType"], types.get(part["AttributeName"])) for part in found["KeySchema"]]
     if keys == [(name, kind, type_) for (name, type_), kind in zip(wanted.keys.items(), kinds, strict=False)]:
         return
+    kept = ""
+    if wanted.shows_versions and [type_ for _, _, type_ in keys] == ["S", "S"]:
+        kept = f"declare the names that it has, PublishDays(keys={tuple(name for name, _, _ in keys)!r}); or "
     raise PermanentError(
         f"DynamoDB table {wanted.name} has another key",
         expected=", ".join(f"{name} ({type_})" for name, type_ in wanted.keys.items()),
         found=", ".join(f"{name} ({type_})" for name, _, type_ in keys),
-        do="publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if nobody needs that "
-        f"table, recreate it: {wanted.command('delete-table')} && {wanted.command('wait table-not-exists')} && "
+        do=f"{kept}publish to your own tables, whose names begin with MEDALLION_SERVING_PREFIX; or, if nobody needs "
+        f"that table, recreate it: {wanted.command('delete-table')} && {wanted.command('wait table-not-exists')} && "
         f"{wanted.create}",
     )
 

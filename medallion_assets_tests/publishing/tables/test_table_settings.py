@@ -77,7 +77,9 @@ def index(*keys: str) -> dict[str, Any]:
 )
 def test_a_key_of_another_type_or_order_is_refused(place: Place, keys: dict[str, str], found: str) -> None:
     said = place.refusal(day_table(place.make(keys)))
-    assert f"expected: metric_date (S), row_key (S); found: {found}; what to do: publish to your own tables" in said
+    assert f"expected: metric_date (S), row_key (S); found: {found}; what to do: " in said
+    assert "publish to your own tables" in said
+    assert ("PublishDays(keys=('row_key', 'metric_date'))" in said) == (set(keys.values()) == {"S"} and len(keys) == 2)
     assert "aws dynamodb delete-table" in said
     assert "aws dynamodb create-table" in said
 
