@@ -52,10 +52,11 @@ def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> Obj
             return LocalStore(place, mkdir=True)
         except OSError as error:
             raise PermanentError(
-                f"there is no place for exports at {place}",
+                f"there is no folder {place}, and none can be made",
                 expected="a folder, or one that can be made",
                 found=words(error),
-                do="set MEDALLION_RAW_URL to a folder or bucket that this account can read",
+                do="set MEDALLION_RAW_URL, or MEDALLION_LAKEHOUSE_URL where it is a place of tables, to a folder or "
+                "bucket that this account can read",
             ) from error
     try:
         return s3_store(place, storage_options)

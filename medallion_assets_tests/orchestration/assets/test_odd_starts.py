@@ -79,7 +79,12 @@ STARTS: dict[str, tuple[Plant, Mapping[tuple[str, ...], str]]] = {
     ),
     "home is no place": (
         home_is_no_place,
-        {(*BRONZE, *MONITORS): "/proc/nothing/lakehouse", (*SILVER, *GOLD): NO_FOLDER, SERVING: NO_REGION},
+        {
+            (*BRONZE, *MONITORS[2:]): "cannot be read or written; expected: a place where this account may",
+            MONITORS[:2]: "there is no folder /proc/nothing/lakehouse, and none can be made",
+            (*SILVER, *GOLD): NO_FOLDER,
+            SERVING: NO_REGION,
+        },
     ),
     "raw is too high": (raw_is_too_high, {BRONZE: "set MEDALLION_RAW_URL to "}),
     "raw is of one table": (raw_is_of_one_table, {BRONZE[1:]: "what to do: set MEDALLION_RAW_URL to "}),

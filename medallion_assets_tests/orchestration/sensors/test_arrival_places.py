@@ -20,7 +20,7 @@ def test_a_raw_location_that_is_none_fails_the_tick_with_what_to_do(graph: Graph
     (tmp_path / "file").touch()
     sensor = sensing(graph)
     sensor.raw_url = str(tmp_path / "file" / "x") if place == "below a file" else str(tmp_path / "file")
-    with pytest.raises(PermanentError, match=r"there is no place for exports at .*MEDALLION_RAW_URL"):
+    with pytest.raises(PermanentError, match=r"there is no folder .*, and none can be made; .*MEDALLION_RAW_URL"):
         sensor.tick()
 
 
