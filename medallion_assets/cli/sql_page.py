@@ -25,13 +25,13 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.duckdb.views import duckdb_type
 from medallion_assets.errors import MedallionError
 from medallion_assets.errors.visible_text import visible_json
-from medallion_assets.operations.sql.answer import Answer
+from medallion_assets.operations.sql.answer import QueryAnswer
 from medallion_assets.operations.tables.every import every_table
 
 NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "FLOAT", "DOUBLE", "DECIMAL")
 
 
-def answer_page(answer: Answer, most_rows: int) -> RenderableType:
+def answer_page(answer: QueryAnswer, most_rows: int) -> RenderableType:
     """The first rows as a table, how many there are, and of which versions."""
     names = _different(answer.columns)
     types = zip(names, answer.types, strict=True)
@@ -50,7 +50,7 @@ def answer_page(answer: Answer, most_rows: int) -> RenderableType:
     return Group(page, Text(shown + (f"; {versions}{releases}" if versions else ""), style="dim"))
 
 
-def write_csv(answer: Answer, out: TextIO) -> None:
+def write_csv(answer: QueryAnswer, out: TextIO) -> None:
     """Write rows under a header; what is null is empty, and lists are JSON."""
     writer = csv.writer(out)
     writer.writerow(answer.columns)
@@ -58,7 +58,7 @@ def write_csv(answer: Answer, out: TextIO) -> None:
         writer.writerows([_csv(value) for value in row] for row in batch)
 
 
-def write_json(answer: Answer, out: TextIO) -> None:
+def write_json(answer: QueryAnswer, out: TextIO) -> None:
     """Write one document: columns, the versions that were read, rows as objects, and how many; a row is a line.
 
     When an error cuts the rows off it is a member as well, so that the document is whole.

@@ -95,7 +95,7 @@ def rebuild(
         from datetime import UTC, datetime
 
         from medallion_assets.cli.rebuild_page import rebuilt_page
-        from medallion_assets.operations.rebuild import Request, rebuildable_table
+        from medallion_assets.operations.rebuild import RebuildRequest, rebuildable_table
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
 
@@ -103,7 +103,9 @@ def rebuild(
         lakehouse = lakehouse_for("rebuild", settings)
         contract, request = (
             rebuildable_table(lakehouse.catalog, table),
-            Request(why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run),
+            RebuildRequest(
+                why=why, accept_all=accept_all, drop_lost=drop_lost, drop_foreign=drop_foreign, dry_run=dry_run
+            ),
         )
         with terminal.phases() as progress:
             done = rebuild_table(

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from medallion_assets.compute.job import Job, Look, State
+from medallion_assets.compute.job import Job, JobLook, State
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.compute import Databricks
 
@@ -51,7 +51,7 @@ class DatabricksService:
         """Submit a run, or find that of the same idempotency token."""
         return str(self._ask("POST", SUBMIT, json=request_of(self.workspace, job))["run_id"])
 
-    def look(self, job_id: str) -> Look:
+    def look(self, job_id: str) -> JobLook:
         """The run, with its state's message and how long it has taken."""
         run = self._ask("GET", GET, params={"run_id": job_id})
         state = run["state"]
@@ -62,7 +62,7 @@ class DatabricksService:
             if any(key in task for task in tasks)
         }
         said = (state["life_cycle_state"], state.get("result_state"), state.get("state_message"))
-        return Look(state=_state(state), said=": ".join(filter(None, said)), billed=seconds)
+        return JobLook(state=_state(state), said=": ".join(filter(None, said)), billed=seconds)
 
     def cancel(self, job_id: str) -> None:
         """Cancel the run; its cluster is released."""

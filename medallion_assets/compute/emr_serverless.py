@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from medallion_assets.compute.job import Job, Look, State
+from medallion_assets.compute.job import Job, JobLook, State
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import Repeat, advice
 from medallion_assets.settings.compute import EmrServerless
@@ -57,12 +57,12 @@ class EmrServerlessService:
         with _errors(f"starting {job.name}"):
             return str(self.client.start_job_run(**request_of(self.application, job))["jobRunId"])
 
-    def look(self, job_id: str) -> Look:
+    def look(self, job_id: str) -> JobLook:
         """The job run, with its state's details and what is billed so far."""
         with _errors(f"job run {job_id}"):
             run = self.client.get_job_run(applicationId=self.application.application_id, jobRunId=job_id)["jobRun"]
         billed: Mapping[str, Any] = run.get("billedResourceUtilization") or {}
-        return Look(
+        return JobLook(
             state=STATES.get(run["state"], State.AT_WORK),
             said=": ".join(filter(None, (run["state"], run.get("stateDetails")))),
             billed={name: float(billed[key]) for key, name in BILLED.items() if key in billed},

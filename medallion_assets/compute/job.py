@@ -44,7 +44,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class JobLook:
     """A job at one moment: `said` is the service's own word, `billed` what it has cost, in the service's units."""
 
     state: State
@@ -67,7 +67,7 @@ class Service(Protocol):
             PermanentError: it is refused.
         """
 
-    def look(self, job_id: str) -> Look:
+    def look(self, job_id: str) -> JobLook:
         """The job as it is now; raises as `start` does."""
 
     def cancel(self, job_id: str) -> None:

@@ -24,7 +24,7 @@ from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class RebuildRequest:
     """What a person asked for: `why`, and whether anything is written.
 
     `accept_all`: exports that fail the gate come in; `drop_lost`: those that Bronze has lost are left out;
@@ -66,7 +66,7 @@ def rebuild(
     lakehouse: Lakehouse,
     raw_url: str,
     table: Table,
-    request: Request,
+    request: RebuildRequest,
     *,
     now: datetime,
     limits: DuckDBLimits = DUCKDB_LIMITS,
@@ -112,7 +112,7 @@ def _rebuild(
     raw_url: str,
     table: Table,
     kind: Kind,
-    request: Request,
+    request: RebuildRequest,
     now: datetime,
     limits: DuckDBLimits,
     progress: Progress,

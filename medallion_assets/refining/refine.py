@@ -87,34 +87,34 @@ def _round(
     with lakehouse.workspace() as folder:
         judged = judge_exports(bronze, loaded, group, folder)
         judged.counts.update(with_deletes(lakehouse, silver, ledger, group, judged, gate))
-        sorted_out = _sort_out(group, judged, ledger, gate)
-        if sorted_out.applied or sorted_out.rejected:
+        gate_result = _pass_gate(group, judged, ledger, gate)
+        if gate_result.applied or gate_result.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, loaded, silver, ledger, sorted_out, judged, now, folder)
+            change = _publish(lakehouse, loaded, silver, ledger, gate_result, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,
-                ledger.transactions(sorted_out.ids, sorted_out.rejected),
+                ledger.transactions(gate_result.ids, gate_result.rejected),
                 {
-                    **settled_notes(silver, loaded, gate, source, sorted_out.ids),
+                    **settled_notes(silver, loaded, gate, source, gate_result.ids),
                     **covered_note(
-                        ledger.coverage(loaded.source, applied=sorted_out.ids, rejected=sorted_out.rejected)
+                        ledger.coverage(loaded.source, applied=gate_result.ids, rejected=gate_result.rejected)
                     ),
                 },
             )
-            done.applied += [judged.counts[export_id] for export_id in sorted_out.ids]
-            done.rejected += sorted_out.rejected
+            done.applied += [judged.counts[export_id] for export_id in gate_result.ids]
+            done.rejected += gate_result.rejected
             done.restated |= change.restated
             done.rows_changed += change.rows
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
-        if sorted_out.failing is not None:
-            done.held = [Failing.of(sorted_out.failing, judged, loaded)]
+        if gate_result.failing is not None:
+            done.held = [Failing.of(gate_result.failing, judged, loaded)]
             return Ledger.read(loaded, bronze, lakehouse.open(table), ledger.decisions)
     return None
 
 
 @dataclass(kw_only=True)
-class _SortedOut:
+class _GateResult:
     """What the gate and people's decisions make of a group: what comes after `failing` is in none of the three."""
 
     applied: list[Batch] = field(default_factory=list)
@@ -127,23 +127,23 @@ class _SortedOut:
         return [export.id for export in self.applied]
 
 
-def _sort_out(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -> _SortedOut:
+def _pass_gate(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -> _GateResult:
     """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
 
     What a person rejected stays out, also where the gate would let it through by now: late exports change what it
     would delete (rule C7), and another contract or threshold what is bad in it.
     """
-    sorted_out = _SortedOut()
+    gate_result = _GateResult()
     for export in group:
         decision = ledger.decision(export)
         if decision is DecisionAction.REJECT:
-            sorted_out.rejected.append(export.id)
+            gate_result.rejected.append(export.id)
         elif decision is DecisionAction.ACCEPT or gate.lets_through(judged.counts[export.id]):
-            sorted_out.applied.append(export)
+            gate_result.applied.append(export)
         else:
-            sorted_out.failing = export
+            gate_result.failing = export
             break
-    return sorted_out
+    return gate_result
 
 
 def _publish(
@@ -151,19 +151,19 @@ def _publish(
     loaded: Loaded,
     silver: Snapshot,
     ledger: Ledger,
-    sorted_out: _SortedOut,
+    gate_result: _GateResult,
     judged: Judged,
     now: datetime,
     workspace: Place,
 ) -> Change:
     """Quarantine the applied exports' bad records, and stage what their good ones change in Silver."""
-    table, ids = silver.table, sorted_out.ids
+    table, ids = silver.table, gate_result.ids
     if not ids:
         return Change()
     chosen = pl.col("_export_id").is_in(ids)
     good = [part.filter(chosen) for part in judged.good]
-    quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), sorted_out.applied, now=now)
-    applying = next((export for export in sorted_out.applied if export.is_full), None)
+    quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), gate_result.applied, now=now)
+    applying = next((export for export in gate_result.applied if export.is_full), None)
     before = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
     fulls = FullExports.of(

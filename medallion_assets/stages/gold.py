@@ -97,8 +97,8 @@ class GoldStage:
 
 def checks_of(gold: Gold) -> dict[str, str]:
     """The checks of a Gold table, with what each promises."""
-    source = "Silver" if gold.source.layer == "silver" else gold.source.name
-    checks = {RECOMPUTED: f"Every row of the partitions equals what {source} gives now, and none is missing."}
+    given = f"what {gold.source.name} gives now"
+    checks = {RECOMPUTED: f"Every row of the partitions equals {given}, and none is missing."}
     if gold.reconciled:
         checks[gold.reconciled.check] = gold.reconciled.description
     return checks

@@ -127,10 +127,10 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     name = what.table.name
     before = last_covered(work.lake, [name]).get(name, UNKNOWN)
     seen = last_covered(work.lake, [name], sources=True).get(name, UNKNOWN)
-    told = {day: publish.coverage for day, publish in published.items() if publish.outcome != "superseded"}
-    reached = furthest(before, *(coverage.up_to(what.gold.end_of(day)) for day, coverage in told.items()))
-    sources = furthest(seen, *told.values())
-    figures = completeness_figures({day: (coverage, what.gold.end_of(day)) for day, coverage in told.items()})
+    coverages = {day: publish.coverage for day, publish in published.items() if publish.outcome != "superseded"}
+    reached = furthest(before, *(coverage.up_to(what.gold.end_of(day)) for day, coverage in coverages.items()))
+    sources = furthest(seen, *coverages.values())
+    figures = completeness_figures({day: (coverage, what.gold.end_of(day)) for day, coverage in coverages.items()})
     figures |= {"covered_until": str(reached), "sources_covered_until": str(sources)}
     spent = sum(publish.seconds for publish in published.values())
     return figures | export_age(

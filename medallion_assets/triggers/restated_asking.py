@@ -22,7 +22,7 @@ from medallion_assets.triggers.cursors import Moment, Names
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
 from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
-from medallion_assets.triggers.restated_batches import Batch, batches, days_apart, oldest_live
+from medallion_assets.triggers.restated_batches import DayBatch, batches, days_apart, oldest_live
 
 MOST_IN_FLIGHT = 8
 """So many runs of a table wait in the queue or are at work at once, of those that were asked for here."""
@@ -33,16 +33,16 @@ Most outages are over by then, and a day that cannot be built must not hold up i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class AskingCursor:
     """When a run was last asked for, when each day range was first seen, and the days that people know are given up."""
 
     asked_at: Moment | None = None
     seen: Mapping[str, Moment] = field(default_factory=dict)
     given_up: Names = frozenset()
 
-    def until(self, now: datetime) -> Memory:
+    def until(self, now: datetime) -> AskingCursor:
         """The memory without moments that are still to come: a clock that was set back must stop nothing."""
-        return Memory(
+        return AskingCursor(
             asked_at=self.asked_at and min(self.asked_at, now),
             seen={key: min(first, now) for key, first in self.seen.items()},
             given_up=self.given_up,
@@ -53,14 +53,14 @@ class Memory:
 class Decision:
     """The batches to ask for; the day ranges that were given up just now; and what to remember."""
 
-    asks: Sequence[Batch]
+    asks: Sequence[DayBatch]
     given_up: Sequence[RestatedRange]
-    memory: Memory
+    memory: AskingCursor
 
 
 def choose(
     now: datetime,
-    memory: Memory,
+    memory: AskingCursor,
     missing: Collection[RestatedRange],
     timers: Timers,
     *,
@@ -110,7 +110,7 @@ def choose(
     return Decision(
         asks=asks,
         given_up=[part for part in over if not _names([part]) <= memory.given_up],
-        memory=Memory(
+        memory=AskingCursor(
             asked_at=now if asks else memory.asked_at,
             seen=seen,
             given_up=_names(over) | (memory.given_up & _names(missing)),

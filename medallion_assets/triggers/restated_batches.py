@@ -23,7 +23,7 @@ LIVE_DAYS = 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class DayBatch:
     """Day ranges of one kind for one run, the latest first; `is_live` when all its days are recent."""
 
     ranges: tuple[RestatedRange, ...]
@@ -55,14 +55,14 @@ def oldest_live(newest: date) -> date:
     return newest - timedelta(days=LIVE_DAYS - 1)
 
 
-def batches(day_ranges: Iterable[RestatedRange], *, newest: date) -> list[Batch]:
+def batches(day_ranges: Iterable[RestatedRange], *, newest: date) -> list[DayBatch]:
     """The day ranges in batches, the latest first."""
     groups: dict[tuple[bool, int, bool, bool], list[RestatedRange]] = {}
     for day_range in sorted(day_ranges, key=attrgetter("last", "builds"), reverse=True):
         is_live = day_range.first >= oldest_live(newest)
         year = 0 if is_live else day_range.last.year
         groups.setdefault((is_live, year, day_range.builds, day_range.publishes), []).append(day_range)
-    found = [Batch(ranges=tuple(group), is_live=is_live) for (is_live, *_), group in groups.items()]
+    found = [DayBatch(ranges=tuple(group), is_live=is_live) for (is_live, *_), group in groups.items()]
     return sorted(found, key=lambda batch: (batch.is_live, batch.ranges[0].last, batch.builds), reverse=True)
 
 

@@ -28,7 +28,7 @@ EpochSeconds = Annotated[float, Field(ge=0, le=2.0**37)]
 EPOCH_SECONDS: TypeAdapter[float] = TypeAdapter(EpochSeconds)
 
 
-class Status(StrEnum):
+class EndStatus(StrEnum):
     """What became of a job or an asset in a run."""
 
     SUCCEEDED = "succeeded"
@@ -40,16 +40,16 @@ class Status(StrEnum):
 
 
 AT_LEAST_ONE = {
-    Condition.AT_LEAST_ONE_SUCCEEDED: Status.SUCCEEDED,
-    Condition.AT_LEAST_ONE_FAILED: Status.FAILED,
-    Condition.AT_LEAST_ONE_SKIPPED: Status.SKIPPED,
+    Condition.AT_LEAST_ONE_SUCCEEDED: EndStatus.SUCCEEDED,
+    Condition.AT_LEAST_ONE_FAILED: EndStatus.FAILED,
+    Condition.AT_LEAST_ONE_SKIPPED: EndStatus.SKIPPED,
 }
 """The conditions that one outcome alone can meet, and which one."""
 NEVER = {
-    Condition.ALL_SUCCEEDED: {Status.FAILED, Status.SKIPPED},
-    Condition.ALL_FAILED: {Status.SUCCEEDED, Status.SKIPPED},
-    Condition.NONE_FAILED: {Status.FAILED},
-    Condition.ALL_DONE: set[Status](),
+    Condition.ALL_SUCCEEDED: {EndStatus.FAILED, EndStatus.SKIPPED},
+    Condition.ALL_FAILED: {EndStatus.SUCCEEDED, EndStatus.SKIPPED},
+    Condition.NONE_FAILED: {EndStatus.FAILED},
+    Condition.ALL_DONE: set[EndStatus](),
 }
 """The conditions about all, and the outcomes of which not even one may be there."""
 
@@ -60,7 +60,7 @@ class FinishedRun:
 
     run_id: str
     ended_at: float
-    outcomes: Mapping[str, Status]
+    outcomes: Mapping[str, EndStatus]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Cause:
 
     upstream: str
     run_id: str
-    status: Status
+    status: EndStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +93,17 @@ class Cursor:
     begun: Mapping[str, Cause] = field(default_factory=dict)
 
 
-def condition_met(condition: Condition, statuses: Collection[Status]) -> bool | None:
+def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool | None:
     """Whether outcomes meet a condition; None while that is open, because it depends on those that are pending."""
     if condition in AT_LEAST_ONE:
         if AT_LEAST_ONE[condition] in statuses:
             return True
-        return None if not statuses or Status.PENDING in statuses else False
+        return None if not statuses or EndStatus.PENDING in statuses else False
     if NEVER[condition] & set(statuses):
         return False
-    if not statuses or Status.PENDING in statuses:
+    if not statuses or EndStatus.PENDING in statuses:
         return None
-    return condition is not Condition.NONE_FAILED or Status.SUCCEEDED in statuses
+    return condition is not Condition.NONE_FAILED or EndStatus.SUCCEEDED in statuses
 
 
 def decide(
@@ -120,7 +120,7 @@ def decide(
         ended = {
             name: Cause(upstream=name, run_id=run.run_id, status=run.outcomes[name])
             for name in sorted(upstream)
-            if run.outcomes.get(name, Status.PENDING) is not Status.PENDING
+            if run.outcomes.get(name, EndStatus.PENDING) is not EndStatus.PENDING
         }
         if condition in AT_LEAST_ONE:
             met = [cause for cause in ended.values() if cause.status is AT_LEAST_ONE[condition]]

@@ -20,7 +20,7 @@ from medallion_assets.cli.sql_page import write_csv, write_json
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.sql.answer import Answer
+from medallion_assets.operations.sql.answer import QueryAnswer
 from medallion_assets.operations.sql.answer import answer as ask
 from medallion_assets_tests.cli.command_line import answer, run
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS
@@ -105,7 +105,7 @@ def test_json_that_an_error_cuts_off_is_whole() -> None:
 
     out = StringIO()
     with pytest.raises(typer.Exit):
-        write_json(Answer(columns=("a",), types=("INTEGER",), versions={"silver.x": 3}, batches=batches()), out)
+        write_json(QueryAnswer(columns=("a",), types=("INTEGER",), versions={"silver.x": 3}, batches=batches()), out)
     found = json.loads(out.getvalue())
     assert (found["rows"], found["versions"]) == ([{"a": 1}, {"a": 2}], {"silver.x": 3})
     assert found["error"]["do"] == "bring it back"

@@ -16,7 +16,7 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.notes.fingerprints import RULES_NOTE
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.rebuild import Request, rebuild, rebuildable, rebuildable_table
+from medallion_assets.operations.rebuild import RebuildRequest, rebuild, rebuildable, rebuildable_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at, pipeline_with
@@ -89,7 +89,7 @@ def test_the_command_prints_what_would_change(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missing_reason_or_place_is_told(home: Path) -> None:
     assert run("customers", "--why", "")["error"]["what"] == "silver.customers: the rebuild has no reason"
     assert run("bronze.customers", "--why", WHY)["exit_code"] == 2  # the raw place was never there
-    table, request = rebuildable_table(CATALOG, "customer_ltv"), Request(why=WHY, accept_all=True)
+    table, request = rebuildable_table(CATALOG, "customer_ltv"), RebuildRequest(why=WHY, accept_all=True)
     with pytest.raises(PermanentError, match=r"gold\.customer_ltv is not judged from exports"):
         rebuild(lakehouse_at(home), "", table, request, now=NOW)
 

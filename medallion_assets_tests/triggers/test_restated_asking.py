@@ -13,9 +13,9 @@ from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import RestatedRange
-from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, Decision, Memory, choose
+from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Decision, choose
 from medallion_assets.triggers.restated_attempts import PastRun
-from medallion_assets.triggers.restated_batches import Batch
+from medallion_assets.triggers.restated_batches import DayBatch
 
 NOW = datetime(2025, 3, 10, 12, tzinfo=UTC)
 DAY = date(2025, 3, 9)
@@ -51,7 +51,7 @@ SUCCESS = past(end=NOW + timedelta(seconds=1), succeeded=True)
 def decide(
     *day_ranges: RestatedRange,
     now: datetime = NOW,
-    memory: Memory = Memory(),  # noqa: B008 - it is frozen
+    memory: AskingCursor = AskingCursor(),  # noqa: B008 - it is frozen
     timers: Timers = AT_ONCE,
     busy: Collection[tuple[date, date]] = (),
     in_flight: int = 0,
@@ -69,7 +69,7 @@ def asked(decision: Decision) -> list[list[date]]:
 class Day:
     """A day of ticks, each run of which takes half a minute; `fails` says which."""
 
-    fails: Callable[[Batch], bool]
+    fails: Callable[[DayBatch], bool]
     missing: dict[date, RestatedRange]
     restates: tuple[RestatedRange, timedelta] | None = None
     runs: list[PastRun] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Day:
     alerts: int = 0
 
     def live(self, hours: int) -> Day:
-        memory, at_work = Memory(), list[tuple[datetime, Batch]]()
+        memory, at_work = AskingCursor(), list[tuple[datetime, DayBatch]]()
         for now in (NOW + timedelta(seconds=15 * number) for number in range(240 * hours)):
             if self.restates and (now - NOW) % self.restates[1] == timedelta(0):
                 today = replace(self.restates[0], version=2 + (now - NOW) // self.restates[1])
@@ -93,7 +93,7 @@ class Day:
             memory, self.alerts = decision.memory, self.alerts + bool(decision.given_up)
         return self
 
-    def _end(self, end: datetime, batch: Batch) -> None:
+    def _end(self, end: datetime, batch: DayBatch) -> None:
         fails = self.fails(batch)
         self.runs.append(past(*batch.ranges, version=batch.version, end=end, succeeded=not fails))
         for part in batch.ranges if not fails else ():
@@ -222,9 +222,9 @@ def test_what_was_given_up_takes_no_place() -> None:
 def test_a_clock_that_was_set_back_holds_nothing_up(jump: timedelta) -> None:
     """What was seen or asked for by the clock before counts from now on, once."""
     timers = Timers(min_time_between_triggers_seconds=120, wait_after_last_change_seconds=60)
-    memory = Memory(asked_at=NOW + jump, seen={str(day_range(0)): NOW + jump})
+    memory = AskingCursor(asked_at=NOW + jump, seen={str(day_range(0)): NOW + jump})
     first = decide(day_range(0), timers=timers, memory=memory)
-    assert (asked(first), first.memory) == ([], Memory(asked_at=NOW, seen={str(day_range(0)): NOW}))
+    assert (asked(first), first.memory) == ([], AskingCursor(asked_at=NOW, seen={str(day_range(0)): NOW}))
     due = decide(day_range(0), timers=timers, memory=first.memory, now=NOW + timedelta(seconds=120))
     assert asked(due) == [[DAY]]
 
@@ -239,7 +239,7 @@ def test_the_tables_timers_hold() -> None:
     due = decide(day_range(0), day_range(2), timers=timers, now=seconds[110], memory=early.memory)
     assert [asked(decision) for decision in (first, second, early)] == [[], [], []]
     assert asked(due) == [[DAY, day_range(2).first]]
-    memory = Memory(asked_at=seconds[0], seen={str(day_range(0)): seconds[0]})
+    memory = AskingCursor(asked_at=seconds[0], seen={str(day_range(0)): seconds[0]})
     assert [len(decide(day_range(0), timers=timers, now=seconds[at], memory=memory).asks) for at in (119, 120)] == [
         0,
         1,
@@ -247,8 +247,8 @@ def test_the_tables_timers_hold() -> None:
 
 
 def test_a_memory_survives_the_cursor_and_a_broken_one_is_none() -> None:
-    memory = Memory(asked_at=NOW, seen={"a": NOW}, given_up=frozenset({"a"}))
-    assert load_cursor(Memory, dump_cursor(memory)) == memory
-    assert load_cursor(Memory, dump_cursor(Memory())) == Memory()
+    memory = AskingCursor(asked_at=NOW, seen={"a": NOW}, given_up=frozenset({"a"}))
+    assert load_cursor(AskingCursor, dump_cursor(memory)) == memory
+    assert load_cursor(AskingCursor, dump_cursor(AskingCursor())) == AskingCursor()
     for broken in (None, [], {"asked_at": 3, "seen": {}, "given_up": []}, {"asked_at": None, "seen": []}):
-        assert load_cursor(Memory, json.dumps(broken)) is None
+        assert load_cursor(AskingCursor, json.dumps(broken)) is None

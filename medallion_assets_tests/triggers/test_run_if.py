@@ -17,19 +17,19 @@ from medallion_assets.triggers.run_if import (
     OVERLAP_SECONDS,
     Ask,
     Cursor,
+    EndStatus,
     FinishedRun,
-    Status,
     condition_met,
     decide,
 )
 
 UPSTREAM = ("a", "b", "c")
-S, F, K, P = Status.SUCCEEDED, Status.FAILED, Status.SKIPPED, Status.PENDING
+S, F, K, P = EndStatus.SUCCEEDED, EndStatus.FAILED, EndStatus.SKIPPED, EndStatus.PENDING
 ENDED = (S, F, K)
 NOTHING_KNOWN = Cursor(settled_until=0)
 
 
-def is_so(condition: Condition, ended: Sequence[Status]) -> bool:
+def is_so(condition: Condition, ended: Sequence[EndStatus]) -> bool:
     """What the name of the condition says, of outcomes none of which is pending."""
     match condition:
         case Condition.ALL_SUCCEEDED:
@@ -52,7 +52,7 @@ def is_so(condition: Condition, ended: Sequence[Status]) -> bool:
 def test_a_condition_is_decided_as_soon_as_what_is_pending_cannot_change_it(condition: Condition) -> None:
     """Every list of up to four outcomes, against all that could become of the pending ones."""
     for length in range(1, 5):
-        for statuses in itertools.product(Status, repeat=length):
+        for statuses in itertools.product(EndStatus, repeat=length):
             futures = itertools.product(*(ENDED if status is P else (status,) for status in statuses))
             possible = {is_so(condition, future) for future in futures}
             expected = possible.pop() if len(possible) == 1 else None
@@ -71,7 +71,7 @@ def test_nothing_decides_nothing(condition: Condition) -> None:
     assert condition_met(condition, []) is None
 
 
-def history(outcomes: Sequence[dict[str, Status]]) -> list[FinishedRun]:
+def history(outcomes: Sequence[dict[str, EndStatus]]) -> list[FinishedRun]:
     """Runs that ended a second after each other."""
     return [
         FinishedRun(run_id=f"run{number:03}", ended_at=float(number), outcomes=outcome)

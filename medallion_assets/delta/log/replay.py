@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.delta.files.data_files import DIGEST
 
-Action = Mapping[str, Any]
+LogAction = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Replay:
     marks: dict[str, int] = field(default_factory=dict)
     commits: list[dict[str, Any]] = field(default_factory=list)
 
-    def apply(self, version: int, actions: Iterable[Action]) -> None:
+    def apply(self, version: int, actions: Iterable[LogAction]) -> None:
         """The next commit. Removals come first: a file may be added again with other facts."""
         actions, self.version = list(actions), version
         for action in actions:

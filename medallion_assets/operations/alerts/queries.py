@@ -45,7 +45,7 @@ class QueryAlert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class QueryFinding:
     """What a query found: how many rows, and the first of them as JSON; or why it gave no answer."""
 
     asked: QueryAlert
@@ -105,7 +105,7 @@ class Finding:
 
 
 def record_findings(
-    lakehouse: Lakehouse, findings: Iterable[Finding], now: datetime, *, run_id: str, trigger: str | None = None
+    lakehouse: Lakehouse, findings: Iterable[QueryFinding], now: datetime, *, run_id: str, trigger: str | None = None
 ) -> list[Incident]:
     """An incident for each query that found something, or gave no answer: one a day, as its alert is. Gives the new.
 
@@ -142,16 +142,16 @@ def read_query_alerts(file: Path | None) -> tuple[QueryAlert, ...]:
     return tuple(_query_alert(file, name, given) for name, given in declared.items())
 
 
-def ask_all(lakehouse: Lakehouse, queries: Iterable[QueryAlert], *, workspace: Path) -> Iterator[Finding]:
+def ask_all(lakehouse: Lakehouse, queries: Iterable[QueryAlert], *, workspace: Path) -> Iterator[QueryFinding]:
     """Ask one after the other. One that fails or takes too long says so, and stops no other."""
     for asked in queries:
         try:
             yield _ask(lakehouse, asked, workspace)
         except MedallionError as error:
-            yield Finding(asked=asked, error=str(error))
+            yield QueryFinding(asked=asked, error=str(error))
 
 
-def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> Finding:
+def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> QueryFinding:
     from medallion_assets.operations.sql.answer import answer  # it brings DuckDB, which definitions load without
 
     first_rows: list[str] = []
@@ -160,7 +160,7 @@ def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> Finding:
         for batch in found.batches:
             rows += len(batch)
             first_rows += [_shown(found.columns, row) for row in batch[: ROWS_SHOWN - len(first_rows)]]
-    return Finding(asked=asked, rows=rows, first_rows=tuple(first_rows))
+    return QueryFinding(asked=asked, rows=rows, first_rows=tuple(first_rows))
 
 
 def _shown(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:

@@ -34,7 +34,7 @@ MEMORY = "1GB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class QueryAnswer:
     """What a query gave. `rows` come as DuckDB has them, in batches, and are never held as a whole.
 
     `versions` are those of the tables that were read, by the name in the query; None: the table has no rows yet.
@@ -56,7 +56,7 @@ def answer(
     workspace: Path,
     as_of: datetime | None = None,
     at_most_seconds: float | None = None,
-) -> Iterator[Answer]:
+) -> Iterator[QueryAnswer]:
     """Ask one query; the answer can be read while the context lasts.
 
     `as_of` is the moment whose versions are read, where the query names none. `workspace` is a folder for downloads,
@@ -78,7 +78,7 @@ def answer(
             with errors():
                 result = connection.execute(statement.text)
             description = result.description or []
-            yield Answer(
+            yield QueryAnswer(
                 columns=tuple(column[0] for column in description),
                 types=tuple(str(column[1]) for column in description),
                 versions=versions,

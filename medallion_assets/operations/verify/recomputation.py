@@ -81,7 +81,7 @@ def difference(
     if not found.any:
         return None
     where = f" in {table.partition_by} {day}" if table.partition_by else ""
-    look = "`medallion explain` explains one key; " if table.key and table.layer == "silver" else ""
+    look = "`medallion explain` explains one key; " if table.key and table.is_loaded else ""
     return Finding(
         table=table.name,
         check="equals_recomputation",

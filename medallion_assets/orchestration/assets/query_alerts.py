@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from medallion_assets.operations.alerts.queries import Finding, QueryAlert, ask_all, record_findings
+from medallion_assets.operations.alerts.queries import QueryAlert, QueryFinding, ask_all, record_findings
 from medallion_assets.orchestration.alert_direct import keep_or_send
 from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -60,7 +60,7 @@ def query_alerts_job(queries: Sequence[QueryAlert]) -> "dg.UnresolvedAssetJobDef
     )
 
 
-def _verdict(finding: Finding) -> dg.AssetCheckResult:
+def _verdict(finding: QueryFinding) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=KEY,
         check_name=finding.asked.name,

@@ -12,7 +12,7 @@ from threading import Event
 
 import dagster as dg
 
-from medallion_assets.compute.job import Job, Look, Service, State
+from medallion_assets.compute.job import Job, JobLook, Service, State
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
@@ -87,7 +87,7 @@ class JobClient(dg.PipesClient):
             log.exception("%s may continue with %s until its time limit: cancel it there", self.service.name, job_id)
 
 
-def watch(service: Service, job_id: str, poll_seconds: float, log: dg.DagsterLogManager) -> Look:
+def watch(service: Service, job_id: str, poll_seconds: float, log: dg.DagsterLogManager) -> JobLook:
     """Look at a job until it has ended; its states are lines of the log.
 
     Raises:

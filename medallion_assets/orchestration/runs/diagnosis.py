@@ -27,7 +27,7 @@ from medallion_assets.orchestration.runs.outcomes import error_parts, is_interru
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
 from medallion_assets.stages.figures import cut
-from medallion_assets.triggers.run_if import Status
+from medallion_assets.triggers.run_if import EndStatus
 
 ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
@@ -64,7 +64,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
     failures = {event.step_key: event for event in events if event.event_type is Kind.STEP_FAILURE}
     ends = stage_ends(instance, run)
-    failed = {asset: end.step for asset, end in ends.items() if end.status is Status.FAILED}
+    failed = {asset: end.step for asset, end in ends.items() if end.status is EndStatus.FAILED}
     if not ends and run.status is dg.DagsterRunStatus.FAILURE:
         failed = {run.job_name: ""}
     cut_off = {step for step in failed.values() if step not in failures or is_interrupt(failures[step])}

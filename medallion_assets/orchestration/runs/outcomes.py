@@ -18,7 +18,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.orchestration.runs.records import readable_records
-from medallion_assets.triggers.run_if import Status
+from medallion_assets.triggers.run_if import EndStatus
 
 WILL_RETRY_TAG = "dagster/will_retry"
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
@@ -38,22 +38,22 @@ class StageEnd:
     """What became of an asset in a run, and the step that makes it."""
 
     step: str
-    status: Status
+    status: EndStatus
 
 
-def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> Status:
+def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> EndStatus:
     """What became of a run; one that Dagster starts anew has not ended.
 
     `retries_enabled`: Dagster tags every failed run with whether it does; until then it is not known.
     """
     if run.status is dg.DagsterRunStatus.SUCCESS:
-        return Status.SUCCEEDED
+        return EndStatus.SUCCEEDED
     if run.status is dg.DagsterRunStatus.CANCELED:
-        return Status.SKIPPED
+        return EndStatus.SKIPPED
     if run.status is not dg.DagsterRunStatus.FAILURE:
-        return Status.PENDING
+        return EndStatus.PENDING
     again = run.tags.get(WILL_RETRY_TAG, str(retries_enabled)).lower()
-    return Status.PENDING if again == "true" else Status.FAILED
+    return EndStatus.PENDING if again == "true" else EndStatus.FAILED
 
 
 def stage_ends(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, StageEnd]:
@@ -80,19 +80,19 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
             steps.setdefault(asset, step)
             if kind is Kind.ASSET_MATERIALIZATION:
                 made.add(asset)
-    cut_off = Status.SKIPPED if ended is dg.DagsterRunStatus.CANCELED else Status.FAILED
+    cut_off = EndStatus.SKIPPED if ended is dg.DagsterRunStatus.CANCELED else EndStatus.FAILED
     broke = any(end is Kind.STEP_FAILURE or end in BEGINNINGS for end in last.values())
     is_lost = ended is dg.DagsterRunStatus.FAILURE and not broke
 
-    def status(of_asset: str, of_step: str) -> Status:
+    def status(of_asset: str, of_step: str) -> EndStatus:
         end = last.get(of_step)
         if end is Kind.STEP_FAILURE:
-            return Status.FAILED
+            return EndStatus.FAILED
         if end in BEGINNINGS:
             return cut_off
         if of_asset in made:
-            return Status.SUCCEEDED
-        return Status.FAILED if is_lost else Status.SKIPPED
+            return EndStatus.SUCCEEDED
+        return EndStatus.FAILED if is_lost else EndStatus.SKIPPED
 
     return {name: StageEnd(step=key, status=status(name, key)) for name, key in steps.items()}
 

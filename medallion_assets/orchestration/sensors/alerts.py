@@ -60,7 +60,7 @@ MOST_RUNNING = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SenderCursor:
     """What the sender found: the version of the table that it read, and when something was due next."""
 
     version: int
@@ -145,7 +145,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-        seen = Seen(version=due_alerts.version, next_due_at=due_alerts.next_due_at)
+        seen = SenderCursor(version=due_alerts.version, next_due_at=due_alerts.next_due_at)
         return dg.SensorResult(skip_reason=f"{len(due_alerts.due)} were due", cursor=dump_cursor(seen))
 
     return alert_sender
@@ -171,7 +171,7 @@ def sent_without_outbox(
 
 def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
-    seen = load_cursor(Seen, cursor)
+    seen = load_cursor(SenderCursor, cursor)
     if seen is None or seen.version != version:
         return False
     return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET

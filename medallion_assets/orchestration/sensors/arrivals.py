@@ -43,7 +43,7 @@ Subjects = Mapping[str, Subject[file_arrival.Cursor, Found]]
 
 
 @dataclass
-class Seen:
+class ArrivalLooks:
     """What a tick saw of each table, in the order of the pipeline, and what it could not see."""
 
     looks: dict[str, Look[file_arrival.Cursor, Found]] = field(default_factory=dict)
@@ -130,9 +130,9 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 
 def _look_at(
     subjects: Subjects, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, before: Cursor
-) -> Seen:
+) -> ArrivalLooks:
     """What is seen of the tables."""
-    seen, began = Seen(), lakehouse.now()
+    seen, began = ArrivalLooks(), lakehouse.now()
     for name in before.in_turn(subjects):
         now, cursor = lakehouse.now(), before.tables.get(name, file_arrival.Cursor())
         if now - began > timedelta(seconds=LOOKING_SECONDS):
@@ -147,7 +147,7 @@ def _look_at(
     return seen
 
 
-def _next_look(lakehouse: LakehouseResource, settings: Settings, seen: Seen) -> float:
+def _next_look(lakehouse: LakehouseResource, settings: Settings, seen: ArrivalLooks) -> float:
     """When the tables that were looked at are worth the next look; soon where there was no time for all."""
     now, cursors = lakehouse.now(), [look.asking.cursor for look in seen.looks.values()]
     waits = [seconds_until_next_look(now, cursor, is_told=is_told(settings)) for cursor in cursors]

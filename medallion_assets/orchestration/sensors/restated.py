@@ -42,8 +42,8 @@ from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.stages.together import companions
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
-from medallion_assets.triggers.restated_asking import Memory, choose
-from medallion_assets.triggers.restated_batches import Batch, oldest_live
+from medallion_assets.triggers.restated_asking import AskingCursor, choose
+from medallion_assets.triggers.restated_batches import DayBatch, oldest_live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ class Cursor:
     """What a sensor remembers: up to where the logs were read, and what it asked for."""
 
     reading: LogPosition
-    memory: Memory = field(default_factory=Memory)
+    memory: AskingCursor = field(default_factory=AskingCursor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         ready = ready_ranges(companions(lake, together, beside=kept.gold, others=others), found)
         chosen = choose(
             now,
-            cursor.memory if cursor else Memory(),
+            cursor.memory if cursor else AskingCursor(),
             ready.ranges,
             timers,
             newest=newest,
@@ -146,7 +146,7 @@ def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> s
     return reason
 
 
-def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: LogPosition) -> dg.RunRequest:
+def request(instance: dg.DagsterInstance, kept: Kept, batch: DayBatch, reading: LogPosition) -> dg.RunRequest:
     """A run for a batch: Gold if it has to be built, serving if it has to be published."""
     gold, serving = kept.table, kept.serving
     source = kept.gold.source if batch.builds else gold
@@ -167,7 +167,7 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: Batch, reading: Log
 
 def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) -> Alert:
     """The alert that some day ranges are not asked for any more."""
-    batch, gold = Batch(ranges=tuple(over), is_live=False), kept.table
+    batch, gold = DayBatch(ranges=tuple(over), is_live=False), kept.table
     key, days = asked_for(gold, batch, reading), days_text(ranges_of(batch.days))
     held = ", ".join(other.table.name for other in kept.together)
     return Alert(

@@ -25,7 +25,7 @@ from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.triggers.restated_attempts import PastRun
-from medallion_assets.triggers.restated_batches import Batch
+from medallion_assets.triggers.restated_batches import DayBatch
 
 ASKED_TAG = hidden_tag("asked_for")
 """What of a Gold table a run was asked for: every attempt at the same batch carries the same."""
@@ -46,7 +46,7 @@ class AtWork:
     asked_here: int
 
 
-def asked_for(gold: Table, batch: Batch, reading: LogPosition) -> str:
+def asked_for(gold: Table, batch: DayBatch, reading: LogPosition) -> str:
     """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
 
     The version is that of the table that was read: of one that was made anew the same number is another version.

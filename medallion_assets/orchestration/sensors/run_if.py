@@ -39,8 +39,8 @@ from medallion_assets.triggers.run_if import (
     OVERLAP_SECONDS,
     Ask,
     Cursor,
+    EndStatus,
     FinishedRun,
-    Status,
     decide,
 )
 
@@ -174,7 +174,7 @@ def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], c
     for record in instance.get_run_records(dg.RunsFilter(statuses=list(FINISHED), updated_after=since)):
         run, ended_at = record.dagster_run, record.end_time
         status = run_status(run, retries_enabled=instance.run_retries_enabled)
-        if ended_at is None or status is Status.PENDING or run.run_id in cursor.handled:
+        if ended_at is None or status is EndStatus.PENDING or run.run_id in cursor.handled:
             continue
         try:
             ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}

@@ -41,7 +41,7 @@ from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import cause_of
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
-from medallion_assets.triggers.run_if import Status
+from medallion_assets.triggers.run_if import EndStatus
 
 INTERVAL_SECONDS = 15
 LOOK_BACK_HOURS = 24.0
@@ -153,7 +153,7 @@ def ended_runs(
         is_ours, is_waiting = repository is None or run.job_name in repository.job_names, run.run_id in cursor.waiting
         if not is_ours or run.run_id in cursor.handled or found[is_waiting] == MOST_RUNS:
             continue
-        if run_status(run, retries_enabled=instance.run_retries_enabled) is not Status.PENDING:
+        if run_status(run, retries_enabled=instance.run_retries_enabled) is not EndStatus.PENDING:
             found[is_waiting] += 1
             yield run, record.update_timestamp.replace(tzinfo=UTC)
 

@@ -14,7 +14,7 @@ import narwhals as nw
 
 from medallion_assets.contracts.money import UNITS, half_up, to_money, to_units, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
-from medallion_assets.pipelines.transactions.sales import counted
+from medallion_assets.pipelines.transactions.sales import sales_rows
 
 CUSTOMER_LTV = Table(
     name="gold.customer_ltv",
@@ -48,7 +48,7 @@ def customer_days(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """
     gross, refunded = nw.col("gross_units"), nw.col("refunded_units")
     return (
-        counted(enriched)
+        sales_rows(enriched)
         .group_by("customer_id", "transaction_date")
         .agg(whole(nw.len()).alias("order_count"), whole(gross.sum()), whole(refunded.sum()))
         .select(

@@ -12,7 +12,7 @@ import narwhals as nw
 
 from medallion_assets.contracts.money import half_up, to_money, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
-from medallion_assets.pipelines.transactions.sales import counted
+from medallion_assets.pipelines.transactions.sales import sales_rows
 
 DIMENSIONS = ("transaction_date", "product_category", "customer_segment", "region")
 
@@ -41,7 +41,7 @@ def summarise(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """The summary of every day in `enriched` (rows of silver.enriched_transactions): the columns of the contract."""
     gross, refunded, transactions = nw.col("gross_units"), nw.col("refunded_units"), nw.col("transaction_count")
     return (
-        counted(enriched)
+        sales_rows(enriched)
         .group_by(*DIMENSIONS)
         .agg(
             whole(nw.len()).alias("transaction_count"),

@@ -16,7 +16,7 @@ REFUNDED = "refunded"
 COUNTED_STATUSES = ("completed", REFUNDED)
 
 
-def counted(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def sales_rows(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """The counted rows of silver.enriched_transactions with `gross_units` and `refunded_units` (in 1/UNITS)."""
     units = to_units("amount")
     refunded = nw.when(nw.col("status") == REFUNDED).then(units).otherwise(nw.lit(0))

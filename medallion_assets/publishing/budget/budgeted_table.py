@@ -40,7 +40,7 @@ TURN_SECONDS = 1.0
 """How often a publish that writes looks whether another took over: a read, of no write capacity."""
 
 
-class Answer(NamedTuple):
+class WriteAnswer(NamedTuple):
     """What a conditional write met: `existing` is the item that refused it, empty when there is none."""
 
     accepted: bool
@@ -105,11 +105,11 @@ class BudgetedTable:
         """Delete every key, unconditionally, in batches; `deleted` is called with how many more are gone."""
         self._write_all(({"DeleteRequest": {"Key": key}} for key in keys), deleted)
 
-    def put(self, item: Item, condition: Condition) -> Answer:
+    def put(self, item: Item, condition: Condition) -> WriteAnswer:
         """Put one item if `condition` holds of the one it replaces."""
         return self._conditionally("put_item", write_units(item), condition, Item=item)
 
-    def put_together(self, items: Sequence[Item], condition: Condition, guard: Guard) -> list[Answer] | None:
+    def put_together(self, items: Sequence[Item], condition: Condition, guard: Guard) -> list[WriteAnswer] | None:
         """Put at most 99 items in one transaction: if `guard` holds, and `condition` of each item that is replaced.
 
         An answer an item; unless all are accepted, nothing was written. None: `guard` does not hold.
@@ -128,12 +128,12 @@ class BudgetedTable:
             if guarded["Code"] in CONDITION_FAILED:
                 return None
             return [
-                Answer(accepted=reason["Code"] not in CONDITION_FAILED, existing=reason.get("Item", {}))
+                WriteAnswer(accepted=reason["Code"] not in CONDITION_FAILED, existing=reason.get("Item", {}))
                 for reason in reasons
             ]
-        return [Answer(accepted=True, existing={}) for _ in items]
+        return [WriteAnswer(accepted=True, existing={}) for _ in items]
 
-    def update(self, key: Item, change: str, condition: Condition) -> Answer:
+    def update(self, key: Item, change: str, condition: Condition) -> WriteAnswer:
         """Apply an update expression if `condition` holds; the condition's values serve the change too."""
         return self._conditionally("update_item", 1, condition, Key=key, UpdateExpression=change)
 
@@ -179,13 +179,13 @@ class BudgetedTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _conditionally(self, operation: str, cost: float, condition: Condition, **request: Any) -> Answer:
+    def _conditionally(self, operation: str, cost: float, condition: Condition, **request: Any) -> WriteAnswer:
         try:
             self._write(operation, cost, TableName=self.name, **_conditional(condition), **request)
         except botocore.ClientError as refusal:
             refused: Mapping[str, Any] = refusal.response
-            return Answer(accepted=False, existing=refused.get("Item", {}))
-        return Answer(accepted=True, existing={})
+            return WriteAnswer(accepted=False, existing=refused.get("Item", {}))
+        return WriteAnswer(accepted=True, existing={})
 
     def _write_all(self, requests: Iterable[dict[str, Any]], done: Callable[[int], object]) -> None:
         batches = grouped(requests, cost=_cost, most_cost=self.batch_wcu, most_things=BATCH_ITEMS)

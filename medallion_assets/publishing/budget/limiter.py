@@ -130,13 +130,13 @@ class CapacityLimiter:
     def _wait(self, place: float) -> float:
         """How long a request waits by what is known now; `place` is all that was reserved up to it."""
         self._fill()
-        lacking = place - self._reserved - self._balance
+        missing = place - self._reserved - self._balance
         pause = self._paused_until - self._filled_at
-        if lacking <= 0:
+        if missing <= 0:
             return max(0.0, pause)
         if self._rate <= 0:
             return max(WHILE_ASKING_SECONDS if self._renewing.locked() else WITHOUT_SHARE_SECONDS, pause)
-        return max(lacking / self._rate, pause)
+        return max(missing / self._rate, pause)
 
     def _renew(self) -> None:
         """Keep to the share that this publisher has now; what asking for it cost is spent as well.

@@ -27,8 +27,8 @@ from medallion_assets.publishing.budget.budgeted_table import (
     MOST_TRANSACTION_WCU,
     TRANSACTION_ITEMS,
     TRANSACTION_UNITS,
-    Answer,
     Condition,
+    WriteAnswer,
 )
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.items import watermark
@@ -245,7 +245,7 @@ class _Items:
         with self._counting:
             self.deleted += accepted
 
-    def _accepted(self, answer: Answer) -> bool:
+    def _accepted(self, answer: WriteAnswer) -> bool:
         other = None if answer.accepted else pair_of(answer.existing)
         if other is not None and other.rank > self.pair.rank:
             self.overtaken = True

@@ -191,7 +191,7 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
     next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
     spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
     known = pl.concat([events.select(*key, "_export_id"), fulls.bad_keys.select(*key, "_export_id")])
-    lacking = (
+    unlisted = (
         spans.join_where(
             pictures.lazy(),
             pl.col("_full_sequence_micros") > pl.col("_sequence_micros"),
@@ -207,5 +207,7 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
         .with_columns(pl.lit(value=True).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
         .collect()
     )
-    missing = [name for name in schema.names() if name not in lacking.columns]
-    return lacking.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(schema.names())
+    missing = [name for name in schema.names() if name not in unlisted.columns]
+    return unlisted.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(
+        schema.names()
+    )

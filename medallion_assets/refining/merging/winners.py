@@ -63,7 +63,7 @@ class NewRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Won:
+class PartWinners:
     """The rows of a part that win, how many there are by partition, and the keys that change theirs."""
 
     rows: WonRows
@@ -82,7 +82,7 @@ class Winners:
     count: int
 
     @classmethod
-    def of_parts(cls, new: NewRows, parts: Sequence[Won]) -> Winners:
+    def of_parts(cls, new: NewRows, parts: Sequence[PartWinners]) -> Winners:
         """Those of all parts, whose rows are `new`."""
         return cls(
             new=new,

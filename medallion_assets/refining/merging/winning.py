@@ -24,7 +24,7 @@ from medallion_assets.refining.ledger.full_exports import FullExports, bad_in, w
 from medallion_assets.refining.ledger.origins import counted_sequence
 from medallion_assets.refining.merging.held import held_rows
 from medallion_assets.refining.merging.merge_days import STATE
-from medallion_assets.refining.merging.winners import NewRows, Winners, Won
+from medallion_assets.refining.merging.winners import NewRows, PartWinners, Winners
 
 
 def win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Winners:
@@ -60,7 +60,7 @@ class _Work:
     folder: Place | None
 
 
-def _won_of_part(part: tuple[int, pl.LazyFrame], *, work: _Work) -> Won:
+def _won_of_part(part: tuple[int, pl.LazyFrame], *, work: _Work) -> PartWinners:
     """Of a part with its number: its events, one a key."""
     (number, rows), table = part, work.table
     events = rows.collect()
@@ -69,7 +69,7 @@ def _won_of_part(part: tuple[int, pl.LazyFrame], *, work: _Work) -> Won:
     won = winning(events.join(found, on=list(table.key), how="left"), table, work.fulls)
     partition_by = str(table.partition_by)
     new = pl.concat([upserts(won.lazy(), table).collect(), tombstones_of(won, table)])
-    return Won(
+    return PartWinners(
         rows={key[0]: day for key, day in new.partition_by(partition_by, as_dict=True).items()}
         if work.folder is None
         else Aside(work.folder)(new.sort(partition_by), is_sorted=True),

@@ -30,7 +30,7 @@ from medallion_assets.refining.judging.events import has_deletes, upserts
 from medallion_assets.refining.ledger.full_exports import FullExports
 from medallion_assets.refining.merging.merge_days import STATE
 from medallion_assets.refining.merging.one_pass import held_of_each
-from medallion_assets.refining.merging.winners import NewRows, Winners, Won
+from medallion_assets.refining.merging.winners import NewRows, PartWinners, Winners
 from medallion_assets.refining.merging.winning import held_state, moved, tombstones_of, winning
 
 Day = date | None
@@ -186,7 +186,7 @@ def _winners(
         more = Extent(some.height, int(some.estimated_size()))
         held[day] = total([more, held[day]]) if day in held else more
         rows[day] = pl.concat([some.lazy(), rows[day]]) if day in rows else some.lazy()
-    won = Won(
+    won = PartWinners(
         rows=rows,
         extents=held,
         moved=pl.concat([some.moved for some in every]),

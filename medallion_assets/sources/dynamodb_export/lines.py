@@ -19,7 +19,7 @@ from medallion_assets.contracts.source import wrong
 from medallion_assets.engines.pieces import pieces, rows_of_bytes
 from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
 from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
-from medallion_assets.sources.dynamodb_export.shapes import SHAPES, Shape, with_plain_names
+from medallion_assets.sources.dynamodb_export.shapes import SHAPES, RecordForm, with_plain_names
 from medallion_assets.sources.dynamodb_export.templates import Templates
 
 CHUNK_LINES = 4096
@@ -116,7 +116,7 @@ class LineReader:
         filled = [part for part in parts if part.height] or parts[:1]
         return (filled[0] if len(filled) == 1 else _in_order(pl.concat(filled))).drop("_row")
 
-    def _read_fast(self, rows: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> list[pl.DataFrame]:
+    def _read_fast(self, rows: pl.DataFrame, shape: RecordForm, unknown: Sequence[str]) -> list[pl.DataFrame]:
         pieces = list(_decode(rows["_line"], shape.schema(self._attributes, unknown), CHUNK_LINES))
         is_decoded = pl.concat([pl.repeat(records is not None, height, eager=True) for height, records in pieces])
         if not is_decoded.any():
@@ -135,7 +135,7 @@ class LineReader:
             trusted &= ~moved
         return [*parts, self._columns(decoded.filter(trusted), shape, unknown)]
 
-    def _proved(self, decoded: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> pl.Series:
+    def _proved(self, decoded: pl.DataFrame, shape: RecordForm, unknown: Sequence[str]) -> pl.Series:
         """Which rows say what their lines say."""
         proved = decoded.with_columns(shape.accounts_for_every_byte(self._attributes).alias("_proved"))["_proved"]
         open_rows = (~proved).arg_true()
@@ -144,7 +144,7 @@ class LineReader:
             proved = proved.scatter(open_rows, decoded.filter(~proved).select(by_name).to_series())
         return proved
 
-    def _columns(self, decoded: pl.DataFrame, shape: Shape, unknown: Sequence[str]) -> pl.DataFrame:
+    def _columns(self, decoded: pl.DataFrame, shape: RecordForm, unknown: Sequence[str]) -> pl.DataFrame:
         present = decoded.select(shape.present(unknown))
         return decoded.select(
             "_row",

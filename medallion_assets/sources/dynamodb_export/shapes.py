@@ -48,7 +48,7 @@ def _plain(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shape:
+class RecordForm:
     """A form of record. `lines` says which lines have it (most likely: the proofs decide).
 
     `metadata` is the schema of Metadata, None in a full export; `names`
@@ -161,14 +161,14 @@ def _names_in(image: pl.Expr, names: Sequence[str]) -> pl.Expr:
 
 _WRITTEN = RECORD.struct.field(METADATA).struct.field("WriteTimestampMicros")
 SHAPES = (
-    Shape(LINE.str.starts_with('{"Item":{') & LINE.str.ends_with("}}"), None, pl.lit(None, pl.String), 0),
-    Shape(
+    RecordForm(LINE.str.starts_with('{"Item":{') & LINE.str.ends_with("}}"), None, pl.lit(None, pl.String), 0),
+    RecordForm(
         _INCREMENTAL & LINE.str.contains('"WriteTimestampMicros":{"N":"', literal=True),
         pl.Struct({"WriteTimestampMicros": pl.Struct({"N": pl.String()})}),
         _WRITTEN.struct.field("N"),
         len(("Metadata", "WriteTimestampMicros", "N")),
     ),
-    Shape(
+    RecordForm(
         _INCREMENTAL & LINE.str.contains('"WriteTimestampMicros":"?[0-9]+"?[,}]'),
         pl.Struct({"WriteTimestampMicros": pl.String()}),
         _WRITTEN,

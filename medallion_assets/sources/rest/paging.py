@@ -21,7 +21,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Page:
     """A page: its body as it came, what it says, and the link to the next one in its `Link` header."""
 
     body: bytes
@@ -45,7 +45,7 @@ class ByCursor:
         """What asks for the first page."""
         return Ask()
 
-    def next_page(self, asked: Ask, answer: Answer, records: int) -> Ask | None:
+    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del asked, records
         cursor = _text_at(answer.said, self.path)
@@ -67,7 +67,7 @@ class ByLink:
         """What asks for the first page."""
         return Ask()
 
-    def next_page(self, asked: Ask, answer: Answer, records: int) -> Ask | None:
+    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del asked, records
         link = answer.link if self.path is None else _text_at(answer.said, self.path)
@@ -92,7 +92,7 @@ class ByNumber:
         """What asks for the first page."""
         return Ask(parameter=(self.parameter, str(self.first)))
 
-    def next_page(self, asked: Ask, answer: Answer, records: int) -> Ask | None:
+    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del answer
         return _counted_on(asked, 1) if records else None
@@ -113,7 +113,7 @@ class ByOffset:
         """What asks for the first page."""
         return Ask(parameter=(self.parameter, "0"))
 
-    def next_page(self, asked: Ask, answer: Answer, records: int) -> Ask | None:
+    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del answer
         return _counted_on(asked, records) if records else None

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
-from medallion_assets.operations.alerts.queries import Finding, QueryAlert, record_findings
+from medallion_assets.operations.alerts.queries import QueryAlert, QueryFinding, record_findings
 from medallion_assets.operations.tables.alerts import read_events
 from medallion_assets.operations.tables.incident import read_incidents
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
@@ -66,7 +66,7 @@ def test_what_a_query_finds_is_an_incident_with_its_rows_one_a_day(asking: Graph
 def test_an_incident_ends_when_its_query_finds_nothing(asking: Graph) -> None:
     """And is a new one when it finds something again on the same day."""
     query = QueryAlert(name="q", query="")
-    found, well = Finding(asked=query, rows=1), Finding(asked=query)
+    found, well = QueryFinding(asked=query, rows=1), QueryFinding(asked=query)
     for number, finding in enumerate([found, found, well, well, found]):
         record_findings(asking.lakehouse, [finding], NOW + timedelta(minutes=number), run_id=f"r{number}")
     ends = [(incident.run_id, incident.ended_at) for incident in read_incidents(asking.lakehouse)]

@@ -11,7 +11,7 @@ from dagster._core.events import StepMaterializationData, StepSuccessData  # wha
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.runs.outcomes import done_without_row, finished_run, stage_ends
-from medallion_assets.triggers.run_if import Status
+from medallion_assets.triggers.run_if import EndStatus
 
 
 @dg.asset
@@ -55,7 +55,7 @@ def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
     return started
 
 
-def statuses(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, Status]:
+def statuses(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, EndStatus]:
     ended = finished_run(instance, run.run_id)
     return {asset: end.status for asset, end in stage_ends(instance, ended).items()}
 
@@ -64,13 +64,13 @@ def test_a_killed_process_fails_what_it_was_at_and_skips_the_rest(
     instance: dg.DagsterInstance, run: dg.DagsterRun
 ) -> None:
     instance.report_run_failed(run, "its process is gone")
-    expected = {"before": Status.SUCCEEDED, "cut_off": Status.FAILED, "never": Status.SKIPPED}
+    expected = {"before": EndStatus.SUCCEEDED, "cut_off": EndStatus.FAILED, "never": EndStatus.SKIPPED}
     assert statuses(instance, run) == expected
 
 
 def test_what_a_person_ended_did_not_fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     instance.report_run_canceled(run)
-    expected = {"before": Status.SUCCEEDED, "cut_off": Status.SKIPPED, "never": Status.SKIPPED}
+    expected = {"before": EndStatus.SUCCEEDED, "cut_off": EndStatus.SKIPPED, "never": EndStatus.SKIPPED}
     assert statuses(instance, run) == expected
 
 

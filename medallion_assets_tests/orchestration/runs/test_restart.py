@@ -23,7 +23,7 @@ from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 
 from medallion_assets.orchestration.runs.locks import take
-from medallion_assets.orchestration.runs.outcomes import Status, run_status
+from medallion_assets.orchestration.runs.outcomes import EndStatus, run_status
 from medallion_assets.orchestration.runs.restart import (
     JOINT_TAG,
     LOST_TAG,
@@ -147,9 +147,9 @@ def test_a_promise_that_dagster_has_not_kept_is_over_and_told_where_nobody_can_k
     assert list(left_out(runs.instance, time.time())) == [], "Dagster has yet to hear of it"
     hear(runs)
     assert [run.run_id for run in left_out(runs.instance, time.time())] == [run_id]
-    assert run_status(runs.run(run_id), retries_enabled=True) is Status.PENDING
+    assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.PENDING
     look(runs.instance, time.time())
-    assert run_status(runs.run(run_id), retries_enabled=True) is Status.FAILED
+    assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.FAILED
     assert list(left_out(runs.instance, time.time())) == []
 
 

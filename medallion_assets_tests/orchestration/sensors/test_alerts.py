@@ -22,7 +22,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, record_att
 from medallion_assets.orchestration.alert_direct import unwritable
 from medallion_assets.orchestration.assets.incidents import failure_alerts
 from medallion_assets.orchestration.sensors.alerts import (
-    Seen,
+    SenderCursor,
     alert_rules_sensor,
     alert_sender_sensor,
     facts_of,
@@ -177,8 +177,8 @@ def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance
 
 
 def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
-    waiting = dump_cursor(Seen(version=4, next_due_at=NOW))
-    nothing = dump_cursor(Seen(version=4, next_due_at=None))
+    waiting = dump_cursor(SenderCursor(version=4, next_due_at=NOW))
+    nothing = dump_cursor(SenderCursor(version=4, next_due_at=None))
     assert is_quiet(waiting, version=4, now=NOW - timedelta(seconds=1))
     assert not is_quiet(waiting, version=4, now=NOW)
     assert is_quiet(nothing, version=4, now=NOW + timedelta(days=9))

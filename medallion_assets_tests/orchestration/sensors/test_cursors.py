@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.orchestration.runs.outcomes import Status
+from medallion_assets.orchestration.runs.outcomes import EndStatus
 from medallion_assets.orchestration.sensors import alerts, restated, run_outcomes
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import State
 from medallion_assets.triggers.restated import DayLedger
-from medallion_assets.triggers.restated_asking import Memory
+from medallion_assets.triggers.restated_asking import AskingCursor
 
 NOON, LATER = datetime(2025, 5, 8, 12, tzinfo=UTC), datetime(2025, 5, 8, 12, 0, 0, 5, tzinfo=UTC)
 DAY, EXPORT = date(2025, 5, 7), "01746705600000-0123abcd"
@@ -40,7 +40,7 @@ BEFORE = {
         run_if.Cursor(
             settled_until=7.5,
             handled={"r1": 8.0},
-            begun={"a": run_if.Cause(upstream="a", run_id="r1", status=Status.FAILED)},
+            begun={"a": run_if.Cause(upstream="a", run_id="r1", status=EndStatus.FAILED)},
         ),
     ),
     "run outcomes": (
@@ -49,7 +49,7 @@ BEFORE = {
     ),
     "alert sender": (
         '{"version": 3, "next_due_at": "2025-05-08T12:00:00+00:00"}',
-        alerts.Seen(version=3, next_due_at=NOON),
+        alerts.SenderCursor(version=3, next_due_at=NOON),
     ),
     "restated": (
         (
@@ -65,7 +65,7 @@ BEFORE = {
                 event_id=17,
                 tables=("g", "s"),
             ),
-            memory=Memory(seen={"build 2025-05-07@4": NOON}, given_up=frozenset({"build 2025-05-07@4"})),
+            memory=AskingCursor(seen={"build 2025-05-07@4": NOON}, given_up=frozenset({"build 2025-05-07@4"})),
         ),
     ),
 }

@@ -18,9 +18,9 @@ from medallion_assets.orchestration.runs.forks.messages import (
     FILES,
     GO,
     NAME,
-    Answer,
     ForeignMessageError,
-    Request,
+    ForkAnswer,
+    ForkRequest,
     connect,
     hear,
     say,
@@ -59,7 +59,7 @@ class ForkedWorker:
         wait_while(lambda: is_there(self.pid), ENDED_SECONDS)
 
 
-def fork_worker(home: Path, request: Request, hold: Hold) -> ForkedWorker:
+def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:
     """Have a process forked that carries out a run which is held. It holds the run as well from its first moment on.
 
     It begins once it was noted, and by the last word of this function alone. When that was not sent, it ends.
@@ -114,10 +114,10 @@ def _expect_fork(home: Path) -> None:
         raise NoForkError(str(launches))
 
 
-def request_for(module: str | None, executable: str, environment: Mapping[str, str], spill: Path) -> Request:
+def request_for(module: str | None, executable: str, environment: Mapping[str, str], spill: Path) -> ForkRequest:
     """The request of this process, for a run that it launches."""
     place = {"folder": str(Path.cwd()), "spill": str(spill)}
-    return Request(module=module, executable=executable, umask=_umask(), environment=environment, **place)
+    return ForkRequest(module=module, executable=executable, umask=_umask(), environment=environment, **place)
 
 
 def _connected(home: Path) -> socket.socket:
@@ -134,7 +134,7 @@ def _connected(home: Path) -> socket.socket:
 def _ready(connection: socket.socket) -> int:
     """The process id of a fork that is ready."""
     try:
-        answer = hear(connection, Answer)
+        answer = hear(connection, ForkAnswer)
     except TimeoutError as error:
         raise NoForkError(f"the fork server did not answer within {ANSWER_SECONDS:g} s") from error
     except ForeignMessageError as error:

@@ -19,9 +19,9 @@ from medallion_assets.orchestration.runs.forks.imported import COMMAND, Imported
 from medallion_assets.orchestration.runs.forks.messages import (
     FILES,
     GO,
-    Answer,
     ForeignMessageError,
-    Request,
+    ForkAnswer,
+    ForkRequest,
     hear,
     say,
 )
@@ -48,7 +48,7 @@ class Handed:
     """
 
     connection: socket.socket
-    request: Request
+    request: ForkRequest
     lock: int
     output: int
     errors: int
@@ -60,18 +60,18 @@ def await_run(connection: socket.socket, imported: Imported) -> Handed:
     os.setsid()  # no signal for the process that it was forked from, or for its launcher, reaches it any more
     connection.settimeout(PATIENCE_SECONDS)
     try:
-        request = hear(connection, Request)
+        request = hear(connection, ForkRequest)
         if request is None:  # somebody wants to see that it can be forked
-            say(connection, Answer(pid=os.getpid()))
+            say(connection, ForkAnswer(pid=os.getpid()))
             leave()
         refusal = refusal_of(request, imported)
-        say(connection, Answer(pid=os.getpid(), refusal=refusal or ""))
+        say(connection, ForkAnswer(pid=os.getpid(), refusal=refusal or ""))
         if refusal is not None:
             leave()
         word, files, _, _ = socket.recv_fds(connection, len(FILES), 3)
         if word != FILES or len(files) != 3:
             leave()
-        say(connection, Answer(pid=os.getpid()))
+        say(connection, ForkAnswer(pid=os.getpid()))
         if connection.recv(len(GO), socket.MSG_WAITALL) != GO:
             leave()
     except ForeignMessageError as error:
@@ -86,7 +86,7 @@ def await_run(connection: socket.socket, imported: Imported) -> Handed:
 def refuse(connection: socket.socket, why: str) -> None:
     """Say why nothing is forked. Who has gone away does not hear it."""
     with suppress(OSError):
-        say(connection, Answer(pid=os.getpid(), refusal=why))
+        say(connection, ForkAnswer(pid=os.getpid(), refusal=why))
 
 
 def leave() -> NoReturn:
@@ -94,7 +94,7 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def refusal_of(request: Request, imported: Imported) -> str | None:
+def refusal_of(request: ForkRequest, imported: Imported) -> str | None:
     """Why what was imported is not what a new process would have; None when it is.
 
     Of variables that differ the names alone are told: their values may be secrets.

@@ -27,7 +27,7 @@ LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class ForkRequest:
     """What a run is to have: all that a process which its launcher starts would have inherited, and its arguments.
 
     `module` is where its job is defined; None where that is no module. `spill` is the folder where Polars puts what
@@ -43,7 +43,7 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ForkAnswer:
     """What comes back: the fork's process id, and why it is not to be used; empty when it is."""
 
     pid: int
@@ -54,10 +54,10 @@ class ForeignMessageError(ValueError):
     """What came is no message of this version."""
 
 
-Message = TypeVar("Message", Request, Answer)
+Message = TypeVar("Message", ForkRequest, ForkAnswer)
 
 
-def say(connection: socket.socket, what: Request | Answer) -> None:
+def say(connection: socket.socket, what: ForkRequest | ForkAnswer) -> None:
     """Send a message."""
     text = json.dumps({"version": VERSION, **asdict(what)}).encode()
     connection.sendall(len(text).to_bytes(LENGTH_BYTES) + text)

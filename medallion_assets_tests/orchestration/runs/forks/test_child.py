@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from medallion_assets.orchestration.runs.forks.child import refusal_of
-from medallion_assets.orchestration.runs.forks.messages import Request
+from medallion_assets.orchestration.runs.forks.messages import ForkRequest
 
 if TYPE_CHECKING:
     from medallion_assets.orchestration.runs.forks.imported import Imported
@@ -19,7 +19,7 @@ HERE = {"MEDALLION_FIRST_DAY": "2025-01-01", "PATH": "/usr/bin", "INVOCATION_ID"
 IMPORTED = cast("Imported", SimpleNamespace(module="shop.definitions", environment=HERE, variables={"POOL": "2"}))
 
 
-def request(**fields: object) -> Request:
+def request(**fields: object) -> ForkRequest:
     usual = {
         "module": "shop.definitions",
         "executable": sys.executable,
@@ -28,7 +28,7 @@ def request(**fields: object) -> Request:
         "spill": "/spill",
     }
     there = {**HERE, "INVOCATION_ID": "of the daemon", "DAGSTER_EXECUTE_RUN_ARGS": "{}"}
-    return Request(**{**usual, "environment": there, **fields})  # type: ignore[arg-type]
+    return ForkRequest(**{**usual, "environment": there, **fields})  # type: ignore[arg-type]
 
 
 def test_what_differs_from_process_to_process_is_no_reason() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from medallion_assets.orchestration.runs.forks.messages import (
     NAME,
-    Answer,
     ForeignMessageError,
+    ForkAnswer,
     connect,
     hear,
     listen,
@@ -21,11 +21,11 @@ from medallion_assets.orchestration.runs.forks.messages import (
 def test_what_is_said_is_heard_and_an_end_is_none(tmp_path: Path) -> None:
     with listen(tmp_path) as listener, connect(tmp_path, 60) as there:
         here, _ = listener.accept()
-        said = Answer(pid=12, refusal="\udcff of no encoding, " * 1_000)
+        said = ForkAnswer(pid=12, refusal="\udcff of no encoding, " * 1_000)
         say(here, said)
-        assert hear(there, Answer) == said
+        assert hear(there, ForkAnswer) == said
         here.close()
-        assert hear(there, Answer) is None
+        assert hear(there, ForkAnswer) is None
 
 
 @pytest.mark.parametrize("text", [b'{"pid": 12, "refusal": ""}', b'{"version": 2, "process": 12}', b"[12]", b"no JSON"])
@@ -35,7 +35,7 @@ def test_a_message_of_another_release_is_none(tmp_path: Path, text: bytes) -> No
         with here:
             here.sendall(len(text).to_bytes(8) + text)
             with pytest.raises(ForeignMessageError, match="not of version 2"):
-                hear(there, Answer)
+                hear(there, ForkAnswer)
 
 
 def test_the_socket_is_its_accounts_alone(tmp_path: Path) -> None:
