@@ -87,9 +87,9 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
 
 
 def some_keys(rows: pl.LazyFrame, names: Sequence[str]) -> list[str]:
-    """Some keys that a table holds, each as `parse_key` takes it: they show how keys are spelled."""
+    """The least keys that a table holds, each as `parse_key` takes it: they show how keys are spelled."""
     held = rows.filter(~pl.col("is_deleted")).select(names).unique()
-    few = held.head(SHOWN).collect(engine="streaming").sort(names)
+    few = held.bottom_k(SHOWN, by=names).collect(engine="streaming").sort(names)
     return [",".join(map(str, key)) for key in few.iter_rows()]
 
 
