@@ -173,7 +173,7 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
         days = ", ".join(str(day) for day in sorted(done.restated))
         lines.append(Text(f"{done.rows_changed:,} keys changed in version {done.version}; days restated: {days}"))
         lines.append(
-            Text("what to do: nothing if the sensors are on; otherwise run enrichment, Gold and serving for these")
+            Text("what to do: nothing if the sensors are on; otherwise run what is made from it for these days")
         )
     elif done.redriven:
         lines.append(Text(f"{done.rows_changed:,} keys changed; no day is restated"))

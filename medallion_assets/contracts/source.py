@@ -15,6 +15,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.place import Stray
+from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -29,24 +30,6 @@ DATED_AHEAD = "dated_ahead"
 """The verdict on a batch that reaches into the future: it would count as fresh, and as the latest, until then (F8)."""
 AHEAD_SLACK = timedelta(days=1)
 """How far the clock of whoever writes batches may be ahead of ours."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecordOrder:
-    """How records are ordered where their sequence does not say it.
-
-    `latest_batch_wins`: on a tie between batches of a kind the greatest id wins (rule F5), else the lowest.
-    `several_states`: a batch may tell several states of a key, each at its own sequence (rule F4), else one.
-    """
-
-    latest_batch_wins: bool = False
-    several_states: bool = False
-
-
-LOWEST_ID_WINS = RecordOrder()
-"""Of batches that tell one state of a key, as DynamoDB's exports do (rule R3)."""
-LATEST_ID_WINS = RecordOrder(latest_batch_wins=True, several_states=True)
-"""Of files and windows (rules F4, F5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,16 +23,8 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import (
-    LOWEST_ID_WINS,
-    BatchRefusedError,
-    Found,
-    Listing,
-    Owner,
-    RecordOrder,
-    Share,
-    wrong,
-)
+from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.source import BatchRefusedError, Found, Listing, Owner, Share, wrong
 from medallion_assets.contracts.table import Table
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes, write_bytes

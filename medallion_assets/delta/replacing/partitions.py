@@ -1,4 +1,4 @@
-"""Replacing whole partitions: what Gold and enrichment do.
+"""Replacing whole partitions, as tables made day by day are made again.
 
 Belongs here: staging days, and putting them in the place of what the table holds.
 Does not: which days, or what is in them.

@@ -46,7 +46,6 @@ class Refreshed:
     versions: Mapping[str, int]
     rows_in: int = 0
     months: Collection[date] | None = None
-    failures_kept: int = 0
 
 
 def refresh(
@@ -137,10 +136,8 @@ class _Refresh:
 
     def _failed(self, built: Build, connection: duckdb.DuckDBPyConnection) -> Refreshed:
         specs = read_specs(self.models.project)
-        kept = keep_failures(
-            self.lakehouse, connection, self.models, specs, built.failed, run_id=self.run_id, now=self.now
-        )
-        return Refreshed(build=built, release=None, staged={}, versions={}, failures_kept=kept)
+        keep_failures(self.lakehouse, connection, self.models, specs, built.failed, run_id=self.run_id, now=self.now)
+        return Refreshed(build=built, release=None, staged={}, versions={})
 
     def _lost_members(
         self, connection: duckdb.DuckDBPyConnection, bases: Sequence[Snapshot], months: Collection[date]

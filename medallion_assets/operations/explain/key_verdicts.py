@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.source import RecordOrder
+from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.refining.ledger.decisions import Decision
 from medallion_assets.refining.ledger.ledger import Ledger

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
-from medallion_assets.contracts.source import RecordOrder
+from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.judging.events import POSITION
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.source import LOWEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.ledger.origins import Origins, without_outdated
 

@@ -1,8 +1,7 @@
 """History: the versions of a key, built from the set of its valid events (rule H1).
 
 Belongs here: which versions a key had and when each was valid, from events in any order.
-Does not: which records are valid events, which keys a full export lacks (merge.py), or who uses the versions
-(pipelines/transactions/enriched_transactions.py).
+Does not: which records are valid events, which keys a full export lacks (merge.py), or who uses the versions.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.source import LOWEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 
 SEQUENCE = "_sequence_micros"
@@ -35,8 +34,6 @@ def versions(
     Give every event of a key, never its stored versions: a version hides the later equal states that merged into it,
     and an event that arrives late may part them again. Only windows decide, so neither the order nor the grouping in
     which events arrived matters (rule K4).
-
-    Not yet for PySpark: its casts from integers to timestamps count seconds (`_moment`), and Narwhals has no other way.
     """
     key = table.key
     read_within = 2 * uncertainty // timedelta(microseconds=1)

@@ -13,7 +13,7 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.contracts.source import RecordOrder
+from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot

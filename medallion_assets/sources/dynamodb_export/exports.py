@@ -19,7 +19,8 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import LOWEST_ID_WINS, Found, Listing, Owner, RecordOrder, Share
+from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.source import Found, Listing, Owner, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines

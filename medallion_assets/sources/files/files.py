@@ -19,7 +19,8 @@ from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import LATEST_ID_WINS, Found, LineReader, Listing, Owner, RecordOrder, Share
+from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.source import Found, LineReader, Listing, Owner, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.csv_format import Csv

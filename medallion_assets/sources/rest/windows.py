@@ -19,16 +19,8 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
-from medallion_assets.contracts.source import (
-    LATEST_ID_WINS,
-    BatchRefusedError,
-    Found,
-    LineReader,
-    Listing,
-    Owner,
-    RecordOrder,
-    Share,
-)
+from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.source import BatchRefusedError, Found, LineReader, Listing, Owner, Share
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from medallion_assets.orchestration.sensors import arrivals
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
-from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
@@ -34,9 +33,9 @@ from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.together import Cursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.sensors.landed import land, land_one
 from medallion_assets_tests.orchestration.sensors.sensing import NOON, Sensing, at_work
 
-FIRST = datetime(2025, 2, 1, 12, tzinfo=UTC)
 PAYMENTS, CUSTOMERS = "customer_transactions", "customers"
 ENRICHED = "silver/enriched_transactions"
 OF_PAYMENTS = {f"bronze/{PAYMENTS}", f"silver/{PAYMENTS}", ENRICHED}
@@ -56,30 +55,10 @@ def sensing(graph: Graph) -> Sensing:
     return found
 
 
-def land(graph: Graph, day: int = 0, **options: float) -> list[Export]:
-    """An export of each table, of payments first."""
-    at = FIRST + timedelta(days=day)
-    exports = write_next_exports(graph.settings.raw_url, now=at, records=40, **options)
-    return sorted(exports, key=lambda export: export.table_name)
-
-
-def land_one(graph: Graph, table: str, day: int = 0) -> Export:
-    """An export of one table; the other one comes, and is taken away again."""
-    exports = {export.table_name: export for export in land(graph, day)}
-    (other,) = set(exports) - {table}
-    hide(graph, exports[other])
-    return exports[table]
-
-
 def tables(sensor: Sensing) -> Mapping[str, file_arrival.Cursor]:
     """What is remembered of each table."""
     cursor = load_cursor(Cursor, sensor.cursor)
     return {} if cursor is None else cursor.tables
-
-
-def hide(graph: Graph, export: Export) -> None:
-    folder = Path(graph.settings.raw_url) / export.table_name / "AWSDynamoDB" / export.export_id
-    folder.rename(Path(graph.settings.home) / export.export_id)
 
 
 def assets(requests: Sequence[dg.RunRequest]) -> list[set[str]]:

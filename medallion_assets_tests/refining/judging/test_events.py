@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from medallion_assets.contracts.source import LOWEST_ID_WINS
+from medallion_assets.contracts.record_order import LOWEST_ID_WINS
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.judging.events import may_hold, winners_in_parts
 from medallion_assets_tests.pipeline import default_engine

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.source import LATEST_ID_WINS, LOWEST_ID_WINS, RecordOrder
+from medallion_assets.contracts.record_order import LATEST_ID_WINS, LOWEST_ID_WINS, RecordOrder
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.judging.events import event_schema
 from medallion_assets.refining.ledger.full_exports import FullExports
