@@ -41,9 +41,13 @@ def test_every_commit_of_the_run_names_who_asked_for_it(
 @pytest.mark.parametrize("config", [{"user": "shop_db"}, "shop_db", ["shop_db"], None], ids=str)
 def test_the_config_of_other_ops_means_something_else(config: object) -> None:
     """Such as the user of a database; it need not be a mapping either."""
-    ops = {"own_op": {"config": config}, "bronze__customers": {"config": {"user": "ann", "month": "2019-10"}}}
+    ops = {
+        "own_op": {"config": config},
+        "bronze__customers": {"config": {"user": "ann", "month": "2019-10"}},
+        "silver__customers": {},
+    }
     with dg.DagsterInstance.ephemeral() as instance:
-        for of_ours, who in ((["bronze__customers"], "ann"), ([], None)):
+        for of_ours, who in ((["bronze__customers", "silver__customers"], "ann"), ([], None)):
             run = instance.add_run(dg.DagsterRun(job_name="any", run_config={"ops": ops}))
             record_configured_user(instance, run, of_ours)
             choose_configured_month(instance, run, of_ours)
