@@ -24,6 +24,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from medallion_assets import errors
 from medallion_assets.cli import app
 from medallion_assets.cli.demo.home import demo_settings
 from medallion_assets.cli.demo.result import DemoResult
@@ -222,6 +223,19 @@ def _digest(rows: Iterable[Mapping[str, Any]]) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()
 
 
+def expect_ours(answer: Any) -> None:
+    """See that a command which was refused says so itself: any other error is a defect, and not to be kept.
+
+    Raises:
+        AssertionError: the kind of its error is none of ours.
+    """
+    kind = answer.get("error", {}).get("kind") if isinstance(answer, dict) else None
+    if kind is not None:
+        ours = getattr(errors, kind, None)
+        assert isinstance(ours, type), answer
+        assert issubclass(ours, errors.MedallionError), answer
+
+
 def _answers(settings: Settings) -> Iterator[tuple[str, Any]]:
     """Each command line with its exit code and its document."""
     home = str(settings.home)
@@ -234,6 +248,7 @@ def _answers(settings: Settings) -> Iterator[tuple[str, Any]]:
             # Dagster's own files count there, which are as many as there were runs.
             more = {"files": FIGURE} if name == "remove-demo" else {}
             answer = steady(json.loads(done.stdout), home, more)
+            expect_ours(answer)
             yield " ".join(words[:-1]).replace(home, "<home>"), {"exit": done.exit_code, "answer": answer}
 
 

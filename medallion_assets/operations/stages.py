@@ -98,6 +98,11 @@ def dbt_stages(built: DbtModels, job: str = "") -> Iterator[Stage]:
         )
 
 
+def is_promised(stage: Stage) -> bool:
+    """Whether somebody says when the data of a stage come."""
+    return stage.freshness_hours is not None or stage.export_age_hours is not None
+
+
 def closing_job(pipeline: Pipeline) -> str:
     """The job that makes a pipeline's Gold tables: day by day, or of a month all there is of it."""
     return pipeline.job(DAILY if pipeline.months is None else MONTHLY)

@@ -9,6 +9,7 @@ ever reads.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 import dagster as dg
@@ -18,8 +19,8 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.runs.attribution import LONGEST_NAME, USER
 
 
-def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Make a run one of the month that its run config names, as if that partition had been chosen.
+def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Collection[str]) -> None:
+    """Make a run one of the month that the run config of one of `steps` names, as if that partition had been chosen.
 
     Called before its first step: Dagster starts no step of a partitioned asset in a run that is of no partition. It
     looks for that in the run's tags, of which this process has the only copy that a run ever reads.
@@ -27,7 +28,7 @@ def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
     Raises:
         PermanentError: run config names no month, several, or another one than the tags.
     """
-    if not (named := _named(run, "month")):
+    if not (named := _named(run, steps, "month")):
         return
     partition, found = days_named(run.tags), ", ".join(sorted(named))
     try:
@@ -50,13 +51,13 @@ def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun) ->
         _tag(instance, run, day_tags([(month, month)]))
 
 
-def record_configured_user(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Record who asks for a run, as its run config says, where no proxy and no tag says it.
+def record_configured_user(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Collection[str]) -> None:
+    """Record who asks for a run, as the run config of `steps` says, where no proxy and no tag says it.
 
     Raises:
         PermanentError: run config names several.
     """
-    if not (named := _named(run, USER)) or USER in run.tags:
+    if not (named := _named(run, steps, USER)) or USER in run.tags:
         return
     if len(named) > 1:
         raise PermanentError(
@@ -68,10 +69,12 @@ def record_configured_user(instance: dg.DagsterInstance, run: dg.DagsterRun) -> 
     _tag(instance, run, {USER: named.pop()[:LONGEST_NAME]})
 
 
-def _named(run: dg.DagsterRun, field: str) -> set[str]:
-    """What the config of any step says for a field."""
+def _named(run: dg.DagsterRun, steps: Collection[str], field: str) -> set[str]:
+    """What the config of any of these steps says for a field. Others, such as a user's own ops, mean something else."""
     ops = cast("dict[str, Any]", run.run_config.get("ops") or {})
-    return {text for op in ops.values() if (text := str((op.get("config") or {}).get(field) or "").strip())}
+    configs = [(op or {}).get("config") for step, op in ops.items() if step in steps]
+    found = [config.get(field) for config in configs if isinstance(config, Mapping)]
+    return {text for value in found if (text := str(value or "").strip())}
 
 
 def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: dict[str, str]) -> None:

@@ -134,7 +134,8 @@ def table_result(snapshot: Snapshot, **figures: Any) -> dg.MaterializeResult[Non
 def stage_errors() -> Iterator[None]:
     """Turn an error of this project into a failure of the step: Dagster may retry it only when it is transient.
 
-    So is what a native library does that cannot go on, where no stage has said so for itself.
+    So is what a native library does that cannot go on, where no stage has said so for itself. Of what may be tried
+    again the cause is kept: Dagster keeps nothing else of a step that asks for that.
     """
     try:
         with failures_in_messages(sys.argv), native_failures("this step"):
@@ -146,7 +147,7 @@ def stage_errors() -> Iterator[None]:
             str(error),
             metadata={name: part for name, part in known.items() if part is not None},
             allow_retries=isinstance(error, TransientError),
-        ) from (None if are_stacks_hidden() else error)
+        ) from (None if are_stacks_hidden() and not isinstance(error, TransientError) else error)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, 
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
+from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
 from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
@@ -112,8 +113,9 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The resource, while the process that works with it is known as the one that carries out the run."""
         if context.run is not None and context.instance is not None:
             with failures_in_messages(sys.argv):
-                choose_configured_month(context.instance, context.run)
-                record_configured_user(context.instance, context.run)
+                steps = step_names(self.catalog)
+                choose_configured_month(context.instance, context.run, steps)
+                record_configured_user(context.instance, context.run, steps)
         with carried_out_here(context):
             yield self
 

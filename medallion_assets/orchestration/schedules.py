@@ -124,7 +124,7 @@ def _closing_months(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     return {
         "execution_fn": lambda context: month_to_close(settings, context, pipeline, context.scheduled_execution_time),
         "description": "Loads and builds the previous month.",
-        **({} if settings.close_waits_until is None else {"required_resource_keys": {RESOURCE}}),
+        "required_resource_keys": {RESOURCE},
     }
 
 

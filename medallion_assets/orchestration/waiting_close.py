@@ -20,12 +20,13 @@ from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.stages import closing_job
+from medallion_assets.operations.stages import closing_job, is_promised, stages_of
 from medallion_assets.orchestration.close_requests import close_request, month_request, tables_of
 from medallion_assets.orchestration.closing_lines import daily_lines, monthly_lines
 from medallion_assets.orchestration.daily_close import day_to_close, ticks
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
+from medallion_assets.stages.months import has_month
 from medallion_assets.stages.partitions import business_day
 
 LINES = ("*/15 * * * *",)
@@ -51,12 +52,15 @@ def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, *
 
 
 def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: Gold, day: date, *, due: date) -> bool:
-    """The same at a tick of a schedule: what cannot be read keeps no day open."""
+    """The same at a tick of a schedule: what cannot be read keeps no day open.
+
+    A tick that is evaluated late, as the daemon was down, is judged by what the clock says now.
+    """
     if settings.close_waits_until is None:
         return True
     try:
-        lakehouse = getattr(context.resources, RESOURCE).lakehouse()
-        return may_close(settings, lakehouse, gold, day, due=due, now=context.scheduled_execution_time)
+        resource = getattr(context.resources, RESOURCE)
+        return may_close(settings, resource.lakehouse(), gold, day, due=due, now=resource.now())
     except LAKEHOUSE_ERRORS as error:
         context.log.warning(
             "%s: it is not known whether %s is complete, so it is closed: %s", gold.table.name, day, error
@@ -77,11 +81,11 @@ def waiting_schedules(settings: Settings, pipelines: Iterable[Pipeline]) -> Iter
 def waiting_requests(
     settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline
 ) -> Iterator[dg.RunRequest]:
-    """What the close of yesterday has left to wait, and may be closed by now."""
+    """What the close of yesterday has left to wait, and may be closed by now; a tick of this moment left none."""
     now = context.scheduled_execution_time
     day = day_to_close(now)
     over_at, zone = end_of_business_day(day), settings.schedule_time_zone
-    was_due = any(ticks(line, zone, over_at, now) for line in daily_lines(settings, pipeline))
+    was_due = any(tick < now for line in daily_lines(settings, pipeline) for tick in ticks(line, zone, over_at, now))
     for gold in pipeline.gold if was_due and day >= settings.first_day else ():
         request = close_request(pipeline, tables_of(pipeline, gold), [day])
         if not runs_of_key(context.instance, request) and closes_now(
@@ -93,13 +97,33 @@ def waiting_requests(
 def month_to_close(
     settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline, due_at: datetime
 ) -> dg.RunRequest | dg.SkipReason:
-    """What closes the month that was due at a tick, unless it is to wait."""
+    """What closes the month that was due at a tick, unless it is to wait, or is neither there nor promised."""
     asked, month, due = month_request(due_at, pipeline), month_before(due_at.date()), business_day(due_at)
+    if isinstance(asked, dg.RunRequest) and not may_be_made(context, pipeline, month):
+        return dg.SkipReason(
+            f"there is no file of {month:%Y-%m}, and nothing promises one: no freshness_hours, no export_age_hours; "
+            "what arrives is loaded by itself"
+        )
     if isinstance(asked, dg.SkipReason) or all(
         closes_now(settings, context, gold, month, due=due) for gold in pipeline.gold
     ):
         return asked
     return dg.SkipReason(f"{month:%Y-%m} is not complete yet; its close waits")
+
+
+def may_be_made(context: dg.ScheduleEvaluationContext, pipeline: Pipeline, month: date) -> bool:
+    """Whether a month is promised, or a file of it is there; where that cannot be read, the run says why."""
+    if any(is_promised(stage) for stage in stages_of(pipeline) if stage.is_read):
+        return True
+    try:
+        resource = getattr(context.resources, RESOURCE)
+        lakehouse = resource.lakehouse()
+        return any(has_month(lakehouse, resource.raw_url, loaded, month) for loaded in pipeline.loaded)
+    except LAKEHOUSE_ERRORS as error:
+        context.log.warning(
+            "%s: it is not known whether %s is there, so it is asked for: %s", pipeline.name, month, error
+        )
+        return True
 
 
 def waiting_months(
@@ -108,8 +132,8 @@ def waiting_months(
     """The same of the month whose close was due in the last day."""
     now, zone = context.scheduled_execution_time, settings.schedule_time_zone
     lines = monthly_lines(settings, pipeline)
-    due_at = max((tick for line in lines for tick in ticks(line, zone, now - _LONGEST, now)), default=None)
-    if due_at is None:
+    before = [tick for line in lines for tick in ticks(line, zone, now - _LONGEST, now) if tick < now]
+    if (due_at := max(before, default=None)) is None:
         return
     asked = month_to_close(settings, context, pipeline, due_at)
     if isinstance(asked, dg.RunRequest) and not runs_of_key(context.instance, asked):

@@ -19,7 +19,7 @@ from medallion_assets.publishing.days.build_log import BuildLog
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.ledger.ledger import APPLIED, REJECTED
 from medallion_assets.refining.loading.load import Ingested
-from medallion_assets.refining.loading.raw_place import batches_called
+from medallion_assets.refining.loading.raw_place import RawPlace, batches_called
 from medallion_assets.refining.versions import SUPERSEDED
 
 MOST_NAMED = 12
@@ -32,6 +32,8 @@ def expect_loaded(bronze: Snapshot, loaded: Loaded, done: Ingested, wanted: Sequ
     Raises:
         PermanentError: a month has no file, or it was refused; the message lists the months that are there.
     """
+    if not wanted:
+        return
     held = {batch.partition for batch in exports_in(bronze, loaded.source)}
     if not (missing := [month for month in wanted if month not in held]):
         return
@@ -58,6 +60,23 @@ def expect_loaded(bronze: Snapshot, loaded: Loaded, done: Ingested, wanted: Sequ
         do=f"let the {called} arrive, which then are loaded by themselves, or name another month; a month in which "
         f"nothing happened is one of the {called} without records",
     )
+
+
+def has_month(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, month: date) -> bool:
+    """Whether Bronze has a file of a month, or one lies there.
+
+    Raises:
+        PermanentError: the place cannot be read, or is gone.
+        TransientError: the store did not answer.
+    """
+    bronze = lakehouse.find(bronze_table(loaded.table.short_name))
+    batches = [] if bronze is None else exports_in(bronze, loaded.source)
+    if any(batch.partition == month for batch in batches):
+        return True
+    held = {batch.id for batch in batches}
+    place = RawPlace.of(lakehouse, raw_url, loaded).open(lambda: held)
+    found = () if place is None else loaded.source.find(place, known=held).batches
+    return any(batch.partition == month for batch in found)
 
 
 def expect_in_bronze(lakehouse: Lakehouse, loaded: Loaded, wanted: Sequence[date]) -> None:

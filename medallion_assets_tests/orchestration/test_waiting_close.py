@@ -21,9 +21,10 @@ from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
-from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import DAY, assets_of, days_of
 from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES, lakehouse_at
@@ -54,10 +55,16 @@ def arrives(settings: Settings, coverage: Coverage) -> None:
 
 
 def tick(
-    settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime, catalog: Catalog = CATALOG
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    name: str,
+    due: datetime,
+    catalog: Catalog = CATALOG,
+    *,
+    late: timedelta = timedelta(0),
 ) -> list[dg.RunRequest]:
-    """What a schedule asks for, and asks Dagster to remember."""
-    lake = LakehouseResource.of_settings(settings, catalog, clock=lambda: due)
+    """What a schedule asks for, and asks Dagster to remember; its tick is evaluated so much too `late`."""
+    lake = LakehouseResource.of_settings(settings, catalog, clock=lambda: due + late)
     (schedule,) = [schedule for schedule in schedules(settings, catalog) if schedule.name == name]
     with dg.build_schedule_context(
         instance=instance, scheduled_execution_time=due, resources={"lakehouse": lake}
@@ -106,7 +113,8 @@ def test_a_day_that_is_complete_or_nobody_knows_of_is_closed_at_once(
     assert tick(settings, instance, WAITING, at(1, 15)) == []
 
 
-MONTHS = Catalog((ECOMMERCE,))
+MONTHS = Catalog((replace(ECOMMERCE, gold=(replace(REVENUE, export_age_hours=30),)),))
+"""A month is due whether its file is there or not."""
 APRIL_IS_OVER = datetime(2025, 5, 1, tzinfo=UTC)
 
 
@@ -126,6 +134,47 @@ def test_a_month_that_is_not_complete_waits_until_it_is(settings: Settings, inst
     assert april(settings, instance, "_waiting", 3, 45) == []
     assert april(settings, instance, "_waiting", 4, 30) == ["2025-04-01"]
     assert april(settings, instance, "_waiting", 4, 45) == []
+
+
+def test_a_month_whose_tick_was_missed_for_a_day_is_closed(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """The daemon was down: the schedule beside the close looks no further back than a day."""
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
+    due = datetime(2025, 5, 2, 4, tzinfo=ZoneInfo(BUSINESS_TIME_ZONE))
+    close = "ecommerce_month_schedule"
+    assert tick(settings, instance, close, due, MONTHS, late=timedelta(minutes=59)) == []
+    assert len(tick(settings, instance, close, due, MONTHS, late=timedelta(hours=26))) == 1
+
+
+def test_where_both_schedules_tick_at_one_moment_the_close_alone_asks(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Whichever of them is evaluated first."""
+    assert april(settings, instance, "_waiting", 4) == []
+    assert april(settings, instance, "", 4) == ["2025-04-01"]
+    assert tick(settings, instance, WAITING, at(1)) == []
+    assert len(tick(settings, instance, CLOSE, at(1))) == len(PAIRS)
+
+
+UNPROMISED = Catalog((ECOMMERCE,))
+
+
+def unpromised(settings: Settings, instance: dg.DagsterInstance) -> int:
+    """How many runs the schedule of months asks for at 04:00 on 2 May, where nothing promises April."""
+    due = datetime(2025, 5, 2, 4, tzinfo=ZoneInfo(BUSINESS_TIME_ZONE))
+    at_once = replace(settings, close_waits_until=None)
+    return len(tick(at_once, instance, "ecommerce_month_schedule", due, UNPROMISED))
+
+
+def test_a_month_that_nothing_promises_is_asked_for_once_its_file_lies_there(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Another month's file is none of it."""
+    assert unpromised(settings, instance) == 0
+    place = open_store(f"{settings.raw_url}/ecommerce_events")
+    write_bytes(place, "2025-Mar.csv", b"")
+    assert unpromised(settings, instance) == 0
+    write_bytes(place, "2025-Apr.csv", b"")
+    assert unpromised(settings, instance) == 1
 
 
 def test_a_month_waits_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance) -> None:

@@ -14,7 +14,8 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.ledger.decisions import DecisionAction
-from medallion_assets.stages.months import expect_in_bronze, expect_loaded, expect_settled
+from medallion_assets.stages import months
+from medallion_assets.stages.months import expect_in_bronze, expect_loaded, expect_settled, has_month
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, OCTOBER, STRICT, Shop, event
 
@@ -46,6 +47,12 @@ def test_a_month_without_a_file_is_refused_with_those_that_there_are(shop: Shop)
     assert "one of the files without records" in str(refused.value)
 
 
+def test_a_load_that_names_no_month_reads_no_ledger(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It holds every export that was ever loaded."""
+    monkeypatch.setattr(months, "exports_in", lambda *_: pytest.fail("the ledger was read"))
+    load(shop)
+
+
 def test_a_month_whose_file_has_no_records_is_empty(shop: Shop) -> None:
     shop.write("2019-Nov", 1)
     load(shop, NOVEMBER)
@@ -64,6 +71,16 @@ def test_a_month_whose_file_is_refused_names_file_and_verdict(shop: Shop) -> Non
 def test_a_newer_version_that_is_refused_leaves_the_month_as_it_is(shop: Shop) -> None:
     write_bytes(shop.place, "2/2019-Oct.csv", b"of,other,columns\n1,2,3\n")
     load(shop, OCTOBER)
+
+
+def test_a_month_that_is_loaded_is_there_though_its_file_is_gone(shop: Shop) -> None:
+    """As Bronze has it, it can be made again."""
+    shop.write("2019-Nov", 1, event("n", month=11))
+    assert has_month(shop.lakehouse, shop.raw_url, LOADED, NOVEMBER)
+    assert not has_month(shop.lakehouse, shop.raw_url, LOADED, date(2020, 1, 1))
+    shop.ingest()
+    (Path(shop.raw_url) / "ecommerce_events/1/2019-Nov.csv").unlink()
+    assert has_month(shop.lakehouse, shop.raw_url, LOADED, NOVEMBER)
 
 
 def test_silver_refuses_a_month_that_bronze_lacks(shop: Shop) -> None:

@@ -21,7 +21,7 @@ from medallion_assets.contracts.pipeline import Monthly
 from medallion_assets.contracts.run_days import DayRange, days_in, days_text
 from medallion_assets.contracts.triggers import SCHEDULE
 from medallion_assets.operations.alerts.facts import Facts
-from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.stages import Stage, is_promised, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
 
@@ -31,29 +31,43 @@ _SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
     """The day or month that is due is not closed by a run that began after it had ended.
 
-    A pipeline that began to work only after that has not missed it.
+    A pipeline that began to work only after that has not missed it. A month for which nobody promised a file may never
+    come, and nobody misses it.
     """
-    for stage in stages(facts.catalog):
-        day = facts.days_due.get(stage.job) if stage.is_read else None
-        if day is not None and (_has_months(facts.catalog, stage.table.name) or day >= facts.first_day):
-            yield from _not_done(facts, stage, day)
+    for pipeline in facts.catalog.pipelines:
+        own = list(stages_of(pipeline))
+        names = [stage.table.name for stage in own]
+        for stage in own:
+            day = facts.days_due.get(stage.job) if stage.is_read else None
+            if day is None or not (is_promised(stage) if pipeline.months else day >= facts.first_day):
+                continue
+            if _worked_before(facts, names, end_of(facts.catalog, stage.table.name)(day)):
+                yield from _not_done(facts, stage, day)
 
 
 def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     table, over_at = stage.table, end_of(facts.catalog, stage.table.name)(day)
-    if not _worked_before(facts, over_at) or is_closed(facts, stage.table.name, day):
+    if is_closed(facts, table.name, day):
         return
+    is_month = _has_months(facts.catalog, table.name)
     tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
-    became, runs = ("published", f"gold and {table.path}") if stage.kind == "serving" else ("built", table.path)
+    became, again = "built", f"run {table.path} for {day} once that is fixed"
+    if stage.kind == "serving":
+        became, again = "published", f"run gold and {table.path} for {day} once that is fixed"
+    if is_month:
+        again = f"run the job {stage.job} for {day:%Y-%m} once its file is there and that is fixed"
+    if stage.kind == "dbt":
+        again = f"run the job {stage.job}, or the refresh of its pipeline, once that is fixed"
+    called = f"{day:%Y-%m}" if is_month else str(day)
     yield Alert(
         key=f"daily_not_done/{table.name}/{day}",
         kind="failure",
-        what=f"{day} is not closed: expected: {table.name} {became} by now, as MEDALLION_SCHEDULES and "
+        what=f"{called} is not closed: expected: {table.name} {became} by now, as MEDALLION_SCHEDULES and "
         "MEDALLION_DAILY_DONE_BY say; found: no run that did",
-        where=f"{table.name}, {day}",
+        where=f"{table.name}, {called}",
         table=table.name,
         condition=f"daily_not_done/{table.name}/{day}",
-        do=f"find out why its run fails or waits; run {runs} for {day} once that is fixed",
+        do=f"find out why its run fails or waits; {again}",
         **run_of(tried),
     )
 
@@ -73,12 +87,11 @@ def is_closed(facts: Facts, stage: str, day: date) -> bool:
     return day in days_done(done) or any(until is not None and until >= over_at for until in reached)
 
 
-def _worked_before(facts: Facts, moment: datetime) -> bool:
-    """Whether any stage did something before a moment, or a table was left as it is then."""
-    refreshed = (row.last_refreshed for row in facts.freshness)
-    return not facts.attempts.filter(pl.col("started_at") < moment).is_empty() or any(
-        at is not None and at < moment for at in refreshed
-    )
+def _worked_before(facts: Facts, tables: Collection[str], moment: datetime) -> bool:
+    """Whether a stage of these tables did something before a moment, or one of them was left as it is then."""
+    refreshed = (row.last_refreshed for row in facts.freshness if row.table in tables)
+    tried = facts.attempts.filter(pl.col("stage").is_in(list(tables)), pl.col("started_at") < moment)
+    return not tried.is_empty() or any(at is not None and at < moment for at in refreshed)
 
 
 def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:

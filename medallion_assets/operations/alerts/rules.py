@@ -27,7 +27,7 @@ from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
-from medallion_assets.operations.tables.pipeline_runs import run_of
+from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
 from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.refining.versions import SUPERSEDED
 
@@ -105,8 +105,14 @@ def refused(refusal: RefusedExport) -> str:
 
 
 def refused_export(facts: Facts, now: datetime) -> Iterator[Alert]:
-    """An export does not verify: tampered with, torn, or of a table that was made anew."""
+    """An export does not verify: tampered with, torn, or of a table that was made anew.
+
+    Where its refusal failed a run, as that of a month does, the alert about the run says the same.
+    """
+    failed = set(facts.attempts.filter(pl.col("outcome") == Outcome.FAILED).select("stage", "export_id").rows())
     for refusal in facts.refused:
+        if (f"bronze.{refusal.table_name}", refusal.export_id) in failed:
+            continue
         is_old = refusal.judged_at < now - timedelta(days=WINDOW_DAYS)
         if is_old or refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
             continue

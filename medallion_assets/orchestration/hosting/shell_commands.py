@@ -17,6 +17,8 @@ from medallion_assets.errors import MedallionError
 LOADING = ("asset", "job")
 """`dagster asset materialize` and `list`, `dagster job execute` and `list`; others ask a code server."""
 CODE_SERVER = ["api", "grpc"]
+USUAL_LIMIT = 1000
+"""So many entries of a stack Python shows of itself."""
 LAZY = "--lazy-load-user-code"
 """With it, as `dagster dev` starts it, a code server goes on and hands the error to whoever asks; else it ends."""
 
@@ -49,15 +51,18 @@ def failures_in_messages(arguments: Sequence[str]) -> Iterator[None]:
     """Carry out a part of a run in this block; `arguments` are those of the process, the program first.
 
     A command that carries the run out itself logs each error with its stack. One of ours says all in its message: the
-    process prints no stack from then on.
+    process prints no stack from then on, until the next part of the run begins, whose error may be a defect.
 
     Raises:
         Exception: what the block raises.
     """
+    is_command = _words_of_dagster(arguments)[:1] in ([name] for name in LOADING)
+    if is_command and are_stacks_hidden():
+        sys.tracebacklimit = USUAL_LIMIT
     try:
         yield
     except MedallionError:
-        if _words_of_dagster(arguments)[:1] in ([name] for name in LOADING):
+        if is_command:
             sys.tracebacklimit = 0
         raise
 

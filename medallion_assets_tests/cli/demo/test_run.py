@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,7 @@ from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets_tests.cli.demo.conftest import Told, settings_at
-from medallion_assets_tests.demo_snapshot import SMALL, WORK, commands, difference, looks, take
+from medallion_assets_tests.demo_snapshot import SMALL, SNAPSHOT, WORK, commands, difference, expect_ours, looks, take
 from medallion_assets_tests.services.instance_settings import of_production, relied_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # told once, not by every worker
@@ -84,6 +85,14 @@ def test_tables_items_and_answers_are_what_they_were(told: Told) -> None:
     """Every Delta table, what is published, and every command that only looks, as they stand in a file."""
     changed = difference(take(told.settings, told.second, told.served))
     assert not changed, f"if that was meant: python -m medallion_assets_tests.demo_snapshot\n{changed}"
+
+
+def test_the_file_holds_no_error_that_is_not_ours() -> None:
+    """Such as that of a module which was moved while the file was written."""
+    for said in json.loads(SNAPSHOT.read_text())["answers"].values():
+        expect_ours(said.get("answer"))
+    with pytest.raises(AssertionError, match="ModuleNotFoundError"):
+        expect_ours({"error": {"kind": "ModuleNotFoundError", "what": "No module named 'gone'"}})
 
 
 def test_every_command_is_asked_or_said_to_do_more_than_look(told: Told) -> None:

@@ -13,7 +13,7 @@ from medallion_assets.operations.alerts.closing import daily_not_done, provision
 from medallion_assets.operations.alerts.facts import Facts
 from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.stages import DAILY
-from medallion_assets.operations.tables.alerts import AlertEvent, Event
+from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
@@ -127,10 +127,12 @@ def test_a_day_that_was_closed_as_provisional_is_told_once_whatever_tables_its_j
     assert "found: data until 2025-05-08" in alerts[0].what
 
 
+PROMISED = Catalog((replace(ECOMMERCE, gold=(replace(REVENUE, export_age_hours=30),)),))
+"""Somebody says when a month's file comes."""
 APRIL, APRIL_IS_OVER = date(2025, 4, 1), datetime(2025, 5, 1, tzinfo=UTC)
 
 
-def months(*rows: Any, **known: Any) -> list[str]:
+def months(*rows: Any, catalog: Catalog = PROMISED, **known: Any) -> list[Alert]:
     """What is said at noon on 2 May of the month that was due, in a lakehouse that worked in March."""
     gold = {"table": REVENUE.table.name, "row_count": 1, "sla_hours": None, "is_stale": False}
     freshness = Freshness(**gold, last_refreshed=datetime(2025, 4, 2, tzinfo=UTC), **known)
@@ -139,9 +141,13 @@ def months(*rows: Any, **known: Any) -> list[str]:
         days_due={"ecommerce_month": APRIL},
         first_day=date(2025, 4, 20),
         freshness=[freshness],
-        catalog=Catalog((ECOMMERCE,)),
+        catalog=catalog,
     )
-    return [alert.key for alert in daily_not_done(facts, APRIL_IS_OVER + timedelta(hours=36))]
+    return list(daily_not_done(facts, APRIL_IS_OVER + timedelta(hours=36)))
+
+
+def keys(alerts: list[Alert]) -> list[str]:
+    return [alert.key for alert in alerts]
 
 
 def built(ago: timedelta, partition: date = APRIL) -> Any:
@@ -151,10 +157,33 @@ def built(ago: timedelta, partition: date = APRIL) -> Any:
 def test_a_month_that_is_due_is_missed_until_it_was_made_after_its_end() -> None:
     """The first business day says nothing of months, nor does an attempt of last week have to be known."""
     missed = [f"daily_not_done/{REVENUE.table.name}/2025-04-01"]
-    assert months() == missed
-    assert months(built(timedelta(seconds=1))) == missed
+    assert keys(months()) == missed
+    assert keys(months(built(timedelta(seconds=1)))) == missed
     assert months(built(timedelta(0))) == []
-    assert months(built(timedelta(0), date(2025, 5, 1))) == missed
+    assert keys(months(built(timedelta(0), date(2025, 5, 1)))) == missed
+
+
+def test_a_month_that_nobody_promised_is_never_missed() -> None:
+    """Its file may never come, and the alert would stand for ever."""
+    assert months(catalog=Catalog((ECOMMERCE,))) == []
+
+
+def test_what_to_do_about_a_month_is_its_job() -> None:
+    """Gold alone would be refused where the file is not loaded yet."""
+    (alert,) = months()
+    assert alert.what.startswith("2025-04 is not closed")
+    assert alert.do.endswith("run the job ecommerce_month for 2025-04 once its file is there and that is fixed")
+
+
+def test_a_pipeline_that_is_added_later_has_missed_nothing_of_before() -> None:
+    """What others did before says nothing of it."""
+    both = Catalog((*CATALOG.pipelines, *PROMISED.pipelines))
+    others, due = attempt(started_at=APRIL_IS_OVER - timedelta(days=2)), {"ecommerce_month": APRIL}
+    facts = Facts(attempts=attempts(others), days_due=due, catalog=both)
+    assert list(daily_not_done(facts, APRIL_IS_OVER + timedelta(days=4))) == []
+    own = replace(others, run_id="own", stage="bronze.ecommerce_events")
+    worked = replace(facts, attempts=attempts(others, own))
+    assert len(list(daily_not_done(worked, APRIL_IS_OVER + timedelta(days=4)))) == 1
 
 
 def test_a_month_that_is_covered_to_its_end_was_closed_whenever_that_was() -> None:
@@ -178,12 +207,16 @@ RELEASE = attempt(
 @pytest.mark.parametrize(("began_at", "is_told"), [(OVER - timedelta(seconds=1), True), (OVER, False)])
 def test_models_that_nothing_built_since_the_day_was_over_are_told(began_at: datetime, is_told: bool) -> None:
     """By whatever job; once, in the name of the last model."""
-    release, before = replace(RELEASE, job="by hand", started_at=began_at), attempt(ago=2 * DAY)
+    release = replace(RELEASE, job="by hand", started_at=began_at)
+    before = attempt(stage="bronze.customers_raw", ago=2 * DAY)
     facts = Facts(
         attempts=attempts(before, release), days_due={"medallion_dbt": date(2025, 5, 7)}, first_day=APRIL, catalog=STAR
     )
-    keys = [alert.key for alert in daily_not_done(facts, NOW)]
-    assert keys == ([f"daily_not_done/{MART_REVENUE.name}/{YESTERDAY}"] if is_told else [])
+    alerts = list(daily_not_done(facts, NOW))
+    assert keys(alerts) == ([f"daily_not_done/{MART_REVENUE.name}/{YESTERDAY}"] if is_told else [])
+    for alert in alerts:  # models have no day that could be run
+        assert "run the job medallion_dbt, or the refresh" in alert.do
+        assert YESTERDAY not in alert.do
 
 
 def test_a_release_closes_the_last_day_that_was_over_and_a_later_one_completes_it() -> None:

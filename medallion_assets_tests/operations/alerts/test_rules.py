@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -184,6 +185,27 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
     assert first.key == second.key != third.key
     assert (first.kind, first.where) == ("failure", "bronze.customers, export 01746057600000-0000000a")
     assert "(checksum_mismatch): md5 differs; what to do: copy the file again" in first.what
+
+
+def test_a_refused_month_is_told_by_the_run_that_failed_for_it_alone() -> None:
+    """One cause is one alert; a run that failed for something else, or another table's, tells nothing of it."""
+    refused = RefusedExport(
+        table_name="ecommerce_events",
+        export_id="2019-Nov.csv@1",
+        prefix="",
+        verdict="header_mismatch",
+        message="it has other columns",
+        fingerprint="f1",
+        judged_at=NOW,
+    )
+    failed = {"outcome": Outcome.FAILED, "export_id": refused.export_id}
+
+    def told(**facts: Any) -> int:
+        rows = attempts(attempt(**{"stage": "bronze.ecommerce_events", **failed, **facts}))
+        return len(list(refused_export(Facts(refused=[refused], attempts=rows), NOW)))
+
+    assert told() == 0
+    assert told(export_id="2019-Oct.csv@1") == told(stage="silver.ecommerce_events") == told(outcome="succeeded") == 1
 
 
 def test_what_cannot_be_read_is_told() -> None:

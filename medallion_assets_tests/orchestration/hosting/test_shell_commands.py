@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.hosting.shell_commands import refusals_in_one_message
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages, refusals_in_one_message
+from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
 DEFINITIONS = ("-m", "medallion_assets.definitions")
@@ -68,6 +71,33 @@ def test_a_run_that_fails_in_a_command_shows_its_message_and_no_stack(tmp_path: 
     assert is_without_stack(done.stderr), done.stderr
     assert "Failure: the raw place of customers is missing; expected: " in done.stderr
     assert "caused by" not in done.stderr
+
+
+def test_what_follows_an_error_of_ours_in_a_command_keeps_its_stack(no_limit: None) -> None:
+    """A defect cannot be found without."""
+    del no_limit
+    command = ["/venv/bin/dagster", "asset", "materialize"]
+    with pytest.raises(PermanentError) as refused, failures_in_messages(command):
+        raise PermanentError("a source is missing")
+    assert stack(refused.value) == []
+    with pytest.raises(ZeroDivisionError) as broken, failures_in_messages(command):
+        raise ZeroDivisionError
+    assert stack(broken.value) != []
+
+
+def test_a_step_that_is_tried_again_keeps_its_cause(no_limit: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster keeps nothing else of it, and what became of it is told by the kind of its cause."""
+    del no_limit
+    monkeypatch.setattr(sys, "argv", ["/venv/bin/dagster", "asset", "materialize"])
+    for error, is_kept in ((TransientError("no answer"), True), (PermanentError("no file"), False)):
+        with pytest.raises(dg.Failure) as failed, stage_errors():
+            raise error
+        assert (failed.value.__cause__ is error) is is_kept
+
+
+def stack(error: BaseException) -> list[traceback.FrameSummary]:
+    """As Dagster takes it."""
+    return list(traceback.TracebackException.from_exception(error).stack)
 
 
 @pytest.mark.slow
