@@ -14,6 +14,8 @@ import pytest
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.facts import read_facts
+from medallion_assets.operations.alerts.rules import refused_export
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.close_requests import month_request
 from medallion_assets.orchestration.schedules import schedules
@@ -112,6 +114,17 @@ def test_a_month_without_a_file_is_refused_by_each_stage(shop: Graph) -> None:
     assert shop.lakehouse.find(BRAND_REVENUE) is None
     write(shop, "2019-Nov.csv")
     assert run(shop, NOVEMBER).partitions(GOLD) == {"2019-11-01"}
+
+
+def test_a_month_that_is_refused_is_told_by_its_run_alone(shop: Graph) -> None:
+    """One cause, one alert: the row of the run names the export as its refusal does."""
+    write_bytes(open_store(f"{shop.settings.raw_url}/ecommerce_events"), "2019-Nov.csv", b"of,other,columns\n1,2,3\n")
+    assert "files of 2019-11 could not be loaded" in run(shop, NOVEMBER).failure
+    now = datetime.now(UTC)
+    facts = read_facts(shop.lakehouse, now)
+    assert len(facts.refused) == 1
+    assert list(refused_export(facts, now)) == []
+    assert len(list(refused_export(replace(facts, attempts=facts.attempts.clear()), now))) == 1
 
 
 def test_what_arrives_is_asked_for_month_by_month(shop: Graph) -> None:
