@@ -68,7 +68,9 @@ def published(served: DynamoDBLocal, lakehouse: Lakehouse, sold_on: date) -> dic
         return {}
     days = (date(2025, 3, 1), date(2025, 3, 2))
     minutes = {
-        (day, row["team"], int(str(row["minutes"]))) for day in days for row in read_day(client, MINUTES_BY_DAY.to, day)
+        (day, row["team"], int(str(row["minutes"])))
+        for day in days
+        for row in read_day(client, MINUTES_BY_DAY.to, day, keys=MINUTES_BY_DAY.keys)
     }
     keys = [(requester, team) for requester in ("r1", "r2") for team in ("red", "blue")]
     items = {key: read_item(client, ASKED_METRICS.to, ASKED_METRICS.table, *key) for key in keys}

@@ -73,7 +73,10 @@ HELD = {
     ),
     "operations.releases": (
         None,
-        ("release_id Text, build Text, run_id Text?, started_at TimestampUtc, sources Text, tables Text"),
+        (
+            "release_id Text, build Text, run_id Text?, started_at TimestampUtc, sources Text, tables Text, "
+            "covered_until TimestampUtc?, is_complete Boolean?"
+        ),
     ),
     "quarantine.dbt_failures": (
         "failed_date",
