@@ -25,9 +25,10 @@ from medallion_assets.delta.notes.source_versions import (
 )
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors import MissingTableError, UnreadableTableError
 from medallion_assets.operations.tables.every import every_table
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, last_successes
-from medallion_assets.operations.verify.findings import Finding, rebuild
+from medallion_assets.operations.verify.findings import MADE_ANEW, Finding, rebuild
 from medallion_assets.operations.verify.silver import effective
 from medallion_assets.refining.bronze import bronze_table
 
@@ -116,6 +117,34 @@ def _ends_early(
         found=f"version {snapshot.version}: it was replaced by an older copy or recreated, or its log lost commits",
         do=f"restore it from a backup that is recent enough; else {rebuild(made_anew.name)}",
     )
+
+
+def without_log(lakehouse: Lakehouse, table: Table) -> Iterator[Finding]:
+    """A table that is not there, in whose place something lies: its log was lost, or it is not the place of tables."""
+    try:
+        lakehouse.open(table)
+    except MissingTableError:
+        return
+    except UnreadableTableError as error:
+        yield Finding(
+            table=table.name,
+            check="table_has_its_log",
+            expected=str(error.expected),
+            found=str(error.found),
+            do=f"restore its _delta_log from a backup; {MADE_ANEW}",
+        )
+
+
+def lost_since_its_run(table: Table, success: StageAttempt | None) -> Iterator[Finding]:
+    """A table that is not there, though a run made a version of it, as `operations.pipeline_runs` says."""
+    if success is not None and success.table_version is not None:
+        yield Finding(
+            table=table.name,
+            check="table_is_there",
+            expected=f"version {success.table_version} at least, which run {success.run_id} made",
+            found="no table",
+            do="restore it from a backup; without one, if its sources are intact, run its asset, which makes it anew",
+        )
 
 
 def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) -> Finding | None:

@@ -34,7 +34,7 @@ from medallion_assets.operations.verify.findings import (
     of_place,
     rebuild,
 )
-from medallion_assets.operations.verify.history import compare_histories, last_runs
+from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
 from medallion_assets.operations.verify.log import LOG, verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
@@ -85,7 +85,8 @@ def verify(
 class _Look:
     """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
 
-    `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage.
+    `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage,
+    `absent` the tables in whose place nothing lies.
     """
 
     lakehouse: Lakehouse
@@ -96,6 +97,7 @@ class _Look:
     well: dict[str, Snapshot] = field(default_factory=dict)
     replays: dict[str, Replay] = field(default_factory=dict)
     runs: dict[str, StageAttempt] = field(default_factory=dict)
+    absent: list[Table] = field(default_factory=list)
 
     def open_tables(self) -> None:
         """Read the logs as they are, then as delta-rs does.
@@ -107,6 +109,9 @@ class _Look:
         for number, table in enumerate(tables, start=1):
             if not self.lakehouse.exists(table):
                 self.answer.tables.append(TableFacts(table=table.name, version=None))
+                lost = list(without_log(self.lakehouse, table))
+                self.answer.findings.extend(lost)
+                self.absent += [] if lost else [table]
             else:
                 if refused := refusal(self.lakehouse, table):
                     self.answer.findings.append(of_features(table, refused))
@@ -150,6 +155,8 @@ class _Look:
             self.progress("comparing tables", number, len(catalog.loaded))
         for derived in catalog.derived:
             self._compare_derived(derived)
+        for table in self.absent:
+            self.answer.findings.extend(lost_since_its_run(table, self.runs.get(table.name)))
         for finding in compare_histories(catalog, tables, self.replays, self.runs):
             self._found(finding.table, [finding])
 
@@ -194,9 +201,6 @@ class _Look:
             return False
         self.answer.findings.extend(differences(stored, scratch.ready(table)))
         return True
-
-    def _log(self, snapshot: Snapshot) -> Replay:
-        return self.replays[snapshot.table.name]
 
     @property
     def _reads_rows(self) -> bool:
@@ -277,7 +281,7 @@ class _Look:
             return Finding(table=table.name, check="table_is_itself", expected=table.name, found=str(named), do=do)
         columns = ("path", "size_bytes", "num_records")
         seen = set(snapshot.files.select(columns).rows()) if snapshot.files.height else set()
-        logged = {(path, file.size, file.rows) for path, file in self._log(snapshot).live.items()}
+        logged = {(path, file.size, file.rows) for path, file in self.replays[snapshot.table.name].live.items()}
         if seen == logged:
             return None
         return Finding(

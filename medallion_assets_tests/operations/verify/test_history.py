@@ -78,6 +78,26 @@ def test_a_folder_that_was_replaced_by_an_older_copy_is_found(lakehouse: Lakehou
     assert "run r7" in answer.findings[1].expected
 
 
+@pytest.mark.parametrize("table", [BRONZE, CUSTOMER_TRANSACTIONS, QUARANTINE], ids=lambda table: table.name)
+def test_a_table_that_has_lost_its_log_is_found(lakehouse: Lakehouse, table: Table) -> None:
+    shutil.rmtree(Path(lakehouse.uri(table), "_delta_log"))
+    answer = verify(lakehouse)
+    (finding,) = [finding for finding in answer.findings if finding.table == table.name]
+    assert (finding.check, "files without a _delta_log" in finding.found) == ("table_has_its_log", True)
+    assert "restore its _delta_log from a backup" in finding.do
+
+
+def test_a_table_that_is_gone_though_a_run_made_it_is_found(lakehouse: Lakehouse) -> None:
+    """One that no run made was never there."""
+    build(lakehouse, DAILY_SALES, [FIRST_DAY])
+    shutil.rmtree(lakehouse.uri(DAILY_SALES_SUMMARY))
+    assert found(lakehouse) == []
+    record_attempts(lakehouse, [attempt(stage=DAILY_SALES_SUMMARY.name, run_id="r7", table_version=1)])
+    (finding,) = verify(lakehouse).findings
+    assert (finding.table, finding.check, finding.found) == (DAILY_SALES_SUMMARY.name, "table_is_there", "no table")
+    assert finding.expected == "version 1 at least, which run r7 made"
+
+
 def test_a_gold_day_that_was_rolled_back_and_built_anew_is_well(lakehouse: Lakehouse) -> None:
     build(lakehouse, DAILY_SALES, [FIRST_DAY])
     build(lakehouse, DAILY_SALES, [FIRST_DAY])
