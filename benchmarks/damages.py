@@ -155,9 +155,9 @@ def _swap_files(lakehouse: Lakehouse, random: Random) -> list[Planted]:
     """Two files of one size in a table of files that differ in nothing but their numbers."""
     rows = [pl.int_range(number, number + 100, eager=True).hash(7).reinterpret(signed=True) for number in range(8)]
     snapshot = lakehouse.ready(SAME_SIZE)
-    staged = [snapshot.folder.stage(pl.DataFrame({"number": each}).lazy()) for each in rows]
-    snapshot.commit(staged)
-    one, other = (Path(snapshot.uri) / file.path for file in random.sample(staged, 2))
+    written = [snapshot.folder.write(pl.DataFrame({"number": each}).lazy()) for each in rows]
+    snapshot.commit(written)
+    one, other = (Path(snapshot.uri) / file.path for file in random.sample(written, 2))
     first, second = one.read_bytes(), other.read_bytes()
     assert len(first) == len(second)
     one.write_bytes(second)

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from benchmarks.measuring import CATALOG, Cost, made_once, measure
-from medallion_assets.delta.files.data_files import LOG_FOLDER, StagedFile
+from medallion_assets.delta.files.data_files import LOG_FOLDER, WrittenFile
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.status import read_status
@@ -65,10 +65,10 @@ class Step:
     requests: Mapping[str, int] = field(default_factory=dict)
 
 
-def staged(number: int, day: date) -> StagedFile:
+def written(number: int, day: date) -> WrittenFile:
     """A file as the log has it; nobody reads it here."""
     sequence = 1_700_000_000_000_000 + number
-    return StagedFile(
+    return WrittenFile(
         path=f"{TABLE.partition_by}={day}/part-{number:032x}.parquet",
         size=BYTES,
         rows=ROWS,
@@ -88,13 +88,13 @@ def prepare(place: Path, files: int) -> None:
     lakehouse = Lakehouse(catalog=CATALOG, url=str(place))
     lakehouse.create(BRONZE)
     bronze, last = lakehouse.open(BRONZE), touched()[0]
-    lakehouse.ready(TABLE).commit([staged(number, FIRST + timedelta(days=number)) for number in range(DAYS)])
+    lakehouse.ready(TABLE).commit([written(number, FIRST + timedelta(days=number)) for number in range(DAYS)])
     lakehouse.open(TABLE).delta.create_checkpoint()
     for number in range(files, files + LATER_COMMITS):
         silver = lakehouse.open(TABLE)
         gone = silver.partition_files([last])["path"].to_list()[:1]
         silver.commit(
-            [staged(number, last)],
+            [written(number, last)],
             remove=gone,
             transactions={source_app_id(bronze): bronze.version},
             metadata=source_commits(SourceVersion.of(bronze)),
@@ -149,7 +149,7 @@ def committed(url: str, options: Options) -> None:
     """The days in a file each, in place of all that they had."""
     silver = _open(url, options)
     removed = silver.partition_files(touched())["path"].to_list()
-    silver.commit([staged(10**9 + number, day) for number, day in enumerate(touched())], remove=removed)
+    silver.commit([written(10**9 + number, day) for number, day in enumerate(touched())], remove=removed)
 
 
 def checkpointed(url: str, options: Options) -> None:

@@ -162,19 +162,19 @@ def _large(folder: Path, tell: Callable[[str], None], file_rows: int) -> Iterato
     lakehouse = Lakehouse(catalog=CATALOG, url=str(folder / "large"))
     tell("scrub: writing a large table")
     snapshot = lakehouse.ready(LARGE)
-    staged = []
+    written = []
     for number in range(LARGE_FILES):
         rows = pl.int_range(number * file_rows, (number + 1) * file_rows, eager=True)
         columns = [rows.hash(seed).reinterpret(signed=True).alias(name) for seed, name in enumerate(LARGE.column_names)]
-        staged.append(snapshot.folder.stage(pl.DataFrame(columns).lazy()))
-    snapshot.commit(staged)
+        written.append(snapshot.folder.write(pl.DataFrame(columns).lazy()))
+    snapshot.commit(written)
     tell("scrub: reading it")
     began = time.perf_counter()
     findings = verify(lakehouse, digests=True).findings
     seconds = time.perf_counter() - began
     if found := [finding for finding in findings if finding.table == LARGE.name]:
         raise SystemExit(f"scrub: {found[0]}")
-    size = sum(file.size for file in staged) / 1e9
+    size = sum(file.size for file in written) / 1e9
     yield Line("scrub", f"{size:.2f} GB, every byte: wall for 1 GB", seconds / size, "s", at_most=SCRUB_SECONDS)
     shutil.rmtree(lakehouse.url)
 
@@ -184,15 +184,15 @@ def _searched(folder: Path, tell: Callable[[str], None]) -> Iterator[Line]:
     lakehouse = Lakehouse(catalog=CATALOG, url=str(folder / "searched"))
     tell("scrub: searching one key")
     snapshot = lakehouse.ready(SEARCHED)
-    staged = []
+    written = []
     for number in range(SEARCHED_FILES):
         rows = pl.int_range(number * SEARCHED_ROWS, (number + 1) * SEARCHED_ROWS, eager=True).alias("number")
         frame = pl.select(pl.format("T-{}", rows.cast(pl.String).str.zfill(10)).alias("key"), rows)
-        staged.append(snapshot.folder.stage(frame.lazy()))
-    snapshot.commit(staged)
+        written.append(snapshot.folder.write(frame.lazy()))
+    snapshot.commit(written)
     uri, key = lakehouse.uri(SEARCHED), "T-0000123456"
     for path in Path(uri).glob("*.parquet"):
-        bounds = next(file.bounds["key"] for file in staged if file.path == path.name)
+        bounds = next(file.bounds["key"] for file in written if file.path == path.name)
         if not bounds[0] <= key <= bounds[1]:
             path.rename(path.with_suffix(".away"))
     began = time.perf_counter()

@@ -19,7 +19,7 @@ from benchmarks.measuring import CATALOG, Line, made_once, report
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.notes.source_versions import source_app_id
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.arrival import Known, look
@@ -56,11 +56,11 @@ def land(raw: Path, number: int) -> None:
     (data / f"{number:08x}.json.gz").touch()
 
 
-def staged(number: int) -> StagedFile:
+def written(number: int) -> WrittenFile:
     """The file of one export as the log has it; nobody reads it here."""
     begin = FIRST + timedelta(minutes=number)
     facts = (export_id(number), BatchKind.CHANGES.value, begin, begin + timedelta(minutes=1))
-    return StagedFile(
+    return WrittenFile(
         path=f"_export_date={begin.date()}/part-{number:032x}.parquet",
         size=1_000,
         rows=10,
@@ -77,7 +77,7 @@ def prepare(place: Path, total: int) -> None:
     for start in range(0, total, A_COMMIT):
         numbers = range(start, min(start + A_COMMIT, total))
         transactions = {export_id(number): 1 for number in numbers}
-        lakehouse.ready(TABLE).commit([staged(number) for number in numbers], transactions=transactions)
+        lakehouse.ready(TABLE).commit([written(number) for number in numbers], transactions=transactions)
     bronze = lakehouse.open(TABLE)
     bronze.delta.create_checkpoint()
     lakehouse.ready(CUSTOMER_TRANSACTIONS).commit(transactions={source_app_id(bronze): bronze.version})

@@ -66,14 +66,14 @@ def prepare(lake: str, total: int) -> None:
     """Fill Silver: `total` rows, as many on every day."""
     silver = Lakehouse(catalog=CATALOG, url=lake).ready(TABLE)
     a_day = total // DAYS
-    staged = []
+    written = []
     for number in range(DAYS):
         day = FIRST_DAY + timedelta(days=number)
         of_day = rows(number * a_day, a_day, day=day, sequence=BEGINNING_MICROS, amount=10)
-        staged.append(
-            silver.folder.stage(of_day.sort("transaction_id").lazy(), partition=day, bounds=["_sequence_micros"])
+        written.append(
+            silver.folder.write(of_day.sort("transaction_id").lazy(), partition=day, bounds=["_sequence_micros"])
         )
-    silver.commit(staged)
+    silver.commit(written)
 
 
 def changes(total: int, count: int, days: int, moves: int) -> pl.DataFrame:

@@ -93,7 +93,7 @@ def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = No
     table = bronze_table(export.table)
     bronze = lakehouse.ready(table)
     batch = batch_of(export, origin=table_id)
-    staged, day = [], batch.started_at.date()
+    written, day = [], batch.started_at.date()
     for name, lines in zip(export.file_names, export.files, strict=True):
         rows = [
             (line, batch.id, str(batch.kind), batch.covers_from, batch.covers_to, name, number, NOW, day)
@@ -101,8 +101,8 @@ def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = No
         ]
         if rows:
             frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
-            staged.append(bronze.folder.stage(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
-    return load_export(lakehouse, table, batch, staged)
+            written.append(bronze.folder.write(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
+    return load_export(lakehouse, table, batch, written)
 
 
 def batch_of(export: ExportInput, *, origin: str | None = None) -> Batch:

@@ -1,7 +1,7 @@
 """Committing: files that were written become the next version of a table, exactly once or not at all.
 
 Belongs here: the one way to commit, and what became of a commit whose answer was lost.
-Does not: opening tables (delta.table), writing files (delta.files.staging), or what a commit says of itself
+Does not: opening tables (delta.table), writing files (delta.files.writing), or what a commit says of itself
 (delta.notes.commit_notes).
 
 A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import cannot_be_opened, expect_features_written
-from medallion_assets.delta.files.data_files import StagedFile, add_action, remove_action, store_of
+from medallion_assets.delta.files.data_files import WrittenFile, add_action, remove_action, store_of
 from medallion_assets.delta.log.chain import chain_notes, write_last_commit
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.delta.storage_errors import commit_failed
@@ -41,7 +41,7 @@ def commit_version(
     storage_options: Mapping[str, str],
     store: TableStore,
     *,
-    add: Iterable[StagedFile],
+    add: Iterable[WrittenFile],
     remove: Iterable[Mapping[str, Any]],
     transactions: Mapping[str, int],
     notes: Mapping[str, str],
@@ -61,7 +61,7 @@ def commit_version(
     expect_features_written(delta, table, uri)
     commit_id, base = uuid.uuid4().hex, delta.version()
     now_millis = time.time_ns() // 1_000_000
-    actions: list[AddAction | RemoveAction] = [add_action(staged, table, now_millis=now_millis) for staged in add]
+    actions: list[AddAction | RemoveAction] = [add_action(written, table, now_millis=now_millis) for written in add]
     actions += [remove_action(row, table, now_millis=now_millis) for row in remove]
     marks = [Transaction(app_id, version) for app_id, version in transactions.items()]
     partition_by = [table.partition_by] if table.partition_by else None

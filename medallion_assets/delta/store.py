@@ -14,7 +14,7 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema
 from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.schema import delta_schema
 from medallion_assets.storage.options import StorageOptions
 
@@ -62,5 +62,5 @@ class TableStore:
         delta.create_write_transaction(actions, mode, schema, partition_by, commit_properties=properties)
 
     def folder(self, table: Table, uri: str, options: Mapping[str, str]) -> TableFolder:
-        """Where the files of a table lie, and new ones are staged."""
+        """Where the files of a table lie, and new ones are written."""
         return TableFolder(table=table, uri=uri, storage_options=StorageOptions(options))

@@ -1,7 +1,7 @@
 """Delta tables: opening them, and snapshots to read from and to commit on.
 
 Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
-Does not: what else may lie in the place of a table (delta.places), writing files (delta.files.staging), the commit
+Does not: what else may lie in the place of a table (delta.places), writing files (delta.files.writing), the commit
 itself (delta.committing), or what is written, or when: this module knows no rule of the business.
 
 A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
@@ -26,8 +26,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import commit_version
 from medallion_assets.delta.features import expect_features_written
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.places import is_table, load_table, make_table
 from medallion_assets.delta.schema import expect_readable, migrate
 from medallion_assets.delta.storage_errors import storage_errors
@@ -181,7 +181,7 @@ class Snapshot:
 
     @property
     def folder(self) -> TableFolder:
-        """Where its files lie, and new ones are staged."""
+        """Where its files lie, and new ones are written."""
         return self.lakehouse.store.folder(self.table, self.uri, self.lakehouse.storage_options)
 
     @cached_property
@@ -254,18 +254,18 @@ class Snapshot:
 
     def commit(
         self,
-        add: Iterable[StagedFile] = (),
+        add: Iterable[WrittenFile] = (),
         *,
         remove: Iterable[str] = (),
         transactions: Mapping[str, int] | None = None,
         metadata: Mapping[str, object] | None = None,
         new_schema: bool = False,
     ) -> int:
-        """Commit staged files and removals as the snapshot's next version, and give its number.
+        """Commit written files and removals as the snapshot's next version, and give its number.
 
         `remove` holds paths of `files`; `transactions` application ids with their versions; `metadata` is put into the
         commit beside the author, every value as JSON. With `new_schema` the table takes its contract's columns, and
-        the staged files are all that it then holds: every file before, read by other columns, is removed.
+        the written files are all that it then holds: every file before, read by other columns, is removed.
 
         Raises:
             CommitConflictError: the table has moved on since this snapshot; read again and decide again.

@@ -15,7 +15,7 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived, Lookup
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.notes.commit_notes import RESTATED, restated_since
 from medallion_assets.delta.notes.coverage_notes import covered_with
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits, taken_version
@@ -134,7 +134,7 @@ def rebuild_derived(
 def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progress, *, dry_run: bool) -> Rebuilt:
     table = lakehouse.open_any(derived.table)  # before its sources, as in `_update`
     sources = Sources(derived=derived, snapshots=tuple(map(lakehouse.open, derived.sources)))
-    replacement = Replacement(table=table, stages=not dry_run)
+    replacement = Replacement(table=table, writes=not dry_run)
     days = sorted({*held_days(sources.first), *held_days(table)})
     done = 0
     with lakehouse.workspace() as folder:
@@ -158,7 +158,7 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
     done = Updated(version=table.version)
     if all(taken_version(table, source) == source.version for source in sources.snapshots):
         return done
-    staged: list[StagedFile] = []
+    written: list[WrittenFile] = []
     removed: list[str] = []
     with lakehouse.workspace() as folder:
         items = sources.items(sorted(_touched(sources, table)), table, folder)
@@ -168,9 +168,9 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
             done.rows_out += made.rows_out
             done.restated.update(made.differing)
             removed += made.removed
-            staged += made.staged
+            written += made.written
     notes = {RESTATED: sorted(str(day) for day in done.restated), **sources.notes}
-    done.version = table.commit(staged, remove=removed, transactions=sources.marks, metadata=notes)
+    done.version = table.commit(written, remove=removed, transactions=sources.marks, metadata=notes)
     return done
 
 

@@ -1,6 +1,6 @@
 """The days of a derived table that are made together: an item of work, wherever it is done.
 
-Belongs here: making the rows of some days, comparing them with what the table holds, and staging those that differ.
+Belongs here: making the rows of some days, comparing them with what the table holds, and writing those that differ.
 Does not: which days are made, or the commit (changed_days.py).
 """
 
@@ -14,9 +14,9 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
-from medallion_assets.delta.replacing.partitions import conform, stage_day
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
+from medallion_assets.delta.replacing.partitions import conform, write_day
 from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, text_bytes
@@ -82,49 +82,49 @@ class MadeDays:
     rows_in: int
     rows_out: int
     differing: list[date]
-    staged: list[StagedFile]
+    written: list[WrittenFile]
     removed: list[str]
 
 
 def make_days(item: DaysItem) -> MadeDays:
-    """Make an item's days, and stage those that differ from what the table holds."""
+    """Make an item's days, and write those that differ from what the table holds."""
     if item.parts > 1:
         return _make_long_day(item)
     rows = item.rows()
-    made = MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], staged=[], removed=[])
+    made = MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], written=[], removed=[])
     for day in item.days:
         new = item.of_day(rows, day)
         if item.is_held(new, day):
             continue
         made.differing.append(day)
         made.removed.extend(item.held[day].paths)
-        if (file := stage_day(item.folder, new, day)) is not None:
-            made.staged.append(file)
+        if (file := write_day(item.folder, new, day)) is not None:
+            made.written.append(file)
     return made
 
 
 def _make_long_day(item: DaysItem) -> MadeDays:
-    """One day, some of its keys at a time. Nothing is staged of one that does not differ.
+    """One day, some of its keys at a time. Nothing is written of one that does not differ.
 
-    What comes before the first keys that differ is as the table has it, and is staged from there.
+    What comes before the first keys that differ is as the table has it, and is written from there.
     """
     (day,), key, made = item.days, list(item.derived.table.key), item.in_parts()
     parts = [of_group(key, number, item.parts) for number in range(item.parts)]
-    staged: list[StagedFile | None] = []
+    written: list[WrittenFile | None] = []
     rows_out, differs = 0, False
     for number, chosen in enumerate(parts):
         new = made(chosen).sort(key)
         rows_out += new.height
         if not differs and not item.held_rows(day, chosen).equals(new):
             differs = True
-            staged = [stage_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
+            written = [write_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
         if differs:
-            staged.append(stage_day(item.folder, new, day))
+            written.append(write_day(item.folder, new, day))
     return MadeDays(
         days=item.days,
         rows_in=item.rows_in,
         rows_out=rows_out,
         differing=[day] if differs else [],
-        staged=[file for file in staged if file is not None],
+        written=[file for file in written if file is not None],
         removed=list(item.held[day].paths) if differs else [],
     )

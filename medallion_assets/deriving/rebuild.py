@@ -48,7 +48,7 @@ def rebuild_gold(
 def _rebuild(lakehouse: Lakehouse, gold: Gold, why: str, progress: Progress, *, dry_run: bool) -> Rebuilt:
     table = lakehouse.open_any(gold.table)  # before its source, as in deriving.build
     source = lakehouse.open(gold.source)
-    replacement = Replacement(table=table, stages=not dry_run)
+    replacement = Replacement(table=table, writes=not dry_run)
     held = set(held_days(table))
     days = sorted(_days(gold, held, set(held_days(source))))
     removed = sorted(held - set(days))

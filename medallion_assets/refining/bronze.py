@@ -20,8 +20,8 @@ from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -57,25 +57,25 @@ def bronze_table(name: str) -> Table:
     )
 
 
-def stage_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: datetime) -> StagedFile:
+def write_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: datetime) -> WrittenFile:
     """Write some lines of an export (`raw`, `_source_file`, `_line_number`) as one parquet file.
 
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
     schema = {name: kind for name, kind in polars_schema(folder.table).items() if name != "_export_date"}
-    staged = folder.stage(
+    written = folder.write(
         lines.lazy().with_columns(_facts(batch, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=batch.started_at.date(),
         row_group_rows=rows_of_bytes(lines.get_column("raw"), ROW_GROUP_BYTES),
     )
-    return _with_exact_bounds(staged, batch)
+    return _with_exact_bounds(written, batch)
 
 
 def load_export(
     lakehouse: Lakehouse,
     table: Table,
     batch: Batch,
-    staged: Sequence[StagedFile],
+    written: Sequence[WrittenFile],
     *,
     notes: Mapping[str, object] | None = None,
 ) -> int | None:
@@ -91,7 +91,7 @@ def load_export(
         if holds(bronze, batch.id):
             return None
         expect_latest(bronze, batch)
-        files = staged_or_empty(bronze, batch, staged)
+        files = written_or_empty(bronze, batch, written)
         known = bronze.transaction(batch.id) or 0
         return bronze.commit(
             files, transactions={batch.id: known + 1}, metadata={EXPORT_NOTE: _note(batch), **(notes or {})}
@@ -100,9 +100,9 @@ def load_export(
     return until_committed(load)
 
 
-def staged_or_empty(bronze: Snapshot, batch: Batch, staged: Sequence[StagedFile]) -> list[StagedFile]:
+def written_or_empty(bronze: Snapshot, batch: Batch, written: Sequence[WrittenFile]) -> list[WrittenFile]:
     """The files of an export to commit: of one without any line, a file without rows that names it."""
-    return [file for file in staged if file.rows] or [_empty_file(bronze, batch)]
+    return [file for file in written if file.rows] or [_empty_file(bronze, batch)]
 
 
 def rebuilt_notes(batches: Sequence[Batch]) -> dict[str, object]:
@@ -260,14 +260,14 @@ def _facts(batch: Batch, now: datetime) -> list[pl.Expr]:
     ]
 
 
-def _empty_file(bronze: Snapshot, batch: Batch) -> StagedFile:
+def _empty_file(bronze: Snapshot, batch: Batch) -> WrittenFile:
     schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
     return _with_exact_bounds(
-        bronze.folder.stage(pl.LazyFrame(schema=schema), partition=batch.started_at.date()), batch
+        bronze.folder.write(pl.LazyFrame(schema=schema), partition=batch.started_at.date()), batch
     )
 
 
-def _with_exact_bounds(staged: StagedFile, batch: Batch) -> StagedFile:
+def _with_exact_bounds(written: WrittenFile, batch: Batch) -> WrittenFile:
     """The ledger is read from these bounds."""
     facts = (batch.id, str(batch.kind), batch.covers_from, batch.covers_to)
-    return staged.of_values(dict(zip(LEDGER_BOUNDS, facts, strict=True)))
+    return written.of_values(dict(zip(LEDGER_BOUNDS, facts, strict=True)))

@@ -33,7 +33,7 @@ from medallion_assets.refining.judging.chosen_rows import chosen_rows
 from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.events import POSITION, event_schema
 from medallion_assets.refining.judging.judging import judge_exports, judge_lines
-from medallion_assets.refining.judging.quarantine import bad_keys, quarantine_table, stage_rows, with_window
+from medallion_assets.refining.judging.quarantine import bad_keys, quarantine_table, with_window, write_rows
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.full_exports import FullExports
 from medallion_assets.refining.ledger.ledger import Ledger
@@ -204,7 +204,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
             change = merge_history(lakehouse, loaded, silver, events, fulls, ledger.ignored, folder)
         else:
             change = merge(silver, events, fulls, folder)
-    if not change.staged and not change.removed:
+    if not change.written and not change.removed:
         return change, silver.version
     exports = judged.redriven["_export_id"].unique().sort().to_list()
     note = {"rows": judged.redriven.height, "exports": exports, "why": why}
@@ -225,8 +225,8 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
         paths = [
             path for path, rows in held.items() if _height(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
         ]
-        staged = [
-            stage_rows(
+        written = [
+            write_rows(
                 kept,
                 held[path]
                 .join(marks, on=POSITION, how="left")
@@ -235,8 +235,8 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
             )
             for path in paths
         ]
-        if staged:
-            kept.commit(staged, remove=paths)
+        if written:
+            kept.commit(written, remove=paths)
 
     until_committed(mark)
 

@@ -156,7 +156,7 @@ def _publish(
     now: datetime,
     workspace: Place,
 ) -> Change:
-    """Quarantine the applied exports' bad records, and stage what their good ones change in Silver."""
+    """Quarantine the applied exports' bad records, and write what their good ones change in Silver."""
     table, ids = silver.table, gate_result.ids
     if not ids:
         return Change()
@@ -184,7 +184,7 @@ def commit_change(
 ) -> int:
     """Commit a change with the days that it restates."""
     return silver.commit(
-        change.staged,
+        change.written,
         remove=change.removed,
         transactions=transactions,
         metadata={RESTATED: sorted(str(day) for day in change.restated), **notes},

@@ -4,7 +4,7 @@ Belongs here: settling such batches one by one, each in a commit of its own, and
 Does not: batches that follow each other (refining.refine), judging, or the verdict of the gate.
 
 Partitions are independent: one that fails the gate stops no other, and a commit that another partition's run was faster
-than is made again without judging again, for what was staged follows from the batch alone.
+than is made again without judging again, for what was written follows from the batch alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import expect_same_key
@@ -121,7 +121,7 @@ def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: date
 def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, change: Change | None) -> int | None:
     """Settle a batch: applied with its change, rejected without one; None when it waits no more.
 
-    What was staged stays right whatever other partitions become meanwhile, so a lost race costs a look at the logs.
+    What was written stays right whatever other partitions become meanwhile, so a lost race costs a look at the logs.
     """
 
     def commit() -> int | None:
@@ -133,7 +133,7 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
         restated = [] if change is None else sorted(str(day) for day in change.restated)
         replaced = silver.partition_files([batch.partition]) if change is not None else silver.files.clear()
         return silver.commit(
-            [] if change is None else change.staged,
+            [] if change is None else change.written,
             remove=replaced["path"] if replaced.height else (),
             transactions=ledger.transactions(ids, rejected),
             metadata={
@@ -147,30 +147,30 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
 
 
 def replace_partition(silver: Snapshot, good: Iterable[pl.LazyFrame], batch: Batch) -> Change:
-    """Stage the good records of a batch as its partition: a file for each part, and what is there gives way.
+    """Write the good records of a batch as its partition: a file for each part, and what is there gives way.
 
     `good` are parts of events (`events.event_schema`).
     """
-    stage = partial(_stage_part, folder=silver.folder, partition=batch.partition, batch_id=batch.id)
-    staged = [file for file in silver.lakehouse.engine.map_items(stage, list(good)) if file.rows]
+    write = partial(_write_part, folder=silver.folder, partition=batch.partition, batch_id=batch.id)
+    written = [file for file in silver.lakehouse.engine.map_items(write, list(good)) if file.rows]
     held = silver.partition_files([batch.partition])
     return Change(
-        staged=staged,
+        written=written,
         removed=held["path"].to_list() if held.height else [],
         restated={batch.partition} if batch.partition is not None else set(),
-        rows=sum(file.rows for file in staged),
+        rows=sum(file.rows for file in written),
     )
 
 
 def add_rows(silver: Snapshot, events: pl.DataFrame) -> Change:
-    """Stage records that were bad and are good now, beside what there is of their partitions; none that is in."""
+    """Write records that were bad and are good now, beside what there is of their partitions; none that is in."""
     table = silver.table
     change = Change()
     for (day, batch_id), rows in events.partition_by(str(table.partition_by), BATCH, as_dict=True).items():
         held = silver.scan(partitions=[day]).select(table.row_id)
         new = rows.lazy().join(held, on=table.row_id, how="anti").collect(engine="streaming")
         if new.height:
-            change.staged.append(_stage_part(new.lazy(), folder=silver.folder, partition=day, batch_id=batch_id))
+            change.written.append(_write_part(new.lazy(), folder=silver.folder, partition=day, batch_id=batch_id))
             change.restated.add(day)
             change.rows += new.height
     return change
@@ -194,7 +194,7 @@ def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
     return replace(counted, live=live, absent=max(0, live - (counted.records - counted.bad)))
 
 
-def _stage_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None, batch_id: str) -> StagedFile:
+def _write_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None, batch_id: str) -> WrittenFile:
     names = polars_schema(folder.table).names()
     rows = part.with_columns(pl.lit(value=False).alias("is_deleted")).select(names)
-    return folder.stage(rows, partition=partition).of_values({BATCH: batch_id})
+    return folder.write(rows, partition=partition).of_values({BATCH: batch_id})

@@ -90,13 +90,13 @@ def sales(tmp_path: Path) -> Snapshot:
     """A table with one row."""
     lakehouse = Lakehouse(url=str(tmp_path))
     snapshot = lakehouse.ready(SALES)
-    snapshot.commit([staged(snapshot, 1)])
+    snapshot.commit([written(snapshot, 1)])
     return lakehouse.open(SALES)
 
 
-def staged(snapshot: Snapshot, sale_id: int) -> Any:
+def written(snapshot: Snapshot, sale_id: int) -> Any:
     rows = pl.DataFrame({"sale_id": [sale_id], "day": [date(2025, 1, 1)], "shop": ["a"]})
-    return snapshot.folder.stage(rows.lazy(), partition=date(2025, 1, 1))
+    return snapshot.folder.write(rows.lazy(), partition=date(2025, 1, 1))
 
 
 def write(sales: Snapshot, actions: Actions) -> None:
@@ -174,7 +174,7 @@ def test_what_delta_rs_itself_refuses_is_known(sales: Snapshot, name: str) -> No
 def test_a_feature_that_nothing_uses_is_in_no_way(sales: Snapshot, name: str) -> None:
     write(sales, protocol(name, reads=name in ("columnMapping", "deletionVectors", "timestampNtz")))
     snapshot = sales.lakehouse.ready(SALES)
-    snapshot.commit([staged(snapshot, 2)])
+    snapshot.commit([written(snapshot, 2)])
     assert sales.lakehouse.open(SALES).row_count == 2
 
 
@@ -182,7 +182,7 @@ def test_a_feature_that_nothing_uses_is_in_no_way(sales: Snapshot, name: str) ->
 def test_protocols_without_names_are_written(sales: Snapshot, version: int) -> None:
     write(sales, [{"protocol": {"minReaderVersion": 1 if version < 5 else 2, "minWriterVersion": version}}])
     snapshot = sales.lakehouse.ready(SALES)
-    snapshot.commit([staged(snapshot, 2)])
+    snapshot.commit([written(snapshot, 2)])
 
 
 def test_the_sixth_protocol_of_writers_has_identity_columns(sales: Snapshot) -> None:
@@ -226,7 +226,7 @@ def test_loads_add_files_only(tmp_path: Path, key: str) -> None:
     snapshot = lakehouse.ready(bronze)
     write(snapshot, metadata(snapshot, properties={key: "true"}))
     snapshot = lakehouse.ready(bronze)
-    snapshot.commit([staged(snapshot, 1)])
+    snapshot.commit([written(snapshot, 1)])
     assert lakehouse.open(bronze).row_count == 1
 
 
@@ -247,7 +247,7 @@ def test_a_feature_that_comes_between_read_and_commit_is_named_by_the_next_try(s
         nonlocal tries
         tries += 1
         snapshot = sales.lakehouse.ready(SALES)
-        file = staged(snapshot, 2)
+        file = written(snapshot, 2)
         write(sales, protocol(name, reads=name in OF_READERS))
         snapshot.commit([file])
 
@@ -263,7 +263,7 @@ def test_rows_that_a_deletion_vector_takes_out_are_not_read_again(tmp_path: Path
     lakehouse = Lakehouse(url=str(tmp_path))
     snapshot = lakehouse.ready(SALES)
     rows = pl.DataFrame({"sale_id": range(30), "day": [date(2025, 1, 1)] * 30, "shop": ["a"] * 30})
-    snapshot.commit([snapshot.folder.stage(rows.lazy(), partition=date(2025, 1, 1))])
+    snapshot.commit([snapshot.folder.write(rows.lazy(), partition=date(2025, 1, 1))])
     text = (Path(snapshot.uri) / "_delta_log" / f"{1:020d}.json").read_text()
     (added,) = [action["add"] for line in text.splitlines() if "add" in (action := json.loads(line))]
     vector = {"storageType": "i", "pathOrInlineDv": VECTOR, "sizeInBytes": 44, "cardinality": 6}
@@ -291,7 +291,7 @@ def test_no_statement_is_named_that_takes_the_ledger_with_it(sales: Snapshot) ->
 def test_a_commit_that_lost_to_another_protocol_is_a_conflict(sales: Snapshot) -> None:
     write(sales, protocol("deletionVectors", reads=True))
     with pytest.raises(CommitConflictError):
-        sales.commit([staged(sales, 2)])
+        sales.commit([written(sales, 2)])
 
 
 def test_the_error_is_permanent() -> None:

@@ -20,9 +20,9 @@ LONGER = replace(NOTES, columns=(*NOTES.columns, Column("size", Integer(), "how 
 def test_a_gained_column_is_in_the_schema_and_null_in_older_rows(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path)
     before = lakehouse.ready(NOTES)
-    before.commit([before.folder.stage(pl.LazyFrame({"note": ["old"]}))])
+    before.commit([before.folder.write(pl.LazyFrame({"note": ["old"]}))])
     after = lakehouse.ready(LONGER)
-    after.commit([after.folder.stage(pl.LazyFrame({"note": ["new"], "size": [3]}))])
+    after.commit([after.folder.write(pl.LazyFrame({"note": ["new"], "size": [3]}))])
     rows = lakehouse.open(LONGER).scan().collect().sort("note").rows()
     assert rows == [("new", 3), ("old", None)]
     assert [field.name for field in DeltaTable(after.uri).schema().fields] == ["note", "size"]

@@ -112,7 +112,7 @@ def test_a_place_that_becomes_unwritable_is_refused(lakehouse: Lakehouse) -> Non
     partition = place(lakehouse) / f"counted_date={DAY}"
     shutil.rmtree(partition)
     partition.write_text("a file in the way")
-    error = refused(lambda: snapshot.folder.stage(stock(("b", DAY, 2)), partition=DAY))
+    error = refused(lambda: snapshot.folder.write(stock(("b", DAY, 2)), partition=DAY))
     assert "Not a directory" in str(error.found)
 
 

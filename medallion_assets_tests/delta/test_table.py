@@ -77,19 +77,19 @@ def test_every_type_comes_back_as_it_was_written(lakehouse: Lakehouse) -> None:
         schema_overrides={"at": pl.Datetime("us", "UTC"), "tags": pl.List(pl.String)},
     ).with_columns(pl.col("price").cast(pl.Decimal(18, 4)))
     snapshot = lakehouse.ready(KINDS)
-    staged = snapshot.folder.stage(frame.lazy(), bounds=["name", "at"])
-    snapshot.commit([staged])
+    written = snapshot.folder.write(frame.lazy(), bounds=["name", "at"])
+    snapshot.commit([written])
     snapshot = lakehouse.open(KINDS)
     assert snapshot.scan().collect().equals(frame)
     bounds = snapshot.files.select("num_records", "min.name", "max.at", "size_bytes").row(0)
-    assert bounds == (1, "é", moment, (Path(snapshot.uri) / staged.path).stat().st_size)
+    assert bounds == (1, "é", moment, (Path(snapshot.uri) / written.path).stat().st_size)
 
 
-def test_what_is_staged_is_in_no_version_before_its_commit(lakehouse: Lakehouse) -> None:
+def test_what_is_written_is_in_no_version_before_its_commit(lakehouse: Lakehouse) -> None:
     snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
-    assert (rows(lakehouse), staged.rows) == ([], 1)
-    assert snapshot.commit([staged]) == 1
+    written = snapshot.folder.write(stock(("a", DAY, 1)), partition=DAY)
+    assert (rows(lakehouse), written.rows) == ([], 1)
+    assert snapshot.commit([written]) == 1
     assert rows(lakehouse) == [("a", DAY, 1)]
     assert rows(lakehouse, partitions=[DAY]) == [("a", DAY, 1)]
 
@@ -98,8 +98,8 @@ def test_files_are_replaced_in_one_commit(lakehouse: Lakehouse) -> None:
     """The null partition is removed like any other."""
     put(lakehouse, ("a", DAY, 1), ("b", None, 2))
     snapshot = lakehouse.open(STOCK)
-    staged = snapshot.folder.stage(stock(("a", DAY, 9)), partition=DAY)
-    snapshot.commit([staged], remove=snapshot.files["path"])
+    written = snapshot.folder.write(stock(("a", DAY, 9)), partition=DAY)
+    snapshot.commit([written], remove=snapshot.files["path"])
     assert rows(lakehouse) == [("a", DAY, 9)]
     assert lakehouse.open(STOCK, version=1).row_count == 2
 
@@ -107,17 +107,17 @@ def test_files_are_replaced_in_one_commit(lakehouse: Lakehouse) -> None:
 def test_a_commit_on_a_snapshot_that_is_not_the_latest_is_refused(lakehouse: Lakehouse) -> None:
     """Never rebased, not even when nothing would be lost by it; the snapshot's answers stay true until then."""
     first, second = lakehouse.ready(STOCK), lakehouse.ready(STOCK)
-    assert first.commit([first.folder.stage(stock(("a", DAY, 1)), partition=DAY)]) == 1
+    assert first.commit([first.folder.write(stock(("a", DAY, 1)), partition=DAY)]) == 1
     with pytest.raises(CommitConflictError, match="version 0 to be the latest"):
-        second.commit([second.folder.stage(stock(("b", NEXT_DAY, 1)), partition=NEXT_DAY)])
+        second.commit([second.folder.write(stock(("b", NEXT_DAY, 1)), partition=NEXT_DAY)])
     assert rows(lakehouse) == [("a", DAY, 1)]
 
 
 def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
     """Also among commits of the same application transaction, which delta-rs alone would take twice."""
     snapshots = [lakehouse.ready(STOCK) for _ in range(6)]
-    staged = [
-        snapshot.folder.stage(stock((str(number), DAY, 1)), partition=DAY) for number, snapshot in enumerate(snapshots)
+    written = [
+        snapshot.folder.write(stock((str(number), DAY, 1)), partition=DAY) for number, snapshot in enumerate(snapshots)
     ]
     results: list[object] = []
     start = threading.Barrier(len(snapshots))
@@ -125,7 +125,7 @@ def test_of_racing_commits_one_wins(lakehouse: Lakehouse) -> None:
     def commit(number: int) -> None:
         start.wait()
         try:
-            results.append(snapshots[number].commit([staged[number]], transactions={"e1": 1}))
+            results.append(snapshots[number].commit([written[number]], transactions={"e1": 1}))
         except CommitConflictError as error:
             results.append(type(error))
 
@@ -181,8 +181,8 @@ def test_a_lost_answer_is_found_by_the_commits_own_id(lakehouse: Lakehouse) -> N
         raise OSError("the connection broke")
 
     snapshot = Disturbance(0, loses_it_and_others_commit, COMMITS).of(lakehouse).ready(STOCK)
-    staged = snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
-    assert snapshot.commit([staged]) == 1
+    written = snapshot.folder.write(stock(("a", DAY, 1)), partition=DAY)
+    assert snapshot.commit([written]) == 1
     assert rows(lakehouse) == [("a", DAY, 1), ("b", DAY, 2)]
 
 

@@ -31,11 +31,11 @@ def plant(lakehouse: Lakehouse, *sales: Sale) -> None:
         pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
         for name, kind in polars_schema(snapshot.table).items()
     )
-    staged = [
-        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == day).lazy(), partition=day)
+    written = [
+        snapshot.folder.write(whole.filter(pl.col("transaction_date") == day).lazy(), partition=day)
         for day in {sale.day for sale in sales}
     ]
-    snapshot.commit(staged, remove=snapshot.files["path"].to_list() if snapshot.files.height else [])
+    snapshot.commit(written, remove=snapshot.files["path"].to_list() if snapshot.files.height else [])
 
 
 def test_a_partition_is_replaced_as_a_whole(tmp_path: Path) -> None:

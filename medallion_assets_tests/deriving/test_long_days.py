@@ -74,7 +74,7 @@ def test_a_long_day_is_made_in_parts(lakehouse: Lakehouse, derived: Derived, qua
 
 @pytest.mark.parametrize("part", first_quick(1, 0, 2))
 def test_a_change_of_one_row_gives_all_parts_of_its_day_anew(lakehouse: Lakehouse, part: int) -> None:
-    """Those before the one that has it are staged as the table has them, and those after it as they are made."""
+    """Those before the one that has it are written as the table has them, and those after it as they are made."""
     update_derived(lakehouse, ENRICHMENT)
     before = files_in(lakehouse)
     key = next(f"t{number}" for number in range(8) if part_of(f"t{number}") == part)
@@ -92,12 +92,12 @@ def part_of(key: str) -> int:
     return int(pl.select(pl.struct(transaction_id=pl.lit(key)).hash() % 3).item())
 
 
-def test_of_a_long_day_that_does_not_differ_nothing_is_staged(lakehouse: Lakehouse, tmp_path: Path) -> None:
+def test_of_a_long_day_that_does_not_differ_nothing_is_written(lakehouse: Lakehouse, tmp_path: Path) -> None:
     """Nobody would remove it."""
     update_derived(lakehouse, ENRICHMENT)
     before = files_in(lakehouse)
     sources = Sources(derived=ENRICHMENT, snapshots=tuple(map(lakehouse.open, ENRICHMENT.sources)))
     (item,) = sources.items([DAY], lakehouse.open(ENRICHED_TRANSACTIONS), Place(str(tmp_path)))
     made = make_days(item)
-    assert (item.parts, made.rows_out, made.differing, made.staged, made.removed) == (3, 8, [], [], [])
+    assert (item.parts, made.rows_out, made.differing, made.written, made.removed) == (3, 8, [], [], [])
     assert files_in(lakehouse) == before

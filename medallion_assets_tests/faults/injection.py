@@ -14,15 +14,15 @@ from typing import Any
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
 
 Calls = tuple[str, ...]
 """Names of calls."""
-STAGE, COMMIT, CREATE, ADD_COLUMNS, OPEN, ITEMS = "stage", "commit", "create", "add_columns", "open", "items"
-CHANGES: Calls = (STAGE, COMMIT, CREATE, ADD_COLUMNS)
+WRITE, COMMIT, CREATE, ADD_COLUMNS, OPEN, ITEMS = "write", "commit", "create", "add_columns", "open", "items"
+CHANGES: Calls = (WRITE, COMMIT, CREATE, ADD_COLUMNS)
 """The calls that change what is stored."""
 COMMITS: Calls = (COMMIT,)
 READS_AND_COMMITS: Calls = (COMMIT, OPEN)
@@ -125,12 +125,12 @@ class DisturbedStore(TableStore):
 
 @dataclass(frozen=True, kw_only=True)
 class DisturbedFolder(TableFolder):
-    """The same of a folder in which files are staged; other processes are not disturbed."""
+    """The same of a folder in which files are written; other processes are not disturbed."""
 
     take: Callable[[str, Call, str], Any]
 
-    def stage(self, *rows: Any, **named: Any) -> StagedFile:
-        return self.take(STAGE, lambda: TableFolder.stage(self, *rows, **named), self.uri)
+    def stage(self, *rows: Any, **named: Any) -> WrittenFile:
+        return self.take(WRITE, lambda: TableFolder.write(self, *rows, **named), self.uri)
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = partial(TableFolder, table=self.table, uri=self.uri, storage_options=self.storage_options)

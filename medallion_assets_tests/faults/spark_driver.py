@@ -30,7 +30,7 @@ from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
-from medallion_assets_tests.faults.injection import COMMIT, STAGE, Call, DisturbedStore
+from medallion_assets_tests.faults.injection import COMMIT, WRITE, Call, DisturbedStore
 from medallion_assets_tests.faults.scenario import AS_OF
 from medallion_assets_tests.faults.spark_items import (
     SLOW,
@@ -96,9 +96,9 @@ class KillsOnceAPhase:
         return result
 
     def take(self, name: str, call: Call, uri: str) -> Any:
-        """A call of the storage: each commit to a layer is a phase, and what the driver stages itself."""
+        """A call of the storage: each commit to a layer is a phase, and what the driver writes itself."""
         result = call()
-        if name not in (COMMIT, STAGE):
+        if name not in (COMMIT, WRITE):
             return result
         return self.after(f"commit to {Path(uri).parent.name}" if name == COMMIT else name, result)
 

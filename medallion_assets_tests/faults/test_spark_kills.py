@@ -40,14 +40,14 @@ PATIENCE_SECONDS = 300
 SECRET = "hush-hush"
 GONE_SECONDS = 90
 """Java sees that nobody holds its input any more; its Python processes, that Java is gone."""
-PHASES = {"_stage_part", "_judge_block", "replace_days", "commit to silver", "_remade", "make_days", "_made"}
+PHASES = {"_write_part", "_judge_block", "replace_days", "commit to silver", "_remade", "make_days", "_made"}
 ELSEWHERE = {
     "commit to bronze",
     "_repeated",
     "_judge_suspects",
     "_won_of_part",
     "_lacking",
-    "stage",
+    "write",
     "commit to quarantine",
     "commit to gold",
 }
@@ -96,7 +96,7 @@ def nothing_is_left(lakehouse: str) -> bool:
 
 
 def test_a_driver_that_is_killed_after_any_phase_is_made_good_by_the_next(tmp_path: Path, raw: Path) -> None:
-    """Each gets further than the one before; what it had staged and put aside is named by nobody, or swept."""
+    """Each gets further than the one before; what it had written and put aside is named by nobody, or swept."""
     lakehouse = tmp_path / "killed"
     with connect_server(tmp_path) as url:
         said, code = outcome(driver("killed", url, str(lakehouse), str(raw), sorted(ELSEWHERE)))

@@ -53,7 +53,7 @@ def build(lakehouse: Lakehouse, rows: Silver) -> None:
             plant(lakehouse, table, *wanted)
             continue
         days = {row[table.partition_by] for row in wanted} | set(snapshot.partitions)
-        staged, removed = [], []
+        written, removed = [], []
         for day in sorted(days, key=str):
             mine = [row for row in wanted if row[table.partition_by] == day]
             frame = pl.DataFrame(mine, schema=polars_schema(table), orient="row")
@@ -62,8 +62,8 @@ def build(lakehouse: Lakehouse, rows: Silver) -> None:
                     continue
                 removed += snapshot.partition_files([day])["path"].to_list()
             if mine:
-                staged.append(snapshot.folder.stage(frame.lazy(), partition=day))
-        snapshot.commit(staged, remove=removed)
+                written.append(snapshot.folder.write(frame.lazy(), partition=day))
+        snapshot.commit(written, remove=removed)
     refreshed(lakehouse)
 
 

@@ -93,8 +93,8 @@ class Shop:
         """Make (region, number, rate) all orders of the day, and build Gold."""
         snapshot = self.lake.ready(ORDERS)
         rows = [(DAY, region, number, Decimal(rate)) for region, number, rate in orders]
-        staged = snapshot.folder.stage(pl.LazyFrame(rows, schema=polars_schema(ORDERS), orient="row"), partition=DAY)
-        snapshot.commit([staged], remove=snapshot.files["path"].to_list() if snapshot.files.height else [])
+        written = snapshot.folder.write(pl.LazyFrame(rows, schema=polars_schema(ORDERS), orient="row"), partition=DAY)
+        snapshot.commit([written], remove=snapshot.files["path"].to_list() if snapshot.files.height else [])
         build(self.lake, what.gold, [DAY])
 
     def publish(self, what: PublishDays | PublishItems) -> tuple[str, int, int]:

@@ -55,8 +55,8 @@ def put(lakehouse: Lakehouse, *rows: tuple[Any, ...], table: Table = STOCK, **op
     """Commit rows, each in its own partition's file."""
     snapshot = lakehouse.ready(table)
     days = {row[1] for row in rows}
-    staged = [snapshot.folder.stage(stock(*(row for row in rows if row[1] == day)), partition=day) for day in days]
-    return snapshot.commit(staged, **options)
+    written = [snapshot.folder.write(stock(*(row for row in rows if row[1] == day)), partition=day) for day in days]
+    return snapshot.commit(written, **options)
 
 
 def export_id(number: int) -> str:

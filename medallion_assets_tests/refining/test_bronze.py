@@ -58,7 +58,7 @@ def test_an_export_is_loaded_once(tmp_path: Path) -> None:
 
 
 def test_two_loaders_at_once_load_it_once(tmp_path: Path) -> None:
-    """B5: both have found it missing and staged its files."""
+    """B5: both have found it missing and written its files."""
     lakehouse = lake(tmp_path)
     bronze(lakehouse)
     versions: list[int | None] = []
@@ -191,7 +191,7 @@ def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
         pipeline.land(lakehouse, export)
     snapshot = bronze(lakehouse)
     day = snapshot.partitions[0]
-    mixed = snapshot.folder.stage(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
+    mixed = snapshot.folder.write(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
     snapshot.commit([mixed], remove=snapshot.files["path"])
     with pytest.raises(PermanentError, match="mixes exports"):
         exports_in(bronze(lakehouse), EXPORTS)

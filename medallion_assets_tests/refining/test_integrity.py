@@ -21,7 +21,7 @@ from medallion_assets_tests.refining.planting import DAY, NEXT_DAY, STOCK, lake,
 def table_of(folder: Path, table: Table, *rows: dict[str, Any]) -> Snapshot:
     """A table without partitions that holds these rows."""
     snapshot = lake(folder).ready(table)
-    snapshot.commit([snapshot.folder.stage(pl.DataFrame(list(rows), schema=polars_schema(table)).lazy())])
+    snapshot.commit([snapshot.folder.write(pl.DataFrame(list(rows), schema=polars_schema(table)).lazy())])
     return lake(folder).open(table)
 
 

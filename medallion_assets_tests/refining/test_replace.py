@@ -192,7 +192,7 @@ def test_what_another_contract_lets_in_is_driven_again_once(shop: Shop) -> None:
     assert shop.products() == ["a", "b"]
     events = shop.rows().rename({}).lazy()
     again = replacing.add_rows(shop.lakehouse.open(ECOMMERCE_EVENTS), events.collect())
-    assert (again.staged, again.rows) == ([], 0)
+    assert (again.written, again.rows) == ([], 0)
 
 
 def test_the_bad_rows_of_a_version_leave_only_after_the_next_one_is_published(shop: Shop) -> None:

@@ -1,1 +1,1 @@
-"""Files of a table, before and beside its log: staged, described and named."""
+"""Files of a table, before and beside its log: written, described and named."""

@@ -28,7 +28,7 @@ and checkpoints keep the statistics as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StagedFile:
+class WrittenFile:
     """A parquet file that is written but belongs to no version yet; an orphan unless it is committed.
 
     `path` is below the table; `bounds` gives the least and greatest value of columns, `nulls` their missing values, for
@@ -43,24 +43,24 @@ class StagedFile:
     nulls: Mapping[str, int] = field(default_factory=dict)
     digest: str | None = None
 
-    def of_values(self, values: Mapping[str, Any]) -> StagedFile:
+    def of_values(self, values: Mapping[str, Any]) -> WrittenFile:
         """With the values that columns have in every row: the log has them whole, also where a footer shortens them."""
         return replace(self, bounds={**self.bounds, **{name: (value, value) for name, value in values.items()}})
 
 
-def add_action(staged: StagedFile, table: Table, *, now_millis: int) -> AddAction:
-    """The log entry that makes a staged file part of its table."""
-    bounds = {name: pair for name, pair in staged.bounds.items() if pair[0] is not None}
+def add_action(written: WrittenFile, table: Table, *, now_millis: int) -> AddAction:
+    """The log entry that makes a written file part of its table."""
+    bounds = {name: pair for name, pair in written.bounds.items() if pair[0] is not None}
     stats = {
-        "numRecords": str(staged.rows),
+        "numRecords": str(written.rows),
         "minValues": _json({name: _stat(low) for name, (low, _) in bounds.items()}),
         "maxValues": _json({name: _stat(high) for name, (_, high) in bounds.items()}),
-        "nullCount": json.dumps(dict(staged.nulls)),
+        "nullCount": json.dumps(dict(written.nulls)),
     }
-    if staged.digest is not None:
-        stats[DIGEST] = json.dumps(staged.digest)
-    values = {table.partition_by: staged.partition} if table.partition_by else {}
-    return AddAction(staged.path, staged.size, values, now_millis, True, _json(stats))
+    if written.digest is not None:
+        stats[DIGEST] = json.dumps(written.digest)
+    values = {table.partition_by: written.partition} if table.partition_by else {}
+    return AddAction(written.path, written.size, values, now_millis, True, _json(stats))
 
 
 def remove_action(file: Mapping[str, Any], table: Table, *, now_millis: int) -> RemoveAction:

@@ -1,7 +1,7 @@
 """Partitioned files: rows of all partitions of a table, written into local files in one pass over them.
 
 Belongs here: which partition a file is of, and how much of the rows is held meanwhile.
-Does not: making the files a table's (delta.files.staging).
+Does not: making the files a table's (delta.files.writing).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 from polars.io.partition import FileProviderArgs
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.files.staging import COMPRESSION_LEVEL
+from medallion_assets.delta.files.writing import COMPRESSION_LEVEL
 
 MOST_OPEN = 128
 """So many files Polars writes at a time (POLARS_MAX_OPEN_SINKS): of more partitions each row group is a file."""

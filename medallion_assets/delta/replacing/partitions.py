@@ -1,6 +1,6 @@
 """Replacing whole partitions, as tables made day by day are made again.
 
-Belongs here: staging days, and putting them in the place of what the table holds.
+Belongs here: writing days, and putting them in the place of what the table holds.
 Does not: which days, or what is in them.
 """
 
@@ -13,8 +13,8 @@ import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version, source_notes
 from medallion_assets.delta.schema import polars_schema
@@ -32,23 +32,23 @@ def conform(rows: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     return rows.select(pl.col(name).cast(kind) for name, kind in polars_schema(table).items())
 
 
-def stage_day(folder: TableFolder, rows: pl.DataFrame, day: date) -> StagedFile | None:
+def write_day(folder: TableFolder, rows: pl.DataFrame, day: date) -> WrittenFile | None:
     """Write one day's rows, in the order of the key; None when the day is empty."""
     if not rows.height:
         return None
-    return folder.stage(rows.sort(list(folder.table.key)).lazy(), partition=day)
+    return folder.write(rows.sort(list(folder.table.key)).lazy(), partition=day)
 
 
 def replace_days(
     base: Snapshot,
     days: Iterable[date],
-    staged: Iterable[StagedFile],
+    written: Iterable[WrittenFile],
     *,
     source: SourceVersion,
     outdated: Iterable[date] = (),
     notes: Mapping[str, object] | None = None,
 ) -> int:
-    """Put staged files in the place of everything that some days hold, in one commit; give its version.
+    """Put written files in the place of everything that some days hold, in one commit; give its version.
 
     `base` was opened before `source` was, of which the files were made: so a commit of older figures
     over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
@@ -58,13 +58,13 @@ def replace_days(
     Raises:
         CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
-    days, staged, outdated = sorted(days), list(staged), sorted(outdated)
+    days, written, outdated = sorted(days), list(written), sorted(outdated)
     said = {**source_notes(source), REPLACED: days, REMOVED: outdated, **(notes or {})}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
         removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
         try:
-            return snapshot.commit(staged, remove=removed, metadata=said)
+            return snapshot.commit(written, remove=removed, metadata=said)
         except CommitConflictError:
             snapshot = base.lakehouse.open(base.table)
             newer = commits_since(snapshot, base.version)

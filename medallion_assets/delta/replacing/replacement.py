@@ -14,7 +14,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.partitions import parts_of
 from medallion_assets.delta.replacing.table_changes import Comparison, TableChanges
 from medallion_assets.delta.schema import expect_partition, fits_contract, stored_schema
@@ -33,14 +33,14 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(kw_only=True)
 class Replacement:
-    """New rows on their way into the place of a table's: compared, and with `stages` written.
+    """New rows on their way into the place of a table's: compared, and written where it `writes`.
 
     `table` may have other columns than its contract (`Lakehouse.open_any`); the commit then gives it the contract's.
     """
 
     table: Snapshot
-    stages: bool
-    staged: list[StagedFile] = field(default_factory=list)
+    writes: bool
+    written: list[WrittenFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -59,11 +59,11 @@ class Replacement:
         is_sound = before is not None and not self.damaged.intersection(paths)
         if is_sound and not self.new_schema and before is not None and _same_rows(before, rows):
             return
-        if self.stages:
+        if self.writes:
             self.removed += paths
             if rows.height:
                 key, bounds = list(self.table.table.key), [name for name in BOUNDS if name in rows.columns]
-                self.staged.append(self.table.folder.stage(rows.sort(key).lazy(), partition=day, bounds=bounds))
+                self.written.append(self.table.folder.write(rows.sort(key).lazy(), partition=day, bounds=bounds))
 
     def lines(self, day: date | None, copy: Snapshot) -> None:
         """Put what a copy holds of a partition in its place, of a table without a key: some lines at a time."""
@@ -74,13 +74,13 @@ class Replacement:
             after = copy.scan(partitions=[day]).filter(chosen).collect(engine="streaming")
             self.comparison.add(after.clear() if before is None else before, after, day=day)
             is_same = is_same and before is not None and _same_rows(before, after)
-        if self.stages and not is_same:
+        if self.writes and not is_same:
             self.removed += paths
             new = (copy.scan(partitions=[day]).filter(chosen) for chosen in parts)
-            staged = [self.table.folder.stage(rows, partition=day) for rows in new]
+            written = [self.table.folder.write(rows, partition=day) for rows in new]
             held = copy.partition_files([day])
             batch = dict.fromkeys([BATCH], held[f"min.{BATCH}"].first()) if held.height else {}
-            self.staged += [file.of_values(batch) for file in staged if file.rows]
+            self.written += [file.of_values(batch) for file in written if file.rows]
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:
         """Put the rows of a copy in the place of all that a table without partitions holds, as one file."""
@@ -97,23 +97,23 @@ class Replacement:
             self.comparison.add(after.clear() if before is None else before, after)
             is_same = is_same and before is not None and _same_rows(before, after)
             progress(what, number + 1, groups)
-        if self.stages and not is_same:
+        if self.writes and not is_same:
             self.removed = self.table.files["path"].to_list() if self.table.files.height else []
-            staged = self.table.folder.stage(copy.scan(), bounds=BOUNDS)
-            self.staged = [staged] if staged.rows else []
+            written = self.table.folder.write(copy.scan(), bounds=BOUNDS)
+            self.written = [written] if written.rows else []
 
     def changes(self) -> TableChanges:
         """What readers see differ, once every part was compared."""
         return self.comparison.finish()
 
     def commit(self, transactions: Mapping[str, int], notes: Mapping[str, object]) -> int:
-        """Put what was staged in place, as the table's next version; also when nothing differs.
+        """Put what was written in place, as the table's next version; also when nothing differs.
 
         Raises:
             CommitConflictError: the table has moved on since it was opened.
         """
         return self.table.commit(
-            self.staged, remove=self.removed, transactions=transactions, metadata=notes, new_schema=self.new_schema
+            self.written, remove=self.removed, transactions=transactions, metadata=notes, new_schema=self.new_schema
         )
 
     def _held(self, rows: pl.LazyFrame) -> pl.DataFrame | None:

@@ -1,7 +1,7 @@
 """Row tables: one row type gives a small table its contract, its writer and its reader.
 
 Belongs here: the contract that follows from a dataclass, its rows as frames and back, and one commit for few rows.
-Does not: which rows there are (each table's module), or data, which is staged as frames.
+Does not: which rows there are (each table's module), or data, which is written as frames.
 
 A field is a column: `Annotated[type, "description"]`, with a contract type in between where the Python type leaves open
 which. A field that may be None is a nullable column. The partition, if there is one, is the UTC day of a field.
@@ -146,7 +146,7 @@ def commit_rows(snapshot: Snapshot, table: RowTable[Row], rows: Sequence[Row], *
     replaced = held if instead or len(held) >= FILES_A_DAY else []
     new = frame_of(table, rows).lazy()
     parts = [snapshot.scan(paths=replaced), new] if replaced and not instead else [new]
-    return snapshot.commit([snapshot.folder.stage(pl.concat(parts), partition=day)], remove=replaced)
+    return snapshot.commit([snapshot.folder.write(pl.concat(parts), partition=day)], remove=replaced)
 
 
 def _append(

@@ -15,7 +15,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.replacing.table_changes import Comparison, Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.dbt.exporting.export import stage_model
+from medallion_assets.deriving.dbt.exporting.export import write_model
 from medallion_assets.deriving.dbt.exporting.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import prepared_specs
@@ -70,14 +70,14 @@ def _rebuild(
             specs = prepared_specs(models)
             keep_failures(lakehouse, connection, models, specs, built.failed, run_id=None, now=now)
         built.expect_passed(rows_are_kept=not dry_run)
-        staged = []
+        written = []
         for number, base in enumerate(bases, start=1):
-            staged.append(stage_model(connection, base, rebuild=comparisons[base.table.name], writes=not dry_run))
+            written.append(write_model(connection, base, rebuild=comparisons[base.table.name], writes=not dry_run))
             progress(f"comparing {base.table.name}", number, len(bases))
     versions = {base.table.name: base.version for base in bases}
     if not dry_run:
         notes: dict[str, object] = {REBUILT_NOTE: {"why": why}, RULES_NOTE: rules_of(models)}
-        publication = Publication(release_id=new_release_id(), sources=sources, models=staged, notes=notes)
+        publication = Publication(release_id=new_release_id(), sources=sources, models=written, notes=notes)
         versions |= publish(publication, build=models.name, run_id=None, now=now).versions
     changes = comparisons[table.name].finish()
     return Rebuilt(table=table.name, version=versions[table.name], dry_run=dry_run, changes=changes)

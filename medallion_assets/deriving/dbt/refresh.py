@@ -23,7 +23,7 @@ from medallion_assets.delta.row_tables.releases import Release
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.build import build
 from medallion_assets.deriving.dbt.built import Build
-from medallion_assets.deriving.dbt.exporting.export import Staged, stage_model
+from medallion_assets.deriving.dbt.exporting.export import WrittenModel, write_model
 from medallion_assets.deriving.dbt.exporting.publish import Publication, new_release_id, publish
 from medallion_assets.deriving.dbt.failures import keep_failures
 from medallion_assets.deriving.dbt.project import Call, Report, prepared_specs
@@ -37,12 +37,12 @@ from medallion_assets.storage.workspace import workspace
 class Refreshed:
     """What a refresh did. `release` is None when the build was not whole: then nothing was published.
 
-    `staged` and `versions` are by the name of the table. `months` are those that were built, None for all.
+    `written` and `versions` are by the name of the table. `months` are those that were built, None for all.
     """
 
     build: Build
     release: Release | None
-    staged: Mapping[str, Staged]
+    written: Mapping[str, WrittenModel]
     versions: Mapping[str, int]
     rows_in: int = 0
     months: Collection[date] | None = None
@@ -119,16 +119,16 @@ class _Refresh:
             if months is not None and (lost := self._lost_members(connection, bases, months)):
                 self.report(f"months that were to stay name members that are gone ({lost}): all are built")
                 return None
-            staged = [
-                stage_model(connection, base, partitions=months if base.table.partition_by else None) for base in bases
+            written = [
+                write_model(connection, base, partitions=months if base.table.partition_by else None) for base in bases
             ]
         notes: dict[str, object] = {RULES_NOTE: rules_of(self.models)}
-        publication = Publication(release_id=new_release_id(), sources=sources, models=staged, notes=notes)
+        publication = Publication(release_id=new_release_id(), sources=sources, models=written, notes=notes)
         published = publish(publication, build=self.models.name, run_id=self.run_id, now=self.now)
         return Refreshed(
             build=built,
             release=published.release,
-            staged={model.table.name: model for model in staged},
+            written={model.table.name: model for model in written},
             versions=published.versions,
             rows_in=sum(source.row_count for source in sources),
             months=months,
@@ -137,7 +137,7 @@ class _Refresh:
     def _failed(self, built: Build, connection: duckdb.DuckDBPyConnection) -> Refreshed:
         specs = read_specs(self.models.project)
         keep_failures(self.lakehouse, connection, self.models, specs, built.failed, run_id=self.run_id, now=self.now)
-        return Refreshed(build=built, release=None, staged={}, versions={})
+        return Refreshed(build=built, release=None, written={}, versions={})
 
     def _lost_members(
         self, connection: duckdb.DuckDBPyConnection, bases: Sequence[Snapshot], months: Collection[date]

@@ -88,8 +88,8 @@ def _end(lakehouse: Lakehouse, day: date, ends: Mapping[str, datetime | None]) -
     rows = rows_of(INCIDENTS, snapshot.scan(partitions=[day]).collect())
     changed = [row if row.ended_at else replace(row, ended_at=ends.get(row.incident_id)) for row in rows]
     if changed != rows:
-        staged = snapshot.folder.stage(frame_of(INCIDENTS, changed).lazy(), partition=day)
-        snapshot.commit([staged], remove=snapshot.partition_files([day])["path"].to_list())
+        written = snapshot.folder.write(frame_of(INCIDENTS, changed).lazy(), partition=day)
+        snapshot.commit([written], remove=snapshot.partition_files([day])["path"].to_list())
 
 
 def read_incidents(lakehouse: Lakehouse, *, since: date | None = None) -> list[Incident]:

@@ -22,7 +22,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.files.parquet_footer import FooterError
-from medallion_assets.delta.files.staging import SHORTENED_BYTES, bounds_of, footer_of
+from medallion_assets.delta.files.writing import SHORTENED_BYTES, bounds_of, footer_of
 from medallion_assets.delta.log.replay import Logged, Replay
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
@@ -30,7 +30,7 @@ from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import local_path, open_store
 
 OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")
-"""The names that `delta.files.staging` gives."""
+"""The names that `delta.files.writing` gives."""
 READERS = max(4, os.cpu_count() or 1)
 """Files that are read at once; hashing them leaves the other threads running."""
 

@@ -187,19 +187,19 @@ def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
 def _result(
     snapshot: Snapshot, done: "Refreshed", trigger: TriggerContext, age: Mapping[str, float], now: datetime
 ) -> dg.MaterializeResult[None]:
-    staged, covered = done.staged[snapshot.table.name], noted_coverage(snapshot)
+    written, covered = done.written[snapshot.table.name], noted_coverage(snapshot)
     result = table_result(
         snapshot,
         rows_in=done.rows_in,
-        rows_out=staged.rows,
+        rows_out=written.rows,
         covered_until=str(covered),
         **completeness_figures({day: (covered, end) for day, end in closed_days(covered, now).items()}),
         trigger=shown(trigger),
         **age,
         release=done.release.release_id if done.release else None,
         months=_months(done),
-        files_written=len(staged.add),
-        partitions_replaced=len(staged.replaced),
+        files_written=len(written.add),
+        partitions_replaced=len(written.replaced),
     )
     key = asset_key(snapshot.table)
     return dg.MaterializeResult(asset_key=key, metadata=result.metadata, data_version=result.data_version)

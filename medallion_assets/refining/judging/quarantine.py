@@ -19,7 +19,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.notes.fingerprints import RULES_NOTE, fingerprint, rules_with
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -68,9 +68,9 @@ def quarantine(
         )
         if not files and not rows.head(1).collect().height:
             return None
-        staged = stage_rows(snapshot, pl.concat([kept, rows]))
+        written = write_rows(snapshot, pl.concat([kept, rows]))
         return snapshot.commit(
-            [staged] if staged.rows else [],
+            [written] if written.rows else [],
             remove=files,
             transactions={export_id: marks[export_id] for export_id in new},
             metadata={RULES_NOTE: rules_with(snapshot, [rules])},
@@ -84,11 +84,11 @@ def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -
 
     def add() -> None:
         kept = lakehouse.ready(quarantine_table(loaded.table))
-        staged = stage_rows(
+        written = write_rows(
             kept, rows.join(kept.scan(paths=sound_files(kept)).select(POSITION), on=POSITION, how="anti")
         )
-        if staged.rows:
-            kept.commit([staged], metadata={RULES_NOTE: rules_with(kept, [fingerprint(loaded)])})
+        if written.rows:
+            kept.commit([written], metadata={RULES_NOTE: rules_with(kept, [fingerprint(loaded)])})
 
     until_committed(add)
 
@@ -108,8 +108,8 @@ def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collecti
         held = snapshot.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
         if outdated := set(held).difference(kept()):
             files, others = files_of_exports(snapshot, outdated)
-            staged = stage_rows(snapshot, others)
-            snapshot.commit([staged] if staged.rows else [], remove=files)
+            written = write_rows(snapshot, others)
+            snapshot.commit([written] if written.rows else [], remove=files)
 
     until_committed(keep)
 
@@ -137,10 +137,10 @@ def replace_quarantine(
         again = rows.join(before, on=POSITION, how="left").with_columns(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
-        staged = stage_rows(kept, pl.concat([others, again.drop("_before")]))
+        written = write_rows(kept, pl.concat([others, again.drop("_before")]))
         marks = dict.fromkeys(export_ids, _mark(rules, None))
         kept.commit(
-            [staged] if staged.rows else [],
+            [written] if written.rows else [],
             remove=[*files, *damaged],
             transactions=marks,
             metadata={RULES_NOTE: [rules], **note},
@@ -149,12 +149,12 @@ def replace_quarantine(
     until_committed(replace)
 
 
-def stage_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> StagedFile:
+def write_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> WrittenFile:
     """Bad records as one file; when they are long, in row groups of few."""
     height, size = (
         rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
     )
-    return quarantine.folder.stage(rows, row_group_rows=row_group_rows(height, size))
+    return quarantine.folder.write(rows, row_group_rows=row_group_rows(height, size))
 
 
 def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:

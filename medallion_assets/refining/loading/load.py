@@ -33,7 +33,7 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
 from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals, record_refusals
 from medallion_assets.refining.loading.samples import SampleMark
-from medallion_assets.refining.loading.stage import counted, stage_batch
+from medallion_assets.refining.loading.write import counted, write_batch
 from medallion_assets.refining.versions import expect_latest
 
 NAMED = 10
@@ -196,10 +196,10 @@ class _Loading:
         batch = delivery.batch
         refused_as = None if known is None else known.verdict
         self.mark.before_loading(batch)
-        staged = stage_batch(self.source, self.place, bronze, delivery, self.now, refused_as=refused_as)
-        batch = counted(batch, staged)
+        written = write_batch(self.source, self.place, bronze, delivery, self.now, refused_as=refused_as)
+        batch = counted(batch, written)
         self.owner, self.has_rows = self.owner.or_of(batch, has_rows=self.has_rows), True
-        if load_export(self.lakehouse, self.table, batch, staged, notes=owner_notes(self.owner)) is not None:
+        if load_export(self.lakehouse, self.table, batch, written, notes=owner_notes(self.owner)) is not None:
             self.done.loaded.append(batch)
             if (why := why_outdated(bronze, self.source, batch, self.decisions)) is not None:
                 self.done.outdated[batch.id] = why

@@ -16,9 +16,9 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.partitioned_files import LocalFile, write_partitions
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place, expect_all_written
 from medallion_assets.engines.extent import extents
@@ -30,7 +30,7 @@ from medallion_assets.refining.merging.one_pass import held_of_each
 
 
 def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change | None:
-    """Stage the good records of the first full export of an empty table as its rows.
+    """Write the good records of the first full export of an empty table as its rows.
 
     None where they may meet others, where rows are long or in very many days (some of each day are held until they are
     written), and on an engine whose processes do this together.
@@ -50,21 +50,22 @@ def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wor
     height = held_of_each(days, engine.bounds)
     if height is None:
         return None
-    written = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=engine.bounds.group_bytes)
-    staged = list(engine.map_items(partial(_staged, folder=silver.folder), written))
+    most_bytes = engine.bounds.group_bytes
+    files = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=most_bytes)
+    written = list(engine.map_items(partial(_copied, folder=silver.folder), files))
     found: Counter[date | None] = Counter()
-    for local, file in zip(written, staged, strict=True):
+    for local, file in zip(files, written, strict=True):
         found[local.partition] += file.rows
     expect_all_written(days, found, where=silver.uri)
     return Change(
-        staged=staged,
+        written=written,
         restated={day for day in days if day is not None},
         rows=found.total(),
     )
 
 
-def _staged(file: LocalFile, *, folder: TableFolder) -> StagedFile:
+def _copied(file: LocalFile, *, folder: TableFolder) -> WrittenFile:
     """The file, which takes room in one place only after that."""
-    staged = folder.stage_file(file.path, partition=file.partition, bounds=STATE[:1])
+    written = folder.write_file(file.path, partition=file.partition, bounds=STATE[:1])
     file.path.unlink()
-    return staged
+    return written

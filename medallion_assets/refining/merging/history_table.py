@@ -92,9 +92,9 @@ def merge_history(
     if all(group.changed is None for group in made):
         return Change()
     rows = pl.concat([untouched, *(group.versions for group in made)])
-    staged = silver.folder.stage(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
+    written = silver.folder.write(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
     return Change(
-        staged=[staged] if staged.rows else [],
+        written=[written] if written.rows else [],
         removed=silver.files["path"].to_list() if silver.files.height else [],
         rows=sum(group.changed or 0 for group in made),
     )
@@ -134,9 +134,9 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_
         log = lakehouse.open_any(contract)
         held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
         others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
-        staged = log.folder.stage(pl.concat([others, made.scan()]))
+        written = log.folder.write(pl.concat([others, made.scan()]))
         log.commit(
-            [staged] if staged.rows else [],
+            [written] if written.rows else [],
             remove=log.files["path"].to_list() if log.files.height else [],
             metadata={RULES_NOTE: [fingerprint(loaded)]},
             new_schema=not fits_contract(log.delta, contract),
@@ -159,9 +159,9 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
     names = polars_schema(log.table).names()
     rows = pl.concat([kept, new.select(names)])
     height, size = rows.select(pl.len()).collect(engine="streaming").item(), text_bytes(rows)
-    staged = log.folder.stage(rows, row_group_rows=row_group_rows(height, size))
-    if staged.rows or removed:
-        log.commit([staged] if staged.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
+    written = log.folder.write(rows, row_group_rows=row_group_rows(height, size))
+    if written.rows or removed:
+        log.commit([written] if written.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
 
 def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.DataFrame:

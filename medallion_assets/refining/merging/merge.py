@@ -58,7 +58,7 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
         absent = [day.absent for day in replaced]
         replaced.append(replace_tombstones(silver, pl.concat([won.of(None).collect(), *absent]), won, fulls))
     return Change(
-        staged=[staged for day in replaced for staged in day.staged],
+        written=[written for day in replaced for written in day.written],
         removed=[path for day in replaced for path in day.removed],
         restated={day.partition for day in replaced if day.restated and day.partition is not None},
         rows=won.count + sum(day.absent.height for day in replaced if day.partition is not None),

@@ -15,8 +15,8 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import groups_of
@@ -44,7 +44,7 @@ class Replaced:
 
     partition: date | None
     absent: pl.DataFrame
-    staged: Sequence[StagedFile] = ()
+    written: Sequence[WrittenFile] = ()
     removed: Sequence[str] = ()
     restated: bool = False
 
@@ -108,8 +108,8 @@ def replace_days(days: Sequence[DayItem], *, work: DaysWork) -> list[Replaced]:
 def _replace_day(item: DayItem, rows: pl.LazyFrame, work: DaysWork) -> Replaced:
     """Put a day's new rows in place of its old ones; a long day is made in several files.
 
-    These hold the keys by their hashes: each is made of what the day holds of its keys, old and new. Nothing is staged
-    before something changes: what comes before is as the table has it, and is staged from there.
+    These hold the keys by their hashes: each is made of what the day holds of its keys, old and new. Nothing is written
+    before something changes: what comes before is as the table has it, and is written from there.
     """
     key, files = work.folder.table.key, 1
     if item.most_bytes is not None:
@@ -118,17 +118,17 @@ def _replace_day(item: DayItem, rows: pl.LazyFrame, work: DaysWork) -> Replaced:
     made: list[_ReplacedKeys] = []
     changes = False
     for number, chosen in enumerate(some):
-        made.append(_replace_keys(work, item, rows, chosen, stages=changes))
+        made.append(_replace_keys(work, item, rows, chosen, writes=changes))
         if made[-1].changes and not changes:
             changes = True
-            made[:number] = [_replace_keys(work, item, rows, before, stages=True) for before in some[:number]]
+            made[:number] = [_replace_keys(work, item, rows, before, writes=True) for before in some[:number]]
     absent = pl.concat([part.absent for part in made])
     if not changes:
         return Replaced(partition=item.day, absent=absent)
     return Replaced(
         partition=item.day,
         absent=absent,
-        staged=[part.staged for part in made if part.staged is not None],
+        written=[part.written for part in made if part.written is not None],
         removed=item.held.paths,
         restated=any(part.restated for part in made),
     )
@@ -139,13 +139,13 @@ class _ReplacedKeys:
     """Some keys of a day made anew."""
 
     absent: pl.DataFrame
-    staged: StagedFile | None = None
+    written: WrittenFile | None = None
     changes: bool = False
     restated: bool = False
 
 
-def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.Expr, *, stages: bool) -> _ReplacedKeys:
-    """Some keys: staged where they change, or where it `stages` what does not change too."""
+def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.Expr, *, writes: bool) -> _ReplacedKeys:
+    """Some keys: written where they change, and with `writes` where they do not."""
     table, fulls = work.folder.table, work.fulls
     key = list(table.key)
     old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
@@ -158,13 +158,13 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
         absent = _absent_rows(missing, fulls.applying, table)
         kept = _without(kept, absent.select(key))
     changes = bool(new.height or gone.height or absent.height)
-    if not changes and not stages:
+    if not changes and not writes:
         return _ReplacedKeys(absent=absent)
     made = pl.concat([kept, new])
     length = row_group_rows(made.height, text_bytes(made.lazy()))
     return _ReplacedKeys(
         absent=absent,
-        staged=work.folder.stage(made.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
+        written=work.folder.write(made.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
         if made.height
         else None,
         changes=changes,
@@ -203,11 +203,11 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls:
             pl.when(older).then(pl.lit(full.decides_at)).otherwise("_sequence_micros").alias("_sequence_micros"),
             pl.when(older).then(pl.lit(full.id)).otherwise("_export_id").alias("_export_id"),
         ).select(names)
-    staged = silver.folder.stage(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
+    written = silver.folder.write(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
     return Replaced(
         partition=None,
         absent=new.clear(),
-        staged=[staged] if staged.rows else [],
+        written=[written] if written.rows else [],
         removed=silver.partition_files([None])["path"].to_list(),
     )
 

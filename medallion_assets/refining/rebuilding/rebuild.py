@@ -116,7 +116,7 @@ class _Work:
     def run(self, why: str, *, dry_run: bool) -> Rebuilt:
         """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
-        replacement = Replacement(table=silver, stages=not dry_run)
+        replacement = Replacement(table=silver, writes=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
         ledger = Ledger.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
         applied = [export for export in ledger.exports if export.id not in ledger.ignored]
@@ -250,9 +250,9 @@ class _Work:
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)
         kept = self.scratch.ready(contract)
-        staged = kept.folder.stage(quarantine_rows(pl.concat(judged.bad), self.now))
-        if staged.rows:
-            kept.commit([staged])
+        written = kept.folder.write(quarantine_rows(pl.concat(judged.bad), self.now))
+        if written.rows:
+            kept.commit([written])
 
     def _verdicts(self, applied: set[str]) -> tuple[Counter[str], Counter[str]]:
         """By reason: the records that are bad now and were not, and those that were bad and are not now."""

@@ -20,7 +20,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.replacing.table_changes import Example, Rebuilt, TableChanges
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -33,11 +33,11 @@ from medallion_assets.refining.bronze import (
     loaded_ids,
     origins_since,
     rebuilt_notes,
-    staged_or_empty,
+    written_or_empty,
 )
 from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.refining.loading.raw_place import RawPlace
-from medallion_assets.refining.loading.stage import counted, stage_batch
+from medallion_assets.refining.loading.write import counted, write_batch
 from medallion_assets.refining.versions import superseded_exports
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
@@ -80,7 +80,7 @@ def rebuild_bronze(
             source=loaded.source,
             owner=owner_known(loaded.owner, snapshot),
             progress=progress,
-            stages=not dry_run,
+            writes=not dry_run,
         )
         return work.run(why, drop_foreign=drop_foreign)
 
@@ -97,9 +97,9 @@ class _Work:
     source: Source
     owner: Owner
     progress: Progress
-    stages: bool
+    writes: bool
     changes: TableChanges = field(default_factory=TableChanges)
-    staged: list[StagedFile] = field(default_factory=list)
+    written: list[WrittenFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rebuilt: list[Batch] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
@@ -122,7 +122,7 @@ class _Work:
         done = Rebuilt(
             table=bronze.table.name,
             version=bronze.version,
-            dry_run=not self.stages,
+            dry_run=not self.writes,
             exports=len(seen),
             kept=sorted(known - seen),
             changes=self.changes,
@@ -140,18 +140,18 @@ class _Work:
         elif foreign:
             again = f'`medallion rebuild bronze.{name} --drop-foreign --why "{REASON}"`'
             done.next_steps = [f"{again} takes out what is of another source"]
-        if self.stages:
+        if self.writes:
             dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
             notes = {REBUILT_NOTE: {"why": why}, **rebuilt_notes(self.rebuilt), **dropped}
             done.version = self._commit(notes)
         return done
 
     def _commit(self, notes: Mapping[str, object]) -> int:
-        """Commit what was staged; exports that others load meanwhile are no hindrance, their files are left alone."""
+        """Commit what was written; exports that others load meanwhile are no hindrance, their files are left alone."""
         bronze = self.bronze
         for attempt in range(COMMIT_ATTEMPTS):
             try:
-                return bronze.commit(self.staged, remove=self.removed, metadata=notes)
+                return bronze.commit(self.written, remove=self.removed, metadata=notes)
             except CommitConflictError:
                 bronze = bronze.lakehouse.open(bronze.table)
                 live = set(bronze.files["path"]) if bronze.files.height else set()
@@ -165,22 +165,22 @@ class _Work:
         )
 
     def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
-        """Whether the export could be read whole; what differs is staged."""
+        """Whether the export could be read whole; what differs is written."""
         try:
             delivery = self.source.read(place, found, owner=self.owner)
             if is_held and self._is_same(place, delivery):
                 return True
-            staged = stage_batch(self.source, place, self.bronze, delivery, self.now) if self.stages else []
+            written = write_batch(self.source, place, self.bronze, delivery, self.now) if self.writes else []
         except BatchRefusedError as refused:
             if is_held and refused.verdict == WRONG_TABLE:
                 self.foreign[found.id] = str(refused)
             return False
-        batch = counted(delivery.batch, staged) if self.stages else delivery.batch
+        batch = counted(delivery.batch, written) if self.writes else delivery.batch
         files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
         self._count(batch, before)
-        if self.stages:
-            self.staged += staged_or_empty(self.bronze, batch, staged)
+        if self.writes:
+            self.written += written_or_empty(self.bronze, batch, written)
             self.removed += files["path"].to_list() if is_held else []
         self.rebuilt.append(batch)
         return True
@@ -188,7 +188,7 @@ class _Work:
     def _drop(self, export_ids: Iterable[str]) -> None:
         for export_id in export_ids:
             files = export_files(self.bronze, export_id)
-            self.removed += files["path"].to_list() if self.stages else []
+            self.removed += files["path"].to_list() if self.writes else []
             self.changes.gone += 1
             lines = {"lines": int(files["num_records"].sum())}
             self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))

@@ -81,8 +81,8 @@ def commit(lakehouse: Lakehouse, table: Table, rows: list[dict[str, Any]], *, re
     frame = pl.DataFrame(rows, schema=polars_schema(table))
     days = dict.fromkeys(row.get("day") for row in rows) if table.partition_by else {None: None}
     in_day = {day: pl.col("day").eq_missing(day) if table.partition_by else True for day in days}
-    staged = [snapshot.folder.stage(frame.lazy().filter(in_day[day]), partition=day) for day in days]
-    snapshot.commit(staged, remove=snapshot.files["path"][:remove] if snapshot.files.height else [])
+    written = [snapshot.folder.write(frame.lazy().filter(in_day[day]), partition=day) for day in days]
+    snapshot.commit(written, remove=snapshot.files["path"][:remove] if snapshot.files.height else [])
 
 
 @given(table=st.sampled_from([LONGER, WHOLE]), commits=commits, remove=st.integers(0, 2))

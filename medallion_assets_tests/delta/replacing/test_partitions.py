@@ -15,7 +15,7 @@ from medallion_assets.delta.replacing.partitions import (
     REPLACED,
     conform,
     replace_days,
-    stage_day,
+    write_day,
 )
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError
@@ -34,9 +34,9 @@ def source_at(version: int, table_id: str = "silver-1") -> SourceVersion:
 
 def replace(lakehouse: Lakehouse, day: object, pieces: int, source_version: int) -> int:
     snapshot = lakehouse.open(STOCK)
-    staged = stage_day(snapshot.folder, stock(("a", day, pieces)).collect(), day)  # type: ignore[arg-type]
-    assert staged is not None
-    return replace_days(snapshot, [day], [staged], source=source_at(source_version))  # type: ignore[list-item]
+    written = write_day(snapshot.folder, stock(("a", day, pieces)).collect(), day)  # type: ignore[arg-type]
+    assert written is not None
+    return replace_days(snapshot, [day], [written], source=source_at(source_version))  # type: ignore[list-item]
 
 
 def test_a_day_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_day_without_rows_is_emptied(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     put(lakehouse, ("x", DAY, 1), ("z", NEXT_DAY, 3))
     snapshot = lakehouse.open(STOCK)
-    assert stage_day(snapshot.folder, stock().collect(), DAY) is None
+    assert write_day(snapshot.folder, stock().collect(), DAY) is None
     replace_days(snapshot, [DAY], [], source=source_at(1))
     assert rows(lakehouse) == [("z", NEXT_DAY, 3)]
 
@@ -70,9 +70,9 @@ def test_a_commit_says_which_days_it_replaced_and_removed(tmp_path: Path) -> Non
 
 def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:
     snapshot = lake(tmp_path).ready(STOCK)
-    staged = stage_day(snapshot.folder, stock(("b", DAY, 1), ("a", DAY, 2)).collect(), DAY)
-    assert staged is not None
-    snapshot.commit([staged])
+    written = write_day(snapshot.folder, stock(("b", DAY, 1), ("a", DAY, 2)).collect(), DAY)
+    assert written is not None
+    snapshot.commit([written])
     assert lake(tmp_path).open(STOCK).scan().collect()["item_id"].to_list() == ["a", "b"]
 
 
@@ -81,13 +81,13 @@ def test_figures_of_an_older_source_do_not_replace_newer_ones(tmp_path: Path, ou
     """G5: another writer committed figures of source version 5 since our snapshot was opened."""
     lakehouse = lake(tmp_path)
     snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.folder.stage(stock(("a", DAY, ours)), partition=DAY)
+    written = snapshot.folder.write(stock(("a", DAY, ours)), partition=DAY)
     replace(lakehouse, DAY, 5, source_version=5)
     if committed:
-        assert replace_days(snapshot, [DAY], [staged], source=source_at(ours)) == 2
+        assert replace_days(snapshot, [DAY], [written], source=source_at(ours)) == 2
     else:
         with pytest.raises(CommitConflictError):
-            replace_days(snapshot, [DAY], [staged], source=source_at(ours))
+            replace_days(snapshot, [DAY], [written], source=source_at(ours))
     assert rows(lakehouse) == [("a", DAY, ours if committed else 5)]
 
 

@@ -75,12 +75,12 @@ def test_the_release_of_a_moment_is_found_though_the_table_of_releases_was_compa
     first = release(lake, "a", 0)
     moment = datetime.now(UTC)
     table = lake.open(DIMENSION)
-    table.commit([table.folder.stage(pl.LazyFrame({"key": [1]}))])
+    table.commit([table.folder.write(pl.LazyFrame({"key": [1]}))])
     second = release(lake, "b", 1)
 
     rows = lake.open(RELEASES)
     paths = rows.files["path"].to_list()
-    rows.commit([rows.folder.stage(rows.scan())], remove=paths)
+    rows.commit([rows.folder.write(rows.scan())], remove=paths)
     for path in paths:
         (Path(rows.uri) / path).unlink()
     found = [latest_release(lake, "star", DIMENSION, as_of=when) for when in (before, moment, datetime.now(UTC))]

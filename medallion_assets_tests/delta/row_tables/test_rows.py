@@ -105,7 +105,7 @@ def test_a_table_of_the_previous_release_is_read_on_and_gains_its_columns(tmp_pa
     )
     snapshot = lakehouse.ready(before)
     old = frame_of(NOTES, [note("a", 1)]).drop("text")
-    snapshot.commit([snapshot.folder.stage(old.lazy(), partition=DAY)])
+    snapshot.commit([snapshot.folder.write(old.lazy(), partition=DAY)])
     assert read_rows(lakehouse, NOTES) == [note("a", 1)]
     append_rows(lakehouse, NOTES, [replace(note("a", 2), text="new")])
     assert {row.number: row.text for row in read_rows(lakehouse, NOTES)} == {1: None, 2: "new"}

@@ -84,8 +84,8 @@ def plant(
             if rows_of_day is not None and rows_of_day.sort(table.key).equals(before.sort(table.key)):
                 held = [path for path in held if path not in set(snapshot.partition_files([day])["path"])]
                 del parts[day,]
-    staged = [snapshot.folder.stage(rows.lazy(), partition=day) for (day,), rows in parts.items() if rows.height]
-    return snapshot.commit(staged, remove=held, metadata=covered_note(covered) if covered else None)
+    written = [snapshot.folder.write(rows.lazy(), partition=day) for (day,), rows in parts.items() if rows.height]
+    return snapshot.commit(written, remove=held, metadata=covered_note(covered) if covered else None)
 
 
 def _is_tombstone(table: Table, row: dict[str, Any]) -> bool:

@@ -87,7 +87,7 @@ def test_what_is_the_same_keeps_its_files(tmp_path: Path) -> None:
     plant(lake, ORDER_LINES, lines[0], {**lines[1], "quantity": 5})  # a day repriced, and the only line of March gone
     done = refreshed(lake)
 
-    assert done.staged[FCT_ORDER_LINE.name].replaced == [month(FEBRUARY), month(MARCH)]
+    assert done.written[FCT_ORDER_LINE.name].replaced == [month(FEBRUARY), month(MARCH)]
     assert rows(lake, FCT_ORDER_LINE, "order_id", "quantity") == [("o1", 2), ("o2", 5)]
     after = lake.open(FCT_ORDER_LINE).partition_files([month(JANUARY)])["path"].to_list()
     assert set(after) <= set(before[FCT_ORDER_LINE.name]["path"])

@@ -89,7 +89,7 @@ def _replace_day(lake: Lakehouse, line: dict[str, object]) -> None:
     snapshot = lake.open(ORDER_LINES)
     held = snapshot.partition_files([JANUARY.date()])["path"].to_list()
     rows_of_day = snapshot.scan(partitions=[JANUARY.date()]).with_columns(quantity=pl.lit(line["quantity"], pl.Int64))
-    snapshot.commit([snapshot.folder.stage(rows_of_day, partition=JANUARY.date())], remove=held)
+    snapshot.commit([snapshot.folder.write(rows_of_day, partition=JANUARY.date())], remove=held)
 
 
 def test_few_months_or_all_give_the_same_tables(tmp_path: Path) -> None:

@@ -79,4 +79,4 @@ def plant_tpch(lakehouse: Lakehouse, folder: Path, **days: str) -> None:
         snapshot = lakehouse.ready(table)
         parts = rows.partition_by(table.partition_by, as_dict=True) if table.partition_by else {(None,): rows}
         del rows
-        snapshot.commit([snapshot.folder.stage(part.lazy(), partition=day) for (day,), part in parts.items()])
+        snapshot.commit([snapshot.folder.write(part.lazy(), partition=day) for (day,), part in parts.items()])

@@ -59,7 +59,7 @@ def plant(
     frame = pl.DataFrame([{**usual, **row} for row in rows]).cast(dict(schema))  # type: ignore[arg-type]
     snapshot = lakehouse.ready(table)
     note = None if covered_until is None else covered_note(Coverage(covered_until))
-    snapshot.commit([snapshot.folder.stage(frame.lazy(), partition=partition)], metadata=note)
+    snapshot.commit([snapshot.folder.write(frame.lazy(), partition=partition)], metadata=note)
 
 
 def plant_everything(lakehouse: Lakehouse, *, text: str = "") -> None:

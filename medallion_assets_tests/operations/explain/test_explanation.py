@@ -207,7 +207,7 @@ def test_a_silver_that_does_not_follow_from_its_records_is_reported(tmp_path: Pa
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     rows = silver.scan().with_columns(pl.lit("toys").alias("product_category"))
     day = silver.partitions[0]
-    silver.commit([silver.folder.stage(rows, partition=day)], remove=silver.files["path"])
+    silver.commit([silver.folder.write(rows, partition=day)], remove=silver.files["path"])
     assert explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").disagreements == [
         "product_category: Silver has 'toys', its records say 'books'"
     ]

@@ -31,7 +31,7 @@ def lakehouse(tmp_path: Path) -> Lakehouse:
     quarantine = lakehouse.open(quarantine_table(CUSTOMER_TRANSACTIONS))
     rows = quarantine.scan().collect()
     marked = rows.with_columns(redriven_at=rows["redriven_at"].set(rows["_line_number"] == 1, NOW))
-    quarantine.commit([quarantine.folder.stage(marked.lazy())], remove=quarantine.files["path"])
+    quarantine.commit([quarantine.folder.write(marked.lazy())], remove=quarantine.files["path"])
     return lakehouse
 
 

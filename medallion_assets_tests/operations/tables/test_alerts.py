@@ -65,7 +65,7 @@ def test_an_event_of_another_writer_is_left_out(empty_lakehouse: Lakehouse, odd:
     snapshot = empty_lakehouse.open(ALERTS)
     schema = polars_schema(ALERTS)
     rows = snapshot.scan().with_columns(pl.lit(value).cast(schema[name]).alias(name) for name, value in odd.items())
-    snapshot.commit([snapshot.folder.stage(rows, partition=NOW.date())])
+    snapshot.commit([snapshot.folder.write(rows, partition=NOW.date())])
     assert empty_lakehouse.open(ALERTS).row_count == 2
     assert [event.alert_key for event in read_events(empty_lakehouse, NOW)] == ["a"]
 

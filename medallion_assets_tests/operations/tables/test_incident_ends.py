@@ -82,7 +82,7 @@ def test_incidents_of_a_release_that_knew_no_end_are_open_and_can_end(empty_lake
     columns = tuple(column for column in INCIDENTS.columns if column.name != "ended_at")
     older = empty_lakehouse.ready(replace(INCIDENTS, columns=columns))
     row = frame_of(INCIDENTS, [BROKEN]).drop("ended_at").lazy()
-    older.commit([older.folder.stage(row, partition=FAILED_AT.date())])
+    older.commit([older.folder.write(row, partition=FAILED_AT.date())])
     assert open_incidents(empty_lakehouse, NOW) == [BROKEN]
     end_incidents(empty_lakehouse, [replace(BROKEN, ended_at=NOW)])
     assert read_incidents(empty_lakehouse) == [replace(BROKEN, ended_at=NOW)]

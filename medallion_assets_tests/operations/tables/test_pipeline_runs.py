@@ -93,7 +93,7 @@ def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> Non
     )
     snapshot = lakehouse.ready(older)
     rows = frame_of(PIPELINE_RUNS, [ONE]).drop(*later)
-    snapshot.commit([snapshot.folder.stage(rows.lazy(), partition=AT.date())])
+    snapshot.commit([snapshot.folder.write(rows.lazy(), partition=AT.date())])
     assert read_attempts(lakehouse).select(later).row(0) == (None, None, None, None)
     assert last_covered(lakehouse, [ONE.stage]) == {ONE.stage: UNKNOWN}
     assert last_successes(lakehouse, [ONE.stage])[ONE.stage] == ONE

@@ -96,7 +96,7 @@ def test_swapped_files_are_found(lakehouse: Lakehouse) -> None:
     for source in ("x", "y"):
         facts = rows.with_columns(pl.lit("e" + source).alias("_export_id"), pl.lit(source).alias("_source_file"))
         lakehouse.open(BRONZE).commit(
-            [bronze.folder.stage(facts, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)]
+            [bronze.folder.write(facts, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)]
         )
     bronze = lakehouse.open(BRONZE)
     one, other = (
@@ -157,7 +157,7 @@ def test_a_file_of_another_schema_is_found(lakehouse: Lakehouse) -> None:
     """Types that are not the contract's: somebody else wrote to the table."""
     silver = lakehouse.open(CUSTOMER_TRANSACTIONS)
     rows = silver.scan(partitions=silver.partitions[:1]).with_columns(pl.col("quantity").cast(pl.Int32))
-    silver.commit([silver.folder.stage(rows, partition=silver.partitions[0])])
+    silver.commit([silver.folder.write(rows, partition=silver.partitions[0])])
     assert found(lakehouse, deep=True) == [(CUSTOMER_TRANSACTIONS.name, "file_is_readable")]
 
 

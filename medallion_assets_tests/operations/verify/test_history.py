@@ -131,7 +131,7 @@ def test_runs_at_work_meanwhile_are_no_finding(lakehouse: Lakehouse, monkeypatch
         looked = verify_log(where, table)
         if table.layer in ("bronze", "silver") and table.columns:
             snapshot = where.open(table)
-            snapshot.commit([snapshot.folder.stage(snapshot.scan().head(0))])
+            snapshot.commit([snapshot.folder.write(snapshot.scan().head(0))])
         return looked
 
     monkeypatch.setattr("medallion_assets.operations.verify.lakehouse.verify_log", meanwhile)

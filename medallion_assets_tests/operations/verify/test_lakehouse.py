@@ -101,8 +101,8 @@ def test_lines_that_are_there_twice_are_found(lakehouse: Lakehouse) -> None:
     """B5: a file that was added again under another name, and lines that are twice in one file."""
     bronze = lakehouse.open(BRONZE)
     rows = bronze.scan(paths=[data_file(lakehouse, BRONZE).relative_to(bronze.uri).as_posix()])
-    again = bronze.folder.stage(rows, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)
-    twice = bronze.folder.stage(pl.concat([rows, rows]), partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)
+    again = bronze.folder.write(rows, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)
+    twice = bronze.folder.write(pl.concat([rows, rows]), partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)
     bronze.commit([again, twice])
     answer = verify(lakehouse, deep=True)
     assert {finding.check for finding in answer.findings} == {"export_is_whole", "lines_are_there_once"}
@@ -116,7 +116,7 @@ def test_a_source_file_may_lie_in_several_files_of_bronze(lakehouse: Lakehouse) 
     path = bronze.files.filter(pl.col("num_records") == 2)["path"].sort()[0]
     rows = bronze.scan(paths=[path])
     parts = [
-        bronze.folder.stage(rows.slice(n, 1), partition=bronze.partitions[0], bounds=LEDGER_BOUNDS) for n in range(2)
+        bronze.folder.write(rows.slice(n, 1), partition=bronze.partitions[0], bounds=LEDGER_BOUNDS) for n in range(2)
     ]
     bronze.commit(parts, remove=[path])
     assert verify(lakehouse, deep=True).findings == []
@@ -127,7 +127,7 @@ def test_lines_that_are_missing_are_found(lakehouse: Lakehouse) -> None:
     bronze = lakehouse.open(BRONZE)
     path = bronze.files.filter(pl.col("num_records") == 2)["path"].sort()[0]
     rows = bronze.scan(paths=[path]).with_columns((pl.col("_line_number") + 1).alias("_line_number"))
-    bronze.commit([bronze.folder.stage(rows, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)], remove=[path])
+    bronze.commit([bronze.folder.write(rows, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)], remove=[path])
     assert found(lakehouse) == []
     (finding,) = verify(lakehouse, deep=True).findings
     assert finding.check == "lines_are_there_once"
@@ -140,9 +140,9 @@ def test_lines_of_another_export_than_the_log_says_are_found(lakehouse: Lakehous
     path = bronze.files.filter(pl.col("num_records") == 2)["path"].sort()[0]
     rows = bronze.scan(paths=[path]).with_columns(pl.lit("another").alias("_export_id"))
     replaced = bronze.files.row(by_predicate=pl.col("path") == path, named=True)
-    staged = bronze.folder.stage(rows, partition=bronze.partitions[0])
+    written = bronze.folder.write(rows, partition=bronze.partitions[0])
     bounds = {name: (replaced[f"min.{name}"], replaced[f"max.{name}"]) for name in LEDGER_BOUNDS}
-    bronze.commit([replace(staged, bounds=bounds)], remove=[path])
+    bronze.commit([replace(written, bounds=bounds)], remove=[path])
     (finding,) = verify(lakehouse).findings
     assert finding.check == "file_has_its_bounds"
     assert "another to another" in finding.found
@@ -153,7 +153,7 @@ def test_lines_that_no_commit_mentions_are_found(lakehouse: Lakehouse) -> None:
     bronze = lakehouse.open(BRONZE)
     rows = bronze.scan().filter(pl.col("_source_file") == "b").with_columns(pl.lit("by hand").alias("_export_id"))
     first = rows.with_columns(pl.lit(1, dtype=pl.Int64).alias("_line_number")).head(1)
-    bronze.commit([bronze.folder.stage(first, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)])
+    bronze.commit([bronze.folder.write(first, partition=bronze.partitions[0], bounds=LEDGER_BOUNDS)])
     assert [check for _, check in found(lakehouse)] == ["data_is_in_the_ledger", "export_has_its_transaction"]
 
 
@@ -189,14 +189,14 @@ def test_a_key_with_two_live_rows_is_found(lakehouse: Lakehouse, table: Table) -
     """K1, H1: one live row a key, one current version a customer."""
     silver = lakehouse.open(table)
     live = silver.scan().filter("is_current" if table.history else ~pl.col("is_deleted"))
-    silver.commit([silver.folder.stage(live, partition=silver.partitions[0] if silver.partitions else None)])
+    silver.commit([silver.folder.write(live, partition=silver.partitions[0] if silver.partitions else None)])
     assert (table.name, "unique_live_key") in found(lakehouse, deep=True)
 
 
 def test_a_quarantined_row_that_is_there_twice_is_found(lakehouse: Lakehouse) -> None:
     """C6: a row is identified by export, file and line."""
     quarantine = lakehouse.open(QUARANTINE)
-    quarantine.commit([quarantine.folder.stage(quarantine.scan())])
+    quarantine.commit([quarantine.folder.write(quarantine.scan())])
     assert found(lakehouse, deep=True) == [(QUARANTINE.name, "rows_are_there_once")]
 
 
@@ -204,7 +204,7 @@ def test_enriched_rows_that_are_missing_or_of_deleted_keys_are_found(lakehouse: 
     """H2: a row for each live transaction, and for nothing else."""
     enriched = lakehouse.open(ENRICHED_TRANSACTIONS)
     leaked = enriched.scan().with_columns(pl.lit("t2").alias("transaction_id"))
-    enriched.commit([enriched.folder.stage(leaked, partition=enriched.partitions[0])])
+    enriched.commit([enriched.folder.write(leaked, partition=enriched.partitions[0])])
     name = ENRICHED_TRANSACTIONS.name
     assert found(lakehouse) == [(name, "rows_are_the_live_ones")]
     assert found(lakehouse, deep=True) == [(name, "rows_are_the_live_ones"), (name, "no_tombstone_leaks")]
@@ -237,7 +237,7 @@ def test_a_changed_value_is_found_by_making_the_table_again(lakehouse: Lakehouse
     day = stored.partitions[0] if stored.partitions else None
     changed = stored.scan(partitions=[day] if day else None).with_columns(pl.lit("other").alias(column))
     removed = stored.partition_files([day])["path"] if day else stored.files["path"]
-    version = stored.commit([stored.folder.stage(changed, partition=day)], remove=removed)
+    version = stored.commit([stored.folder.write(changed, partition=day)], remove=removed)
     if table is not ENRICHED_TRANSACTIONS:
         lakehouse.open(ENRICHED_TRANSACTIONS).commit(transactions={table.name: version})
     assert found(lakehouse, digests=True) == []

@@ -101,8 +101,8 @@ def change(lake: Lakehouse, table: Table, changed: pl.Expr) -> None:
     paths = (
         snapshot.partition_files([day])["path"].to_list() if table.partition_by else snapshot.files["path"].to_list()
     )
-    staged = snapshot.folder.stage(conform(snapshot.scan(paths=paths).with_columns(changed), table), partition=day)
-    snapshot.commit([staged], remove=paths)
+    written = snapshot.folder.write(conform(snapshot.scan(paths=paths).with_columns(changed), table), partition=day)
+    snapshot.commit([written], remove=paths)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.replacing.partitions import stage_day
+from medallion_assets.delta.replacing.partitions import write_day
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
@@ -52,8 +52,8 @@ def sale(at: str, amount: str = "10", **attributes: Any) -> dict[str, Any]:
 def tamper(graph: Graph, table: Table, day: date, rows: pl.DataFrame) -> Snapshot:
     """Put other rows in the place of a partition, and give the table as it is then."""
     gold = graph.lakehouse.open(table)
-    staged = stage_day(gold.folder, rows, day)
-    gold.commit([staged] if staged else [], remove=gold.partition_files([day])["path"].to_list())
+    written = write_day(gold.folder, rows, day)
+    gold.commit([written] if written else [], remove=gold.partition_files([day])["path"].to_list())
     return graph.lakehouse.open(table)
 
 

@@ -46,7 +46,7 @@ def plant(lakehouse: Lakehouse, table: Table, **values: Any) -> None:
     snapshot = lakehouse.ready(table)
     row = pl.DataFrame([values], schema=polars_schema(table))
     day = values.get(table.partition_by) if table.partition_by else None
-    snapshot.commit([snapshot.folder.stage(row.lazy(), partition=day)])
+    snapshot.commit([snapshot.folder.write(row.lazy(), partition=day)])
 
 
 def test_a_stage_that_succeeds_wakes_who_looks_at_its_table_and_one_that_fails_does_not(graph: Graph) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.policies import AT_ONCE
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -42,13 +42,13 @@ def of_day(day: int) -> str:
     return f"{FIRST + timedelta(days=day)}/"
 
 
-def staged(export: str) -> StagedFile:
+def written(export: str) -> WrittenFile:
     """The file of one export as Bronze's log has it; nobody reads it here."""
     begin = datetime.fromtimestamp(int(export[1:11]), UTC)
     facts = (export, BatchKind.CHANGES.value, begin, begin + timedelta(minutes=1))
     bounds = {name: (fact, fact) for name, fact in zip(LEDGER_BOUNDS, facts, strict=True)}
     day = str(begin.date())
-    return StagedFile(path=f"_export_date={day}/{export}.parquet", size=1_000, rows=10, partition=day, bounds=bounds)
+    return WrittenFile(path=f"_export_date={day}/{export}.parquet", size=1_000, rows=10, partition=day, bounds=bounds)
 
 
 @dataclass
@@ -83,7 +83,7 @@ class Place:
 
     def settle(self) -> None:
         """Bronze has them; their rows are nothing to a sensor."""
-        self.lakehouse.ready(BRONZE).commit([staged(export) for export in self.settled])
+        self.lakehouse.ready(BRONZE).commit([written(export) for export in self.settled])
         self.settled = []
 
     def tick(self, after_seconds: float = 5) -> list[str]:

@@ -56,12 +56,12 @@ def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
         pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
         for name, kind in polars_schema(snapshot.table).items()
     )
-    staged = [
-        snapshot.folder.stage(whole.filter(pl.col("transaction_date") == sale_day).lazy(), partition=sale_day)
+    written = [
+        snapshot.folder.write(whole.filter(pl.col("transaction_date") == sale_day).lazy(), partition=sale_day)
         for sale_day in sorted(changed & set(amounts))
     ]
     removed = snapshot.partition_files(sorted(changed))["path"].to_list() if snapshot.files.height else []
-    return snapshot.commit(staged, remove=removed, metadata={RESTATED: sorted(map(str, changed))})
+    return snapshot.commit(written, remove=removed, metadata={RESTATED: sorted(map(str, changed))})
 
 
 @dataclass

@@ -57,9 +57,9 @@ def test_a_day_that_was_built_empty_is_until_its_source_changes(tmp_path: Path) 
     source = lakehouse.open(DAILY_SALES.source)
     pending = source.scan(partitions=[DAY]).collect().with_columns(status=pl.lit("pending"))
     plain = pending.select(pl.col(name).cast(kind) for name, kind in polars_schema(source.table).items())
-    staged = [source.folder.stage(plain.lazy(), partition=DAY)]
+    written = [source.folder.write(plain.lazy(), partition=DAY)]
     removed = source.partition_files([DAY])["path"].to_list()
-    source.commit(staged, remove=removed, metadata={RESTATED: [str(DAY)]})
+    source.commit(written, remove=removed, metadata={RESTATED: [str(DAY)]})
     build(lakehouse, DAILY_SALES, [DAY])
     assert lakehouse.open(DAILY_SALES.table).row_count == 0
     assert is_right(lakehouse, DAILY_SALES)

@@ -233,7 +233,7 @@ def test_a_refusal_of_an_earlier_release_is_judged_once_more(landing: Landing, b
     landing.ingest()
     verdicts = landing.lakehouse.open(EXPORT_VERDICTS)
     old = verdicts.scan().collect().with_columns(fingerprint=pl.lit("0" * 32), file=pl.lit(None, dtype=pl.String))
-    verdicts.commit([verdicts.folder.stage(old.lazy())], remove=verdicts.files["path"].to_list())
+    verdicts.commit([verdicts.folder.write(old.lazy())], remove=verdicts.files["path"].to_list())
     landing.ingest(NOW + HOUR)
     bucket.requests.clear()
     landing.ingest(NOW + 2 * HOUR)

@@ -129,18 +129,18 @@ def test_a_row_that_is_not_written_is_an_error(tmp_path: Path, monkeypatch: pyte
     assert rows(lakehouse).is_empty()
 
 
-def test_a_local_file_goes_once_it_is_staged(
+def test_a_local_file_goes_once_it_is_copied(
     tmp_path: Path, written: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The workspace does not hold the table a second time."""
     left: list[Path] = []
 
-    def staged(file: LocalFile, **options: Any) -> Any:
-        answer = stage(file, **options)
+    def copied(file: LocalFile, **options: Any) -> Any:
+        answer = copy(file, **options)
         left.extend([file.path] if file.path.exists() else [])
         return answer
 
-    stage = fill._staged
-    monkeypatch.setattr(fill, "_staged", staged)
+    copy = fill._copied
+    monkeypatch.setattr(fill, "_copied", copied)
     refined(lake(tmp_path), PICTURE)
     assert (len(written), left) == (1, [])

@@ -50,7 +50,7 @@ def test_rows_without_a_day_are_a_partition_of_their_own(tmp_path: Path) -> None
     """Which is no day that is restated."""
     change = filled(tmp_path, events(DAY, None, OTHER_DAY, None))
     assert change is not None
-    assert {(file.partition, file.rows) for file in change.staged} == {(None, 2), (str(DAY), 1), (str(OTHER_DAY), 1)}
+    assert {(file.partition, file.rows) for file in change.written} == {(None, 2), (str(DAY), 1), (str(OTHER_DAY), 1)}
     assert (change.restated, change.rows) == ({DAY, OTHER_DAY}, 4)
     assert list((tmp_path / "workspace").iterdir()) == []
 

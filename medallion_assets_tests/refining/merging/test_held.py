@@ -47,7 +47,7 @@ class ElsewhereEngine(CountingEngine):
 def table_of(folder: Path, engine: PolarsEngine) -> Snapshot:
     """Ten keys a day: a0 to a9, b0 to b9, c0 to c9."""
     silver = pipeline.lakehouse_at(folder, engine).ready(SILVER)
-    staged = []
+    written = []
     for letter, day in zip("abc", DAYS, strict=True):
         rows = pl.DataFrame({"transaction_id": [f"{letter}{number}" for number in range(10)]}).with_columns(
             pl.lit(None, dtype=kind).alias(name)
@@ -58,8 +58,8 @@ def table_of(folder: Path, engine: PolarsEngine) -> Snapshot:
             is_deleted=pl.lit(value=False), _sequence_micros=pl.lit(1, pl.Int64), _export_id=pl.lit("1")
         )
         rows = rows.with_columns(pl.lit(day).alias("transaction_date")).select(polars_schema(SILVER).names())
-        staged.append(silver.folder.stage(rows.lazy(), partition=day, bounds=("_sequence_micros",)))
-    silver.commit(staged)
+        written.append(silver.folder.write(rows.lazy(), partition=day, bounds=("_sequence_micros",)))
+    silver.commit(written)
     return silver.lakehouse.open(SILVER)
 
 

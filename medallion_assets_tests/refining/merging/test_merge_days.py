@@ -45,7 +45,7 @@ PICTURE = full_of(
 )
 
 
-def test_of_a_long_day_that_does_not_change_nothing_is_staged(tmp_path: Path) -> None:
+def test_of_a_long_day_that_does_not_change_nothing_is_written(tmp_path: Path) -> None:
     """A full export looks at every day; what is newer than it stays, and no file is left that nobody names."""
     lakehouse = long_day(tmp_path)
     before = files_of_day(lakehouse)
@@ -55,7 +55,7 @@ def test_of_a_long_day_that_does_not_change_nothing_is_staged(tmp_path: Path) ->
 
 
 def test_a_change_in_one_file_leaves_the_keys_of_the_others(tmp_path: Path) -> None:
-    """Those before it, which did not change, are staged as the table has them."""
+    """Those before it, which did not change, are written as the table has them."""
     lakehouse = long_day(tmp_path, "old")
     before = files_of_day(lakehouse)
     assert refined(lakehouse, PICTURE).restated == {DAY, OTHER_DAY}
@@ -96,8 +96,8 @@ def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
         for day, in_parts, rows in ((EMPTY_DAY, 0, 0), (OTHER_DAY, 0b101, 2), (DAY, 0b101, 6))
     ]
     empty, other, made = replace_days(days, work=DaysWork(folder=silver.folder, new=new, fulls=fulls))
-    assert (len(empty.staged), sum(file.rows for file in other.staged)) == (0, 2)
-    assert (len(made.staged) > 1, sum(file.rows for file in made.staged)) == (True, 6)
+    assert (len(empty.written), sum(file.rows for file in other.written)) == (0, 2)
+    assert (len(made.written) > 1, sum(file.rows for file in made.written)) == (True, 6)
     assert sorted(opened) == [0, 2]
 
 

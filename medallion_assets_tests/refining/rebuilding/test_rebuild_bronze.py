@@ -40,8 +40,8 @@ def lose_a_line(landing: Landing, export: Export) -> None:
     bronze = landing.lakehouse.open(BRONZE)
     path = export_files(bronze, export.export_id)["path"].to_list()
     rows = bronze.scan(paths=path).head(1)
-    staged = bronze.folder.stage(rows, partition=export.started_at.date(), bounds=LEDGER_BOUNDS)
-    bronze.commit([staged], remove=path)
+    written = bronze.folder.write(rows, partition=export.started_at.date(), bounds=LEDGER_BOUNDS)
+    bronze.commit([written], remove=path)
 
 
 def test_what_differs_is_read_again_and_the_rest_stays(landing: Landing) -> None:

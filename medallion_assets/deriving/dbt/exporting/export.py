@@ -1,7 +1,7 @@
-"""Exporting: a model in the DuckDB file of a run becomes staged files of its Delta table, by contract.
+"""Exporting: a model in the DuckDB file of a run becomes files of its Delta table, by contract.
 
-Belongs here: reading a model partition by partition, in bounded memory, and staging what differs from the table.
-Does not: committing (publish.py), or how a partition's files are written (delta.files.staging).
+Belongs here: reading a model partition by partition, in bounded memory, and writing what differs from the table.
+Does not: committing (publish.py), or how a partition's files are written (delta.files.writing).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.duckdb.views import quoted
-from medallion_assets.delta.files.data_files import StagedFile
+from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.table_changes import Comparison
 from medallion_assets.delta.schema import fits_contract, polars_schema, stored_schema
 from medallion_assets.delta.table import Snapshot
@@ -25,7 +25,7 @@ from medallion_assets.deriving.dbt.exporting.fitting import cast, expect_fits, r
 
 
 @dataclass(frozen=True, kw_only=True)
-class Staged:
+class WrittenModel:
     """A model on its way into the place of its table: files to add, paths to remove, the partitions that differ.
 
     `rows` counts those of the model, written or not. With `new_schema` the table takes its contract's columns, and what
@@ -34,7 +34,7 @@ class Staged:
 
     base: Snapshot
     rows: int
-    add: list[StagedFile] = field(default_factory=list)
+    add: list[WrittenFile] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     replaced: list[date] = field(default_factory=list)
     new_schema: bool = False
@@ -45,20 +45,20 @@ class Staged:
         return self.base.table
 
 
-def stage_model(
+def write_model(
     connection: duckdb.DuckDBPyConnection,
     base: Snapshot,
     *,
     partitions: Collection[date] | None = None,
     rebuild: Comparison | None = None,
     writes: bool = True,
-) -> Staged:
-    """Stage what a model holds and `base` does not; partitions that are the same keep their files.
+) -> WrittenModel:
+    """Write what a model holds and `base` does not; partitions that are the same keep their files.
 
     With `partitions` the model holds these alone, and all others of the table stay as they are. A partition that the
     model has no rows of is emptied. A `rebuild` hears how each partition differs; it writes damaged files anew, and
     all of them where the table has other columns than its contract (`Lakehouse.open_any`). Without `writes` nothing is
-    staged: somebody only asks what differs.
+    written: somebody only asks what differs.
 
     Raises:
         PermanentError: the model is not as its contract says (`expect_fits`).
@@ -66,17 +66,17 @@ def stage_model(
     """
     expect_fits(connection, base.table)
     held = set(base.partitions) if partitions is None else set(partitions)
-    staged, rows = _Staging(base, rebuild, writes), 0
+    written, rows = _Writing(base, rebuild, writes), 0
     for partition, frame in model_parts(connection, base.table, held):
-        staged.put(partition, frame)
+        written.put(partition, frame)
         rows += frame.height
-    return Staged(
+    return WrittenModel(
         base=base,
         rows=rows,
-        add=staged.add,
-        remove=staged.remove,
-        replaced=sorted(staged.replaced),
-        new_schema=staged.new_schema,
+        add=written.add,
+        remove=written.remove,
+        replaced=sorted(written.replaced),
+        new_schema=written.new_schema,
     )
 
 
@@ -100,11 +100,11 @@ def model_parts(
 
 
 @dataclass
-class _Staging:
+class _Writing:
     base: Snapshot
     rebuild: Comparison | None
     writes: bool
-    add: list[StagedFile] = field(default_factory=list)
+    add: list[WrittenFile] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     replaced: set[date] = field(default_factory=set)
 
@@ -126,7 +126,7 @@ class _Staging:
             return
         self.remove += paths
         if rows.height and self.writes:
-            self.add.append(self.base.folder.stage(rows.lazy(), partition=partition))
+            self.add.append(self.base.folder.write(rows.lazy(), partition=partition))
         if partition is not None:
             self.replaced.add(partition)
 

@@ -1,4 +1,4 @@
-"""Fitting: a model in the DuckDB file of a run holds what its contract allows, before anything of it is staged.
+"""Fitting: a model in the DuckDB file of a run holds what its contract allows, before anything of it is written.
 
 Belongs here: the questions that say so, asked of the whole model in SQL, and the error that names what does not fit.
 Does not: reading its rows (export.py), or what a project's own tests ask.

@@ -1,9 +1,9 @@
 """Publishing: all models of a build are committed in one burst, and then their release is complete (rule D8).
 
 Belongs here: the order of these steps, and what a build notices of another one.
-Does not: building, or staging rows (export.py).
+Does not: building, or writing rows (export.py).
 
-Every file is staged before the first commit, so the burst is a few small writes. Each table gets a commit, one without
+Every file is written before the first commit, so the burst is a few small writes. Each table gets a commit, one without
 a change too: it says of which release the table is, and keeps out any other build that opened the table before. Who
 loses that race publishes nothing more and begins again, from what Silver holds then. A burst that ends half way has no
 release: readers of releases never see it, and the next build replaces all of it.
@@ -25,7 +25,7 @@ from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.delta.row_tables.releases import RELEASE_NOTE, Release, record_release, versions_of
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.closed_days import closed_days, is_complete
-from medallion_assets.deriving.dbt.exporting.export import Staged
+from medallion_assets.deriving.dbt.exporting.export import WrittenModel
 from medallion_assets.errors import CommitConflictError
 
 NO_DAYS: Mapping[date, datetime] = MappingProxyType({})
@@ -33,11 +33,11 @@ NO_DAYS: Mapping[date, datetime] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Publication:
-    """What is about to be published: a release's id, its sources, and its models as they are staged, in order."""
+    """What is about to be published: a release's id, its sources, and its models as they are written, in order."""
 
     release_id: str
     sources: Sequence[Snapshot]
-    models: Sequence[Staged]
+    models: Sequence[WrittenModel]
     notes: dict[str, object] = field(default_factory=dict)
 
     @cached_property
@@ -51,17 +51,17 @@ class Publication:
         Raises:
             CommitConflictError: with the table; build again.
         """
-        for staged in self.models:
-            latest = staged.base.lakehouse.open_any(staged.table)
-            if (latest.version, latest.table_id) != (staged.base.version, staged.base.table_id):
+        for written in self.models:
+            latest = written.base.lakehouse.open_any(written.table)
+            if (latest.version, latest.table_id) != (written.base.version, written.base.table_id):
                 raise CommitConflictError(
-                    f"{staged.table.name}: another build was published meanwhile",
-                    expected=f"version {staged.base.version}",
+                    f"{written.table.name}: another build was published meanwhile",
+                    expected=f"version {written.base.version}",
                     found=f"version {latest.version}",
                     do="nothing: it is built again",
                 )
 
-    def burst(self, closed: Mapping[date, datetime] = NO_DAYS) -> Iterator[tuple[Staged, int]]:
+    def burst(self, closed: Mapping[date, datetime] = NO_DAYS) -> Iterator[tuple[WrittenModel, int]]:
         """Commit the models one after another; each with the version that its commit made.
 
         `closed` are the days that it closes, with their ends.
@@ -76,16 +76,16 @@ class Publication:
             RELEASE_NOTE: self.release_id,
             **self.notes,
         }
-        for staged in self.models:
-            notes = {**said, REPLACED: staged.replaced} if staged.table.partition_by else said
+        for written in self.models:
+            notes = {**said, REPLACED: written.replaced} if written.table.partition_by else said
             yield (
-                staged,
-                staged.base.commit(
-                    staged.add,
-                    remove=staged.remove,
+                written,
+                written.base.commit(
+                    written.add,
+                    remove=written.remove,
                     transactions=marks,
                     metadata=notes,
-                    new_schema=staged.new_schema,
+                    new_schema=written.new_schema,
                 ),
             )
 
@@ -112,14 +112,14 @@ def publish(publication: Publication, *, build: str, run_id: str | None, now: da
     publication.expect_unchanged()
     covered = publication.covered
     committed = publication.burst(closed_days(covered, now))
-    versions = {staged.table.name: version for staged, version in committed}
+    versions = {written.table.name: version for written, version in committed}
     release = Release(
         release_id=publication.release_id,
         build=build,
         run_id=run_id,
         started_at=now,
         sources=versions_of(publication.sources),
-        tables=versions_of([staged.base for staged in publication.models], versions),
+        tables=versions_of([written.base for written in publication.models], versions),
         covered_until=covered.until,
         is_complete=is_complete(covered, now),
     )

@@ -16,7 +16,7 @@ from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.replacing.table_changes import Comparison
 from medallion_assets.delta.row_tables.releases import latest_release, open_release
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.deriving.dbt.exporting.export import Staged, stage_model
+from medallion_assets.deriving.dbt.exporting.export import WrittenModel, write_model
 from medallion_assets.deriving.dbt.exporting.publish import Publication, publish
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets_tests.deriving.dbt.planting import NOW
@@ -45,15 +45,15 @@ def built(number: int, *months: int) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def staged(lake: Lakehouse, number: int, *months: int) -> list[Staged]:
-    """The models of a build, staged upon the tables as they are now."""
+def written(lake: Lakehouse, number: int, *months: int) -> list[WrittenModel]:
+    """The models of a build, written upon the tables as they are now."""
     bases = [lake.ready(table) for table in TABLES]
     with built(number, *months) as connection:
-        return [stage_model(connection, base) for base in bases]
+        return [write_model(connection, base) for base in bases]
 
 
 def publication(lake: Lakehouse, number: int, *months: int) -> Publication:
-    return Publication(release_id=f"release-{number}", sources=[], models=staged(lake, number, *months))
+    return Publication(release_id=f"release-{number}", sources=[], models=written(lake, number, *months))
 
 
 def test_models_become_what_their_contracts_say(tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_what_does_not_fit_its_contract_is_refused(tmp_path: Path, change: str, 
     with built(1, 1) as connection:
         connection.execute(change)
         with pytest.raises(PermanentError, match="the dbt model fact does not fit the contract") as refused:
-            stage_model(connection, lake.ready(FACT))
+            write_model(connection, lake.ready(FACT))
     assert said in str(refused.value.found)
 
 
@@ -154,7 +154,7 @@ def test_a_partition_of_another_type_becomes_a_day(tmp_path: Path) -> None:
     lake = Lakehouse(url=str(tmp_path))
     with built(1, 1, 2) as connection:
         connection.execute("alter table gold.fact alter month type timestamptz")
-        model = stage_model(connection, lake.ready(FACT))
+        model = write_model(connection, lake.ready(FACT))
     list(Publication(release_id="x", sources=[], models=[model]).burst())
     assert [str(day) for day in lake.open(FACT).partitions] == ["2025-01-01", "2025-02-01"]
 
@@ -174,7 +174,7 @@ def test_a_contract_that_gained_a_column_is_published(tmp_path: Path) -> None:
     more = replace(DIMENSION, columns=(NUMBER, Column("more", NUMBER.type, "gained", nullable=True)))
     with built(1, 1) as connection:
         connection.execute("update gold.dimension set more = '5'")
-        model = stage_model(connection, lake.ready(more))
+        model = write_model(connection, lake.ready(more))
     list(Publication(release_id="x", sources=[], models=[model]).burst())
     assert lake.open(more).scan().collect().to_dicts() == [{"number": 1, "more": 5}]
 
@@ -191,9 +191,9 @@ def test_a_rebuild_writes_damaged_files_again_and_takes_the_columns_of_the_contr
     with built(1, 1, 2) as connection:
         for table, rebuilt in ((FACT, FACT), (DIMENSION, wider)):
             comparison = Comparison(table=rebuilt)
-            asked = stage_model(connection, lake.open_any(rebuilt), rebuild=comparison, writes=False)
+            asked = write_model(connection, lake.open_any(rebuilt), rebuild=comparison, writes=False)
             assert asked.add == []
-            model = stage_model(connection, lake.open_any(rebuilt), rebuild=Comparison(table=rebuilt))
+            model = write_model(connection, lake.open_any(rebuilt), rebuild=Comparison(table=rebuilt))
             list(Publication(release_id="x", sources=[], models=[model]).burst())
             assert lake.open(rebuilt).row_count == (2 if table is FACT else 1)
     paths = set(lake.open(FACT).files["path"])

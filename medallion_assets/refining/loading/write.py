@@ -1,4 +1,4 @@
-"""Stage: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
+"""Write: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
 
 Belongs here: which files of a batch are read by which process.
 Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
@@ -17,18 +17,18 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.source import Delivery, Source
-from medallion_assets.delta.files.data_files import StagedFile
-from medallion_assets.delta.files.staging import TableFolder
+from medallion_assets.delta.files.data_files import WrittenFile
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.blocks import in_turns
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.bronze import stage_lines
+from medallion_assets.refining.bronze import write_lines
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
 
 
-def stage_batch(
+def write_batch(
     source: Source,
     place: ObjectStore,
     bronze: Snapshot,
@@ -36,31 +36,31 @@ def stage_batch(
     now: datetime,
     *,
     refused_as: str | None = None,
-) -> list[StagedFile]:
+) -> list[WrittenFile]:
     """Read the lines of a batch and write them; nothing of them is in before a commit.
 
     Raises:
         BatchRefusedError: some of it is not as it should be.
         PermanentError: it was written otherwise than it was read.
     """
-    staging = _Staging(source=source, folder=bronze.folder, batch=delivery.batch, now=now, refused_as=refused_as)
+    writing = _Writing(source=source, folder=bronze.folder, batch=delivery.batch, now=now, refused_as=refused_as)
     engine = bronze.lakehouse.engine
     parts = source.parts(delivery, engine.bounds.delivery_rows)
     if len(parts) == 1:
-        return staging.stage(place, delivery)
+        return writing.write(place, delivery)
     where = Place(url_of(place), StorageOptions(bronze.lakehouse.storage_options))
-    items = [_Part(staging, where, part) for part in parts]
-    return list(chain.from_iterable(engine.map_items(_stage_part, items, are_large=True)))
+    items = [_Part(writing, where, part) for part in parts]
+    return list(chain.from_iterable(engine.map_items(_write_part, items, are_large=True)))
 
 
-def counted(batch: Batch, staged: Sequence[StagedFile]) -> Batch:
+def counted(batch: Batch, written: Sequence[WrittenFile]) -> Batch:
     """A batch with as many records as were read of it: not every source knows them before."""
-    return replace(batch, records=sum(file.rows for file in staged))
+    return replace(batch, records=sum(file.rows for file in written))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Staging:
-    """Staging files of one batch, in any process."""
+class _Writing:
+    """Writing files of one batch, in any process."""
 
     source: Source
     folder: TableFolder
@@ -68,32 +68,32 @@ class _Staging:
     now: datetime
     refused_as: str | None
 
-    def stage(self, place: ObjectStore, delivery: Delivery) -> list[StagedFile]:
+    def write(self, place: ObjectStore, delivery: Delivery) -> list[WrittenFile]:
         """Some files of the batch, in this process."""
         with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
-            return list(in_turns(self._stage_frame, frames, at_once=1))  # while the next frame is read
+            return list(in_turns(self._write_frame, frames, at_once=1))  # while the next frame is read
 
-    def _stage_frame(self, lines: pl.DataFrame) -> StagedFile:
-        staged = stage_lines(self.folder, self.batch, lines, now=self.now)
-        if staged.rows != lines.height:
+    def _write_frame(self, lines: pl.DataFrame) -> WrittenFile:
+        written = write_lines(self.folder, self.batch, lines, now=self.now)
+        if written.rows != lines.height:
             raise PermanentError(
                 f"{self.folder.table.name}: export {self.batch.id} was not written whole",
-                expected=f"{lines.height} lines in {staged.path}",
-                found=f"{staged.rows} lines",
+                expected=f"{lines.height} lines in {written.path}",
+                found=f"{written.rows} lines",
                 do="report this with the export: it was written otherwise than it was read",
                 export_id=self.batch.id,
             )
-        return staged
+        return written
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     """Some files of a batch, for a process that opens their place itself."""
 
-    staging: _Staging
+    writing: _Writing
     place: Place
     delivery: Delivery
 
 
-def _stage_part(part: _Part) -> list[StagedFile]:
-    return part.staging.stage(open_store(part.place.url, part.place.storage_options), part.delivery)
+def _write_part(part: _Part) -> list[WrittenFile]:
+    return part.writing.write(open_store(part.place.url, part.place.storage_options), part.delivery)

@@ -1,4 +1,4 @@
-"""Staging: a file's digest and figures stand in the log, as other readers take them."""
+"""Writing: a file's digest and figures stand in the log, as other readers take them."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def stats(snapshot: Snapshot) -> list[dict[str, Any]]:
 def kinds(tmp_path: Path) -> Snapshot:
     lakehouse = lake(tmp_path)
     snapshot = lakehouse.ready(KINDS)
-    snapshot.commit([snapshot.folder.stage(pl.DataFrame(ROWS, schema=polars_schema(KINDS)).lazy())])
+    snapshot.commit([snapshot.folder.write(pl.DataFrame(ROWS, schema=polars_schema(KINDS)).lazy())])
     return lakehouse.open(KINDS)
 
 
@@ -132,9 +132,9 @@ def test_other_readers_do_not_open_what_they_skip(tmp_path: Path) -> None:
 def test_bounds_that_must_be_exact_are_never_shortened(tmp_path: Path) -> None:
     snapshot = lake(tmp_path).ready(STOCK)
     with pytest.raises(PermanentError, match="item_id is too long for the log"):
-        snapshot.folder.stage(stock(("x" * 64, DAY, 1)), partition=DAY, bounds=["item_id"])
+        snapshot.folder.write(stock(("x" * 64, DAY, 1)), partition=DAY, bounds=["item_id"])
     assert (
-        snapshot.folder.stage(stock(("x" * 63, DAY, 1)), partition=DAY, bounds=["item_id"]).bounds["item_id"][0]
+        snapshot.folder.write(stock(("x" * 63, DAY, 1)), partition=DAY, bounds=["item_id"]).bounds["item_id"][0]
         == "x" * 63
     )
 
@@ -143,9 +143,9 @@ def test_a_file_without_rows_takes_bounds_that_are_given_to_it(tmp_path: Path) -
     """What Bronze does with an export that is empty."""
     lakehouse = lake(tmp_path)
     snapshot = lakehouse.ready(STOCK)
-    staged = snapshot.folder.stage(stock(), partition=DAY)
-    assert (staged.rows, staged.bounds) == (0, {})
-    snapshot.commit([replace(staged, bounds={"item_id": ("e", "e")})])
+    written = snapshot.folder.write(stock(), partition=DAY)
+    assert (written.rows, written.bounds) == (0, {})
+    snapshot.commit([replace(written, bounds={"item_id": ("e", "e")})])
     assert lakehouse.open(STOCK).files.select("num_records", "min.item_id").row(0) == (0, "e")
 
 
@@ -164,14 +164,14 @@ def test_a_storage_that_fails_is_not_the_rows_fault(tmp_path: Path, monkeypatch:
     snapshot = lake(tmp_path).ready(STOCK)
     monkeypatch.setattr("obstore.open_writer", lambda *_: Full())
     with pytest.raises(DiskFullError, match="No space left"):
-        snapshot.folder.stage(stock(("a", DAY, 1)), partition=DAY)
+        snapshot.folder.write(stock(("a", DAY, 1)), partition=DAY)
 
 
 def test_what_is_wrong_with_the_rows_stays_so_and_leaves_no_file(tmp_path: Path) -> None:
     snapshot = lake(tmp_path).ready(STOCK)
     rows = stock(("a", DAY, 1)).with_columns(pl.col("item_id").str.to_integer().cast(pl.String))
     with pytest.raises(pl.exceptions.ComputeError):
-        snapshot.folder.stage(rows, partition=DAY)
+        snapshot.folder.write(rows, partition=DAY)
     assert not list(Path(snapshot.uri).rglob("*.parquet"))
 
 
@@ -181,14 +181,14 @@ def test_a_bucket_takes_the_same(s3_server: S3Server) -> None:
     lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=s3_server.environment)
     put(lakehouse, ("a", DAY, 1))
     snapshot = lakehouse.open(STOCK)
-    staged = snapshot.folder.stage(stock(("b", DAY, 2)), partition=DAY)
-    data = s3_server.client.get_object(Bucket=bucket, Key=f"lake/silver/stock/{staged.path}")["Body"].read()
-    assert (staged.size, staged.digest) == (len(data), hashlib.sha256(data).hexdigest())
-    assert (snapshot.row_count, staged.rows, staged.bounds["item_id"]) == (1, 1, ("b", "b"))
+    written = snapshot.folder.write(stock(("b", DAY, 2)), partition=DAY)
+    data = s3_server.client.get_object(Bucket=bucket, Key=f"lake/silver/stock/{written.path}")["Body"].read()
+    assert (written.size, written.digest) == (len(data), hashlib.sha256(data).hexdigest())
+    assert (snapshot.row_count, written.rows, written.bounds["item_id"]) == (1, 1, ("b", "b"))
 
 
 def test_a_partition_that_is_a_moment_is_refused(tmp_path: Path) -> None:
     """The log would take it as text, and nobody could open the table any more."""
     folder = Lakehouse(url=str(tmp_path)).ready(KINDS).folder
     with pytest.raises(TypeError, match="a partition is a day"):
-        folder.stage(pl.LazyFrame(schema=polars_schema(KINDS)), partition=datetime(2025, 1, 1, tzinfo=UTC))
+        folder.write(pl.LazyFrame(schema=polars_schema(KINDS)), partition=datetime(2025, 1, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""Staging the lines of a batch: each once, of a batch that is whole (rules B1, B2, B4)."""
+"""Writing the lines of a batch: each once, of a batch that is whole (rules B1, B2, B4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.loading import stage as module
+from medallion_assets.refining.loading import write as module
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record
@@ -17,7 +17,7 @@ from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
 
 
-def test_every_line_is_staged_once_in_its_place(landing: Landing) -> None:
+def test_every_line_is_written_once_in_its_place(landing: Landing) -> None:
     names = [[], ["a", "b"], ["c"], [], ["d"], ["e", "f", "g"]]
     files = [[full_record({"pk": {"S": name}}) for name in some] for some in names]
     export = landing._write(ExportType.FULL, AT, AT, files)
@@ -46,13 +46,13 @@ def test_lines_that_get_lost_while_they_are_written_are_noticed(
 ) -> None:
     """B1: should the engine ever write other lines than were read, nothing of the export is loaded."""
     landing.full("a", "b")
-    stage = module.stage_lines
+    write = module.write_lines
 
     def loses_half(*args: Any, **facts: Any) -> Any:
-        staged = stage(*args, **facts)
-        return replace(staged, rows=staged.rows // 2)
+        written = write(*args, **facts)
+        return replace(written, rows=written.rows // 2)
 
-    monkeypatch.setattr(module, "stage_lines", loses_half)
+    monkeypatch.setattr(module, "write_lines", loses_half)
     with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
         landing.ingest()
     assert landing.lines() == []
@@ -66,7 +66,7 @@ def test_an_error_that_is_not_the_files_fault_stands(landing: Landing, monkeypat
         raise OSError("no space left on device")
 
     with monkeypatch.context() as patches:
-        patches.setattr(module, "stage_lines", fails)
+        patches.setattr(module, "write_lines", fails)
         with pytest.raises(OSError, match="no space left"):
             landing.ingest()
     assert [batch.id for batch in landing.ingest().loaded] == ids(export)

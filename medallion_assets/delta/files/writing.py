@@ -1,4 +1,4 @@
-"""Staging: rows become a Parquet file of a table, which no reader sees before a commit names it.
+"""Writing: rows become a Parquet file of a table, which no reader sees before a commit names it.
 
 Belongs here: writing a file, its digest and its figures, which the commit enters in the log.
 Does not: the log entry itself (delta.files.data_files), or committing (delta.table).
@@ -26,7 +26,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.files.data_files import StagedFile, store_of
+from medallion_assets.delta.files.data_files import WrittenFile, store_of
 from medallion_assets.delta.files.parquet_footer import Footer, footer_length, read_footer
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import refusals
@@ -46,7 +46,7 @@ SHORTENED_BYTES = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFolder:
-    """Where the files of a table lie: what staging has to know, as a value that can be handed to another process."""
+    """Where the files of a table lie: what writing has to know, as a value that can be handed to another process."""
 
     table: Table
     uri: str
@@ -63,14 +63,14 @@ class TableFolder:
             rows=tuple(rows),
         )
 
-    def stage(
+    def write(
         self,
         rows: pl.LazyFrame,
         *,
         partition: date | None = None,
         bounds: Collection[str] = (),
         row_group_rows: int | None = None,
-    ) -> StagedFile:
+    ) -> WrittenFile:
         """Write rows as one Parquet file of the table, to be committed later.
 
         `rows` has the contract's columns. The log gets the bounds of all of them that can have any; those of the
@@ -85,21 +85,18 @@ class TableFolder:
         if self.table.partition_by is not None:
             rows = rows.drop(self.table.partition_by, strict=False)
 
-        def write(store: ObjectStore, path: str) -> tuple[int, str]:
-            return _write(store, path, rows, row_group_rows)
+        return self._written(partial(_write, rows=rows, row_group_rows=row_group_rows), partition, bounds)
 
-        return self._staged(write, partition, bounds)
+    def write_file(self, file: Path, *, partition: date | None = None, bounds: Collection[str] = ()) -> WrittenFile:
+        """Copy a local Parquet file with the contract's columns, but for the partition; otherwise as `write` does."""
+        return self._written(partial(_copy, file=file), partition, bounds)
 
-    def stage_file(self, file: Path, *, partition: date | None = None, bounds: Collection[str] = ()) -> StagedFile:
-        """Copy a local Parquet file with the contract's columns, but for the partition; otherwise as `stage` does."""
-        return self._staged(partial(_copy, file=file), partition, bounds)
-
-    def _staged(
+    def _written(
         self,
         write: Callable[[ObjectStore, str], tuple[int, str]],
         partition: date | None,
         bounds: Collection[str],
-    ) -> StagedFile:
+    ) -> WrittenFile:
         table, subfolder = self.table, ""
         if partition is not None and type(partition) is not date:  # a moment is a date too
             raise TypeError(f"{table.name}: a partition is a day, and not {partition!r}")
@@ -110,7 +107,7 @@ class TableFolder:
         with refusals(table, f"{self.uri}/{path}"):
             size, digest = write(store, path)
         footer = footer_of(store, path, size)
-        return StagedFile(
+        return WrittenFile(
             path=path,
             size=size,
             rows=footer.rows,
@@ -152,7 +149,7 @@ def bounds_of(footer: Footer, table: Table, exact: Collection[str] = ()) -> dict
     return bounds
 
 
-def _write(store: ObjectStore, path: str, rows: pl.LazyFrame, row_group_rows: int | None) -> tuple[int, str]:
+def _write(store: ObjectStore, path: str, *, rows: pl.LazyFrame, row_group_rows: int | None) -> tuple[int, str]:
     """Size and digest of what was written."""
     with _hashing(store, path) as sink:
         try:
