@@ -27,7 +27,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.keys import key_types
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets_tests.publishing.budget_process import grants, over_budget, publisher
 from medallion_assets_tests.publishing.emulated_budget import ThrottlingClient, TokenBucket
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal, dynamodb_local
@@ -98,12 +98,12 @@ def customer_rows(items: int) -> Iterator[dict[str, object]]:
 
 def a_day(
     tables: ServingTables, client: Any, items: int, limiter: CapacityLimiter, tell: Callable[[int], None]
-) -> Published:
+) -> PublishResult:
     """Rows in batches, then the pointer (rule P1)."""
     return publish_day(
         Publish(
             table=BudgetedTable(client, tables.days, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="benchmark",
             now=datetime.now(UTC),
             progress=tell,
@@ -116,12 +116,12 @@ def a_day(
 
 def a_table_of_items(
     tables: ServingTables, client: Any, items: int, limiter: CapacityLimiter, tell: Callable[[int], None]
-) -> Published:
+) -> PublishResult:
     """One conditional write an item (rule P2)."""
     return publish_items(
         Publish(
             table=BudgetedTable(client, tables.items, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="benchmark",
             now=datetime.now(UTC),
             progress=tell,
@@ -135,7 +135,7 @@ def a_table_of_items(
 
 
 def measure(
-    run: Callable[..., Published], name: str, client: Any, items: int, wcu: float, tell: Callable[[int], None]
+    run: Callable[..., PublishResult], name: str, client: Any, items: int, wcu: float, tell: Callable[[int], None]
 ) -> Measured:
     """Publish `items` into empty tables behind a budget of `wcu`, aiming at the same."""
     tables = make_serving_tables(client)

@@ -28,7 +28,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.triggers.asking import Asking
-from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets.triggers.file_arrival import Cursor, evaluate
 from medallion_assets.triggers.table_update import Watched
 from medallion_assets_tests.pipeline import declared
 
@@ -86,7 +86,7 @@ def prepare(place: Path, total: int) -> None:
 def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
     """What the sensor does in a tick."""
     known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
-    return decide(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
+    return evaluate(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
 
 
 def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> list[Line]:

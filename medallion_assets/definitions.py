@@ -42,7 +42,7 @@ from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.settings import Settings, inherited_environment, load_settings
 from medallion_assets.stages.all import expect_known_tables
 
@@ -63,7 +63,7 @@ def build_defs(
     """
     catalog = load_catalog(settings.pipelines) if pipelines is None else Catalog(tuple(pipelines))
     for table in catalog.loaded_tables:
-        judged(table)  # a contract that cannot work is refused here, not in its first run
+        checked(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day
     expect_known_tables(settings.compute, catalog, first_day)
     expect_known_recipients(settings, catalog)

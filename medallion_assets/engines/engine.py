@@ -3,7 +3,7 @@
 Belongs here: the few verbs, and what they promise.
 Does not: how an engine keeps the promises, or what the work is (refining, deriving).
 
-Data moves as files: a function is handed what it works on by path or as a block of bounded size, puts aside or stages
+Data moves as files: a function is handed what it works on by path or as a block of bounded size, puts aside or writes
 what it makes, and answers what the driver has to know. So the same functions can run in threads here and in processes
 elsewhere, and each of them has to be local: to a row (`map_blocks`), to an item (`map_items`), to a key (`map_groups`).
 Functions, items and answers can be pickled. Answers come as they are asked for. An engine never commits.

@@ -1,7 +1,7 @@
 """Validation: whether contracts can be kept, where their exports are looked for, and whether items fill their columns.
 
 Belongs here: what `medallion validate` answers, before a table is made or after.
-Does not: what a contract may say (contracts.table, refining.judging.judged_contracts, which loading the definitions
+Does not: what a contract may say (contracts.table, refining.judging.checked_contracts, which loading the definitions
 asks too).
 """
 
@@ -21,7 +21,7 @@ from medallion_assets.contracts.source import BatchRefusedError, Found, Source, 
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.judging.judged_contracts import expect_conditions, judged
+from medallion_assets.refining.judging.checked_contracts import checked, expect_conditions
 from medallion_assets.refining.judging.unfilled_columns import advice
 from medallion_assets.refining.loading.raw_place import RawPlace
 
@@ -70,7 +70,7 @@ def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
     """
     answer = Validation()
     for loaded in lakehouse.catalog.loaded:
-        table = judged(loaded.table)
+        table = checked(loaded.table)
         expect_conditions(table)
         place = raw_place(lakehouse, raw_url, loaded)
         lines = _sample(lakehouse, raw_url, loaded, place)

@@ -30,7 +30,7 @@ MOST_DIRECT = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Raised:
     """The alerts that were new, and whether the outbox has them: else channels were sent them without it."""
 
     new: list[Alert]
@@ -47,14 +47,14 @@ def keep_or_send(
     settings: Settings | None,
     alerts: Collection[Alert],
     now: datetime,
-) -> Told:
+) -> Raised:
     """Keep alerts to be sent, or send them where they cannot be kept.
 
     Raises:
         One of LAKEHOUSE_ERRORS: they could neither be kept, nor sent to every channel that is meant to have them.
     """
     if not alerts:
-        return Told(new=[], is_kept=True)
+        return Raised(new=[], is_kept=True)
     channels = channels_of(settings) if settings else []
     marks, host = Marks(instance.run_storage), Host.of(settings) if settings else Host()
     try:
@@ -64,8 +64,8 @@ def keep_or_send(
         if not channels or not takes_no_writes(error):
             raise
         sent_now = send_directly(channels, marks, [unwritable(lakehouse, error, now), *alerts], host, now)
-        return Told(new=sent_now, is_kept=False)
-    return Told(new=fresh, is_kept=True)
+        return Raised(new=sent_now, is_kept=False)
+    return Raised(new=fresh, is_kept=True)
 
 
 def takes_no_writes(error: Exception) -> bool:

@@ -39,7 +39,7 @@ from medallion_assets.orchestration.partitions import report_days
 from medallion_assets.orchestration.reporting import Event, check_result, materialization
 from medallion_assets.orchestration.runs.whereabouts import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets.stages.reports import Check, Found, Judged, Made, Report
+from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults
 from medallion_assets.stages.work import Repeating, Result
 
 FIGURES = {
@@ -96,9 +96,9 @@ class Attempt:
                     result = self.report(materialization(report))
                     report_days(self.context, report.partitions, result)
                     yield result
-                case Judged():
+                case RuleResults():
                     self.judged(report.results)
-                case Found():
+                case AttemptFigures():
                     self.found(**report.figures)
 
     def report(self, result: dg.MaterializeResult[None]) -> dg.MaterializeResult[None]:

@@ -34,7 +34,7 @@ from medallion_assets.errors import MedallionError, TransientError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.orchestration.hosting.shell_commands import are_stacks_hidden, failures_in_messages
 from medallion_assets.stages import reports
-from medallion_assets.stages.figures import Place, Rows
+from medallion_assets.stages.figures import Location, Rows
 from medallion_assets.stages.reports import Check, Made
 
 Event = dg.MaterializeResult[None] | dg.AssetCheckResult
@@ -183,7 +183,7 @@ def _shown(value: Any) -> Any:
             columns = [dg.TableColumn(name) for name in value.names]
             records = [dg.TableRecord(record) for record in value.records]
             return dg.MetadataValue.table(records=records, schema=dg.TableSchema(columns=columns))
-        case Place():
+        case Location():
             return dg.MetadataValue.path(value.url)
     return value
 

@@ -1,7 +1,7 @@
 """Asking Dagster for runs: is one at work already, what a request looks like, and what happens when asking ends.
 
 Belongs here: what the sensors and schedules of this room share.
-Does not: decisions (triggers).
+Does not: when to ask (triggers).
 """
 
 from __future__ import annotations

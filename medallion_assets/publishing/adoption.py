@@ -18,7 +18,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.days.day_publisher import DayKeys, published_days
 from medallion_assets.publishing.items.watermark import published_items
-from medallion_assets.publishing.owner import Owner, Trace, claim, read_owner, remedy, replace_owner
+from medallion_assets.publishing.owner import ServingOwner, Trace, claim, read_owner, remedy, replace_owner
 from medallion_assets.publishing.publisher import VERSIONS
 from medallion_assets.publishing.tables.serving_tables import ServingTable
 
@@ -31,13 +31,13 @@ class HandedOver:
     """What handing a table over did; `former` is null where nobody owned it."""
 
     table: str
-    former: Owner | None
-    owner: Owner
+    former: ServingOwner | None
+    owner: ServingOwner
 
 
 def take(
-    table: BudgetedTable, serving: ServingTable, wish: Owner, gold: Snapshot, *, knows_run: Callable[[str], bool]
-) -> Owner:
+    table: BudgetedTable, serving: ServingTable, wish: ServingOwner, gold: Snapshot, *, knows_run: Callable[[str], bool]
+) -> ServingOwner:
     """The owner of a serving table, which is the one that wants to publish `gold`.
 
     `knows_run` says whether a run was one of this lakehouse.
@@ -55,7 +55,7 @@ def take(
     )
 
 
-def hand_over(table: BudgetedTable, serving: ServingTable, wish: Owner) -> HandedOver:
+def hand_over(table: BudgetedTable, serving: ServingTable, wish: ServingOwner) -> HandedOver:
     """Make `wish` the owner, whoever it was; all that was published before counts as older from now on.
 
     Raises:
@@ -75,9 +75,11 @@ def hand_over(table: BudgetedTable, serving: ServingTable, wish: Owner) -> Hande
     return HandedOver(table=table.name, former=seen, owner=wanted)
 
 
-def claim_of(lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: datetime, why: str | None = None) -> Owner:
+def claim_of(
+    lakehouse: Lakehouse, identity: Identity, gold: Snapshot, now: datetime, why: str | None = None
+) -> ServingOwner:
     """What a lakehouse says of itself when it wants to publish a Gold table."""
-    return Owner(
+    return ServingOwner(
         lakehouse_id=identity.lakehouse_id,
         place=lakehouse.url,
         table_id=gold.table_id,

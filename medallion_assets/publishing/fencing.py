@@ -21,7 +21,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
 from medallion_assets.publishing.keys import OWNER, Keys, own_key
-from medallion_assets.publishing.owner import Owner
+from medallion_assets.publishing.owner import ServingOwner
 
 TURN, TURN_RUN, TURN_BEGAN = "turn", "turn_run_id", "turn_began_at"
 
@@ -52,7 +52,7 @@ class FencingToken:
         )
 
 
-def take_turn(table: BudgetedTable, keys: Keys, owner: Owner, run_id: str, now: datetime) -> FencingToken:
+def take_turn(table: BudgetedTable, keys: Keys, owner: ServingOwner, run_id: str, now: datetime) -> FencingToken:
     """Begin a turn of the `owner`; whoever had one before finds out at its next look.
 
     Raises:

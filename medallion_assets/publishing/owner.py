@@ -28,7 +28,7 @@ MOST_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
+class ServingOwner:
     """Who publishes to a serving table, or wants to: a lakehouse (its id, and where it lay), and Gold's Delta table id.
 
     `by` is the person or trigger that made it so at `since`, `why` what a person said who handed the table over.
@@ -70,11 +70,11 @@ def trace_of(item: Mapping[str, Mapping[str, str | bool]], version: int) -> Trac
 def claim(
     table: BudgetedTable,
     keys: Keys,
-    wish: Owner,
+    wish: ServingOwner,
     *,
     first_generation: Callable[[], int],
     is_latest: Callable[[], bool],
-) -> Owner:
+) -> ServingOwner:
     """See that `wish` owns the table, before its first row is written; the generation of the answer numbers publishes.
 
     `first_generation` says where a table without an owner begins, or refuses it. A Gold table that was made anew takes
@@ -114,7 +114,7 @@ def claim(
     )
 
 
-def read_owner(table: BudgetedTable, keys: Keys) -> Owner | None:
+def read_owner(table: BudgetedTable, keys: Keys) -> ServingOwner | None:
     """The owner; None when the table has none (yet).
 
     Raises:
@@ -131,7 +131,7 @@ def read_owner(table: BudgetedTable, keys: Keys) -> Owner | None:
             do="remove that item if nobody needs it, or publish to your own tables: set MEDALLION_SERVING_PREFIX",
         )
     why = item.get("why", {}).get("S")
-    return Owner(
+    return ServingOwner(
         lakehouse_id=str(item["lakehouse_id"]["S"]),
         place=str(item["place"]["S"]),
         table_id=str(item[TABLE_ID]["S"]),
@@ -142,7 +142,7 @@ def read_owner(table: BudgetedTable, keys: Keys) -> Owner | None:
     )
 
 
-def replace_owner(table: BudgetedTable, keys: Keys, seen: Owner | None, wanted: Owner) -> bool:
+def replace_owner(table: BudgetedTable, keys: Keys, seen: ServingOwner | None, wanted: ServingOwner) -> bool:
     """Write the owner if it is still the one that was `seen`; whether it is the wanted one now."""
     condition = Condition(KEY_ABSENT, {}, key_names(keys))
     if seen is not None:

@@ -32,7 +32,7 @@ from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import Pair, read_watermark
 from medallion_assets.publishing.keys import WATERMARK
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
 from medallion_assets.publishing.tables.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.tables.table_settings import TableState
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class Turn:
     """What a publish knows before its first row: what it publishes, by what right, and how the table is."""
 
-    source: Source
+    source: GoldVersion
     token: FencingToken
     state: TableState
     consumed_wcu: float
@@ -72,7 +72,7 @@ class Publisher:
     publish_samples: Collection[str] = ()
     progress: Callable[[str], None] = lambda _: None
 
-    def publish(self, what: pipeline.Published, days: Sequence[date]) -> dict[date, Published]:
+    def publish(self, what: pipeline.Published, days: Sequence[date]) -> dict[date, PublishResult]:
         """Publish some days: each whole or not at all (rule P1), or the state as of the last of them (rule P2).
 
         Raises:
@@ -105,10 +105,10 @@ class Publisher:
         wish = claim_of(self.lakehouse, identity, gold, self.now)
         owner = take(table, serving, wish, gold, knows_run=self.knows_run)
         token = take_turn(table, serving.keys, owner, self.run_id, self.now)
-        source = Source(table_id=gold.table_id, version=gold.version, generation=owner.generation)
+        source = GoldVersion(table_id=gold.table_id, version=gold.version, generation=owner.generation)
         return Turn(source=source, token=token, state=state, consumed_wcu=table.consumed_wcu)
 
-    def _publish_day(self, what: PublishDays, table_name: str, log: BuildLog, turn: Turn, day: date) -> Published:
+    def _publish_day(self, what: PublishDays, table_name: str, log: BuildLog, turn: Turn, day: date) -> PublishResult:
         rows = _rows(what, log, day)
         publish = self._begun(turn, table_name, f"of {day}", rows.height)
         coverage = log.coverage(day)
@@ -133,7 +133,7 @@ class Publisher:
         rows: pl.DataFrame,
         gold: Snapshot,
         coverage: Coverage,
-    ) -> Published:
+    ) -> PublishResult:
         watermark = read_watermark(self.client, serving.name, keys=serving.keys)
         if watermark is not None:
             _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
@@ -207,7 +207,7 @@ def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | N
         )
 
 
-def _with_turn(published: dict[date, Published], turn: Turn) -> dict[date, Published]:
+def _with_turn(published: dict[date, PublishResult], turn: Turn) -> dict[date, PublishResult]:
     """Count what taking the turn was charged (rule P3), and what is advised, with the first publish."""
     day, first = next(iter(published.items()))
     charged = first.consumed_wcu + turn.consumed_wcu
@@ -215,7 +215,7 @@ def _with_turn(published: dict[date, Published], turn: Turn) -> dict[date, Publi
 
 
 def _rows_at(
-    lakehouse: Lakehouse, what: PublishItems, source: Source, watermark: Pair | None
+    lakehouse: Lakehouse, what: PublishItems, source: GoldVersion, watermark: Pair | None
 ) -> list[dict[str, object]] | None:
     """The items that the watermark stands for; None when there are none, or Gold does not have that version."""
     version = None if watermark is None else source.version_of(watermark.version)

@@ -35,7 +35,7 @@ GENERATIONS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class GoldVersion:
     """The version of a Gold table that is published.
 
     A version means nothing beside that of another Delta table. `generation` counts the changes of the serving table's
@@ -69,7 +69,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishResult:
     """What one publish did.
 
     `items_written` counts rows put by this call, not those that an interrupted one had put. `items_deleted` counts, for
@@ -102,7 +102,7 @@ class Publish:
     """
 
     table: BudgetedTable
-    source: Source
+    source: GoldVersion
     run_id: str
     now: datetime
     index_rules: Sequence[KeyRule] = ()
@@ -110,9 +110,9 @@ class Publish:
 
     def done(
         self, outcome: Outcome, *, written: int, deleted: int, left_out: LeftOut, began_at: float, newest: int | None
-    ) -> Published:
+    ) -> PublishResult:
         """What it did since `began_at` (by the limiter's clock); `newest` is the number of what superseded it."""
-        return Published(
+        return PublishResult(
             outcome=outcome,
             table_id=self.source.table_id,
             version=self.source.version,

@@ -20,7 +20,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.failures import dynamodb_errors
 from medallion_assets.publishing.keys import decoded, is_own, key_types
 from medallion_assets.publishing.publish import Publisher
-from medallion_assets.publishing.publisher import Published
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.publishing.tombstones import is_tombstone
@@ -41,7 +41,7 @@ class ReadBack:
     sample: list[dict[str, object]]
 
 
-def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping[date, Published]) -> ReadBack:
+def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping[date, PublishResult]) -> ReadBack:
     """Read what was published as an API does. A day that does not show all its rows counts as unreadable."""
     gold = publisher.lakehouse.open(what.gold.table)
     table_name = serving_table(what, publisher.prefix).name

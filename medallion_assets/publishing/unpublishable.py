@@ -61,7 +61,7 @@ class LeftOut:
             self.samples.append({"row": row[:SHOWN_CHARACTERS], "reason": reason[:SHOWN_CHARACTERS]})
 
 
-def judged(row: Mapping[str, object], own: Item, rules: Sequence[KeyRule]) -> tuple[Item, str | None]:
+def item_or_reason(row: Mapping[str, object], own: Item, rules: Sequence[KeyRule]) -> tuple[Item, str | None]:
     """The item of a row with attributes of our `own`, and why DynamoDB would refuse it; None when it would not.
 
     Raises:

@@ -87,10 +87,10 @@ def _count_absent(silver: Snapshot, older: list[pl.LazyFrame], judged: Judged, e
     present = [part.select(key).drop_nulls() for part in (*judged.good, *judged.bad)]
     engine = silver.lakehouse.engine
     groups = groups_of((max(live, export.records), engine.bounds.keys))
-    return live, sum(engine.map_groups(partial(_lacking, key=key), [older, present], by=key, groups=groups))
+    return live, sum(engine.map_groups(partial(_missing, key=key), [older, present], by=key, groups=groups))
 
 
-def _lacking(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
+def _missing(keys: list[pl.DataFrame], _: PutAside, *, key: Sequence[str]) -> int:
     held, present = keys
     return held.join(present, on=key, how="anti").height
 

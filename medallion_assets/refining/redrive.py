@@ -4,9 +4,9 @@ Belongs here: which rows are judged again, applying them as if they had been goo
 Does not: putting rows into quarantine (refining.judging.quarantine), or the verdict on their export, which never
 changes.
 
-A row goes through the same fold as any late record: with its own sequence and export id, against the full exports that
+A row goes through the same merge as any late record: with its own sequence and export id, against the full exports that
 were applied. A full export's own row counts as present in it before and after, so `bad_keys` never asks whether a row
-was redriven. Silver is committed first and the mark second: after a crash between the two the fold finds the row in
+was redriven. Silver is committed first and the mark second: after a crash between the two the merge finds the row in
 place, changes nothing, and only the mark is made.
 """
 

@@ -20,8 +20,8 @@ from pydantic import TypeAdapter
 from medallion_assets import errors
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.operations.tables.expectation_results import ExpectationResult
-from medallion_assets.stages.figures import Place, Rows
-from medallion_assets.stages.reports import Check, Found, Judged, Made, Report
+from medallion_assets.stages.figures import Location, Rows
+from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults
 
 RESULTS = TypeAdapter(tuple[ExpectationResult, ...])
 FAILED, JUDGED, FOUND, PARTITIONS, ENDED = "failed", "judged", "found", "partitions", "ended"
@@ -51,9 +51,9 @@ def send(pipes: PipesContext, report: Report) -> None:
             pipes.report_asset_materialization(
                 metadata=_encoded(report.figures), data_version=str(report.version), asset_key=_key(report.table)
             )
-        case Judged():
+        case RuleResults():
             pipes.report_custom_message({JUDGED: RESULTS.dump_python(report.results, mode="json")})
-        case Found():
+        case AttemptFigures():
             pipes.report_custom_message({FOUND: dict(report.figures)})
 
 
@@ -88,9 +88,9 @@ def received(messages: Iterator[Mapping[str, Any]]) -> Iterator[Report | Ended]:
                 if PARTITIONS in payload:
                     partitions = tuple(map(date.fromisoformat, payload[PARTITIONS]))
                 elif JUDGED in payload:
-                    yield Judged(results=RESULTS.validate_python(payload[JUDGED]))
+                    yield RuleResults(results=RESULTS.validate_python(payload[JUDGED]))
                 elif FOUND in payload:
-                    yield Found(figures=payload[FOUND])
+                    yield AttemptFigures(figures=payload[FOUND])
                 elif ENDED in payload:
                     yield _ended(payload[ENDED])
 
@@ -137,7 +137,7 @@ def _metadata(value: Any) -> dict[str, Any]:
         case Rows():
             columns = [{"name": name, "type": "string"} for name in value.names]
             return {"type": "table", "raw_value": {"records": [*map(dict, value.records)], "schema": columns}}
-        case Place():
+        case Location():
             return {"type": "path", "raw_value": value.url}
     return {"type": "__infer__", "raw_value": value}
 
@@ -151,5 +151,5 @@ def _value(kind: str, raw: Any) -> Any:
         case "table":
             return Rows(tuple(raw["records"]))
         case "path":
-            return Place(raw)
+            return Location(raw)
     return raw

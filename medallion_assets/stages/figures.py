@@ -31,7 +31,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where something lies: a path, or a URL."""
 
     url: str

@@ -25,8 +25,8 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.tables.expectation_results import ExpectationResult, results_of
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.integrity import repeated_keys
+from medallion_assets.refining.judging.checked_contracts import expect_conditions
 from medallion_assets.refining.judging.gate import Gate
-from medallion_assets.refining.judging.judged_contracts import expect_conditions
 from medallion_assets.refining.judging.unfilled_columns import misnamed_columns
 from medallion_assets.refining.ledger.decide import decide
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
@@ -39,7 +39,7 @@ from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.months import expect_in_bronze
 from medallion_assets.stages.partitions import loaded_months
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
-from medallion_assets.stages.reports import Check, Found, Judged, Made, Report, check, made_version
+from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults, check, made_version
 from medallion_assets.stages.task_values import Value, task_values
 from medallion_assets.stages.work import Work
 
@@ -99,7 +99,7 @@ class JudgedStage:
         try:
             work.repeat(partial(judge, progress=work.log.info))
         finally:  # what was published before it failed counts all the same
-            yield Judged(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
+            yield RuleResults(results=tuple(expectation_results(loaded, done, run_id=work.run_id, now=now)))
         snapshot = lake.open(table, version=done.version)
         yield from refine_checks(loaded, snapshot, done)
         yield new_records(table, done, bronze_loaded=work.rows_loaded)
@@ -107,7 +107,7 @@ class JudgedStage:
             held = {failing.export.partition for failing in done.held}
             yield _result(snapshot, done, work.trigger, again, [month for month in wanted if month not in held])
         if done.failing is not None:
-            yield Found(figures=judged_figures(done))
+            yield AttemptFigures(figures=judged_figures(done))
             raise gate_error(table, done.held, Gate.of(loaded.gate, *by_hand))
 
 

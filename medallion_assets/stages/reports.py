@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.shown_rows import shown_rows
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.tables.expectation_results import ExpectationResult
-from medallion_assets.stages.figures import Place, as_table
+from medallion_assets.stages.figures import Location, as_table
 
 PREVIEW_ROWS = 5
 
@@ -45,20 +45,20 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class RuleResults:
     """What judging found, rule by rule."""
 
     results: tuple[ExpectationResult, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class AttemptFigures:
     """Columns of the attempt's row in operations.pipeline_runs, over those that a `Made` before it has."""
 
     figures: Mapping[str, Any]
 
 
-Report = Check | Made | Judged | Found
+Report = Check | Made | RuleResults | AttemptFigures
 
 
 def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> Check:
@@ -75,7 +75,7 @@ def made(
     quality_score: float,
     table_version: int,
     row_count: int,
-    location: str | Place,
+    location: str | Location,
     sample: Sequence[dict[str, Any]],
     partitions: Iterable[date] = (),
     **more: Any,
@@ -123,7 +123,7 @@ def made_version(
         table_id=snapshot.table_id,
         engine=snapshot.lakehouse.engine.name,
         row_count=snapshot.row_count,
-        location=Place(snapshot.uri),
+        location=Location(snapshot.uri),
         sample=shown_rows(rows.head(PREVIEW_ROWS).collect()),
         partitions=partitions,
         **more,

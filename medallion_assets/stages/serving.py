@@ -22,7 +22,7 @@ from medallion_assets.operations.tables.pipeline_runs import knows_run, last_cov
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.budget.write_shares import WriteShares
 from medallion_assets.publishing.publish import Publisher
-from medallion_assets.publishing.publisher import Published
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
@@ -119,7 +119,7 @@ def published_together(table: Table, days: list[date], waits_for: list[str]) -> 
     )
 
 
-def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Published]) -> dict[str, Any]:
+def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, PublishResult]) -> dict[str, Any]:
     """How far readers' figures reach after a publish, and how old its newest export then was.
 
     A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).
@@ -138,7 +138,7 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     )
 
 
-def serving_checks(table: Table, published: Mapping[date, Published], found: ReadBack) -> Iterator[Check]:
+def serving_checks(table: Table, published: Mapping[date, PublishResult], found: ReadBack) -> Iterator[Check]:
     """Every check of a serving asset."""
     yield count_equals_gold(table, found)
     yield unpublishable_rows(table, published)
@@ -146,7 +146,7 @@ def serving_checks(table: Table, published: Mapping[date, Published], found: Rea
     yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
 
 
-def unpublishable_rows(table: Table, published: Mapping[date, Published]) -> Check:
+def unpublishable_rows(table: Table, published: Mapping[date, PublishResult]) -> Check:
     """Rule P4: which rows DynamoDB cannot take; the others are published."""
     count = sum(publish.left_out.count for publish in published.values())
     samples = [dict(sample) for publish in published.values() for sample in publish.left_out.samples]
@@ -203,7 +203,7 @@ def _limiter(work: Work, serving: Serving, target_wcu: float) -> CapacityLimiter
 def _result(
     table: Table,
     publisher: Publisher,
-    published: Mapping[date, Published],
+    published: Mapping[date, PublishResult],
     found: ReadBack,
     asked: AskedPublishing,
     trigger: str,

@@ -7,7 +7,7 @@ Does not: whether values are allowed (settings), or what a single stage needs.
 from __future__ import annotations
 
 from medallion_assets.contracts.catalog import Catalog, load_catalog
-from medallion_assets.refining.judging.judged_contracts import expect_conditions
+from medallion_assets.refining.judging.checked_contracts import expect_conditions
 from medallion_assets.settings import Settings
 from medallion_assets.stages.all import expect_known_tables
 

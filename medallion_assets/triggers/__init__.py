@@ -1,1 +1,1 @@
-"""Triggers: what starts runs. Decisions are pure functions of (now, cursor, what is there); sensors are thin."""
+"""Triggers: what starts runs. When to ask is a pure function of (now, cursor, what is there); sensors are thin."""

@@ -1,6 +1,6 @@
-"""Asking: what a trigger decides at a tick, whatever it looks at.
+"""Asking: what a trigger asks for at a tick, whatever it looks at.
 
-Belongs here: the decision as a value, and how it follows from what is pending and from the timers.
+Belongs here: the answer as a value, and how it follows from what is pending and from the timers.
 Does not: what is pending, or the debouncing itself.
 """
 
@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, decide, waiting
+from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, debounce, waiting
 
 
 class Remembers(Protocol):
@@ -52,11 +52,11 @@ def asking(
     what: str,
     again: str,
 ) -> Asking[Cursor, Wanted]:
-    """The decision about what is pending. `what` names it for people, or says why nothing is.
+    """What is asked for of what is pending. `what` names it for people, or says why nothing is.
 
     `again` says what makes a trigger that has given up ask once more.
     """
-    ask, state = decide(now, cursor.state, observation, timers)
+    ask, state = debounce(now, cursor.state, observation, timers)
     if observation is None:
         reason = what
     elif state.given_up:
@@ -74,7 +74,7 @@ def asking(
 
 def while_active(now: datetime, cursor: Cursor, timers: Timers) -> Asking[Cursor, Any]:
     """Nothing is asked for, and nobody needs to look, while a run for it is queued or at work."""
-    _, state = decide(now, cursor.state, None, timers, is_active=True)
+    _, state = debounce(now, cursor.state, None, timers, is_active=True)
     return Asking(cursor=_with_state(cursor, state), reason="a run for this table is queued or running")
 
 

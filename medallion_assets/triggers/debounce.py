@@ -1,6 +1,6 @@
 """Debouncing: when what is pending is asked for, how often again, and when asking ends.
 
-Belongs here: the one decision that file arrival and table updates share, as a pure function of the clock, what was seen
+Belongs here: when to ask, which file arrival and table updates share, as a pure function of the clock, what was seen
 before, and what is there now.
 Does not: what counts as pending, or runs.
 
@@ -62,7 +62,7 @@ class Ask:
     attempt: int
 
 
-def decide(
+def debounce(
     now: datetime, state: State, observation: Observation | None, timers: Timers, *, is_active: bool = False
 ) -> tuple[Ask | None, State]:
     """Whether to ask for a run now, and the next state.

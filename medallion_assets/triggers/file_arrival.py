@@ -1,6 +1,6 @@
 """File arrival: which exports wait to be loaded, and whether to ask for a run that loads them.
 
-Belongs here: the decision, as pure functions of the clock, the cursor, and what lies there and is known of it.
+Belongs here: when to ask, as pure functions of the clock, the cursor, and what lies there and is known of it.
 Does not: looking, when and how often to ask, or loading, which takes every complete export that is not in, whatever was
 asked for.
 
@@ -230,8 +230,8 @@ def sort_out(
     return replace(seen, pending=pending, waiting=waiting, refused=refused, behind=behind, settled={*loaded, *for_good})
 
 
-def decide(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> Asking[Cursor, Found]:
-    """Whether to ask for a run now. Nobody decides while a run is at work: see `asking.while_active`."""
+def evaluate(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> Asking[Cursor, Found]:
+    """Whether to ask for a run now. Nobody asks while a run is at work: see `asking.while_active`."""
     arrivals = arrivals.held()
     listing = signature_of([[found.id, found.prefix, found.fingerprint] for found in arrivals.unsettled])
     changed_at = now if cursor.changed_at is None or listing != cursor.listing else min(cursor.changed_at, now)

@@ -1,6 +1,6 @@
 """Restated days: which days of a Gold table Silver has changed since they were built, and which wait to be published.
 
-Belongs here: the decision, as pure functions of what the tables' logs and Dagster's event log say.
+Belongs here: what is asked for, as pure functions of what the tables' logs and Dagster's event log say.
 Does not: reading these logs, or asking for runs.
 
 A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one

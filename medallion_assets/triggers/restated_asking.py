@@ -1,6 +1,6 @@
 """Asking for restated days: which of the day ranges that are missing to ask for now, and which no more.
 
-Belongs here: the decision as a pure function, and what a sensor remembers between two ticks.
+Belongs here: the choice as a pure function, and what a sensor remembers between two ticks.
 Does not: which day ranges are missing, which go together, how often they were tried, timers and repetitions, or
 Dagster's runs.
 
@@ -19,7 +19,7 @@ from datetime import date, datetime
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import DayRange
 from medallion_assets.triggers.cursors import Moment, Names
-from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, decide
+from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, debounce
 from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
 from medallion_assets.triggers.restated_batches import DayBatch, batches, days_apart, oldest_live
@@ -50,7 +50,7 @@ class AskingCursor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Chosen:
     """The batches to ask for; the day ranges that were given up just now; and what to remember."""
 
     asks: Sequence[DayBatch]
@@ -68,7 +68,7 @@ def choose(
     busy: Collection[DayRange],
     in_flight: int,
     past: Collection[PastRun],
-) -> Decision:
+) -> Chosen:
     """Which of the day ranges that are `missing` to ask for, in batches, those of recent days first.
 
     No more than MOST_IN_FLIGHT runs are in flight then; `in_flight` are already. A day range waits while a run is
@@ -101,13 +101,13 @@ def choose(
             active_at=attempts.active_at,
             attempts=attempts.count,
         )
-        return decide(now, state, Observation(signature="", changed_at=changed_at), timers)[0] is not None
+        return debounce(now, state, Observation(signature="", changed_at=changed_at), timers)[0] is not None
 
     fresh = [part for part in free if not own[part].count and is_due(own[part])]
     alone = [batch for part in again if is_due(waits_for[part]) for batch in batches([part], newest=newest)]
     wanted = sorted([*batches(fresh, newest=newest), *alone], key=lambda batch: not batch.is_live)
     asks = wanted[: max(MOST_IN_FLIGHT - in_flight, 0)]
-    return Decision(
+    return Chosen(
         asks=asks,
         given_up=[part for part in over if not _names([part]) <= memory.given_up],
         memory=AskingCursor(

@@ -1,6 +1,6 @@
 """Run if: a job that runs when some of a set of assets or jobs succeeded, failed or were skipped.
 
-Belongs here: when such a condition is met, and which runs it asks for, as pure decisions.
+Belongs here: when such a condition is met, and which runs it asks for, as pure functions.
 Does not: what became of a run, or the sensors.
 
 Runs that ended are taken in the order in which they ended. A condition about one of the set asks once for each run that
@@ -106,7 +106,7 @@ def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool
     return condition is not Condition.NONE_FAILED or EndStatus.SUCCEEDED in statuses
 
 
-def decide(
+def evaluate(
     condition: Condition, upstream: Collection[str], now: float, cursor: Cursor, runs: Iterable[FinishedRun]
 ) -> tuple[list[Ask], Cursor]:
     """The runs to ask for, and the next cursor. `runs` holds every run that ended after `cursor.settled_until`.

@@ -1,6 +1,6 @@
 """Table updates: whether one or several tables have versions that their consumer has not taken in, and what to do.
 
-Belongs here: the decision, as a pure function of the clock, the cursor and the tables' versions.
+Belongs here: when to ask, as a pure function of the clock, the cursor and the tables' versions.
 Does not: reading versions and what was consumed, or when and how often to ask.
 
 What was consumed comes from the consumer's own log, never from the cursor, so a lost cursor asks for nothing twice.
@@ -51,12 +51,12 @@ class Watched:
         return not self.waits and self.version > (self.consumed or 0)
 
 
-def decide(
+def evaluate(
     now: datetime, cursor: Cursor, tables: Sequence[Watched], mode: Mode, timers: Timers
 ) -> Asking[Cursor, Watched]:
     """Whether to ask for a run now: any or all of the tables have an update, and the timers hold.
 
-    Nobody decides while a run is at work: see `asking.while_active`.
+    Nobody asks while a run is at work: see `asking.while_active`.
     """
     updated = [table for table in tables if table.is_updated]
     observation, what = None, format_updates(updated)

@@ -1,6 +1,6 @@
-"""Going together: which of several tables, of which each decides for itself, are asked for in one run.
+"""Going together: which of several tables, of which each asks for itself, are asked for in one run.
 
-Belongs here: the decision, as a pure function, and what a sensor of several tables remembers.
+Belongs here: the choice, as a pure function, and what a sensor of several tables remembers.
 Does not: when each of them is asked for (file_arrival.py), or the run.
 
 One run for all spares processes, and what is derived from several of them is made once. But a run that is killed, or
@@ -19,7 +19,7 @@ from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.asking import Asking
 
 Looks = Mapping[str, Asking[file_arrival.Cursor, Found]]
-"""What was decided of each table, by its name."""
+"""What each table asks for, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

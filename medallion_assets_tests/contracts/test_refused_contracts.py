@@ -12,7 +12,7 @@ from medallion_assets.contracts.expectations import expect, expect_or_drop
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Date, Decimal, Money, Table, Text, TimestampUtc
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.judging.judged_contracts import expect_conditions, judged
+from medallion_assets.refining.judging.checked_contracts import checked, expect_conditions
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 COLUMNS = (
@@ -29,7 +29,7 @@ def declare(**other: Any) -> None:
     usual: dict[str, Any] = {"name": "silver.orders", "key": ("order_id",), "partition_by": "order_date"}
     table = Table(description="", **{**usual, "columns": COLUMNS, **other})
     (loaded,) = Pipeline(name="shop", loaded=(Loaded(table=table, source=DynamoDBExports()),)).loaded
-    expect_conditions(judged(loaded.table))
+    expect_conditions(checked(loaded.table))
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ ELSEWHERE = {
     "_repeated",
     "_judge_suspects",
     "_won_of_part",
-    "_lacking",
+    "_missing",
     "write",
     "commit to quarantine",
     "commit to gold",

@@ -14,7 +14,7 @@ from medallion_assets.orchestration.runs.restart import JOINT_TAG, LOST_TAG, all
 from medallion_assets.orchestration.runs.whereabouts import HOST_TAG
 from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG, times_asked
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, recovered
-from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG
+from medallion_assets.orchestration.source_reach import REACH_TAG
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable, cause_of
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -26,7 +26,7 @@ WHY = TriggerContext(trigger="restated", tables=[UpdatedTable(table="silver.enri
 SCATTERED = [date(2025, 1, 1), date(2025, 1, 3)]
 BY_A_PERSON = {"user": "ada"}
 """Who executes a run again in the UI, which keeps its tags."""
-OF_A_RUN = {HOST_TAG: "host", JUDGEMENT_TAG: "{}", LOST_TAG: "id", ASKED_TAG: "key", UNTIL_TAG: "1.0", SENSOR_TAG: "x"}
+OF_A_RUN = {HOST_TAG: "host", REACH_TAG: "{}", LOST_TAG: "id", ASKED_TAG: "key", UNTIL_TAG: "1.0", SENSOR_TAG: "x"}
 """What is added to a run, by whom it is asked for or while it is at work."""
 REQUESTS = {
     "an export": request(TRANSACTIONS, REFINE, [CUSTOMERS], WHY, of=CUSTOMERS, run_key="k"),

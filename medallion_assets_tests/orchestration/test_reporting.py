@@ -12,7 +12,7 @@ from medallion_assets.orchestration.reporting import check, column_schema, metad
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
-from medallion_assets.stages.figures import Place, Rows
+from medallion_assets.stages.figures import Location, Rows
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, Graph, plain
 
 ASSETS = (*BRONZE, *SILVER, *GOLD, *SERVING)
@@ -82,7 +82,7 @@ def test_a_column_shows_its_contract() -> None:
 
 
 def test_rows_and_places_look_like_it() -> None:
-    shown = metadata({"few": Rows(({"name": "a", "raw": "1"},)), "none": Rows(()), "there": Place("/x"), "count": 3})
+    shown = metadata({"few": Rows(({"name": "a", "raw": "1"},)), "none": Rows(()), "there": Location("/x"), "count": 3})
     assert [column.name for column in shown["few"].schema.columns] == ["name", "raw"]
     assert (plain(shown["few"]), plain(shown["none"])) == ([{"name": "a", "raw": "1"}], [])
     assert (shown["there"], shown["count"]) == (dg.MetadataValue.path("/x"), 3)

@@ -23,7 +23,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys, key_types
-from medallion_assets.publishing.publisher import Publish, Published, Source, publishing_client
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult, publishing_client
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.oracle.served_keys import ItemsPublish, Key, is_storable, items
@@ -104,7 +104,7 @@ class Serving:
     def keys(self) -> Keys:
         return key_types(self.contract)
 
-    def publish(self, step: Step, version: int) -> Published:
+    def publish(self, step: Step, version: int) -> PublishResult:
         rows = [
             dict(zip((*self.keys, "figure"), (*(part.value for part in key), figure), strict=True))
             for key, figure in step.rows.values()
@@ -117,7 +117,7 @@ class Serving:
                 table=BudgetedTable(
                     self.client, self.name, CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7))
                 ),
-                source=Source(table_id="gold", version=version),
+                source=GoldVersion(table_id="gold", version=version),
                 run_id="run-1",
                 now=NOW,
             ),

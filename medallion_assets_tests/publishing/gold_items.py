@@ -17,7 +17,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import VERSIONS, Publish, Published, Source
+from medallion_assets.publishing.publisher import VERSIONS, GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -50,14 +50,14 @@ class Gold:
         generation: int = 0,
         forget: bool = False,
         completeness: Completeness | None = None,
-    ) -> Published:
+    ) -> PublishResult:
         """With `forget`, Gold no longer has the partition at the watermark."""
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
         watermark = read_watermark(self.serving.client, self.serving.items, keys={"customer_id": "S"})
         return publish_items(
             Publish(
                 table=BudgetedTable(client or self.serving.client, self.serving.items, self.limiter),
-                source=Source(table_id=f"gold-{generation}", version=version, generation=generation),
+                source=GoldVersion(table_id=f"gold-{generation}", version=version, generation=generation),
                 run_id="run-1",
                 now=NOW,
             ),

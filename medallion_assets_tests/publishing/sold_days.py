@@ -15,7 +15,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.days.day_publisher import publish_day
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -45,11 +45,11 @@ def publish(
     day: date = DAY,
     generation: int = 0,
     completeness: Completeness | None = None,
-) -> Published:
+) -> PublishResult:
     return publish_day(
         Publish(
             table=BudgetedTable(client or serving.client, table or serving.days, limiter),
-            source=Source(table_id=GOLD, version=version, generation=generation),
+            source=GoldVersion(table_id=GOLD, version=version, generation=generation),
             run_id=run_id,
             now=NOW,
         ),

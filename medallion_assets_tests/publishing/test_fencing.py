@@ -20,8 +20,8 @@ from medallion_assets.publishing.fencing import FencingToken, take_turn
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys
-from medallion_assets.publishing.owner import Owner, claim, replace_owner
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.owner import ServingOwner, claim, replace_owner
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.publishing.fake_clock import FakeClock
@@ -30,7 +30,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables
 
 A_DAY = date(2025, 3, 4)
 NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
-WISH = Owner(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", since=NOW)
+WISH = ServingOwner(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", since=NOW)
 STEPS_TO_TAKE_A_TURN = 2
 READS = {"get_item", "query", "scan"}
 DAYS_KEY, ITEMS_KEY = {"metric_date": "S", "row_key": "S"}, {"customer_id": "S"}
@@ -45,12 +45,12 @@ def turn(client: Any, name: str, keys: Keys, limiter: CapacityLimiter, run_id: s
 
 def publish_version(
     serving: ServingTables, limiter: CapacityLimiter, run_id: str, version: int, day: date, client: Any = None
-) -> Published:
+) -> PublishResult:
     client = client or serving.client
     return publish_day(
         Publish(
             table=BudgetedTable(client, serving.days, limiter, turn(client, serving.days, DAYS_KEY, limiter, run_id)),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id=run_id,
             now=NOW,
         ),
@@ -62,13 +62,13 @@ def publish_version(
 
 def publish_pair(
     serving: ServingTables, limiter: CapacityLimiter, run_id: str, version: int, day: date, client: Any = None
-) -> Published:
+) -> PublishResult:
     client = client or serving.client
     token = turn(client, serving.items, ITEMS_KEY, limiter, run_id)
     return publish_items(
         Publish(
             table=BudgetedTable(client, serving.items, limiter, token),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id=run_id,
             now=NOW,
         ),
@@ -101,7 +101,7 @@ class Late(InterleavedClient):
 @pytest.mark.parametrize("publish", first_quick(publish_version, publish_pair))
 @pytest.mark.parametrize("newer", first_quick(3, 2), ids=["a newer version", "the same version"])
 def test_a_publish_that_lost_its_turn_at_any_step_writes_nothing_more(
-    serving: ServingTables, publish: Callable[..., Published], newer: int
+    serving: ServingTables, publish: Callable[..., PublishResult], newer: int
 ) -> None:
     """Another one, which publishes the same version or a newer one, takes its turn and is done meanwhile."""
     stopped = 0

@@ -16,7 +16,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.keys import OWNER, own_key
-from medallion_assets.publishing.owner import Owner, claim, read_owner, replace_owner
+from medallion_assets.publishing.owner import ServingOwner, claim, read_owner, replace_owner
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -34,18 +34,18 @@ class Lakehouses:
     def table(self, client: Any = None) -> BudgetedTable:
         return BudgetedTable(client or self.serving.client, self.serving.days, self.limiter)
 
-    def claim(self, lakehouse: str, gold: str = "gold-1", *, latest: bool = True, client: Any = None) -> Owner:
+    def claim(self, lakehouse: str, gold: str = "gold-1", *, latest: bool = True, client: Any = None) -> ServingOwner:
         return claim(
             self.table(client), KEYS, wish(lakehouse, gold), first_generation=lambda: 0, is_latest=lambda: latest
         )
 
     @property
-    def owner(self) -> Owner | None:
+    def owner(self) -> ServingOwner | None:
         return read_owner(self.table(), KEYS)
 
 
-def wish(lakehouse: str, gold: str = "gold-1") -> Owner:
-    return Owner(lakehouse_id=lakehouse, place=f"s3://{lakehouse}", table_id=gold, by="ann", since=NOW)
+def wish(lakehouse: str, gold: str = "gold-1") -> ServingOwner:
+    return ServingOwner(lakehouse_id=lakehouse, place=f"s3://{lakehouse}", table_id=gold, by="ann", since=NOW)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import Publish, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.services.processes import READY_SECONDS
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -31,7 +31,7 @@ def publish_version(serving: ServingTables, limiter: CapacityLimiter, version: i
     return publish_day(
         Publish(
             table=BudgetedTable(serving.client, serving.days, limiter),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id=f"run-{version}",
             now=NOW,
         ),
@@ -54,7 +54,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
     return publish_items(
         Publish(
             table=BudgetedTable(serving.client, serving.items, limiter),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id=f"run-{version}",
             now=NOW,
         ),

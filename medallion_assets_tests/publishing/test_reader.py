@@ -14,7 +14,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import publish_day, row_key
 from medallion_assets.publishing.items.item_publisher import publish_items
-from medallion_assets.publishing.publisher import Publish, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import InterleavedClient
@@ -28,7 +28,7 @@ def publish(serving: ServingTables, limiter: CapacityLimiter, version: int) -> N
     publish_day(
         Publish(
             table=BudgetedTable(serving.client, serving.days, limiter),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id="run-1",
             now=NOW,
         ),
@@ -80,7 +80,7 @@ def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter:
     publish_day(
         Publish(
             table=BudgetedTable(serving.client, serving.days, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="run-1",
             now=NOW,
             progress=told.append,
@@ -108,7 +108,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
     publish_items(
         Publish(
             table=BudgetedTable(serving.client, serving.items, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="run-1",
             now=NOW,
         ),

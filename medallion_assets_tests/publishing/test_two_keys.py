@@ -10,7 +10,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import published_items, read_watermark
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -25,14 +25,14 @@ CONTRACT = Table(
 )
 
 
-def publish(serving: ServingTables, limiter: CapacityLimiter, version: int, *rows: tuple[Any, ...]) -> Published:
+def publish(serving: ServingTables, limiter: CapacityLimiter, version: int, *rows: tuple[Any, ...]) -> PublishResult:
     """Publish (buyer, shop, orders) as a version of Gold; the table itself is read for what was there before."""
     table = f"two-{serving.items}"
     ensure_table(serving.client, item_table(table, keys=KEYS), creates=True)
     return publish_items(
         Publish(
             table=BudgetedTable(serving.client, table, limiter),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id="run-1",
             now=datetime(2025, 3, 5, 9, tzinfo=UTC),
         ),

@@ -18,7 +18,7 @@ from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import MOST_ITEM_BYTES
-from medallion_assets.publishing.publisher import Publish, Published, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import KeyRule, key_rules
@@ -42,11 +42,11 @@ def publish(
     version: int = 1,
     previous: list[Row] | None = None,
     rules: tuple[KeyRule, ...] = (),
-) -> Published:
+) -> PublishResult:
     return publish_items(
         Publish(
             table=BudgetedTable(serving.client, serving.items, limiter),
-            source=Source(table_id="gold", version=version),
+            source=GoldVersion(table_id="gold", version=version),
             run_id="run-1",
             now=NOW,
             index_rules=rules,
@@ -177,7 +177,7 @@ def test_a_day_shows_the_rows_that_it_can(serving: ServingTables, limiter: Capac
     published = publish_day(
         Publish(
             table=BudgetedTable(serving.client, serving.days, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="run-1",
             now=NOW,
         ),

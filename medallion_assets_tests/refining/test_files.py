@@ -15,7 +15,7 @@ from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.loading.load import Ingested, ingest
 from medallion_assets.refining.merging.history_table import events_table
@@ -37,7 +37,7 @@ FILES = Files(
     sequence="at",
     delete_flag="gone",
 )
-PRICES = judged(
+PRICES = checked(
     Table(
         name="silver.prices",
         description="What an article costs.",
@@ -50,7 +50,7 @@ PRICES = judged(
         ),
     )
 )
-HISTORY = judged(
+HISTORY = checked(
     replace(PRICES, name="silver.price_history", history=True, partition_by=None, columns=PRICES.columns[:3])
 )
 

@@ -17,7 +17,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
 from medallion_assets.refining.bronze import bronze_table, load_export
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests.crossed import first_quick
@@ -214,8 +214,8 @@ def test_a_table_without_a_key_needs_months_and_a_column_of_its_batch(tmp_path: 
         Months(first=OCTOBER.replace(day=2))
     columns = tuple(replace(column, of_batch=False) for column in ECOMMERCE_EVENTS.columns)
     with pytest.raises(PermanentError, match="of_batch"):
-        judged(replace(ECOMMERCE_EVENTS, columns=columns))
-    assert judged(ECOMMERCE_EVENTS).row_id == ("_export_id", "_line_number")
+        checked(replace(ECOMMERCE_EVENTS, columns=columns))
+    assert checked(ECOMMERCE_EVENTS).row_id == ("_export_id", "_line_number")
     assert not lake(tmp_path).exists(bronze_table("ecommerce_events"))
 
 

@@ -18,7 +18,7 @@ from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.loading.load import Ingested, ingest
@@ -34,7 +34,7 @@ from medallion_assets_tests.sources.csv_files import CsvFiles, write_csv
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 MARCH, APRIL = datetime(2025, 3, 1, tzinfo=UTC), datetime(2025, 4, 1, tzinfo=UTC)
-PRICES = judged(
+PRICES = checked(
     Table(
         name="silver.prices",
         description="What an article costs.",

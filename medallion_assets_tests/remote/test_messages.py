@@ -13,12 +13,12 @@ from medallion_assets.operations.tables.expectation_results import ExpectationRe
 from medallion_assets.remote.messages import Ended, received, send, send_end
 from medallion_assets.remote.pipes import open_pipes
 from medallion_assets.remote.place import REQUEST, RemotePlace
-from medallion_assets.stages.figures import Place, Rows
-from medallion_assets.stages.reports import Check, Found, Judged, Made
+from medallion_assets.stages.figures import Location, Rows
+from medallion_assets.stages.reports import AttemptFigures, Check, Made, RuleResults
 
 NOW = datetime(2025, 6, 1, tzinfo=UTC)
 REPORTS = [
-    Judged(
+    RuleResults(
         results=(
             ExpectationResult(
                 run_id="r",
@@ -38,10 +38,10 @@ REPORTS = [
     Made(
         table="silver.things",
         version=3,
-        figures={"rows_in": 5, "location": Place("/x"), "none": None, "preview": Rows(())},
+        figures={"rows_in": 5, "location": Location("/x"), "none": None, "preview": Rows(())},
         partitions=(date(2025, 5, 1), date(2025, 5, 3)),
     ),
-    Found(figures={"records_in": 7}),
+    AttemptFigures(figures={"records_in": 7}),
 ]
 
 

@@ -12,7 +12,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import Outcome as PublishOutcome
-from medallion_assets.publishing.publisher import Published
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.stages.serving import reach_of
 from medallion_assets.stages.work import Work
 
@@ -22,8 +22,8 @@ NOW = datetime(2025, 5, 8, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def published(until: datetime | None, outcome: PublishOutcome = "published", seconds: float = 4.0) -> Published:
-    return Published(
+def published(until: datetime | None, outcome: PublishOutcome = "published", seconds: float = 4.0) -> PublishResult:
+    return PublishResult(
         outcome=outcome,
         table_id="gold",
         version=1,
@@ -36,7 +36,7 @@ def published(until: datetime | None, outcome: PublishOutcome = "published", sec
     )
 
 
-def after(lakehouse: Lakehouse, **days: Published) -> dict[str, Any]:
+def after(lakehouse: Lakehouse, **days: PublishResult) -> dict[str, Any]:
     """What a publish says of its reach, of days of May."""
     work = Work(lake=lakehouse, raw_url="", now=NOW, run_id="r", log=logging.getLogger(__name__))
     return reach_of(work, SALES_METRICS, {DAY.replace(day=int(day[-1])): what for day, what in days.items()})

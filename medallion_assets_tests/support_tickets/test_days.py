@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.delta.row_tables.rows import frame_of
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import daily_not_done
 from medallion_assets.operations.freshness.coverage import loaded_coverage
 from medallion_assets.operations.freshness.freshness import read_freshness
@@ -51,7 +51,9 @@ def test_the_night_closes_yesterday_and_what_was_missed_of_each_gold_table(lived
 
 def test_a_day_that_is_not_closed_is_told_of_for_each_gold_table() -> None:
     before = attempt(stage="bronze.tickets", started_at=datetime(2025, 3, 1, tzinfo=UTC))
-    facts = Facts(attempts=frame_of(PIPELINE_RUNS, [before]), days_due={JOB: date(2025, 3, 7)}, catalog=Catalog(BOTH))
+    facts = AlertFacts(
+        attempts=frame_of(PIPELINE_RUNS, [before]), days_due={JOB: date(2025, 3, 7)}, catalog=Catalog(BOTH)
+    )
     keys = [alert.key for alert in daily_not_done(facts, datetime(2025, 3, 8, 18, tzinfo=UTC))]
     assert keys == [
         "daily_not_done/gold.opened_tickets/2025-03-07",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, decide, signature_of
+from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, debounce, signature_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 ASKED_AT_START = State(asked_at=START)
@@ -37,7 +37,7 @@ def fired(changes: list[int], timers: Timers, state: State, *, until: int = 400,
     for now in range(0, until, every):
         done = [change for change in changes if change <= now]
         observation = seen(str(len(done)), done[-1]) if len(done) > taken else None
-        ask, state = decide(at(now), state, observation, timers)
+        ask, state = debounce(at(now), state, observation, timers)
         if ask is not None:
             moments.append(now)
             taken = len(done)
@@ -87,7 +87,7 @@ def test_no_change_is_left_behind_and_no_timer_is_broken(
 
 def test_a_change_that_was_not_seen_at_once_counts_from_when_it_was_made() -> None:
     """A daemon that was down for an hour asks in its first tick."""
-    ask, _ = decide(at(3600), State(), seen("a", changed=0), Timers())
+    ask, _ = debounce(at(3600), State(), seen("a", changed=0), Timers())
     assert ask is not None
 
 
@@ -95,7 +95,7 @@ def test_what_stays_undone_is_asked_for_ever_later_and_then_given_up_once() -> N
     state, asked, given_up = State(), [], []
     for now in range(0, 20_000, 5):
         before = state
-        ask, state = decide(at(now), state, seen("a"), AT_ONCE)
+        ask, state = debounce(at(now), state, seen("a"), AT_ONCE)
         asked += [(now, ask.attempt)] if ask else []
         given_up += [now] if state.given_up and not before.given_up else []
     assert asked == [(0, 1), (60, 2), (180, 3), (420, 4), (900, 5), (1860, 6), (3780, 7), (7380, 8)]
@@ -104,56 +104,56 @@ def test_what_stays_undone_is_asked_for_ever_later_and_then_given_up_once() -> N
 
 def test_another_signature_begins_anew_but_the_timers_hold() -> None:
     state = State(signature="a", changed_at=at(0), asked_at=at(1000), attempts=ATTEMPTS, given_up=True)
-    ask, state = decide(at(1005), state, seen("b", 1005), timers(60, 10))
+    ask, state = debounce(at(1005), state, seen("b", 1005), timers(60, 10))
     assert ask is None
     assert not state.given_up
-    ask, state = decide(at(1059), state, seen("b", 1005), timers(60, 10))
+    ask, state = debounce(at(1059), state, seen("b", 1005), timers(60, 10))
     assert ask is None
-    ask, state = decide(at(1060), state, seen("b", 1005), timers(60, 10))
+    ask, state = debounce(at(1060), state, seen("b", 1005), timers(60, 10))
     assert ask is not None
     assert ask.attempt == 1
 
 
 def test_the_wait_for_another_attempt_counts_from_the_end_of_the_run() -> None:
-    _, state = decide(at(0), State(), seen("a"), AT_ONCE)
+    _, state = debounce(at(0), State(), seen("a"), AT_ONCE)
     for now in range(5, 2000, 5):
-        ask, state = decide(at(now), state, None, AT_ONCE, is_active=True)
+        ask, state = debounce(at(now), state, None, AT_ONCE, is_active=True)
         assert ask is None
-    ask, state = decide(at(2000), state, seen("a"), AT_ONCE)
+    ask, state = debounce(at(2000), state, seen("a"), AT_ONCE)
     assert ask is None
-    ask, state = decide(at(2055), state, seen("a"), AT_ONCE)
+    ask, state = debounce(at(2055), state, seen("a"), AT_ONCE)
     assert ask is not None
     assert ask.attempt == 2
 
 
 def test_timers_hold_for_another_attempt_as_well() -> None:
-    _, state = decide(at(0), State(), seen("a"), timers(300, 0))
-    ask, state = decide(at(299), state, seen("a"), timers(300, 0))
+    _, state = debounce(at(0), State(), seen("a"), timers(300, 0))
+    ask, state = debounce(at(299), state, seen("a"), timers(300, 0))
     assert ask is None
-    ask, _ = decide(at(300), state, seen("a"), timers(300, 0))
+    ask, _ = debounce(at(300), state, seen("a"), timers(300, 0))
     assert ask is not None
 
 
 def test_what_was_done_is_forgotten_but_for_the_last_trigger() -> None:
-    _, state = decide(at(0), State(), seen("a"), AT_ONCE)
-    _, state = decide(at(5), state, None, AT_ONCE)
+    _, state = debounce(at(0), State(), seen("a"), AT_ONCE)
+    _, state = debounce(at(5), state, None, AT_ONCE)
     assert state == State(asked_at=at(0))
 
 
 def test_a_clock_that_was_set_back_stops_nothing() -> None:
     ahead = State(signature="a", changed_at=at(9000), asked_at=at(9000), active_at=at(9000), attempts=1)
-    ask, state = decide(at(0), ahead, seen("a", 9000), Timers())
+    ask, state = debounce(at(0), ahead, seen("a", 9000), Timers())
     assert ask is None
-    ask, _ = decide(at(300), state, seen("a", 9000), Timers())
+    ask, _ = debounce(at(300), state, seen("a", 9000), Timers())
     assert ask is not None
 
 
 def test_a_change_dated_by_a_clock_that_is_ahead_counts_from_when_it_was_seen() -> None:
-    _, state = decide(at(0), State(), seen("a", 9000), timers(0, 60))
+    _, state = debounce(at(0), State(), seen("a", 9000), timers(0, 60))
     for now in range(5, 60, 5):
-        ask, state = decide(at(now), state, seen("a", 9000), timers(0, 60))
+        ask, state = debounce(at(now), state, seen("a", 9000), timers(0, 60))
         assert ask is None
-    ask, _ = decide(at(60), state, seen("a", 9000), timers(0, 60))
+    ask, _ = debounce(at(60), state, seen("a", 9000), timers(0, 60))
     assert ask is not None
 
 

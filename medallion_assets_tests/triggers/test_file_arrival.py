@@ -21,7 +21,7 @@ from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 Refusals = dict[tuple[str, str], RefusedExport]
@@ -137,12 +137,12 @@ def test_an_export_that_waits_for_a_full_one_waits_until_that_is_in() -> None:
 
 
 def test_complete_exports_are_asked_for_at_once_when_the_timers_are_0() -> None:
-    decision = decide(at(0), Cursor(), sorted_out(export(1), export(2, whole=False)), AT_ONCE)
+    decision = evaluate(at(0), Cursor(), sorted_out(export(1), export(2, whole=False)), AT_ONCE)
     assert decision.ask is not None
     assert numbers(decision.wanted) == [1]
-    decision = decide(at(5), decision.cursor, sorted_out(export(2, whole=False), loaded=(1,)), AT_ONCE)
+    decision = evaluate(at(5), decision.cursor, sorted_out(export(2, whole=False), loaded=(1,)), AT_ONCE)
     assert decision.ask is None
-    decision = decide(at(10), decision.cursor, sorted_out(export(2)), AT_ONCE)
+    decision = evaluate(at(10), decision.cursor, sorted_out(export(2)), AT_ONCE)
     assert decision.ask is not None
 
 
@@ -156,32 +156,32 @@ def test_any_change_of_the_listing_starts_the_quiet_time_anew() -> None:
         90: [export(1), export(2, whole=False, fingerprint="g")],
     }
     for seconds, exports in looks.items():
-        decision = decide(at(seconds), cursor, sorted_out(*exports), timers)
+        decision = evaluate(at(seconds), cursor, sorted_out(*exports), timers)
         assert decision.ask is None
         cursor = decision.cursor
     assert decision.reason == "1 export waits for the quiet time: 30 s"
-    assert decide(at(120), cursor, sorted_out(*looks[90]), timers).ask is not None
+    assert evaluate(at(120), cursor, sorted_out(*looks[90]), timers).ask is not None
 
 
 def test_the_position_never_passes_what_is_not_settled() -> None:
     """Rule B2, whatever the order in which exports are completed."""
-    cursor = decide(at(0), Cursor(), sorted_out(export(1), export(2), export(3), loaded=(0,)), AT_ONCE).cursor
+    cursor = evaluate(at(0), Cursor(), sorted_out(export(1), export(2), export(3), loaded=(0,)), AT_ONCE).cursor
     assert cursor.position == export_id(0)
-    cursor = decide(at(5), cursor, sorted_out(export(1), export(2), export(3), loaded=(2, 3)), AT_ONCE).cursor
+    cursor = evaluate(at(5), cursor, sorted_out(export(1), export(2), export(3), loaded=(2, 3)), AT_ONCE).cursor
     assert cursor.position == export_id(0)
-    cursor = decide(at(10), cursor, sorted_out(export(1), loaded=(1, 2, 3)), AT_ONCE).cursor
+    cursor = evaluate(at(10), cursor, sorted_out(export(1), loaded=(1, 2, 3)), AT_ONCE).cursor
     assert cursor.position == export_id(3)
-    assert decide(at(15), cursor, sorted_out(), AT_ONCE).cursor.position == export_id(3)
+    assert evaluate(at(15), cursor, sorted_out(), AT_ONCE).cursor.position == export_id(3)
 
 
 def test_a_late_copy_takes_the_position_back() -> None:
     cursor = Cursor(position=export_id(9))
     late = sorted_out(export(5), loaded=(3, 9), is_whole=True)
-    assert decide(at(0), cursor, late, AT_ONCE).cursor.position == export_id(3)
+    assert evaluate(at(0), cursor, late, AT_ONCE).cursor.position == export_id(3)
 
 
 def test_a_position_that_is_wrong_lasts_until_everything_is_listed() -> None:
-    decision = decide(at(0), Cursor(position=export_id(9)), sorted_out(loaded=(3,), is_whole=True), AT_ONCE)
+    decision = evaluate(at(0), Cursor(position=export_id(9)), sorted_out(loaded=(3,), is_whole=True), AT_ONCE)
     assert decision.cursor.position == export_id(3)
 
 
@@ -192,7 +192,7 @@ def test_everything_unsettled_comes_after_the_position(
     refusals = {key: refusal for number in final for key, refusal in refused(number, Verdict.ION_NOT_SUPPORTED).items()}
     every = [export(number) for number in there]
     arrivals = sorted_out(*every, loaded=tuple(loaded), refusals=refusals, is_whole=is_whole)
-    position = decide(at(0), Cursor(position=None), arrivals, AT_ONCE).cursor.position
+    position = evaluate(at(0), Cursor(position=None), arrivals, AT_ONCE).cursor.position
     open_ids = [export_id(number) for number in there - loaded - final]
     assert position is None or all(export_id > position for export_id in open_ids)
     assert numbers(arrivals.pending) == sorted(there - loaded - final)
@@ -207,7 +207,7 @@ def test_everything_is_listed_now_and_then_and_when_nothing_is_known() -> None:
 
 
 def test_a_cursor_survives_as_text() -> None:
-    decision = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
+    decision = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
     assert load_cursor(Cursor, dump_cursor(decision.cursor)) == decision.cursor
 
 
@@ -223,7 +223,7 @@ def test_a_cursor_survives_as_text() -> None:
     ],
 )
 def test_a_cursor_that_cannot_be_read_is_none(change: dict[str, object]) -> None:
-    known = decide(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
+    known = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
     assert load_cursor(Cursor, json.dumps(json.loads(dump_cursor(known)) | change)) is None
 
 
@@ -233,13 +233,13 @@ def test_a_cursor_that_is_lost_is_none(text: str | None) -> None:
 
 
 def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> None:
-    asked = decide(at(0), Cursor(), sorted_out(export(1)), AT_ONCE).cursor
+    asked = evaluate(at(0), Cursor(), sorted_out(export(1)), AT_ONCE).cursor
     held = while_active(at(500), asked, AT_ONCE)
     assert held.ask is None
-    again = decide(at(505), held.cursor, sorted_out(export(1)), AT_ONCE)
+    again = evaluate(at(505), held.cursor, sorted_out(export(1)), AT_ONCE)
     assert again.ask is None
     assert again.reason == "1 export waits for attempt 2 of 8: 55 s"
-    again = decide(at(560), again.cursor, sorted_out(export(1)), AT_ONCE)
+    again = evaluate(at(560), again.cursor, sorted_out(export(1)), AT_ONCE)
     assert again.ask is not None
     assert again.ask.attempt == 2
 
@@ -247,7 +247,7 @@ def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> 
 def test_giving_up_is_seen_once() -> None:
     cursor, given_up = Cursor(), []
     for seconds in range(0, 20_000, 60):
-        decision = decide(at(seconds), cursor, sorted_out(export(1)), AT_ONCE)
+        decision = evaluate(at(seconds), cursor, sorted_out(export(1)), AT_ONCE)
         cursor = decision.cursor
         given_up += [seconds] if decision.gives_up else []
     assert given_up == [7440]
@@ -257,6 +257,6 @@ def test_giving_up_is_seen_once() -> None:
 def test_thousands_of_exports_are_decided_in_a_second() -> None:
     every = [export(number) for number in range(20_000)]
     began = time.process_time()
-    decision = decide(at(0), Cursor(), sorted_out(*every, loaded=tuple(range(10_000))), AT_ONCE)
+    decision = evaluate(at(0), Cursor(), sorted_out(*every, loaded=tuple(range(10_000))), AT_ONCE)
     assert len(decision.wanted) == 10_000
     assert time.process_time() - began < 1

@@ -13,7 +13,7 @@ from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import RestatedRange
-from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Decision, choose
+from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Chosen, choose
 from medallion_assets.triggers.restated_attempts import PastRun
 from medallion_assets.triggers.restated_batches import DayBatch
 
@@ -56,11 +56,11 @@ def decide(
     busy: Collection[tuple[date, date]] = (),
     in_flight: int = 0,
     runs: Collection[PastRun] = (),
-) -> Decision:
+) -> Chosen:
     return choose(now, memory, day_ranges, timers, newest=DAY, busy=busy, in_flight=in_flight, past=runs)
 
 
-def asked(decision: Decision) -> list[list[date]]:
+def asked(decision: Chosen) -> list[list[date]]:
     """The first days of the day ranges of each batch that is asked for."""
     return [[part.first for part in batch.ranges] for batch in decision.asks]
 

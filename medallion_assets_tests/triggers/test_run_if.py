@@ -20,7 +20,7 @@ from medallion_assets.triggers.run_if import (
     EndStatus,
     FinishedRun,
     condition_met,
-    decide,
+    evaluate,
 )
 
 UPSTREAM = ("a", "b", "c")
@@ -110,8 +110,8 @@ def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
     for end in [*sorted(cuts), len(runs)]:
         seen = runs[:end]
         Random(seed).shuffle(seen)
-        first, _ = decide(condition, UPSTREAM, 30.0, cursor, seen)
-        again, following = decide(condition, UPSTREAM, 30.0, cursor, seen)
+        first, _ = evaluate(condition, UPSTREAM, 30.0, cursor, seen)
+        again, following = evaluate(condition, UPSTREAM, 30.0, cursor, seen)
         assert first == again
         asked += again
         cursor = load_cursor(Cursor, dump_cursor(following)) or NOTHING_KNOWN
@@ -120,7 +120,7 @@ def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
 
 def test_the_causes_of_a_round_are_the_latest_outcome_of_each() -> None:
     runs = history([{"a": F}, {"b": S}, {"a": S, "c": S}])
-    ((ask,), _) = decide(Condition.ALL_SUCCEEDED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
+    ((ask,), _) = evaluate(Condition.ALL_SUCCEEDED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
     assert [(cause.upstream, cause.run_id) for cause in ask.causes] == [
         ("a", "run003"),
         ("b", "run002"),
@@ -131,7 +131,7 @@ def test_the_causes_of_a_round_are_the_latest_outcome_of_each() -> None:
 
 def test_the_causes_of_a_run_are_those_that_met_the_condition() -> None:
     runs = history([{"a": F, "b": S, "c": F, "d": F}])
-    ((ask,), _) = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
+    ((ask,), _) = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 30.0, NOTHING_KNOWN, runs)
     assert [cause.upstream for cause in ask.causes] == ["a", "c"]
 
 
@@ -139,22 +139,22 @@ def test_a_run_that_is_seen_late_is_not_missed() -> None:
     """Its end was stored after that of a run that ended later."""
     late, early = history([{"a": F}, {"a": F}])
     now = early.ended_at + 5
-    first, cursor = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, NOTHING_KNOWN, [early])
-    second, _ = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, cursor, [early, late])
+    first, cursor = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, NOTHING_KNOWN, [early])
+    second, _ = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, now, cursor, [early, late])
     assert (keys(first), keys(second)) == (["run002"], ["run001"])
 
 
 def test_the_cursor_forgets_runs_that_cannot_be_seen_again() -> None:
     """It stays small for ever."""
-    _, cursor = decide(Condition.ALL_DONE, UPSTREAM, OVERLAP_SECONDS + 2.0, NOTHING_KNOWN, history([{}, {}, {}]))
+    _, cursor = evaluate(Condition.ALL_DONE, UPSTREAM, OVERLAP_SECONDS + 2.0, NOTHING_KNOWN, history([{}, {}, {}]))
     assert (cursor.settled_until, dict(cursor.handled)) == (2.0, {"run003": 3.0})
-    asks, _ = decide(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 2000.0, cursor, history([{"a": F}]))
+    asks, _ = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 2000.0, cursor, history([{"a": F}]))
     assert asks == []
 
 
 def test_a_round_goes_on_without_what_is_watched_no_more() -> None:
-    _, cursor = decide(Condition.ALL_DONE, UPSTREAM, 3.0, NOTHING_KNOWN, history([{"a": S}, {"b": S}]))
-    asks, _ = decide(Condition.ALL_DONE, ("b", "c"), 4.0, cursor, history([{"a": S}, {"b": S}, {"c": F}]))
+    _, cursor = evaluate(Condition.ALL_DONE, UPSTREAM, 3.0, NOTHING_KNOWN, history([{"a": S}, {"b": S}]))
+    asks, _ = evaluate(Condition.ALL_DONE, ("b", "c"), 4.0, cursor, history([{"a": S}, {"b": S}, {"c": F}]))
     assert keys(asks) == ["run003"]
 
 

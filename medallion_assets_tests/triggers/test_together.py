@@ -31,7 +31,7 @@ def look(
         looks[name] = (
             while_active(now, of_table, AT_ONCE)
             if is_busy
-            else file_arrival.decide(now, of_table, seen or NOTHING, AT_ONCE)
+            else file_arrival.evaluate(now, of_table, seen or NOTHING, AT_ONCE)
         )
     return cursor.go_together(looks, alone=alone), cursor.after(looks)
 

@@ -102,9 +102,9 @@ class Comparison:
         """Count how one part differs, and give whether it does; a partition of a `day` is restated then (rule H3)."""
         old, new = self._seen(before), self._seen(after)
         names, key = new.columns, self.key
-        added, gone = _lacking(new, old, key), _lacking(old, new, key)
+        added, gone = _missing(new, old, key), _missing(old, new, key)
         differs = new.join(old, on=names, how="anti", nulls_equal=True)
-        changed = _lacking(differs, added, key)
+        changed = _missing(differs, added, key)
         self.changes.changed += changed.height
         self._added.append(added.select(key))
         self._gone.append(gone.select(key))
@@ -162,6 +162,6 @@ class Comparison:
             self.changes.examples.append(example)
 
 
-def _lacking(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+def _missing(rows: pl.DataFrame, others: pl.DataFrame, key: list[str]) -> pl.DataFrame:
     """The rows whose key no other has; a part of a key may be null, as where null is a group of its own."""
     return rows.join(others, on=key, how="anti", nulls_equal=True)

@@ -68,13 +68,13 @@ class Build:
             PermanentError: with what they lack.
         """
         models = {node.name for node in self.nodes if node.kind == "model"}
-        lacking = [model.name for model in specs.models if model.name not in models]
-        lacking += [test.name for test in specs.tests if test.name not in self.tests]
-        if lacking:
+        missing = [model.name for model in specs.models if model.name not in models]
+        missing += [test.name for test in specs.tests if test.name not in self.tests]
+        if missing:
             raise PermanentError(
                 "dbt has not built all of the project",
                 expected="a result of every published model and of every test",
-                found=f"none of {', '.join(lacking[:NAMED])}",
+                found=f"none of {', '.join(missing[:NAMED])}",
                 do="look for what leaves them out, such as enabled: false; nothing was published",
             )
 

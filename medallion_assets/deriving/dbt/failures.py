@@ -67,7 +67,7 @@ def keep_failures(
         CommitConflictError: other writers were faster, every time.
     """
     tests = {test.name: test for test in specs.tests}
-    tables = {test.name: judged(models, test) for test in specs.tests}
+    tables = {test.name: tested_table(models, test) for test in specs.tests}
     rows = [
         ModelFailure(
             run_id=run_id,
@@ -88,7 +88,7 @@ def keep_failures(
     return len(rows)
 
 
-def judged(models: DbtModels, test: CheckSpec) -> Table:
+def tested_table(models: DbtModels, test: CheckSpec) -> Table:
     """The contract of the table whose rows a test gives."""
     sources = {source.name: source for source in models.sources}
     return models.model(test.model) if test.source is None else sources[test.source]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.exports.sources import has_exports, see_arrivals
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
@@ -23,7 +23,7 @@ GAP_PATIENCE_SECONDS = 3600.0
 """A window that ended only just now may still be followed by the one before it."""
 
 
-def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
+def late_export(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """An export reached readers later than declared, in the last day (rule V5)."""
     succeeded = pl.col("outcome") == Outcome.SUCCEEDED
     recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=1), succeeded)
@@ -45,7 +45,7 @@ def late_export(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
+def gap(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """An export waits since the window before it is missing: one alert for all that wait for the same one."""
     seen = set[tuple[str, str]]()
     for export in facts.waiting:
@@ -64,7 +64,7 @@ def gap(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
+def unprotected_minute(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A window joined a full export, and writes in the minute before it may be in neither."""
     for table, minute in facts.minutes:
         if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
@@ -79,13 +79,13 @@ def unprotected_minute(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def _why_silent(facts: Facts, table: str) -> str:
+def _why_silent(facts: AlertFacts, table: str) -> str:
     if has_exports(facts.catalog, table):
         return "check whether the application still writes to its table, and whether the exports are of that table"
     return see_arrivals(facts.catalog, table)
 
 
-def no_new_records(facts: Facts, now: datetime) -> Iterator[Alert]:
+def no_new_records(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A judged table that is not stale has received no records for longer than its data may be behind."""
     for row in facts.freshness:
         last = facts.last_records.get(row.table)

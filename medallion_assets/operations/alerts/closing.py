@@ -20,7 +20,7 @@ from medallion_assets.contracts.moments import end_of_business_day, last_busines
 from medallion_assets.contracts.pipeline import Monthly
 from medallion_assets.contracts.run_days import DayRange, days_in, days_text
 from medallion_assets.contracts.triggers import SCHEDULE
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.stages import Stage, is_promised, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, day_ranges, days_done, days_of, run_of
@@ -28,7 +28,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, day_ranges
 _SUCCEEDED = pl.col("outcome") == Outcome.SUCCEEDED
 
 
-def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
+def daily_not_done(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
     """The day or month that is due is not closed by a run that began after it had ended.
 
     A pipeline that began to work only after that has not missed it. A month for which nobody promised a file may never
@@ -45,7 +45,7 @@ def daily_not_done(facts: Facts, _now: datetime) -> Iterator[Alert]:
                 yield from _not_done(facts, stage, day)
 
 
-def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
+def _not_done(facts: AlertFacts, stage: Stage, day: date) -> Iterator[Alert]:
     table, over_at = stage.table, end_of(facts.catalog, stage.table.name)(day)
     if is_closed(facts, table.name, day):
         return
@@ -72,7 +72,7 @@ def _not_done(facts: Facts, stage: Stage, day: date) -> Iterator[Alert]:
     )
 
 
-def is_closed(facts: Facts, stage: str, day: date) -> bool:
+def is_closed(facts: AlertFacts, stage: str, day: date) -> bool:
     """Whether a run closed a day of the table of that name, or a month, that began after it had ended.
 
     A month may have been closed before the attempts that are known: what reaches past its end was made after it.
@@ -87,14 +87,14 @@ def is_closed(facts: Facts, stage: str, day: date) -> bool:
     return day in days_done(done) or any(until is not None and until >= over_at for until in reached)
 
 
-def _worked_before(facts: Facts, tables: Collection[str], moment: datetime) -> bool:
+def _worked_before(facts: AlertFacts, tables: Collection[str], moment: datetime) -> bool:
     """Whether a stage of these tables did something before a moment, or one of them was left as it is then."""
     refreshed = (row.last_refreshed for row in facts.freshness if row.table in tables)
     tried = facts.attempts.filter(pl.col("stage").is_in(list(tables)), pl.col("started_at") < moment)
     return not tried.is_empty() or any(at is not None and at < moment for at in refreshed)
 
 
-def provisional_day(facts: Facts, _now: datetime) -> Iterator[Alert]:
+def provisional_day(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
     """A day was closed before its sources covered its end (rule V6), and is not complete yet.
 
     One warning, whatever its job made of it.

@@ -30,7 +30,7 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
-from medallion_assets.operations.alerts.outbox import Delivery, DueAlerts, take_due
+from medallion_assets.operations.alerts.outbox import DueAlert, DueAlerts, take_due
 from medallion_assets.operations.tables.alerts import RECOVERED, Alert, Event, append_events
 from medallion_assets.settings import Settings
 
@@ -108,9 +108,9 @@ def deliver_due(
         _load_apprise()  # takes seconds, so before the time begins; not in threads: it turns warnings off for a moment
     ends, noting = clock() + BUDGET_SECONDS, Lock()
     known: dict[str, set[str]] = {}
-    unnoted: list[Delivery] = []
+    unnoted: list[DueAlert] = []
 
-    def serve(deliveries: list[Delivery]) -> None:
+    def serve(deliveries: list[DueAlert]) -> None:
         for delivery in deliveries:
             if clock() > ends:
                 return

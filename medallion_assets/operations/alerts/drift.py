@@ -16,7 +16,7 @@ from datetime import datetime
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
 from medallion_assets.refining.judging.gate import LEAST_UPSERTS
@@ -28,7 +28,7 @@ MOST_ALERTS = 10
 """Items may have an attribute for each of their users: people get an alert for so many."""
 
 
-def schema_drift(facts: Facts, _now: datetime) -> Iterator[Alert]:
+def schema_drift(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
     """An attribute appeared, or vanished, or a column means one by another name."""
     for loaded in facts.catalog.loaded:
         own = facts.results.filter(pl.col("table_name") == loaded.table.name)

@@ -14,7 +14,7 @@ from statistics import median
 
 import polars as pl
 
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import OF_NO_RECORD
 
@@ -26,7 +26,7 @@ FAR_ABOVE = 3.0
 LEAST_SHARE = 0.01
 
 
-def unusual_failures(facts: Facts, _now: datetime) -> Iterator[Alert]:
+def unusual_failures(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
     """An expectation failed far more often in an export than it usually does (`is_unusual`)."""
     rule = ("table_name", "expectation")
     of_records = facts.results.filter(~pl.col("kind").is_in(OF_NO_RECORD))

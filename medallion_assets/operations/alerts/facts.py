@@ -1,7 +1,7 @@
-"""Facts: what the alert rules judge, read from the tables.
+"""Facts: what the alert rules look at, read from the tables.
 
 Belongs here: reading, bounded to the last days, so that it costs little every few minutes.
-Does not: judging, or what only Dagster knows (orchestration.sensors.run_outcomes hands it in).
+Does not: the rules, or what only Dagster knows (orchestration.sensors.run_outcomes hands it in).
 
 A table that cannot be read silences its own rule alone; that is a fact as well.
 """
@@ -69,8 +69,8 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the rules judge. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
+class AlertFacts:
+    """What the rules look at. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
     `minutes` names Silver tables with the minute of a full export that no window covers, `last_records` judged tables
     with when they were last brought a record. `known_runs` are the ids of
@@ -104,7 +104,7 @@ def read_facts(
     running: Collection[RunningStage] = (),
     days_due: Mapping[str, date] | None = None,
     first_day: date = date.min,
-) -> Facts:
+) -> AlertFacts:
     """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
     since = (now - timedelta(days=WINDOW_DAYS)).date()
     readers: dict[str, Callable[[], Any]] = {
@@ -129,7 +129,7 @@ def read_facts(
         except LAKEHOUSE_ERRORS as error:
             unread.append(Unread(what=name, error=str(error)))
     unread += _unread_tables(lakehouse)
-    facts = Facts(
+    facts = AlertFacts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
     )
     return replace(facts, **read)

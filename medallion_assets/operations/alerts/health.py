@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.stages import REFRESH, stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
@@ -37,7 +37,7 @@ class _Work:
         return "it is still running" if self.is_at_work else "it has ended"
 
 
-def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
+def _at_work(facts: AlertFacts, now: datetime) -> Iterator[_Work]:
     for running in facts.running:
         yield _Work(
             run_id=running.run_id,
@@ -48,7 +48,7 @@ def _at_work(facts: Facts, now: datetime) -> Iterator[_Work]:
         )
 
 
-def _ended(facts: Facts) -> Iterator[_Work]:
+def _ended(facts: AlertFacts) -> Iterator[_Work]:
     runs = facts.attempts.group_by("run_id", "stage").agg(
         pl.col("job").first(),
         (ENDED_AT.max() - pl.col("started_at").min()).dt.total_seconds(fractional=True),
@@ -75,7 +75,7 @@ def _unhealthy(rule: str, work: _Work, found: str, limit: str) -> Alert:
     )
 
 
-def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
+def unhealthy_run(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A stage took longer than its health rule, attempts and waits included, or its process too much memory."""
     limits_of = {stage.table.name: stage.limits for stage in stages(facts.catalog)}
     for work in (*_at_work(facts, now), *_ended(facts)):
@@ -89,7 +89,7 @@ def unhealthy_run(facts: Facts, now: datetime) -> Iterator[Alert]:
             yield _unhealthy("memory", work, found, f"{limits.health_peak_bytes / MEBIBYTE:,.0f} MiB")
 
 
-def slow_refresh(facts: Facts, now: datetime) -> Iterator[Alert]:
+def slow_refresh(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A run of a whole pipeline takes, or took, longer than its declaration says."""
     for pipeline in facts.catalog.pipelines:
         if (refresh := pipeline.refresh) is None:

@@ -51,7 +51,7 @@ AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class DueAlert:
     """An alert that a channel does not have yet."""
 
     channel: str
@@ -68,7 +68,7 @@ class DueAlerts:
     """What is due now, as one version of the table has it, and when something is next; None when nothing waits."""
 
     version: int
-    due: list[Delivery]
+    due: list[DueAlert]
     next_due_at: datetime | None
 
 
@@ -105,7 +105,7 @@ class _Channel:
             case Event.DELIVERED:
                 state.is_delivered, self.failures = True, 0
 
-    def has_all(self, before: Collection[Delivery]) -> bool:
+    def has_all(self, before: Collection[DueAlert]) -> bool:
         """Whether it has what was to be sent before, some at least."""
         return bool(before) and all(self.alerts[delivery.alert.key].is_delivered for delivery in before)
 
@@ -151,7 +151,7 @@ def waiting_alerts(lakehouse: Lakehouse, channels: Mapping[str, Takes], now: dat
 
 def waiting(
     events: Iterable[AlertEvent], channels: Mapping[str, Takes], now: datetime
-) -> tuple[list[Delivery], datetime | None]:
+) -> tuple[list[DueAlert], datetime | None]:
     """What is due now, channel by channel, and when something is next. `events` come oldest first."""
     raised: dict[str, tuple[Alert, datetime]] = {}
     states: dict[str, _Channel] = defaultdict(_Channel)
@@ -160,13 +160,13 @@ def waiting(
             states[event.channel or ""].follow(event, now)
         elif (alert := _alert(event)) is not None:
             raised.setdefault(alert.key, (alert, event.happened_at))
-    due: list[Delivery] = []
+    due: list[DueAlert] = []
     later: list[datetime] = []
     for name, takes in channels.items():
         first_at = states[name].first_at or now
         since = first_at - timedelta(hours=NEW_CHANNEL_HOURS)
         deliveries = [
-            Delivery(channel=name, alert=alert, raised_at=raised_at)
+            DueAlert(channel=name, alert=alert, raised_at=raised_at)
             for alert, raised_at in raised.values()
             if takes(alert) and raised_at >= since
         ]
@@ -176,10 +176,10 @@ def waiting(
     return due, min(later, default=None)
 
 
-def _in_turn(channel: _Channel, deliveries: Iterable[Delivery]) -> list[Delivery]:
+def _in_turn(channel: _Channel, deliveries: Iterable[DueAlert]) -> list[DueAlert]:
     """What a channel may be sent: no message that a condition has ended before the alerts about it."""
-    found: list[Delivery] = []
-    about: dict[str | None, list[Delivery]] = defaultdict(list)
+    found: list[DueAlert] = []
+    about: dict[str | None, list[DueAlert]] = defaultdict(list)
     for delivery in sorted(deliveries, key=lambda delivery: (delivery.raised_at, _is_end(delivery))):
         condition = delivery.alert.condition
         if not _is_end(delivery):
@@ -190,13 +190,13 @@ def _in_turn(channel: _Channel, deliveries: Iterable[Delivery]) -> list[Delivery
     return found
 
 
-def _is_end(delivery: Delivery) -> bool:
+def _is_end(delivery: DueAlert) -> bool:
     return delivery.alert.key.startswith(RECOVERED)
 
 
-def _due_on(channel: _Channel, deliveries: list[Delivery], now: datetime) -> tuple[list[Delivery], datetime | None]:
+def _due_on(channel: _Channel, deliveries: list[DueAlert], now: datetime) -> tuple[list[DueAlert], datetime | None]:
     """What of a channel's alerts is due, and when the next is."""
-    free: list[tuple[int, datetime, str, Delivery]] = []
+    free: list[tuple[int, datetime, str, DueAlert]] = []
     later: list[datetime] = []
     for delivery in deliveries:
         state = channel.alerts[delivery.alert.key]

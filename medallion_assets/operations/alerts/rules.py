@@ -20,7 +20,7 @@ from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
 from medallion_assets.operations.alerts.drift import schema_drift
 from medallion_assets.operations.alerts.expectations import unusual_failures
-from medallion_assets.operations.alerts.facts import Facts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, unseen_failures
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.exports.sources import see_arrivals
@@ -31,13 +31,13 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
 from medallion_assets.refining.loading.refused_exports import RefusedExport
 from medallion_assets.refining.versions import SUPERSEDED
 
-Rule = Callable[[Facts, datetime], Iterator[Alert]]
+Rule = Callable[[AlertFacts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
 UNREADABLE = "blind/"
 """How the condition begins that facts cannot be read; the rest names them."""
 
 
-def judge(facts: Facts, now: datetime) -> list[Alert]:
+def alerts_of(facts: AlertFacts, now: datetime) -> list[Alert]:
     """What every rule has to say, in the order of the rules."""
     return [alert for rule in RULES for alert in said_by(rule.__name__, partial(rule, facts, now), now)]
 
@@ -48,15 +48,15 @@ def said_by(name: str, rule: Callable[[], Iterable[Alert]], now: datetime) -> li
         return list(rule())
     except Exception as error:
         logging.getLogger(__name__).exception("the alert rule %s broke", name)
-        return list(unreadable_facts(Facts(unread=[Unread(what=name, error=repr(error))]), now))
+        return list(unreadable_facts(AlertFacts(unread=[Unread(what=name, error=repr(error))]), now))
 
 
-def stage_failed(facts: Facts, now: datetime) -> Iterator[Alert]:
+def stage_failed(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A stage failed, in a run that Dagster does not know any more."""
     return unseen_failures(facts.attempts, now, known_runs=facts.known_runs)
 
 
-def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
+def low_quality(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """The share of good records over the last 7 days, all counting the same, is under the declared threshold."""
     scores = published_scores(facts.attempts, facts.results).filter(pl.col("at") > now - timedelta(days=QUALITY_DAYS))
     for stage in stages(facts.catalog):
@@ -79,7 +79,7 @@ def low_quality(facts: Facts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def stale_table(facts: Facts, now: datetime) -> Iterator[Alert]:
+def stale_table(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """The data of a table are further behind than its declaration promises."""
     for row in facts.freshness:
         if row.is_stale:
@@ -104,7 +104,7 @@ def refused(refusal: RefusedExport) -> str:
     return f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}"
 
 
-def refused_export(facts: Facts, now: datetime) -> Iterator[Alert]:
+def refused_export(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """An export does not verify: tampered with, torn, or of a table that was made anew.
 
     Where its refusal failed a run, as that of a month does, the alert about the run says the same.
@@ -127,7 +127,7 @@ def refused_export(facts: Facts, now: datetime) -> Iterator[Alert]:
         )
 
 
-def unreadable_facts(facts: Facts, now: datetime) -> Iterator[Alert]:
+def unreadable_facts(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
         yield Alert(

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.alerts.closing import days_complete, is_closed
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import QUALITY_DAYS, UNREADABLE, refused
 from medallion_assets.operations.quality import published_scores
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent
@@ -25,13 +25,13 @@ from medallion_assets.operations.tables.incident_ends import ended_at
 from medallion_assets.operations.tables.pipeline_runs import Outcome, days_of
 from medallion_assets.refining.versions import SUPERSEDED
 
-Question = Callable[[Facts, AlertEvent, str, datetime], bool]
+Question = Callable[[AlertFacts, AlertEvent, str, datetime], bool]
 """Whether the condition of an alert goes on. Besides the alert it is given the condition without its kind and table."""
 UNREAD_RUN = f"{UNREADABLE}run "
 """How the condition begins that a run cannot be read; its id follows."""
 
 
-def standing_conditions(facts: Facts, found: Iterable[Alert], now: datetime) -> set[str]:
+def standing_conditions(facts: AlertFacts, found: Iterable[Alert], now: datetime) -> set[str]:
     """The conditions that go on: of the alerts `found` now, and of those that people know of.
 
     While facts cannot be read, whatever people know of goes on; while a run cannot be read, whatever is about that run.
@@ -51,13 +51,13 @@ def runs_unread(conditions: Iterable[str]) -> list[str]:
     return [name.removeprefix(UNREAD_RUN) for name in conditions if name.startswith(UNREAD_RUN)]
 
 
-def _goes_on(facts: Facts, condition: str, raised: AlertEvent, now: datetime) -> bool:
+def _goes_on(facts: AlertFacts, condition: str, raised: AlertEvent, now: datetime) -> bool:
     kind, _, rest = condition.partition("/")
     question = QUESTIONS.get(kind)
     return question is not None and question(facts, raised, rest.removeprefix(f"{raised.table}/"), now)
 
 
-def _stage_failed(facts: Facts, raised: AlertEvent, _rest: str, _now: datetime) -> bool:
+def _stage_failed(facts: AlertFacts, raised: AlertEvent, _rest: str, _now: datetime) -> bool:
     """It was not done since, as its incident says; or its attempts, where nobody has looked into the run."""
     run_id, stage = raised.run_id or "", raised.table or ""
     for incident in facts.incidents:
@@ -75,31 +75,31 @@ def _stage_failed(facts: Facts, raised: AlertEvent, _rest: str, _now: datetime) 
     return ended_at(failed, facts.attempts) is None
 
 
-def _query_finds_rows(facts: Facts, raised: AlertEvent, stage: str, _now: datetime) -> bool:
+def _query_finds_rows(facts: AlertFacts, raised: AlertEvent, stage: str, _now: datetime) -> bool:
     """No incident of it has ended since the alert, or another has not ended."""
     own = [incident.ended_at for incident in facts.incidents if incident.stage == stage]
     return None in own or not any(at is not None and at >= raised.happened_at for at in own)
 
 
-def _nothing_was_judged(facts: Facts, raised: AlertEvent, _rest: str, now: datetime) -> bool:
+def _nothing_was_judged(facts: AlertFacts, raised: AlertEvent, _rest: str, now: datetime) -> bool:
     """Quality is of what was published: where that is nothing, it has not become better."""
     scores = published_scores(facts.attempts, facts.results)
     recent = pl.col("at") > now - timedelta(days=QUALITY_DAYS)
     return scores.filter(recent, pl.col("stage") == raised.table).is_empty()
 
 
-def _is_refused(facts: Facts, _raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _is_refused(facts: AlertFacts, _raised: AlertEvent, rest: str, _now: datetime) -> bool:
     return any(refused(export) == f"refused/{rest}" and export.verdict != SUPERSEDED for export in facts.refused)
 
 
-def _silent_and_stale(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _silent_and_stale(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
     """The rule leaves what is stale to the alert about that."""
     last = facts.last_records.get(raised.table or "")
     promised = [row for row in facts.freshness if row.table == raised.table and row.sla_hours is not None]
     return any(last is None or (row.is_stale and last.isoformat() == rest) for row in promised)
 
 
-def _drift(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _drift(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
     """The newest exports still say so, or none was judged of late."""
     table = next((loaded.table for loaded in facts.catalog.loaded if loaded.table.name == raised.table), None)
     if table is None:
@@ -117,11 +117,11 @@ def _drift(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
     return judged.is_empty() or judged[-1] in absent
 
 
-def _day_is_not_closed(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _day_is_not_closed(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
     return not is_closed(facts, raised.table or "", date.fromisoformat(rest))
 
 
-def _day_is_not_complete(facts: Facts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _day_is_not_complete(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
     days = days_of(rest.rpartition("/")[2])
     made = facts.attempts.filter(pl.col("stage") == raised.table, pl.col("outcome") == Outcome.SUCCEEDED)
     return days_complete(made, facts.catalog, days) != days

@@ -12,7 +12,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import held_exports
 from medallion_assets.operations.dashboard.tables import Mood
 from medallion_assets.operations.freshness.reach import last_complete_day
@@ -29,12 +29,12 @@ class Answer:
     mood: Mood
 
 
-def answers_of(facts: Facts) -> list[Answer]:
+def answers_of(facts: DashboardFacts) -> list[Answer]:
     """Complete, fresh, good: in this order."""
     return [_complete(facts), _fresh(facts), _good(facts)]
 
 
-def _complete(facts: Facts) -> Answer:
+def _complete(facts: DashboardFacts) -> Answer:
     """The day up to which everything is complete that readers see; what promises no limit is behind by nature."""
     ends = [stage for stage in stages(facts.catalog) if stage.is_read]
     promised = [stage for stage in ends if stage.freshness_hours is not None]
@@ -59,7 +59,7 @@ def _complete(facts: Facts) -> Answer:
     )
 
 
-def _fresh(facts: Facts) -> Answer:
+def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
     unsaid = f"of {unknown} more do not declare how far their data reach" if unknown else ""
@@ -75,7 +75,7 @@ def _fresh(facts: Facts) -> Answer:
     )
 
 
-def _good(facts: Facts) -> Answer:
+def _good(facts: DashboardFacts) -> Answer:
     held = sum(
         export_id in facts.pending.get(table, ())
         for table, export_id in held_exports(facts.results).select("table_name", "export_id").iter_rows()

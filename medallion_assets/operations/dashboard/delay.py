@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
@@ -36,7 +36,7 @@ class Delay:
         return not self.ages
 
 
-def delays_of(facts: Facts) -> list[Delay]:
+def delays_of(facts: DashboardFacts) -> list[Delay]:
     """Each table that readers read and that brought a new export, or of which it is not known how far it reaches."""
     reached = {fresh.table for fresh in facts.status.freshness if fresh.covered_until or fresh.last_refreshed is None}
     said = facts.attempts.filter(pl.col("export_age_seconds") > 0).with_columns(ended_at=ENDED_AT)

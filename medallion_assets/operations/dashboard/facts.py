@@ -35,7 +35,7 @@ DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class DashboardFacts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
     `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table;
@@ -79,7 +79,7 @@ class Facts:
         return max(min(began), self.now - timedelta(days=DAYS))
 
 
-def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> Facts:
+def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> DashboardFacts:
     """Everything, as it is now. Without `raw_url` nobody asks whether the places are the right ones.
 
     Raises:
@@ -89,7 +89,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
     status = read_status(lakehouse, now, raw_url=raw_url)
     ledgers = list(read_ledgers(lakehouse))
     reached = reaches(status.checkpoints)
-    return Facts(
+    return DashboardFacts(
         catalog=lakehouse.catalog,
         status=status,
         attempts=read_attempts(lakehouse, since=since),

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.dashboard import commands
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
@@ -27,7 +27,7 @@ from medallion_assets.refining.bronze import bronze_table
 
 ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
-TOLD_WITHIN = timedelta(days=1)
+ALERTED_WITHIN = timedelta(days=1)
 PARTS = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}
 """How an error's text names its parts (errors.MedallionError)."""
 MOST_CHARACTERS = 700
@@ -51,7 +51,7 @@ class Need:
     is_urgent: bool = True
 
 
-def needs_of(facts: Facts) -> list[Need]:
+def needs_of(facts: DashboardFacts) -> list[Need]:
     """Every need, the urgent ones first; the same facts give the same entries in the same order."""
     known = list(stages(facts.catalog))
     causes = [*_failed(facts, known), *_gaps(facts, known), *_refused(facts)]
@@ -75,7 +75,7 @@ def needs_of(facts: Facts) -> list[Need]:
         *_refused_tables(facts),
         *_stale(facts, known, {fresh.table for fresh in of_its_own}),
     ]
-    return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_told(facts)]
+    return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_alerted(facts)]
 
 
 def parts_of(error: str) -> dict[str, str | None]:
@@ -92,14 +92,14 @@ def short(text: str) -> str:
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
-def _places(facts: Facts) -> Iterator[Need]:
+def _places(facts: DashboardFacts) -> Iterator[Need]:
     """Places in which nothing of ours lies, or that cannot be read."""
     for place in facts.wrong_places:
         what = short(f"{place.state}: {place.url}")
         yield Need(where=place.what, what=what, found=short(place.found), do=short(place.do))
 
 
-def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
+def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
     """Stages whose last attempt failed or was lost, with what was found out about it."""
     last = {found.stage: found.last for found in facts.status.stages if found.is_broken and found.last is not None}
     incidents = {(incident.run_id, incident.stage): incident for incident in facts.incidents}
@@ -126,7 +126,7 @@ def _failed(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
         )
 
 
-def _unended(facts: Facts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
+def _unended(facts: DashboardFacts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
     """Open incidents of stages that go on, as other days than those that failed were done: the newest of each stage."""
     by_stage = {found.stage: found for found in facts.incidents if found.ended_at is None}
     for stage in known:
@@ -144,13 +144,13 @@ def _unended(facts: Facts, known: Iterable[Stage], blocked: set[str]) -> Iterato
             )
 
 
-def _held(facts: Facts, stage: Stage, attempt: StageAttempt) -> str | None:
+def _held(facts: DashboardFacts, stage: Stage, attempt: StageAttempt) -> str | None:
     """The export for which a person has to decide; None where it is another failure."""
     is_held = stage.kind == "judged" and attempt.export_id in facts.pending.get(stage.table.name, ())
     return attempt.export_id if is_held else None
 
 
-def _gaps(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
+def _gaps(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
     sources = {source.table: source for source in facts.status.sources}
     first = dict(reversed([(table, gap) for table, gap in facts.gaps]))
     for stage in known:
@@ -171,7 +171,7 @@ def _gaps(facts: Facts, known: Iterable[Stage]) -> Iterator[Need]:
         )
 
 
-def _refused(facts: Facts) -> Iterator[Need]:
+def _refused(facts: DashboardFacts) -> Iterator[Need]:
     """Refused exports: those of one table that are refused for the same reason are one cause."""
     groups = dict[tuple[str, str], list[int]]()
     for number, refusal in enumerate(facts.refusals):
@@ -191,14 +191,14 @@ def _refused(facts: Facts) -> Iterator[Need]:
         )
 
 
-def _refused_tables(facts: Facts) -> Iterator[Need]:
+def _refused_tables(facts: DashboardFacts) -> Iterator[Need]:
     for table, text in facts.refused:
         parts = parts_of(text)
         what = (parts["what"] or "").removeprefix(table).lstrip(": ")
         yield Need(where=table, what=short(what), found=parts["found"], do=parts["do"])
 
 
-def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[Need]:
+def _stale(facts: DashboardFacts, known: Iterable[Stage], tables: set[str]) -> Iterator[Need]:
     """Stale tables whose sources all go on: one entry for all that one stale table makes stale."""
     fresh = {found.table: found for found in facts.status.freshness}
     groups: list[list[Stage]] = []
@@ -225,7 +225,7 @@ def _stale(facts: Facts, known: Iterable[Stage], tables: set[str]) -> Iterator[N
         )
 
 
-def _bad(facts: Facts, blocked: set[str]) -> Iterator[Need]:
+def _bad(facts: DashboardFacts, blocked: set[str]) -> Iterator[Need]:
     for found in facts.status.stages:
         if found.is_below_threshold and found.stage not in blocked:
             table = found.stage.split(".", 1)[-1]
@@ -238,20 +238,20 @@ def _bad(facts: Facts, blocked: set[str]) -> Iterator[Need]:
             )
 
 
-def _warned(facts: Facts) -> Iterator[Need]:
+def _warned(facts: DashboardFacts) -> Iterator[Need]:
     for text in facts.chain_warnings:
         where, _, what = text.partition(": ")
         what, _, do = what.rpartition("; ") if "; " in what else (what, "", "")
         yield Need(where=where, what=short(what), do=do or None, is_urgent=False)
 
 
-def _told(facts: Facts) -> Iterator[Need]:
+def _alerted(facts: DashboardFacts) -> Iterator[Need]:
     """Alerts about anything else, each once: of what nobody has said to be over, and of the last day's events."""
     seen = set[tuple[str, str]]()
     standing = {alert.alert_key for alert in open_alerts(facts.alerts).values()}
     for alert in reversed(facts.alerts):
         about = (alert.where or alert.job or "the pipeline", alert.what or "")
-        is_event = alert.condition is None and alert.happened_at > facts.now - TOLD_WITHIN
+        is_event = alert.condition is None and alert.happened_at > facts.now - ALERTED_WITHIN
         is_raised = alert.event is Event.RAISED and alert.kind not in (None, "success")
         is_elsewhere = about in seen or alert.alert_key.startswith(ELSEWHERE)
         if is_raised and (is_event or alert.alert_key in standing) and not is_elsewhere:
@@ -267,7 +267,7 @@ def _told(facts: Facts) -> Iterator[Need]:
             )
 
 
-def _run(facts: Facts, table: str, *, by: datetime | None = None) -> str | None:
+def _run(facts: DashboardFacts, table: str, *, by: datetime | None = None) -> str | None:
     """The run of the last attempt of a table's stage, of those that had begun `by` then; None where none is known."""
     began = pl.col("started_at") <= (by or facts.now)
     return run_of(facts.attempts.filter(began, pl.col("stage") == table)).get("run_id")

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.errors.hints import typed, typed_in
 from medallion_assets.operations.dashboard.answers import answers_of
-from medallion_assets.operations.dashboard.facts import DAYS, Facts
+from medallion_assets.operations.dashboard.facts import DAYS, DashboardFacts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.dashboard.pictures import groups_of
 from medallion_assets.operations.dashboard.tables import TableState, table_states
@@ -25,7 +25,7 @@ TITLE = "Pipeline status"
 MOST_NEEDS = 20
 
 
-def render(facts: Facts, *, ui_url: str, command_prefix: str = "") -> str:
+def render(facts: DashboardFacts, *, ui_url: str, command_prefix: str = "") -> str:
     """The whole page; runs are linked where the Dagster UI is, and commands begin with a deployment's prefix."""
     needs = needs_of(facts)
     return render_page(

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from medallion_assets.operations.business.drawn_days import days_picture
 from medallion_assets.operations.dashboard.delay import Delay, delays_of
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.quality import (
     MOST_REASONS,
     QualityHistory,
@@ -41,7 +41,7 @@ OUTCOMES = {
 }
 
 
-def groups_of(facts: Facts) -> list[Group]:
+def groups_of(facts: DashboardFacts) -> list[Group]:
     """All of them."""
     span = (facts.since - timedelta(minutes=30), facts.now + timedelta(minutes=30))
     return [

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import KINDS_OF_BAD, held_exports
 from medallion_assets.operations.quality import published_scores
 
@@ -53,7 +53,7 @@ class Reason:
     held: int
 
 
-def quality_histories(facts: Facts) -> list[QualityHistory]:
+def quality_histories(facts: DashboardFacts) -> list[QualityHistory]:
     """Each judged table that judged something."""
     scores, held = published_scores(facts.attempts, facts.results), held_exports(facts.results)
     found = []
@@ -89,7 +89,7 @@ def quality_histories(facts: Facts) -> list[QualityHistory]:
     return found
 
 
-def reasons_of(facts: Facts) -> list[Reason]:
+def reasons_of(facts: DashboardFacts) -> list[Reason]:
     """Why records are in quarantine or held, the most frequent first; each export counts as it was last judged."""
     last = (
         facts.results.sort("judged_at", "run_id")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.needs import Need
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.status import StageStatus
@@ -47,7 +47,7 @@ class TableState:
     row_count: int | None
 
 
-def table_states(facts: Facts, needs: list[Need]) -> list[TableState]:
+def table_states(facts: DashboardFacts, needs: list[Need]) -> list[TableState]:
     """One line a table; the same fact is not told in two of them."""
     fresh = {found.table: found for found in facts.status.freshness}
     done = {found.stage: found for found in facts.status.stages}

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.pipeline_runs import Outcome
@@ -60,7 +60,7 @@ class Budget:
         return sum(publish.rate > publish.budget * OVER_BUDGET for publish in self.publishes)
 
 
-def durations_of(facts: Facts) -> list[Duration]:
+def durations_of(facts: DashboardFacts) -> list[Duration]:
     """Each stage that was tried, in the order in which data flow."""
     found = []
     for stage in stages(facts.catalog):
@@ -85,7 +85,7 @@ def durations_of(facts: Facts) -> list[Duration]:
     return found
 
 
-def budgets_of(facts: Facts) -> list[Budget]:
+def budgets_of(facts: DashboardFacts) -> list[Budget]:
     """Each serving table that was published to."""
     published = facts.attempts.filter(pl.col("consumed_wcu") > 0, pl.col("publishing_seconds") > 0).with_columns(
         rate=pl.col("consumed_wcu") / pl.col("publishing_seconds"), budget=pl.col("target_wcu").fill_null(0.0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.dashboard.facts import Facts, read_facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts, read_facts
 from medallion_assets.operations.dashboard.page import render
 from medallion_assets.storage.stores import open_store, write_bytes
 
@@ -23,7 +23,7 @@ HTML = "text/html; charset=utf-8"
 class Written:
     """What was written: the facts that the page shows, and its size."""
 
-    facts: Facts
+    facts: DashboardFacts
     size_bytes: int
 
 

@@ -29,7 +29,7 @@ from medallion_assets.operations.explain.key_verdicts import (
     KeyRecord,
     absences,
     in_order,
-    judge,
+    with_fates,
     with_versions,
     with_winner,
 )
@@ -93,14 +93,14 @@ def explain(
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))
     if not table.history:
         found = found.with_columns(counted_sequence(_known_ends(found, ledger)))
-    judged = judge(found, ledger, decisions, loaded.source.canonical)
-    is_valid = pl.Series([record.verdict is Fate.SUPERSEDED for record in judged], dtype=pl.Boolean)
+    present = with_fates(found, ledger, decisions, loaded.source.canonical)
+    is_valid = pl.Series([record.verdict is Fate.SUPERSEDED for record in present], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
-    records = in_order([*judged, *absent], loaded.source.order)
+    records = in_order([*present, *absent], loaded.source.order)
     return Explanation(
         table=table.name,
         key=dict(zip(table.key, key, strict=True)),

@@ -63,10 +63,10 @@ class KeyRecord:
     raw: str | None = None
 
 
-def judge(
+def with_fates(
     found: pl.DataFrame, ledger: Ledger, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
 ) -> list[KeyRecord]:
-    """A verdict on each record by itself; those that count are SUPERSEDED until the contest between them is decided."""
+    """Each record with its own fate; those that count are SUPERSEDED until the contest between them is decided."""
     gaps, ends = {gap.export_id: gap for gap in ledger.gaps}, ledger.ends
     first: dict[tuple[str, str], str] = {}
     records = []

@@ -58,7 +58,7 @@ class Claims:
         folder = place.rpartition("/")[2]
         return cls(tables=named, inside="", below=f"{folder}/" if folder in named else "")
 
-    def judged(self, verified: VerifiedExport) -> VerifiedExport:
+    def with_owner(self, verified: VerifiedExport) -> VerifiedExport:
         """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""
         name = self._folder(verified.found) or ""
         owner = self.tables.get(name)

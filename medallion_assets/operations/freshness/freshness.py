@@ -1,6 +1,6 @@
 """Freshness: how far the data of each table reach, and whether that is too far behind (rule V4).
 
-Belongs here: the judgement as a pure function, which everybody shows or alerts by; what counts as a refresh.
+Belongs here: the answer as a pure function, which everybody shows or alerts by; what counts as a refresh.
 Does not: how far data reach (operations.freshness.coverage), the table that keeps this, or alerting anybody.
 
 A run that succeeds on old data leaves a table as old as they are. A table of which nothing is covered yet is as old as
@@ -50,7 +50,7 @@ class Known:
 
 
 def freshness(known: Known, now: datetime) -> Freshness:
-    """The judgement on one table. A table without a limit is never stale; one at its limit is not stale yet."""
+    """How fresh one table is. A table without a limit is never stale; one at its limit is not stale yet."""
     last_refreshed = max(filter(None, (known.committed_at, known.succeeded_at)), default=None)
     limit, reached = known.freshness_hours, known.coverage.until
     measured_at = known.sample_ends_at if known.sample_ends_at and known.sample_ends_at < now else None

@@ -30,7 +30,7 @@ from medallion_assets.delta.row_tables.releases import (
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.built import Build
 from medallion_assets.deriving.dbt.exporting.export import model_parts
-from medallion_assets.deriving.dbt.failures import judged
+from medallion_assets.deriving.dbt.failures import tested_table
 from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
@@ -114,7 +114,7 @@ def _gone(table: Table) -> Finding:
 
 def _failures(models: DbtModels, built: Build, release: Release) -> Iterator[Finding]:
     """What the release has passed by the same SQL: then the files of Silver are not what they were."""
-    tests = {test.name: judged(models, test) for test in prepared_specs(models).tests}
+    tests = {test.name: tested_table(models, test) for test in prepared_specs(models).tests}
     published = {table.short_name: table for table in models.models}
     for node in built.failed:
         table = (tests if node.is_test else published).get(node.name, models.models[0])

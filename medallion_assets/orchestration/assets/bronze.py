@@ -1,6 +1,6 @@
 """Bronze assets: one for each loaded table.
 
-Belongs here: how the stage looks in Dagster, and the judgement on its source, which is one of the whole run.
+Belongs here: how the stage looks in Dagster, and how fresh its source is, which is asked once in a run.
 Does not: what it does (stages/bronze.py).
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
@@ -19,7 +19,7 @@ from medallion_assets.orchestration.partitions import loaded_asset
 from medallion_assets.orchestration.reporting import Event, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
-from medallion_assets.orchestration.source_judgement import judge_sources
+from medallion_assets.orchestration.source_reach import reach_of_sources
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.stages.asked import AskedLoad
 from medallion_assets.stages.bronze import SOURCE_FRESH, BronzeStage
@@ -56,18 +56,18 @@ def source_fresh(attempt: Attempt, *, lakehouse: LakehouseResource, loaded: Load
     Raises:
         StaleSourceError: a source of the run is stale, and the setting does not say that this is a warning.
     """
-    judgement = judge_sources(attempt, lakehouse.raw_url, loaded)
-    if judgement is None:
+    known = reach_of_sources(attempt, lakehouse.raw_url, loaded)
+    if known is None:
         return
     stops, name = lakehouse.stops_for_stale_sources, loaded.table.short_name
     yield check(
         bronze_table(name),
         SOURCE_FRESH,
-        passed=name not in judgement.stale,
+        passed=name not in known.stale,
         warn=not stops,
-        reaches_until=judgement.reaches[name],
+        reaches_until=known.reaches[name],
         limit_hours=loaded.source_freshness_hours,
-        stale_sources=list(judgement.stale),
+        stale_sources=list(known.stale),
     )
     if stops:
-        judgement.expect_fresh()
+        known.expect_fresh()

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.operations.dashboard.answers import answers_of
-from medallion_assets.operations.dashboard.facts import Facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.needs import needs_of
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
 from medallion_assets.operations.tables.monitoring import MONITORING_TABLES
@@ -69,7 +69,7 @@ def link(settings: Settings, lakehouse_url: str, page: str) -> dg.MetadataValue[
     return dg.MetadataValue.path(f"{lakehouse_url}/{page}")
 
 
-def summary(facts: Facts) -> str:
+def summary(facts: DashboardFacts) -> str:
     """The answers at the top of the page and what needs a person, as Markdown."""
     answers = [f"- {verdict.question}: **{plain(verdict.answer)}**" for verdict in answers_of(facts)]
     needs = [f"- {plain(f'{need.where}: {need.what}')}" for need in needs_of(facts)]

@@ -17,7 +17,7 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.settings import inherited_environment
 from medallion_assets.sources.rest.fetch import Fetched
-from medallion_assets.stages.figures import Place, as_table
+from medallion_assets.stages.figures import Location, as_table
 from medallion_assets.stages.work import Repeating
 
 FETCH = "fetch"
@@ -98,7 +98,7 @@ def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked
         **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
         "retries": len(asked_again),
         "reaches_until": str(windows[-1].window.end) if windows else "as before",
-        "location": Place(f"{raw_url}/{loaded.table.short_name}"),
+        "location": Location(f"{raw_url}/{loaded.table.short_name}"),
         "landed": as_table(landed[-WINDOWS_SHOWN:]),
     }
 

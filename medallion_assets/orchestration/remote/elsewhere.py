@@ -29,7 +29,7 @@ from medallion_assets.remote.messages import Ended
 from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import Settings
 from medallion_assets.settings.compute import SERVICES, Compute, Where
-from medallion_assets.stages.reports import Found, Made, Report
+from medallion_assets.stages.reports import AttemptFigures, Made, Report
 from medallion_assets.stages.work import Stage, Work
 
 DAY_TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS)
@@ -178,7 +178,7 @@ def _taken(reader: MessageReader, figures: Mapping[str, Any]) -> Generator[Repor
         match report:
             case Ended():
                 ended = report
-                yield Found(figures={"peak_memory_bytes": report.peak_memory_bytes})
+                yield AttemptFigures(figures={"peak_memory_bytes": report.peak_memory_bytes})
             case Made():
                 yield replace(report, figures={**report.figures, **figures})
             case _:

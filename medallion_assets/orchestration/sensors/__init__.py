@@ -1,1 +1,1 @@
-"""Sensors: they read what is there, have a pure function decide, and ask for runs."""
+"""Sensors: they read what is there, have a pure function evaluate it, and ask for runs."""

@@ -1,4 +1,4 @@
-"""Alert sensors: what calls for an alert is judged every few minutes, and sent as soon as a channel takes it.
+"""Alert sensors: what calls for an alert is looked for every few minutes, and sent as soon as a channel takes it.
 
 Belongs here: the sensors, and what only Dagster knows of the facts.
 Does not: the rules (operations.alerts.rules), sending (operations.alerts.delivery), or runs that end
@@ -20,13 +20,13 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import Host, check_alert_urls, deliver_due
-from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, read_facts
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, read_facts
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
 from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKEN_SECONDS, waiting_alerts
 from medallion_assets.operations.alerts.recoveries import recoveries
-from medallion_assets.operations.alerts.rules import judge, said_by
+from medallion_assets.operations.alerts.rules import alerts_of, said_by
 from medallion_assets.operations.alerts.standing import runs_unread, standing_conditions
 from medallion_assets.operations.stages import DAILY, last_stages
 from medallion_assets.operations.tables.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
@@ -78,7 +78,7 @@ def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
 
 
 def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor that judges the facts."""
+    """The sensor that looks at the facts."""
 
     @dg.sensor(
         name="alert_rules",
@@ -89,7 +89,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         facts = facts_of(lake, context.instance, settings, now)
-        found = judge(facts, now)
+        found = alerts_of(facts, now)
         try:
             found += said_by("queue_alerts", partial(queue_alerts, context.instance, settings, now), now)
             skipped = partial(skipped_days, context.instance, lakehouse.catalog, settings, now)
@@ -106,7 +106,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def report_ends(
-    lakehouse: Lakehouse, facts: Facts, found: Sequence[Alert], settings: Settings, now: datetime
+    lakehouse: Lakehouse, facts: AlertFacts, found: Sequence[Alert], settings: Settings, now: datetime
 ) -> list[Alert]:
     """Raise a message for each condition that people know of and that has ended; gives those messages.
 
@@ -177,7 +177,7 @@ def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET
 
 
-def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Facts:
+def facts_of(lakehouse: Lakehouse, instance: dg.DagsterInstance, settings: Settings, now: datetime) -> AlertFacts:
     """The facts of the tables, with what only Dagster and the settings know. A run that cannot be read is `unread`."""
     unread: list[Unread] = []
     running = list(running_stages(instance, lakehouse.catalog, unread))

@@ -1,7 +1,7 @@
 """File arrival: the sensor of one loaded table, which asks for a run when exports wait to be loaded.
 
 Belongs here: looking at what lies there and what is known of it, and the sensor itself.
-Does not: the decision (triggers/file_arrival.py), or one sensor for several tables (arrivals.py).
+Does not: when to ask (triggers/file_arrival.py), or one sensor for several tables (arrivals.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
@@ -22,7 +22,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
-from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified
 from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
 from medallion_assets.orchestration.wakes import names
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
@@ -32,7 +32,7 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import fingerprints_now
 from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, decide, sort_out, unsorted
+from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out, unsorted
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.next_look import seconds_until_next_look
 from medallion_assets.triggers.rounds import Round
@@ -64,7 +64,7 @@ def arrival_sensor(
         f"loaded yet.",
         status=status,
         every_seconds=arrivals_every(settings),
-        next_look=partial(seconds_until_next_look, is_told=is_told(settings)),
+        next_look=partial(seconds_until_next_look, is_told=is_notified(settings)),
     )
 
 
@@ -105,14 +105,14 @@ def _look(
 ) -> Look[Cursor, Found]:
     known = Known(lakehouse.lakehouse(), loaded)
     arrivals = look(known, lakehouse.raw_url, cursor, now, limits)
-    decided = decide(now, cursor, arrivals, timers)
+    asking = evaluate(now, cursor, arrivals, timers)
     return Look(
-        asking=decided,
-        waits=waiting_text(loaded.table, decided.wanted),
-        why=trigger_context(decided.wanted),
+        asking=asking,
+        waits=waiting_text(loaded.table, asking.wanted),
+        why=trigger_context(asking.wanted),
         # Exports that a restored table lacks again are asked for again.
-        seen=[known.bronze_version] if decided.ask else [],
-        months={found.partition for found in decided.wanted if found.partition is not None},
+        seen=[known.bronze_version] if asking.ask else [],
+        months={found.partition for found in asking.wanted if found.partition is not None},
     )
 
 

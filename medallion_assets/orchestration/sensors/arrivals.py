@@ -21,7 +21,7 @@ from medallion_assets.orchestration.requests import Part, is_at_work, joint_requ
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
-from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_told, look_again, minimum_interval
+from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
@@ -150,7 +150,7 @@ def _look_at(
 def _next_look(lakehouse: LakehouseResource, settings: Settings, seen: ArrivalLooks) -> float:
     """When the tables that were looked at are worth the next look; soon where there was no time for all."""
     now, cursors = lakehouse.now(), [look.asking.cursor for look in seen.looks.values()]
-    waits = [seconds_until_next_look(now, cursor, is_told=is_told(settings)) for cursor in cursors]
+    waits = [seconds_until_next_look(now, cursor, is_told=is_notified(settings)) for cursor in cursors]
     return min([*waits, *([SOON_SECONDS] if seen.unreached else [])], default=math.inf)
 
 

@@ -1,7 +1,7 @@
 """Sensors that ask for a run when something of a table is pending: what they all do at a tick.
 
 Belongs here: the order of a tick. Nothing is looked at while a run is at work.
-Does not: what is looked at, or the decision (triggers).
+Does not: what is looked at, or when to ask (triggers).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
@@ -28,7 +28,7 @@ from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 
 @dataclass(frozen=True, kw_only=True)
 class Look(Generic[Cursor, Wanted]):
-    """What a sensor saw and decided. `waits` says what is wanted for people, `why` for the run that is asked for.
+    """What a sensor saw, and asks for. `waits` says what is wanted for people, `why` for the run that is asked for.
 
     `seen` goes into the run key: what makes the same wish another one, such as the version of a restored table.
     `months` are those that are wanted, of tables that have months: a run is asked for each.
@@ -65,7 +65,7 @@ class Subject(Generic[Cursor, Wanted]):
     def tick(
         self, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, cursor: Cursor
     ) -> Look[Cursor, Wanted]:
-        """What is seen and decided at a tick; people are alerted when asking ends with it."""
+        """What is seen at a tick, and asked for; people are alerted when asking ends with it."""
         now = lakehouse.now()
         if is_at_work(context.instance, lakehouse.catalog, [self.of]):
             return Look(asking=while_active(now, cursor, self.timers))

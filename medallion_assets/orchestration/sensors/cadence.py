@@ -39,7 +39,7 @@ def arrivals_every(settings: Settings | None) -> int:
     return EVERY_SECONDS if settings is None else settings.arrivals_seconds
 
 
-def is_told(settings: Settings | None) -> bool:
+def is_notified(settings: Settings | None) -> bool:
     """Whether a queue tells of new exports."""
     return settings is not None and bool(settings.events_queue)
 

@@ -41,7 +41,7 @@ from medallion_assets.triggers.run_if import (
     Cursor,
     EndStatus,
     FinishedRun,
-    decide,
+    evaluate,
 )
 
 INTERVAL_SECONDS = 10
@@ -151,7 +151,7 @@ def run_if(
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
             cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
         runs = list(finished_runs(context, names, cursor))
-        asks, cursor = decide(condition, names, now, cursor, runs)
+        asks, cursor = evaluate(condition, names, now, cursor, runs)
         requests = [
             dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
             for ask in asks

@@ -24,7 +24,7 @@ import dagster as dg
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.facts import Facts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.tables.alerts import Alert
@@ -91,7 +91,7 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Consequences:
     """What follows from a run that has ended."""
 
     alerts: list[Alert] = field(default_factory=list)
@@ -131,7 +131,9 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
         if unread:
             with suppress(*LAKEHOUSE_ERRORS):  # nothing is lost: they are found again
-                keep_or_send(lake, context.instance, settings, list(unreadable_facts(Facts(unread=unread), now)), now)
+                keep_or_send(
+                    lake, context.instance, settings, list(unreadable_facts(AlertFacts(unread=unread), now)), now
+                )
         return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=dump_cursor(cursor))
 
     return run_outcomes
@@ -164,7 +166,7 @@ def found_out(
     run: dg.DagsterRun,
     alert_jobs: Mapping[str, str],
     now: datetime,
-) -> Found:
+) -> Consequences:
     """What follows from a run that has ended; of one that nobody can look into, that it ended.
 
     Whatever one run has left in Dagster's event log, the others have to be reported.
@@ -173,24 +175,28 @@ def found_out(
         return outcome(lakehouse, context.instance, run, alert_jobs, now)
     except Exception:
         context.log.exception("run %s cannot be diagnosed", run.run_id)
-        return Found() if run.status is dg.DagsterRunStatus.SUCCESS else Found([_failed(run, where=run.job_name)])
+        return (
+            Consequences()
+            if run.status is dg.DagsterRunStatus.SUCCESS
+            else Consequences([_failed(run, where=run.job_name)])
+        )
 
 
 def outcome(
     lakehouse: Lakehouse, instance: dg.DagsterInstance, run: dg.DagsterRun, alert_jobs: Mapping[str, str], now: datetime
-) -> Found:
+) -> Consequences:
     """What follows from a run that has ended; its lost attempts get their rows, if the lakehouse takes them."""
     if run.status is dg.DagsterRunStatus.SUCCESS:
         is_wanted = alert_jobs.get(run.job_name) == "every_run"
-        return Found([run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else [])
+        return Consequences([run_succeeded(run.run_id, job=run.job_name, what=_subject(run))] if is_wanted else [])
     with suppress(*LAKEHOUSE_ERRORS):  # the monitor completes the rows; alerts are raised all the same
         record_lost_attempts(lakehouse, instance, run)
     if run.status is dg.DagsterRunStatus.CANCELED:
-        return Found([run_canceled(run.run_id, job=run.job_name, what=_subject(run))])
+        return Consequences([run_canceled(run.run_id, job=run.job_name, what=_subject(run))])
     incidents = diagnose(instance, run, now=now)
     if not incidents:
-        return Found([_failed(run, where=_subject(run))])
-    return Found(failure_alerts(lakehouse, incidents), [] if is_diagnosis(run) else incidents)
+        return Consequences([_failed(run, where=_subject(run))])
+    return Consequences(failure_alerts(lakehouse, incidents), [] if is_diagnosis(run) else incidents)
 
 
 def _failed(run: dg.DagsterRun, *, where: str) -> Alert:

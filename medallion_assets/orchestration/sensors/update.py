@@ -1,7 +1,7 @@
 """Table-update sensors: Silver is asked for when Bronze has what it can settle, a derived table when it lags.
 
 Belongs here: the sensors.
-Does not: what has an update (watching.py), or the decision (triggers/table_update.py).
+Does not: what has an update (watching.py), or when to ask (triggers/table_update.py).
 
 A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left.
 Without timers the run that loads an export refines it too (arrival.py), and the sensor of Silver finds work only when
@@ -28,7 +28,7 @@ from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.orchestration.wakes.names import table_update
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Cursor, Watched, decide, format_updates
+from medallion_assets.triggers.table_update import Cursor, Watched, evaluate, format_updates
 
 WHICH = {Mode.ANY: "one", Mode.ALL: "each"}
 
@@ -74,12 +74,12 @@ def _update_sensor(
     table, timers = declared.table, timers_of(settings, declared.update_timers)
 
     def look(lakehouse: LakehouseResource, now: datetime, cursor: Cursor) -> Look[Cursor, Watched]:
-        decided = decide(now, cursor, watch(lakehouse.lakehouse()), mode, timers)
+        asking = evaluate(now, cursor, watch(lakehouse.lakehouse()), mode, timers)
         return Look(
-            asking=decided,
-            waits=format_updates(decided.wanted),
-            why=trigger_context(decided.wanted),
-            months={month for source in decided.wanted for month in source.months},
+            asking=asking,
+            waits=format_updates(asking.wanted),
+            why=trigger_context(asking.wanted),
+            months={month for source in asking.wanted for month in source.months},
         )
 
     subject = Subject(

@@ -1,6 +1,6 @@
-"""Pending wakes: what becomes of a wake until its sensor has looked, as pure decisions.
+"""Pending wakes: what becomes of a wake until its sensor has looked, as pure functions.
 
-Belongs here: when a sensor is to be made due, when a wake is over, and when to decide again.
+Belongs here: when a sensor is to be made due, when a wake is over, and when to look again.
 Does not: who says it (messages.py), or Dagster's storage (waker.py).
 
 A wake is over when a look has begun after it was said: that look sees what the wake was about. A look that was under
@@ -43,7 +43,7 @@ class Looks:
 class Wake:
     """A sensor that is to begin a look at `due_at` or later, and after the last wake was said, at `said_at`.
 
-    UNIX seconds. `times` is how often it was made due, `again_at` when to decide again.
+    UNIX seconds. `times` is how often it was made due, `again_at` when to look again.
     """
 
     said_at: float
@@ -67,10 +67,10 @@ class Pending:
             self.wakes[sensor] = Wake(said_at=now, due_at=due_at, again_at=due_at)
 
     def seconds_left(self, now: float) -> float | None:
-        """How long nothing is to be decided; None while no wake is pending."""
+        """How long nothing is to be done; None while no wake is pending."""
         return max(0.0, min(wake.again_at for wake in self.wakes.values()) - now) if self.wakes else None
 
-    def decide(self, looks: Mapping[str, Looks], now: float) -> list[str]:
+    def due_now(self, looks: Mapping[str, Looks], now: float) -> list[str]:
         """The sensors to be made due now. Wakes that are over are forgotten."""
         due = []
         for sensor, wake in list(self.wakes.items()):

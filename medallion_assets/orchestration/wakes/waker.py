@@ -1,7 +1,7 @@
 """The waker: a thread that hears wakes, and makes their sensors due in Dagster's storage.
 
 Belongs here: hearing, reading when sensors looked, and making them due.
-Does not: the decision (pending.py), or Dagster's daemon, which looks at what is due (orchestration/daemon.py).
+Does not: when it is due (pending.py), or Dagster's daemon, which looks at what is due (orchestration/daemon.py).
 
 Dagster's daemon passes over a sensor whose last look began less than its interval ago, as its state in the storage
 says. The waker dates that look back by the interval; nothing but the daemon evaluates a sensor. It writes no state
@@ -91,7 +91,7 @@ class Waker:
         """Decide about the wakes that are pending at `now` (UNIX seconds)."""
         try:
             states = states_of_sensors(self._instance)
-            due = self._pending.decide({state.instigator_name: looks_of(state) for state in states}, now)
+            due = self._pending.due_now({state.instigator_name: looks_of(state) for state in states}, now)
             make_due(self._instance, states, due, now)
         except Exception:
             LOG.exception("sensors cannot be woken now; it is tried again")

@@ -19,8 +19,8 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Con
 from medallion_assets.publishing.completeness import COMPLETE_UNTIL, SURER, Completeness
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.publishing.owner import Trace, trace_of
-from medallion_assets.publishing.publisher import Outcome, Publish, Published
-from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged, key_rules
+from medallion_assets.publishing.publisher import Outcome, Publish, PublishResult
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_reason, key_rules
 
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
@@ -63,7 +63,7 @@ def publish_day(
     keys: DayKeys = USUAL,
     completeness: Completeness | None = None,
     ttl_seconds: int = EXPIRE_AFTER_SECONDS,
-) -> Published:
+) -> PublishResult:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
     The pointer says their `completeness`, and moves alone where it has only become surer.
@@ -168,7 +168,7 @@ def _row_items(
                 do="recompute the Gold partition of that day",
             )
         seen.add(key)
-        item, reason = judged(row, keys.key(day, key), rules)
+        item, reason = item_or_reason(row, keys.key(day, key), rules)
         if reason is None:
             items[key] = item
         else:

@@ -43,7 +43,7 @@ from medallion_assets.publishing.items.watermark import (
     pair_of,
 )
 from medallion_assets.publishing.keys import KEY_EXISTS, Keys, is_own, key_names, key_value
-from medallion_assets.publishing.publisher import Outcome, Publish, Published
+from medallion_assets.publishing.publisher import Outcome, Publish, PublishResult
 from medallion_assets.publishing.tombstones import is_tombstone, tombstone
 from medallion_assets.publishing.unpublishable import key_rules
 from medallion_assets.storage.parallel import for_each
@@ -65,7 +65,7 @@ def publish_items(
     previous_watermark: tuple[date, int] | None,
     as_of: date,
     completeness: Completeness | None = None,
-) -> Published:
+) -> PublishResult:
     """Make `rows` what the table holds, unless the pair of `as_of` and version or a higher one is in or has begun.
 
     `rows` and `previous_rows` are the items as they shall be and as they were published under `previous_watermark`

@@ -13,7 +13,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.items.watermark import AS_OF, VERSION, Pair
 from medallion_assets.publishing.keys import Keys, as_key
-from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, judged
+from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_reason
 
 Row = Mapping[str, object]
 
@@ -40,7 +40,7 @@ def sifted(keys: Keys, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]
             )
         seen.add(value)
         encoded = encoded_row(keys, row)
-        _, reason = judged(encoded, carried, rules)
+        _, reason = item_or_reason(encoded, carried, rules)
         if reason is None:
             kept.append(encoded)
         else:

@@ -31,18 +31,18 @@ def numbers(text: pl.Series, column_type: Integer | Decimal) -> pl.Series:
     if not rare.any():
         return values.alias(text.name)
     spelled = text.filter(rare)
-    plain = {some: judge(some, column_type)[1] for some in spelled.unique()}
-    judged = pl.Series([plain[some] for some in spelled], dtype=pl.String)
-    return values.scatter(rare.arg_true(), _cast(judged, column_type)).alias(text.name)
+    plain = {some: read_number(some, column_type)[1] for some in spelled.unique()}
+    read = pl.Series([plain[some] for some in spelled], dtype=pl.String)
+    return values.scatter(rare.arg_true(), _cast(read, column_type)).alias(text.name)
 
 
 def number_reasons(text: pl.Series, column_type: Integer | Decimal) -> pl.Series:
     """The reason of each value: `not_a_number`, `out_of_range`, `too_many_decimals`, or null. For rows that are few."""
-    reasons = {some: judge(some, column_type)[0] for some in text.drop_nulls().unique()}
+    reasons = {some: read_number(some, column_type)[0] for some in text.drop_nulls().unique()}
     return pl.Series(text.name, [reasons.get(some) for some in text], dtype=pl.String)
 
 
-def judge(text: str, column_type: Integer | Decimal) -> tuple[str | None, str | None]:
+def read_number(text: str, column_type: Integer | Decimal) -> tuple[str | None, str | None]:
     """(reason, None), or (None, the value spelled plainly: sign, digits, and at most `scale` decimals)."""
     match = _GRAMMAR.fullmatch(text)
     if match is None:

@@ -135,8 +135,8 @@ class Fields:
         return read if read.height == records.len() else self._exact(records, names)
 
     def _exact(self, records: pl.Series, names: list[str]) -> pl.DataFrame:
-        lacking = [""] * len(names)
-        rows = [[*self.of(record), *lacking][: len(names)] for record in records]
+        missing = [""] * len(names)
+        rows = [[*self.of(record), *missing][: len(names)] for record in records]
         return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
 
 

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
-from medallion_assets.operations.alerts.facts import Facts, WaitingExport
+from medallion_assets.operations.alerts.facts import AlertFacts, WaitingExport
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
@@ -46,7 +46,7 @@ def test_an_export_that_reaches_readers_late_is_told_once_a_day(
     """V5: while a table catches up each publish is late; a figure of yesterday was told yesterday."""
     late = attempt(stage=PUBLISHED, ago=ago, outcome=outcome, export_age_seconds=age)
     again = replace(late, run_id="r2", started_at=late.started_at + timedelta(seconds=30))
-    alerts = list(late_export(Facts(attempts=attempts(late, again), catalog=CATALOG), NOW))
+    alerts = list(late_export(AlertFacts(attempts=attempts(late, again), catalog=CATALOG), NOW))
     assert [(alert.key, alert.run_id) for alert in alerts] == (
         [(f"late_export/{PUBLISHED}/2025-05-08", "r2")] if is_told else []
     )
@@ -65,7 +65,7 @@ def test_what_readers_read_of_gold_has_the_same_limit(pipeline: Pipeline, stages
     """V5: where Gold is not published; a release is late once, however many tables it has."""
     catalog = Catalog((pipeline,))
     late = [attempt(stage=table.name, ago=60, export_age_seconds=21_601.0) for table in delta_tables(catalog)]
-    alerts = late_export(Facts(attempts=attempts(*late), catalog=catalog), NOW)
+    alerts = late_export(AlertFacts(attempts=attempts(*late), catalog=catalog), NOW)
     assert {alert.table for alert in alerts} == stages
 
 
@@ -79,17 +79,17 @@ def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool
         covered_until=REACHED,
     )
     told = [(f"gap/{SILVER}/2025-05-07T15:00:00+00:00", "gap", SILVER)] if is_told else []
-    assert [(alert.key, alert.kind, alert.table) for alert in gap(Facts(waiting=[waiting]), NOW)] == told
+    assert [(alert.key, alert.kind, alert.table) for alert in gap(AlertFacts(waiting=[waiting]), NOW)] == told
 
 
 def test_a_gap_is_one_alert_however_many_exports_wait_behind_it() -> None:
     """Also when one of them comes later than those after it: the gap is known by where it begins."""
     first = WaitingExport(table=SILVER, export_id="e3", why="e3 waits", to_at=REACHED, covered_until=REACHED)
     second, before = replace(first, export_id="e4"), replace(first, export_id="e2")
-    (alert,) = gap(Facts(waiting=[first, second]), NOW)
-    (later,) = gap(Facts(waiting=[before, first, second]), NOW)
+    (alert,) = gap(AlertFacts(waiting=[first, second]), NOW)
+    (later,) = gap(AlertFacts(waiting=[before, first, second]), NOW)
     assert alert.key == later.key
-    (unbegun,) = gap(Facts(waiting=[replace(first, covered_until=None)]), NOW)
+    (unbegun,) = gap(AlertFacts(waiting=[replace(first, covered_until=None)]), NOW)
     assert unbegun.key == f"gap/{SILVER}/the beginning"
 
 
@@ -97,7 +97,7 @@ def test_a_gap_is_one_alert_however_many_exports_wait_behind_it() -> None:
 def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float, is_told: bool) -> None:
     late = replace(MINUTE, window_from=NOW - timedelta(seconds=ago))
     told = [f"unprotected_minute/{SILVER}/e1"] if is_told else []
-    assert [alert.key for alert in unprotected_minute(Facts(minutes=[(SILVER, late)]), NOW)] == told
+    assert [alert.key for alert in unprotected_minute(AlertFacts(minutes=[(SILVER, late)]), NOW)] == told
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,6 @@ def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float,
 def test_a_table_that_is_brought_nothing_for_longer_than_it_may_be_behind(
     fresh: Freshness, last: datetime | None, is_told: bool
 ) -> None:
-    facts = Facts(freshness=[fresh], last_records={} if last is None else {SILVER: last})
+    facts = AlertFacts(freshness=[fresh], last_records={} if last is None else {SILVER: last})
     told = [(f"no_new_records/{SILVER}/2025-05-07T14:00:00+00:00", "no_new_records")] if is_told else []
     assert [(alert.key, alert.kind) for alert in no_new_records(facts, NOW)] == told

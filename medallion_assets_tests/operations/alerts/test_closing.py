@@ -10,7 +10,7 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
@@ -28,7 +28,7 @@ YESTERDAY = "2025-05-07"
 
 
 def daily(*rows: Any, first_day: date = date(2025, 1, 1), day: date | None = date(2025, 5, 7)) -> set[str]:
-    facts = Facts(
+    facts = AlertFacts(
         attempts=attempts(attempt(ago=2 * DAY), *rows), days_due={DAILY: day}, first_day=first_day, catalog=CATALOG
     )
     return {alert.key.removeprefix("daily_not_done/") for alert in daily_not_done(facts, NOW)}
@@ -56,7 +56,7 @@ def test_no_day_is_missed_that_is_not_due_or_lies_before_the_first_one_or_before
     assert not daily(day=None)
     assert not daily(first_day=date(2025, 5, 8))
     assert daily(first_day=date(2025, 5, 7))
-    young = Facts(attempts=attempts(attempt(ago=8 * 3600)), days_due={DAILY: date(2025, 5, 7)}, catalog=CATALOG)
+    young = AlertFacts(attempts=attempts(attempt(ago=8 * 3600)), days_due={DAILY: date(2025, 5, 7)}, catalog=CATALOG)
     assert list(daily_not_done(young, NOW)) == []
 
 
@@ -74,7 +74,11 @@ def test_a_day_ends_at_local_midnight_when_clocks_change(over_at: datetime) -> N
     def missed(began_at: datetime) -> int:
         rows = [attempt(stage=stage, partition=str(day), started_at=began_at) for stage in SERVING]
         return len(
-            list(daily_not_done(Facts(attempts=attempts(before, *rows), days_due={DAILY: day}, catalog=CATALOG), NOW))
+            list(
+                daily_not_done(
+                    AlertFacts(attempts=attempts(before, *rows), days_due={DAILY: day}, catalog=CATALOG), NOW
+                )
+            )
         )
 
     assert missed(over_at) == 0
@@ -96,7 +100,7 @@ def test_a_month_is_provisional_until_its_sources_cover_the_end_of_the_month(rea
         sources_covered_until=datetime(2019, 11, 1, tzinfo=UTC),
         ago=2 * DAY,
     )
-    known = Facts(attempts=attempts(closed), catalog=Catalog((ECOMMERCE,)))
+    known = AlertFacts(attempts=attempts(closed), catalog=Catalog((ECOMMERCE,)))
     (alert,) = provisional_day(known, NOW)
     later = replace(closed, run_id="later", trigger="restated", sources_covered_until=reach, started_at=NOW)
     told = AlertEvent(alert_key=alert.key, event=Event.RAISED, table=alert.table, happened_at=NOW)
@@ -122,7 +126,7 @@ def test_a_day_that_was_closed_as_provisional_is_told_once_whatever_tables_its_j
         replace(closed, run_id="failed", outcome=Outcome.FAILED),
     ]
     gold = replace(closed, run_id="gold", stage="gold.daily_sales_summary")
-    alerts = list(provisional_day(Facts(attempts=attempts(closed, gold, *others)), NOW))
+    alerts = list(provisional_day(AlertFacts(attempts=attempts(closed, gold, *others)), NOW))
     assert {alert.key for alert in alerts} == {"provisional/daily/2025-05-07"}
     assert "found: data until 2025-05-08" in alerts[0].what
 
@@ -136,7 +140,7 @@ def months(*rows: Any, catalog: Catalog = PROMISED, **known: Any) -> list[Alert]
     """What is said at noon on 2 May of the month that was due, in a lakehouse that worked in March."""
     gold = {"table": REVENUE.table.name, "row_count": 1, "sla_hours": None, "is_stale": False}
     freshness = Freshness(**gold, last_refreshed=datetime(2025, 4, 2, tzinfo=UTC), **known)
-    facts = Facts(
+    facts = AlertFacts(
         attempts=attempts(*rows),
         days_due={"ecommerce_month": APRIL},
         first_day=date(2025, 4, 20),
@@ -179,7 +183,7 @@ def test_a_pipeline_that_is_added_later_has_missed_nothing_of_before() -> None:
     """What others did before says nothing of it."""
     both = Catalog((*CATALOG.pipelines, *PROMISED.pipelines))
     others, due = attempt(started_at=APRIL_IS_OVER - timedelta(days=2)), {"ecommerce_month": APRIL}
-    facts = Facts(attempts=attempts(others), days_due=due, catalog=both)
+    facts = AlertFacts(attempts=attempts(others), days_due=due, catalog=both)
     assert list(daily_not_done(facts, APRIL_IS_OVER + timedelta(days=4))) == []
     own = replace(others, run_id="own", stage="bronze.ecommerce_events")
     worked = replace(facts, attempts=attempts(others, own))
@@ -209,7 +213,7 @@ def test_models_that_nothing_built_since_the_day_was_over_are_told(began_at: dat
     """By whatever job; once, in the name of the last model."""
     release = replace(RELEASE, job="by hand", started_at=began_at)
     before = attempt(stage="bronze.customers_raw", ago=2 * DAY)
-    facts = Facts(
+    facts = AlertFacts(
         attempts=attempts(before, release), days_due={"medallion_dbt": date(2025, 5, 7)}, first_day=APRIL, catalog=STAR
     )
     alerts = list(daily_not_done(facts, NOW))
@@ -222,8 +226,8 @@ def test_models_that_nothing_built_since_the_day_was_over_are_told(began_at: dat
 def test_a_release_closes_the_last_day_that_was_over_and_a_later_one_completes_it() -> None:
     """V6: also one of another day that is provisional itself; not of a person's build, nor where nobody knows."""
     others = [replace(RELEASE, trigger=None), replace(RELEASE, is_complete=None), replace(RELEASE, is_complete=True)]
-    assert list(provisional_day(Facts(attempts=attempts(*others), catalog=STAR), NOW)) == []
-    known = Facts(attempts=attempts(RELEASE), catalog=STAR)
+    assert list(provisional_day(AlertFacts(attempts=attempts(*others), catalog=STAR), NOW)) == []
+    known = AlertFacts(attempts=attempts(RELEASE), catalog=STAR)
     (alert,) = provisional_day(known, NOW)
     assert alert.key == f"provisional/medallion_daily_refresh/{YESTERDAY}"
     assert "next build of these models" in alert.do

@@ -9,7 +9,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.operations.alerts.drift import MOST_ALERTS, schema_drift
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
@@ -32,11 +32,11 @@ def attribute(name: str, kind: str, *numbers: int, records: int = 10) -> pl.Data
 
 def keys(*parts: pl.DataFrame) -> list[str]:
     found = pl.concat(parts).sort("judged_at", "export_id", "expectation")
-    return [alert.key for alert in schema_drift(Facts(results=found, catalog=CATALOG), NOW)]
+    return [alert.key for alert in schema_drift(AlertFacts(results=found, catalog=CATALOG), NOW)]
 
 
 def test_an_attribute_that_appeared_is_one_alert_however_many_exports_have_it() -> None:
-    (alert,) = schema_drift(Facts(results=attribute("coupon", UNKNOWN, 1, 2, 3), catalog=CATALOG), NOW)
+    (alert,) = schema_drift(AlertFacts(results=attribute("coupon", UNKNOWN, 1, 2, 3), catalog=CATALOG), NOW)
     assert (alert.kind, alert.table, alert.key) == ("schema_drift", SILVER, f"schema_drift/{SILVER}/appeared/coupon")
     assert "attribute coupon that the contract lacks, 10 of 10" in alert.what
 
@@ -87,7 +87,7 @@ TICKETS = Table(
 
 def unfilled(*parts: pl.DataFrame) -> list[Alert]:
     catalog = Catalog((Pipeline(name="desk", loaded=(Loaded(table=TICKETS, source=SOURCE),)),))
-    found = schema_drift(Facts(results=pl.concat(parts), catalog=catalog), NOW)
+    found = schema_drift(AlertFacts(results=pl.concat(parts), catalog=catalog), NOW)
     return [alert for alert in found if "/unfilled/" in alert.key]
 
 

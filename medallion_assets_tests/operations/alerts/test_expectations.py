@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 
 from medallion_assets.operations.alerts.expectations import is_unusual, unusual_failures
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
 
 USUAL = [(1, 100)] * 5
 
 
 def exports(frame: pl.DataFrame) -> list[str]:
-    return [alert.where for alert in unusual_failures(Facts(results=frame), NOW)]
+    return [alert.where for alert in unusual_failures(AlertFacts(results=frame), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_an_export_is_held_against_those_before_it() -> None:
 
 
 def test_the_alert_says_both_shares() -> None:
-    (alert,) = unusual_failures(Facts(results=results(*USUAL, (40, 1000))), NOW)
+    (alert,) = unusual_failures(AlertFacts(results=results(*USUAL, (40, 1000))), NOW)
     assert alert.key == f"expectation/{SILVER}/amount_positive/0005"
     assert alert.what == "amount_positive failed for 4.00% of the records of an export; usual: 1.00%"
     assert (alert.kind, alert.run_id) == ("warning", "r1")
@@ -63,6 +63,6 @@ def test_only_the_last_exports_are_usual() -> None:
 
 def test_rules_are_judged_each_on_its_own() -> None:
     both = pl.concat([results(*USUAL, (40, 1000)), results(*[(30, 100)] * 5, (40, 1000), expectation="known_code")])
-    assert [alert.key for alert in unusual_failures(Facts(results=both), NOW)] == [
+    assert [alert.key for alert in unusual_failures(AlertFacts(results=both), NOW)] == [
         f"expectation/{SILVER}/amount_positive/0005"
     ]

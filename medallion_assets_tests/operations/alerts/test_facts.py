@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import read_facts
-from medallion_assets.operations.alerts.rules import judge, refused, refused_export
+from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_export
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.expectation_results import record_results, results_of
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, record_attempts
@@ -44,7 +44,7 @@ def test_an_empty_place_has_no_facts_and_gets_no_tables(tmp_path: Path) -> None:
         NOW,
         days_due={"daily_gold_and_publish": NOW.date()},
     )
-    assert judge(facts, NOW) == []
+    assert alerts_of(facts, NOW) == []
     assert not (tmp_path / "lakehouse").exists()
 
 
@@ -82,7 +82,7 @@ def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(lakehouse: Lake
     run_silver(lakehouse)
     ((table, minute),) = read_facts(lakehouse, NOW).minutes
     assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
-    (alert,) = [alert for alert in judge(read_facts(lakehouse, NOW), NOW) if not alert.key.startswith("stale/")]
+    (alert,) = [alert for alert in alerts_of(read_facts(lakehouse, NOW), NOW) if not alert.key.startswith("stale/")]
     assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "unprotected_minute")
     (warning,) = read_status(lakehouse, NOW).warnings
     assert warning == f"{SILVER}: {minute}"
@@ -109,10 +109,10 @@ def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
     facts = read_facts(lakehouse, NOW)
     assert [unread.what for unread in facts.unread] == ["attempts", "freshness", "last_records"]
     assert facts.refused == [REFUSED]
-    kinds = {alert.key.split("/")[0] for alert in judge(facts, NOW)}
+    kinds = {alert.key.split("/")[0] for alert in alerts_of(facts, NOW)}
     assert kinds == {"blind", "refused"}
 
 
 def test_what_the_rules_find_in_a_sound_lakehouse_is_nothing(lakehouse: Lakehouse) -> None:
     soon = AT + DAY + timedelta(hours=1)
-    assert judge(read_facts(lakehouse, soon), soon) == []
+    assert alerts_of(read_facts(lakehouse, soon), soon) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.operations.alerts.facts import Facts, RunningStage
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -19,7 +19,7 @@ GIBIBYTE = 1024**3
 
 
 def told(*rows: Any, running: tuple[RunningStage, ...] = ()) -> list[Alert]:
-    return list(unhealthy_run(Facts(attempts=attempts(*rows), running=running, catalog=CATALOG), NOW))
+    return list(unhealthy_run(AlertFacts(attempts=attempts(*rows), running=running, catalog=CATALOG), NOW))
 
 
 def keys(alerts: list[Alert]) -> list[str]:
@@ -71,7 +71,9 @@ def test_a_run_of_a_whole_pipeline_counts_from_its_first_stage(seconds: int, fou
     only = RunningStage(run_id="r1", job=JOB, stage=ORDERS, started_at=ago)
     last = attempt(job=JOB, stage=MART, ago=60, duration_seconds=60.0)
     for rows, running in (([first], (at_work,)), ([], (only,)), ([first, last], ())):
-        facts = Facts(attempts=attempts(*rows), running=running, catalog=STAR)
+        facts = AlertFacts(attempts=attempts(*rows), running=running, catalog=STAR)
         assert keys(list(slow_refresh(facts, NOW))) == found
-    other_job = Facts(attempts=attempts(attempt(stage=ORDERS, ago=99_999, duration_seconds=9.0), last), catalog=STAR)
+    other_job = AlertFacts(
+        attempts=attempts(attempt(stage=ORDERS, ago=99_999, duration_seconds=9.0), last), catalog=STAR
+    )
     assert list(slow_refresh(other_job, NOW)) == []

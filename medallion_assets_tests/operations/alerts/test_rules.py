@@ -11,9 +11,9 @@ import pytest
 
 from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.delivery import Host, message
-from medallion_assets.operations.alerts.facts import Facts, Unread, WaitingExport
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread, WaitingExport
 from medallion_assets.operations.alerts.rules import (
-    judge,
+    alerts_of,
     low_quality,
     refused_export,
     stale_table,
@@ -40,8 +40,8 @@ MINUTE = UnprotectedMinute(
 
 
 def test_facts_of_a_quiet_day_are_no_alert() -> None:
-    assert judge(Facts(attempts=attempts(attempt()), catalog=CATALOG), NOW) == []
-    assert judge(Facts(), NOW) == []
+    assert alerts_of(AlertFacts(attempts=attempts(attempt()), catalog=CATALOG), NOW) == []
+    assert alerts_of(AlertFacts(), NOW) == []
 
 
 FAILED = attempt(
@@ -53,7 +53,7 @@ FAILED = attempt(
     error="no answer",
     error_kind="TimeoutError",
 )
-EVERYTHING = Facts(
+EVERYTHING = AlertFacts(
     attempts=attempts(
         attempt(ago=2 * DAY),
         attempt(run_id="poor", ago=20_000, records_in=1000, quality_score=0.9, duration_seconds=7201.0),
@@ -111,7 +111,7 @@ RUNS = {
 
 
 def test_every_rule_says_what_happened_where_what_to_do_and_links_the_run() -> None:
-    found = judge(EVERYTHING, NOW)
+    found = alerts_of(EVERYTHING, NOW)
     runs: dict[str, set[str | None]] = {}
     for alert in found:
         runs.setdefault(alert.key.partition("/")[0], set()).add(alert.run_id)
@@ -135,7 +135,7 @@ def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None
         attempt(run_id="empty", records_in=0, quality_score=0.0),
         attempt(run_id="untold"),
     )
-    alerts = list(low_quality(Facts(attempts=rows, catalog=CATALOG), NOW))
+    alerts = list(low_quality(AlertFacts(attempts=rows, catalog=CATALOG), NOW))
     assert [alert.key for alert in alerts] == ([f"quality/{SILVER}/2025-05-08"] if is_told else [])
     if is_told:
         assert (alerts[0].kind, alerts[0].where) == ("warning", SILVER)
@@ -154,7 +154,7 @@ def test_a_stale_table_is_told_once_a_day() -> None:
         covered_until=NOW - timedelta(hours=25),
     )
     told = [
-        list(stale_table(Facts(freshness=[row]), now))
+        list(stale_table(AlertFacts(freshness=[row]), now))
         for row, now in (
             (stale, NOW),
             (replace(stale, covered_until=NOW - timedelta(hours=24, minutes=30)), NOW + timedelta(hours=1)),
@@ -181,7 +181,7 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
     )
     again = replace(refused, judged_at=NOW + timedelta(hours=1))
     changed = replace(refused, fingerprint="f2")
-    first, second, third = refused_export(Facts(refused=[refused, again, changed]), NOW)
+    first, second, third = refused_export(AlertFacts(refused=[refused, again, changed]), NOW)
     assert first.key == second.key != third.key
     assert (first.kind, first.where) == ("failure", "bronze.customers, export 01746057600000-0000000a")
     assert "(checksum_mismatch): md5 differs; what to do: copy the file again" in first.what
@@ -202,13 +202,13 @@ def test_a_refused_month_is_told_by_the_run_that_failed_for_it_alone() -> None:
 
     def told(**facts: Any) -> int:
         rows = attempts(attempt(**{"stage": "bronze.ecommerce_events", **failed, **facts}))
-        return len(list(refused_export(Facts(refused=[refused], attempts=rows), NOW)))
+        return len(list(refused_export(AlertFacts(refused=[refused], attempts=rows), NOW)))
 
     assert told() == 0
     assert told(export_id="2019-Oct.csv@1") == told(stage="silver.ecommerce_events") == told(outcome="succeeded") == 1
 
 
 def test_what_cannot_be_read_is_told() -> None:
-    (alert,) = unreadable_facts(Facts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
+    (alert,) = unreadable_facts(AlertFacts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
     assert alert.what == "alert rules cannot see freshness: the storage did not answer"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.operations.alerts.facts import Facts, RunningStage, Unread, WaitingExport
-from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, WaitingExport
+from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
@@ -54,8 +54,8 @@ RUNNING = RunningStage(run_id="r5", job="refine", stage=SILVER, started_at=NOW -
 LAST = NOW - timedelta(days=2)
 
 
-def facts(*rows: Any, **found: Any) -> Facts:
-    return Facts(attempts=attempts(*rows), catalog=CATALOG, **found)
+def facts(*rows: Any, **found: Any) -> AlertFacts:
+    return AlertFacts(attempts=attempts(*rows), catalog=CATALOG, **found)
 
 
 def scores(*numbers: int) -> Any:
@@ -150,7 +150,7 @@ IS_OVER = [
 ]
 
 
-def goes_on(kind: str, known: Facts, now: datetime = NOW) -> bool:
+def goes_on(kind: str, known: AlertFacts, now: datetime = NOW) -> bool:
     condition, table = CONDITIONS[kind]
     raised = AlertEvent(
         alert_key=f"{condition}/k",
@@ -163,16 +163,16 @@ def goes_on(kind: str, known: Facts, now: datetime = NOW) -> bool:
         happened_at=now - timedelta(hours=1),
     )
     known = replace(known, open_alerts={condition: raised})
-    return condition in standing_conditions(known, judge(known, now), now)
+    return condition in standing_conditions(known, alerts_of(known, now), now)
 
 
 @pytest.mark.parametrize(("kind", "known"), GOES_ON, ids=[f"{kind}-{place}" for place, (kind, _) in enumerate(GOES_ON)])
-def test_what_still_is_so_or_cannot_be_told_goes_on(kind: str, known: Facts) -> None:
+def test_what_still_is_so_or_cannot_be_told_goes_on(kind: str, known: AlertFacts) -> None:
     assert goes_on(kind, known)
 
 
 @pytest.mark.parametrize(("kind", "known"), IS_OVER, ids=[f"{kind}-{place}" for place, (kind, _) in enumerate(IS_OVER)])
-def test_what_has_ended_is_over(kind: str, known: Facts) -> None:
+def test_what_has_ended_is_over(kind: str, known: AlertFacts) -> None:
     assert not goes_on(kind, known)
 
 
@@ -194,6 +194,6 @@ def test_a_run_that_cannot_be_read_keeps_what_is_about_itself_alone() -> None:
 def test_what_has_happened_has_no_condition() -> None:
     """A stage that took too long and has ended, and one that held too much memory."""
     held = attempt(run_id="r5", ago=DAY, duration_seconds=80_000.0, peak_memory_bytes=2**50)
-    found: list[Alert] = judge(facts(held), NOW)
+    found: list[Alert] = alerts_of(facts(held), NOW)
     assert {alert.key.partition("/")[0] for alert in found} == {"slow", "memory"}
     assert [alert.condition for alert in found] == [None, None]

@@ -11,7 +11,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.delay import delays_of
-from medallion_assets.operations.dashboard.facts import Facts, read_facts
+from medallion_assets.operations.dashboard.facts import DashboardFacts, read_facts
 from medallion_assets.operations.dashboard.pictures import groups_of
 from medallion_assets.operations.dashboard.quality import quality_histories, reasons_of
 from medallion_assets.operations.dashboard.work import budgets_of, durations_of
@@ -30,13 +30,13 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
 )
 
 
-def facts(lakehouse: Lakehouse, *attempts: StageAttempt, results: tuple[ExpectationResult, ...] = ()) -> Facts:
+def facts(lakehouse: Lakehouse, *attempts: StageAttempt, results: tuple[ExpectationResult, ...] = ()) -> DashboardFacts:
     record_attempts(lakehouse, attempts)
     record_results(lakehouse, results)
     return read_facts(lakehouse, NOW)
 
 
-def pictures(found: Facts, group: str) -> list[Picture]:
+def pictures(found: DashboardFacts, group: str) -> list[Picture]:
     return [picture for shown in groups_of(found) if shown.name == group for picture in shown.pictures]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.alerts.arrivals import no_new_records
-from medallion_assets.operations.alerts.facts import Facts
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import stale_table
 from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.tables.monitoring import Freshness
@@ -35,9 +35,9 @@ def test_tables_of_files_are_not_sent_to_exports_beside_tables_of_exports(table:
     """`exports verify` knows nothing of files; alerts and dashboard say the same."""
     assert ("exports verify" in see_arrivals(BOTH, table)) is is_of_exports
     row = Freshness(table=table, last_refreshed=NOW, row_count=1, sla_hours=1, is_stale=True)
-    (stale,) = stale_table(Facts(freshness=[row], catalog=BOTH), NOW)
+    (stale,) = stale_table(AlertFacts(freshness=[row], catalog=BOTH), NOW)
     assert ("exports verify" in stale.do) is is_of_exports
     silent = Freshness(table=table, last_refreshed=NOW, row_count=1, sla_hours=1, is_stale=False)
     last = {table: NOW - timedelta(hours=2)}
-    (alert,) = no_new_records(Facts(freshness=[silent], last_records=last, catalog=BOTH), NOW)
+    (alert,) = no_new_records(AlertFacts(freshness=[silent], last_records=last, catalog=BOTH), NOW)
     assert ("exports" in alert.do) is is_of_exports

@@ -15,13 +15,13 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.orchestration import source_judgement
+from medallion_assets.orchestration import source_reach
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.sensors.arrival import Known, look
-from medallion_assets.orchestration.source_judgement import JUDGEMENT_TAG, LOCK
+from medallion_assets.orchestration.source_reach import LOCK, REACH_TAG
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
-from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets.triggers.file_arrival import Cursor, evaluate
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
@@ -119,11 +119,11 @@ def test_a_source_that_cannot_be_judged_stops_itself_and_others_as_a_stale_one_d
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return source_freshness(*arguments, **options)
 
-    monkeypatch.setattr(source_judgement, "source_freshness", alone)
+    monkeypatch.setattr(source_reach, "source_freshness", alone)
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         assets = [bronze_asset(loaded) for loaded in both]
         done = dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
-        kept = instance.get_runs()[0].tags[JUDGEMENT_TAG]
+        kept = instance.get_runs()[0].tags[REACH_TAG]
     failures = [event for event in done.all_events if event.is_step_failure]
     said = {str(event.step_key): str(event.step_failure_data.user_failure_data) for event in failures}
     assert ("other_prices has no recent batch" in said.get("bronze__prices", "")) is stops
@@ -139,7 +139,7 @@ def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: P
 
     def tick(cursor: Cursor, seconds: float, timers: Timers = timers) -> tuple[bool, Cursor]:
         now = NOON + timedelta(seconds=seconds)
-        decided = decide(now, cursor, look(Known(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers)
+        decided = evaluate(now, cursor, look(Known(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers)
         return bool(decided.ask), decided.cursor
 
     _, cursor = tick(Cursor(), 0)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from medallion_assets.operations.alerts.facts import read_facts
-from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.expectation_results import QUALITY, read_results
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -39,7 +39,9 @@ def test_what_was_published_before_the_gate_stopped_the_run_counts(graph: Graph)
     now = max(read_results(graph.lakehouse)["judged_at"]) + timedelta(minutes=1)
     (stage,) = [stage for stage in read_status(graph.lakehouse, now).stages if stage.stage == NAME]
     assert stage.quality == 2 / 11
-    told = [alert for alert in judge(read_facts(graph.lakehouse, now), now) if alert.key.startswith(f"quality/{NAME}")]
+    told = [
+        alert for alert in alerts_of(read_facts(graph.lakehouse, now), now) if alert.key.startswith(f"quality/{NAME}")
+    ]
     assert [alert.table for alert in told] == [NAME]
 
 
@@ -58,5 +60,5 @@ def test_an_attribute_that_the_contract_lacks_is_an_alert(graph: Graph) -> None:
     land(graph, base(), window(1, coupon={"S": "SPRING"}), window(2, coupon={"N": "5"}))
     assert graph.run(TRANSACTIONS).success
     now = max(read_results(graph.lakehouse)["judged_at"]) + timedelta(minutes=1)
-    drift = [alert for alert in judge(read_facts(graph.lakehouse, now), now) if alert.kind == "schema_drift"]
+    drift = [alert for alert in alerts_of(read_facts(graph.lakehouse, now), now) if alert.kind == "schema_drift"]
     assert [alert.key for alert in drift] == [f"schema_drift/{NAME}/appeared/coupon"]

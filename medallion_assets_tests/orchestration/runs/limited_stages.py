@@ -18,7 +18,7 @@ from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 from medallion_assets.stages.asked import Asked
-from medallion_assets.stages.reports import Found, Report
+from medallion_assets.stages.reports import AttemptFigures, Report
 from medallion_assets.stages.work import Work
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
@@ -37,7 +37,7 @@ class Stage:
     asked = Asked
 
     def reports(self, work: Work, _asked: Asked) -> Iterator[Report]:
-        yield Found(figures={"records_in": 1})
+        yield AttemptFigures(figures={"records_in": 1})
         work.repeat(self.do)
 
 

@@ -20,7 +20,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
 from medallion_assets.triggers.cursors import dump_cursor, load_cursor
-from medallion_assets.triggers.file_arrival import Cursor, decide
+from medallion_assets.triggers.file_arrival import Cursor, evaluate
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets_tests.pipeline import CATALOG, declared
 from medallion_assets_tests.services.s3 import S3Server
@@ -97,7 +97,7 @@ class Place:
         known = Known(self.lakehouse, declared(CUSTOMER_TRANSACTIONS))
         with self.server.counted() as requests:
             arrivals = look(known, self.raw_url, cursor, now, self.limits)
-            decided = decide(now, cursor, arrivals, AT_ONCE)
+            decided = evaluate(now, cursor, arrivals, AT_ONCE)
         self.cursor, self.requests = decided.cursor, requests["LISTV2"] + requests["LIST"]
         self.text = dump_cursor(self.cursor)
         return [found.id for found in decided.wanted]

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.facts import Facts, Unread
-from medallion_assets.operations.alerts.rules import judge
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread
+from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome
@@ -146,8 +146,8 @@ def test_a_row_with_absurd_figures_hides_no_other(seconds: float, score: float) 
         run_id="failed", stage="silver.customers", outcome=Outcome.FAILED, error="no", error_kind="OSError"
     )
     slow = attempt(run_id="slow", stage="silver.customers", ago=90_000, duration_seconds=8000.0)
-    facts = Facts(attempts=attempts(odd, poor, slow, failed), catalog=CATALOG)
-    found = {alert.key.split("/")[0]: alert for alert in judge(facts, NOW)}
+    facts = AlertFacts(attempts=attempts(odd, poor, slow, failed), catalog=CATALOG)
+    found = {alert.key.split("/")[0]: alert for alert in alerts_of(facts, NOW)}
     assert {"quality", "failed", "slow"} <= found.keys()
     assert "blind" not in found
     assert found["quality"].what.startswith(f"over 7 days 50.00% of the records of {SILVER}")

@@ -11,7 +11,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import Publish, Source
+from medallion_assets.publishing.publisher import GoldVersion, Publish
 from medallion_assets_tests.publishing.gold_items import DAY, NEWER, NOW, OLDER, START, Gold, rows_of
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -58,7 +58,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
         published = publish_items(
             Publish(
                 table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
-                source=Source(table_id="gold", version=version),
+                source=GoldVersion(table_id="gold", version=version),
                 run_id="run-1",
                 now=NOW,
             ),
@@ -91,7 +91,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
         publish_items(
             Publish(
                 table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
-                source=Source(table_id="gold", version=1),
+                source=GoldVersion(table_id="gold", version=1),
                 run_id="run-1",
                 now=NOW,
             ),
@@ -108,7 +108,7 @@ def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: C
     publish_items(
         Publish(
             table=BudgetedTable(serving.client, serving.items, limiter),
-            source=Source(table_id="gold", version=1),
+            source=GoldVersion(table_id="gold", version=1),
             run_id="run-1",
             now=NOW,
             progress=told.append,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.refine import refine
 from medallion_assets.refining.typing.decode import decode
 from medallion_assets_tests import pipeline
@@ -86,7 +86,7 @@ def test_attributes_of_any_name_come_to_silver(
     """A full export, then a change, under any name of the column, of the attribute and of the key."""
     lakehouse = lake(tmp_path_factory.mktemp("odd"))
     key_name = f"key of {name}"
-    table = judged(contract(Column(name, Text(), "", source, nullable=True), key=key_name, source=key_source))
+    table = checked(contract(Column(name, Text(), "", source, nullable=True), key=key_name, source=key_source))
 
     def item(key: str, value: str) -> dict[str, Any]:
         return {source: {"S": value}, key_source: {"S": key}} | {"day": {"S": "2025-03-08"}}

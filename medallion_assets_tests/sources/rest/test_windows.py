@@ -20,7 +20,7 @@ from medallion_assets.contracts.declared import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Source
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text, TimestampUtc
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
@@ -151,7 +151,9 @@ def test_windows_come_through_bronze_into_silver(tmp_path: Path) -> None:
         requests = Requests(endpoint=asked, client=client, headers={})
         until = START + timedelta(days=1, hours=12)
         windows = [fetched.window for fetched in fetch_windows(requests, open_store(f"{raw_url}/orders"), until)]
-    loaded = Loaded(table=judged(ORDERS), source=RestWindows(endpoint=asked, sequence="updated_at", delete_flag="gone"))
+    loaded = Loaded(
+        table=checked(ORDERS), source=RestWindows(endpoint=asked, sequence="updated_at", delete_flag="gone")
+    )
     assert [batch.id for batch in ingest(lakehouse, raw_url, loaded, now=NOW).loaded] == [w.name for w in windows]
     assert refine(lakehouse, loaded, now=NOW).gaps == []
     rows = lakehouse.open(ORDERS).scan().sort("order_id").collect()

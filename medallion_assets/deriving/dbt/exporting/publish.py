@@ -96,14 +96,14 @@ def new_release_id() -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedRelease:
     """A complete release, and the version that it made of each table, by name."""
 
     release: Release
     versions: Mapping[str, int]
 
 
-def publish(publication: Publication, *, build: str, run_id: str | None, now: datetime) -> Published:
+def publish(publication: Publication, *, build: str, run_id: str | None, now: datetime) -> PublishedRelease:
     """Commit every model, and complete the release of the `build` that began at `now`.
 
     Raises:
@@ -124,4 +124,4 @@ def publish(publication: Publication, *, build: str, run_id: str | None, now: da
         is_complete=is_complete(covered, now),
     )
     record_release(publication.models[0].base.lakehouse, release)
-    return Published(release=release, versions=versions)
+    return PublishedRelease(release=release, versions=versions)

@@ -13,7 +13,7 @@ from medallion_assets.contracts.table import Column, Date, Integer, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
-from medallion_assets.refining.judging.judged_contracts import judged
+from medallion_assets.refining.judging.checked_contracts import checked
 
 ANY = nw.col("amount") > 0
 
@@ -48,25 +48,25 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
 def test_what_cannot_be_judged_is_named(table: Table, change: dict[str, Any], says: str | None) -> None:
     changed = replace(table, **change)
     if says is None:
-        assert judged(changed) is changed
+        assert checked(changed) is changed
         return
     with pytest.raises(PermanentError, match=says):
-        judged(changed)
+        checked(changed)
 
 
 def test_the_error_names_the_table_and_what_to_do_without_an_iso_day() -> None:
     with pytest.raises(PermanentError, match=r"silver\.x .*no day in ISO 8601.*history=True"):
-        judged(Table(name="silver.x", description="", key=("id",), columns=(Column("id", Integer(), "", "id"),)))
+        checked(Table(name="silver.x", description="", key=("id",), columns=(Column("id", Integer(), "", "id"),)))
 
 
 def test_a_partition_that_may_be_missing_is_refused() -> None:
     """K3: the null partition is where tombstones are."""
     columns = tuple(replace(column, nullable=column.name == "transaction_date") for column in TRANSACTIONS.columns)
     with pytest.raises(PermanentError, match="rows without it are tombstones"):
-        judged(replace(TRANSACTIONS, columns=columns))
+        checked(replace(TRANSACTIONS, columns=columns))
 
 
 def test_a_table_that_is_not_judged_needs_no_key() -> None:
     table = Table(name="operations.notes", description="", columns=(Column("note", Text(), ""),))
     with pytest.raises(PermanentError, match="a key, and partition_by or history"):
-        judged(table)
+        checked(table)

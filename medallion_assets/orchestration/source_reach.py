@@ -1,10 +1,10 @@
-"""The judgement on the sources of a run: one on all of them, by its first Bronze step, before anything is loaded.
+"""How far the sources of a run reach: asked once of all of them, by its first Bronze step, before anything is loaded.
 
-Belongs here: which sources a run reads, and remembering the judgement for the steps that come later (rule F8).
+Belongs here: which sources a run reads, and remembering the answer for the steps that come later (rule F8).
 Does not: how fresh a source is (refining.loading.source_freshness), or the check that shows it (assets/bronze.py).
 
-The judgement is a tag of the run: steps may be processes of their own, and what lands while the first of them loads
-changes nothing for the others. A source that another step of the run fetches is judged after that, by its own step.
+The answer is a tag of the run: steps may be processes of their own, and what lands while the first of them loads
+changes nothing for the others. A source that another step of the run fetches is looked at after that, by its own step.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import source_freshness, stale_sources, wanted
 
-JUDGEMENT_TAG = hidden_tag("sources")
-"""Run tags are copied to a run that starts this one anew: the judgement names its run."""
+REACH_TAG = hidden_tag("sources")
+"""Run tags are copied to a run that starts this one anew: the answer names its run."""
 LOCK = "source_judgement.lock"
-"""Below $DAGSTER_HOME: who judges holds it."""
+"""Below $DAGSTER_HOME: who looks holds it."""
 UNKNOWN_REACH = "it cannot be judged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
-    """How far the sources of a run reach that were judged, which are stale, and what the error of such a run says.
+class SourceReach:
+    """How far the sources of a run reach that were looked at, which are stale, and what the error of such a run says.
 
     The error is not kept: PostgreSQL takes tags of some 2,700 bytes.
     """
@@ -51,12 +51,12 @@ class Judgement:
         """The text of the tag."""
         return json.dumps({"run_id": self.run_id, "reaches": self.reaches, "stale": self.stale})
 
-    def and_of(self, other: Judgement) -> Judgement:
-        """The judgement on more sources."""
+    def and_of(self, other: SourceReach) -> SourceReach:
+        """The answer for more sources."""
         return replace(self, reaches=self.reaches | other.reaches, stale=[*self.stale, *other.stale])
 
-    def with_error(self, raw_url: str, known: Iterable[Loaded]) -> Judgement:
-        """The judgement with what its error says."""
+    def with_error(self, raw_url: str, known: Iterable[Loaded]) -> SourceReach:
+        """The answer with what its error says."""
         hours = {loaded.table.short_name: loaded.source_freshness_hours or 0 for loaded in known}
         stale = {name: (wanted(f"{raw_url}/{name}", hours[name]), self.reaches[name]) for name in self.stale}
         return replace(self, error=stale_sources(stale).parts if stale else None)
@@ -71,8 +71,8 @@ class Judgement:
             raise StaleSourceError(**self.error)
 
 
-def judge_sources(attempt: Attempt, raw_url: str, own: Loaded) -> Judgement | None:
-    """The judgement that counts for the table of `own`; None where its declaration promises nothing.
+def reach_of_sources(attempt: Attempt, raw_url: str, own: Loaded) -> SourceReach | None:
+    """The answer that counts for the table of `own`; None where its declaration promises nothing.
 
     Raises:
         PermanentError: the place of `own` is gone, although batches of it are in, or it cannot be listed.
@@ -84,23 +84,23 @@ def judge_sources(attempt: Attempt, raw_url: str, own: Loaded) -> Judgement | No
     with _alone(context.instance):
         known = _remembered(context)
         if known is None:
-            known = _judge(attempt, raw_url, _sources_of(context, loaded), own)
-            context.instance.add_run_tags(context.run.run_id, {JUDGEMENT_TAG: known.kept()})
+            known = _reach_of(attempt, raw_url, _sources_of(context, loaded), own)
+            context.instance.add_run_tags(context.run.run_id, {REACH_TAG: known.kept()})
     if own.table.short_name not in known.reaches:
-        known = known.and_of(_judge(attempt, raw_url, [own], own))
+        known = known.and_of(_reach_of(attempt, raw_url, [own], own))
     return known.with_error(raw_url, [*loaded, own])
 
 
 @contextmanager
 def _alone(instance: dg.DagsterInstance) -> Iterator[None]:
-    """While the block runs, no other step judges: those that begin together would each judge for themselves."""
+    """While the block runs, no other step looks: those that begin together would each look for themselves."""
     with (Path(instance.root_directory) / LOCK).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _judge(attempt: Attempt, raw_url: str, sources: Iterable[Loaded], own: Loaded) -> Judgement:
-    """Judge some sources. One of another step that cannot be judged counts as stale: its own step says why."""
+def _reach_of(attempt: Attempt, raw_url: str, sources: Iterable[Loaded], own: Loaded) -> SourceReach:
+    """Look at some sources. One of another step that cannot be looked at counts as stale: its own step says why."""
     reaches, stale = dict[str, str](), list[str]()
     for loaded in sources:
         name = loaded.table.short_name
@@ -116,7 +116,7 @@ def _judge(attempt: Attempt, raw_url: str, sources: Iterable[Loaded], own: Loade
         if found is not None:
             reaches[name] = found.reach
             stale += [name] if found.is_stale else []
-    return Judgement(run_id=attempt.context.run.run_id, reaches=reaches, stale=stale)
+    return SourceReach(run_id=attempt.context.run.run_id, reaches=reaches, stale=stale)
 
 
 def _sources_of(context: dg.AssetExecutionContext, known: Iterable[Loaded]) -> list[Loaded]:
@@ -133,10 +133,10 @@ def _sources_of(context: dg.AssetExecutionContext, known: Iterable[Loaded]) -> l
     ]
 
 
-def _remembered(context: dg.AssetExecutionContext) -> Judgement | None:
+def _remembered(context: dg.AssetExecutionContext) -> SourceReach | None:
     run = context.instance.get_run_by_id(context.run.run_id)
-    text = run.tags.get(JUDGEMENT_TAG) if run else None
+    text = run.tags.get(REACH_TAG) if run else None
     if text is None:
         return None
-    known = Judgement(**json.loads(text))
+    known = SourceReach(**json.loads(text))
     return known if known.run_id == context.run.run_id else None

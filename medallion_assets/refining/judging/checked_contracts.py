@@ -27,7 +27,7 @@ NO_DAY = (
 )
 
 
-def judged(table: Table) -> Table:
+def checked(table: Table) -> Table:
     """The contract itself, if the batches of a table can be judged and published by it.
 
     Raises:
