@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
+
 if TYPE_CHECKING:
     from medallion_assets.contracts.policies import DuckDBLimits
     from medallion_assets.delta.table import Lakehouse
@@ -35,7 +37,7 @@ def lakehouse_for(command: str, settings: Settings) -> Lakehouse:
     from medallion_assets.engines.choice import engine_of
     from medallion_assets.settings.account import account
 
-    author = {"command": f"medallion {command}", "started_by": account()}
+    author = {TYPED: f"medallion {command}", STARTED_BY: account()}
     catalog = load_catalog(settings.pipelines)
     if settings.compute.tables:
         from medallion_assets.stages.all import expect_known_tables

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from medallion_assets.cli.section_page import grid
 from medallion_assets.cli.terminal import as_typed
+from medallion_assets.contracts.columns import BATCH_ID, REDRIVEN_AT
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
@@ -146,8 +147,8 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     rows = grid(("export", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
-        place = (row["_export_id"], _file(row["_source_file"]), str(row["_line_number"]))
-        rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row["redriven_at"]), Text(raw))
+        place = (row[BATCH_ID], _file(row["_source_file"]), str(row["_line_number"]))
+        rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row[REDRIVEN_AT]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))
 

@@ -15,9 +15,11 @@ import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoLazyFrameT
 
+from medallion_assets.contracts.columns import IS_DELETE, REASONS
 from medallion_assets.contracts.reasons import appended, listed, spread
 
-UNREADABLE = ("malformed_json", "unknown_record", "wrong_column_count")
+MALFORMED_JSON, UNKNOWN_RECORD, WRONG_COLUMN_COUNT = "malformed_json", "unknown_record", "wrong_column_count"
+UNREADABLE = (MALFORMED_JSON, UNKNOWN_RECORD, WRONG_COLUMN_COUNT)
 """The reasons of records that decoding could not take apart: nothing is known of their columns."""
 
 
@@ -72,9 +74,9 @@ def violations(frame: IntoLazyFrameT, expectations: Sequence[Expectation]) -> In
     `frame` is what decoding gives, lazy, of any engine. Not judged: deletes, records that cannot be read, and
     expectations whose column has a reason already.
     """
-    is_judged = ~nw.col("_is_delete")
+    is_judged = ~nw.col(IS_DELETE)
     for verdict in UNREADABLE:
-        is_judged &= ~nw.col("_reasons").list.contains(verdict)
+        is_judged &= ~nw.col(REASONS).list.contains(verdict)
     columns = []
     for expectation in expectations:
         fails = nw.col("_is_judged") & ~expectation.condition.fill_null(value=True)
@@ -102,7 +104,7 @@ def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFr
         return spread(listed(flags.select(*names), list(listed_as), height=few.height), may_fail)
 
     return frame.with_columns(
-        appended(frame["_reasons"], lists(dropped, dropped)),
+        appended(frame[REASONS], lists(dropped, dropped)),
         appended(frame["_reason_columns"], lists(dropped, dropped.values())),
         lists(warned, warned).alias("_warnings"),
         lists(failed, failed).alias("_failures"),

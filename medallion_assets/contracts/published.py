@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.declared import AsOf, Daily
 from medallion_assets.contracts.policies import EXPORT_AGE_HOURS, GOLD_FRESHNESS_HOURS, Limits
 from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Table, Text, TimestampUtc
@@ -18,7 +19,7 @@ DAY_KEYS = ("metric_date", "row_key")
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
 """Of columns that can be keys: DynamoDB has keys of text and of numbers."""
-EXPIRES_AT, IS_DELETED = "expires_at", "is_deleted"
+EXPIRES_AT = "expires_at"
 """What publishing itself says of a row of a day; of an item that vanished (a tombstone) both."""
 _OF_OWNERS = frozenset(
     {"lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, SEQUENCE
 from medallion_assets.contracts.expectations import Expectation
 from medallion_assets.errors import PermanentError
 
@@ -122,9 +123,9 @@ _HISTORY = (
     Column("is_current", Boolean(), "the last version of a key that is not deleted"),
 )
 _STAGE = (
-    Column("is_deleted", Boolean(), "the key was deleted: a tombstone, or a version that ended so"),
-    Column("_sequence_micros", Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
-    Column("_export_id", Text(), "the export that decided this row"),
+    Column(IS_DELETED, Boolean(), "the key was deleted: a tombstone, or a version that ended so"),
+    Column(SEQUENCE, Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
+    Column(BATCH_ID, Text(), "the export that decided this row"),
 )
 _LINE = Column("_line_number", Integer(), "the line of its batch's file: tells rows apart where there is no key")
 HISTORY_COLUMNS = tuple(column.name for column in _HISTORY)
@@ -234,7 +235,7 @@ class Table:
     @property
     def has_tombstones(self) -> bool:
         """Whether rows may say that their key is deleted. In a history that flag is about how a version ended."""
-        return "is_deleted" in self.column_names and not self.history
+        return IS_DELETED in self.column_names and not self.history
 
     @property
     def layer(self) -> str:
@@ -266,7 +267,7 @@ class Table:
     @property
     def row_id(self) -> tuple[str, ...]:
         """What tells rows apart: the key; in a loaded table without one the place from which a row came."""
-        return self.key or (("_export_id", _LINE.name) if self.is_replaced else ())
+        return self.key or ((BATCH_ID, _LINE.name) if self.is_replaced else ())
 
     @property
     def is_replaced(self) -> bool:

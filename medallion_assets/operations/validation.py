@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
@@ -85,7 +86,7 @@ def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
         return
     table = loaded.table
     texts = loaded.source.reader(table).read(lines)
-    items = texts.filter(pl.col("_verdict").is_null() & ~pl.col("_is_delete"))
+    items = texts.filter(pl.col("_verdict").is_null() & ~pl.col(IS_DELETE))
     unread = Counter(items["_unknown_attributes"].explode().drop_nulls())
     for column in table.columns if items.height else ():
         if column.source is None or items[column.name].is_not_null().any() or items[wrong(column.name)].any():

@@ -36,7 +36,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     record_attempts,
 )
 from medallion_assets.orchestration.partitions import report_days
-from medallion_assets.orchestration.reporting import Event, check_result, materialization
+from medallion_assets.orchestration.reporting import AssetEvent, check_result, materialization
 from medallion_assets.orchestration.runs.whereabouts import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults
@@ -86,7 +86,7 @@ class Attempt:
         """Do work that can be done twice without harm, and again while it fails transiently."""
         return self.repeating.run(work, self.context.log.warning)
 
-    def events(self, reports: Iterable[Report]) -> Iterator[Event]:
+    def events(self, reports: Iterable[Report]) -> Iterator[AssetEvent]:
         """What a stage reports, as events of Dagster; what stands in operations tables is kept until the end."""
         for report in reports:
             match report:

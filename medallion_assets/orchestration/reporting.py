@@ -37,7 +37,7 @@ from medallion_assets.stages import reports
 from medallion_assets.stages.figures import Location, Rows
 from medallion_assets.stages.reports import Check, Made
 
-Event = dg.MaterializeResult[None] | dg.AssetCheckResult
+AssetEvent = dg.MaterializeResult[None] | dg.AssetCheckResult
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 STEP_RETRY_SECONDS = 10.0

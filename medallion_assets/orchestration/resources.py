@@ -17,6 +17,7 @@ from pydantic import Field
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
 from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
@@ -27,7 +28,7 @@ from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.configured_runs import choose_configured_month, record_configured_user
 from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
-from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, Event, stage_errors, step_retries
+from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, AssetEvent, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
@@ -146,7 +147,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         before: Callable[[Attempt], Iterator[Report]] | None = None,
         rows_loaded: object = None,
         serving: Serving | None = None,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         """The whole body of an asset that a stage makes; `before` reports what only this process can judge."""
         with (
             self.attempt(context, stage.table, stage.limits) as attempt,
@@ -194,7 +195,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
         """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""
-        author = {"dagster_run_id": context.run.run_id, "started_by": started_by(context)}
+        author = {RUN_ID: context.run.run_id, STARTED_BY: started_by(context)}
         return replace(self.lakehouse(), author=author)
 
     def now(self) -> datetime:

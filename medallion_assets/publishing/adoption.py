@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -22,7 +23,6 @@ from medallion_assets.publishing.owner import ServingOwner, Trace, claim, read_o
 from medallion_assets.publishing.publisher import VERSIONS
 from medallion_assets.publishing.tables.serving_tables import ServingTable
 
-RUN_ID = "dagster_run_id"
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -83,7 +83,7 @@ def claim_of(
         lakehouse_id=identity.lakehouse_id,
         place=lakehouse.url,
         table_id=gold.table_id,
-        by=lakehouse.author.get("started_by", "unknown"),
+        by=lakehouse.author.get(STARTED_BY, "unknown"),
         since=now,
         why=why,
     )

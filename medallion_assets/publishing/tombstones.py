@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from medallion_assets.contracts.published import EXPIRES_AT, IS_DELETED
+from medallion_assets.contracts.columns import IS_DELETED
+from medallion_assets.contracts.published import EXPIRES_AT
 from medallion_assets.publishing.attributes import Item, to_item
 
 KEEP_SECONDS = 7 * 86_400

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
@@ -25,15 +26,14 @@ from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.engines.pieces import rows_of_bytes
+from medallion_assets.engines.pieces import ROW_GROUP_BYTES, rows_of_bytes
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.versions import expect_latest
 
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
 DROPPED_EXPORTS_NOTE = "medallion_dropped_exports"
-ROW_GROUP_BYTES = 8 * 1024 * 1024
-LEDGER_BOUNDS = ("_export_id", "_export_type", "_export_from_at", "_export_to_at")
+LEDGER_BOUNDS = (BATCH_ID, "_export_type", "_export_from_at", "_export_to_at")
 
 
 def bronze_table(name: str) -> Table:
@@ -45,7 +45,7 @@ def bronze_table(name: str) -> Table:
         is_appended=True,
         columns=(
             Column("raw", Text(trim=False), "the line, unchanged", has_bounds=False),
-            Column("_export_id", Text(), "the export that brought the line"),
+            Column(BATCH_ID, Text(), "the export that brought the line"),
             Column("_export_type", Text(), " or ".join(BatchKind)),
             Column("_export_from_at", TimestampUtc(), "start of the window; a full export: its time"),
             Column("_export_to_at", TimestampUtc(), "end of the window; a full export: its time"),
@@ -252,7 +252,7 @@ def _batch_of(facts: Mapping[str, Any], version: int, source: Source) -> Batch:
 
 def _facts(batch: Batch, now: datetime) -> list[pl.Expr]:
     return [
-        pl.lit(batch.id).alias("_export_id"),
+        pl.lit(batch.id).alias(BATCH_ID),
         pl.lit(str(batch.kind)).alias("_export_type"),
         pl.lit(batch.covers_from).alias("_export_from_at"),
         pl.lit(batch.covers_to).alias("_export_to_at"),

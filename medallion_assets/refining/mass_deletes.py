@@ -16,6 +16,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, SEQUENCE
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.refining.judging.gate import Counts, Gate
@@ -54,7 +55,7 @@ def with_deletes(
 
 
 def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
-    is_live = pl.col("is_current") if silver.table.history else ~pl.col("is_deleted")
+    is_live = pl.col("is_current") if silver.table.history else ~pl.col(IS_DELETED)
     return [part.filter(is_live) for part in silver.scans(silver.lakehouse.engine.bounds.keys)]
 
 
@@ -74,8 +75,8 @@ def _older_rows(
     events = events_table(table)
     if not lakehouse.exists(events):
         return [part.select(key) for part in live]
-    counts = ~pl.col("_export_id").is_in(list(ignored)) & ~is_outdated(ends)
-    later = lakehouse.open(events).scan().filter(counts & (pl.col("_sequence_micros") >= full.decides_at))
+    counts = ~pl.col(BATCH_ID).is_in(list(ignored)) & ~is_outdated(ends)
+    later = lakehouse.open(events).scan().filter(counts & (pl.col(SEQUENCE) >= full.decides_at))
     return [part.select(key).join(later.select(key), on=key, how="anti") for part in live]
 
 

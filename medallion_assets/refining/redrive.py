@@ -20,6 +20,7 @@ from datetime import date, datetime
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, REASONS, REDRIVEN_AT
 from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
@@ -89,7 +90,7 @@ def redrive(
         expect_reason(f"{table.name}: the redrive", why)
     if not lakehouse.exists(quarantine_table(table)):
         return done
-    chosen = chosen_rows(lakehouse, table, exports, reasons) & pl.col("redriven_at").is_null()
+    chosen = chosen_rows(lakehouse, table, exports, reasons) & pl.col(REDRIVEN_AT).is_null()
     rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
     conflicts = pl.col("reasons").list.contains(CONFLICTING)
     done.conflicting = _height(rows.filter(conflicts))
@@ -146,13 +147,13 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     settled = {export.id: export for export in ledger.exports if export.id not in ledger.ignored}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, loaded)
-    is_good = (pl.col("_reasons").list.len() == 0) & (pl.col("_failures").list.len() == 0)
+    is_good = (pl.col(REASONS).list.len() == 0) & (pl.col("_failures").list.len() == 0)
     good, bad = records.filter(is_good), records.filter(~is_good)
     unread = rows.filter(_key_was_unreadable(table))
     uncertain = good.join(unread, on=POSITION, how="semi")
     certain = good.join(unread, on=POSITION, how="anti")
     kept, redriven = _settle_uncertain(bronze, loaded, uncertain, settled)
-    still_bad = Counter(bad.select(pl.concat_list("_reasons", "_failures")).to_series().explode().to_list())
+    still_bad = Counter(bad.select(pl.concat_list(REASONS, "_failures")).to_series().explode().to_list())
     still_bad[CONFLICTING] += uncertain.height - redriven.height
     return _JudgedAgain(
         silver=silver,
@@ -179,7 +180,7 @@ def _settle_uncertain(
     """
     if not uncertain.height:
         return uncertain, uncertain.select(POSITION)
-    exports = [settled[export_id] for export_id in uncertain["_export_id"].unique().sort()]
+    exports = [settled[export_id] for export_id in uncertain[BATCH_ID].unique().sort()]
     with bronze.lakehouse.workspace() as folder:
         judged = judge_exports(bronze, loaded, exports, folder)
         good, bad = (
@@ -206,7 +207,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
             change = merge(silver, events, fulls, folder)
     if not change.written and not change.removed:
         return change, silver.version
-    exports = judged.redriven["_export_id"].unique().sort().to_list()
+    exports = judged.redriven[BATCH_ID].unique().sort().to_list()
     note = {"rows": judged.redriven.height, "exports": exports, "why": why}
     notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(loaded)])}
     return change, commit_change(silver, change, {}, notes)
@@ -221,7 +222,7 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
     def mark() -> None:
         kept = lakehouse.open(quarantine_table(table))
         held = {path: kept.scan(paths=[path]) for path in kept.files["path"]}
-        unmarked = pl.col("redriven_at").is_null()
+        unmarked = pl.col(REDRIVEN_AT).is_null()
         paths = [
             path for path, rows in held.items() if _height(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
         ]
@@ -230,7 +231,7 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
                 kept,
                 held[path]
                 .join(marks, on=POSITION, how="left")
-                .with_columns(pl.coalesce("redriven_at", "_now").alias("redriven_at"))
+                .with_columns(pl.coalesce(REDRIVEN_AT, "_now").alias(REDRIVEN_AT))
                 .drop("_now"),
             )
             for path in paths

@@ -16,6 +16,7 @@ from datetime import date, datetime
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.commit_notes import RESTATED
@@ -160,7 +161,7 @@ def _publish(
     table, ids = silver.table, gate_result.ids
     if not ids:
         return Change()
-    chosen = pl.col("_export_id").is_in(ids)
+    chosen = pl.col(BATCH_ID).is_in(ids)
     good = [part.filter(chosen) for part in judged.good]
     quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), gate_result.applied, now=now)
     applying = next((export for export in gate_result.applied if export.is_full), None)

@@ -13,6 +13,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, REASONS
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
@@ -45,9 +46,9 @@ class Failing:
     @classmethod
     def of(cls, export: Batch, judged: Judged, loaded: Loaded) -> Failing:
         """What judging found in it."""
-        bad = pl.concat(judged.bad).filter(pl.col("_export_id") == export.id)
-        columns = ["_source_file", "_line_number", "_reasons", "raw"]
-        of_wrong_type = bad.filter(pl.col("_reasons").list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
+        bad = pl.concat(judged.bad).filter(pl.col(BATCH_ID) == export.id)
+        columns = ["_source_file", "_line_number", REASONS, "raw"]
+        of_wrong_type = bad.filter(pl.col(REASONS).list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
         return cls(
             export=export,
             counted=judged.counts[export.id],

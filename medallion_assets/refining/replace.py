@@ -17,6 +17,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.files.data_files import WrittenFile
@@ -25,7 +26,6 @@ from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import expect_same_key
 from medallion_assets.delta.notes.source_versions import SourceVersion
-from medallion_assets.delta.replacing.replacement import BATCH
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
@@ -166,7 +166,7 @@ def add_rows(silver: Snapshot, events: pl.DataFrame) -> Change:
     """Write records that were bad and are good now, beside what there is of their partitions; none that is in."""
     table = silver.table
     change = Change()
-    for (day, batch_id), rows in events.partition_by(str(table.partition_by), BATCH, as_dict=True).items():
+    for (day, batch_id), rows in events.partition_by(str(table.partition_by), BATCH_ID, as_dict=True).items():
         held = silver.scan(partitions=[day]).select(table.row_id)
         new = rows.lazy().join(held, on=table.row_id, how="anti").collect(engine="streaming")
         if new.height:
@@ -184,7 +184,7 @@ def published_exports(silver: Snapshot) -> set[str]:
     bounds = files.select("min._export_id", "max._export_id")
     if bounds.filter(pl.col("min._export_id").eq_missing(pl.col("max._export_id"))).drop_nulls().height == files.height:
         return set(bounds["min._export_id"])
-    return set(silver.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"])
+    return set(silver.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID])
 
 
 def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
@@ -196,5 +196,5 @@ def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
 
 def _write_part(part: pl.LazyFrame, *, folder: TableFolder, partition: date | None, batch_id: str) -> WrittenFile:
     names = polars_schema(folder.table).names()
-    rows = part.with_columns(pl.lit(value=False).alias("is_deleted")).select(names)
-    return folder.write(rows, partition=partition).of_values({BATCH: batch_id})
+    rows = part.with_columns(pl.lit(value=False).alias(IS_DELETED)).select(names)
+    return folder.write(rows, partition=partition).of_values({BATCH_ID: batch_id})

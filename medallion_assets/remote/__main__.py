@@ -27,6 +27,7 @@ from dagster_pipes import PipesContext
 
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.run_days import day_tags, parse_days
+from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.errors import MedallionError, SettingsError
@@ -87,7 +88,7 @@ def run_stage(
         "lakehouse", request.lakehouse_url, settings.lakehouse_url, do="set MEDALLION_LAKEHOUSE_URL there as here"
     )
     stage = stage_named(catalog, settings.first_day, request.table)
-    author = {"dagster_run_id": request.run_id, "started_by": request.started_by}
+    author = {RUN_ID: request.run_id, STARTED_BY: request.started_by}
     lake = Lakehouse(
         url=settings.lakehouse_url,
         storage_options=settings.storage_options,

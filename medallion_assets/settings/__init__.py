@@ -28,6 +28,7 @@ from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.user import user_header
 from medallion_assets.settings.values import (
+    AWS_KEYS,
     choice,
     json_object,
     memory,
@@ -47,9 +48,7 @@ SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *
 """Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
 PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
 AWS_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
+    *AWS_KEYS,
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ENDPOINT_URL",

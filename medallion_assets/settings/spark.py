@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings.values import not_allowed
+from medallion_assets.settings.values import AWS_KEYS, not_allowed
 
 LOCAL = "local[*,4]"
 """All cores; four attempts of a task, as on a cluster: Spark has one there."""
@@ -31,7 +31,6 @@ KIND = re.compile(r"(local(\[.+\])?|local-cluster\[.+\]|yarn|(spark|k8s)://.+)?"
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
 PROJECT = __name__.partition(".")[0]
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 HIGHEST_PORT = 65535
 
 
@@ -127,7 +126,7 @@ def spark_settings(
         conf=conf,
         python=env.get("MEDALLION_SPARK_PYTHON") or None,
         packages=tuple(sorted({re.split(r"[.:]", name)[0] for name in pipelines} - {PROJECT})),
-        has_keys=any(env.get(key) for key in KEYS),
+        has_keys=any(env.get(key) for key in AWS_KEYS),
         jars=Path(env.get("MEDALLION_SPARK_JARS") or JARS).expanduser().absolute(),
         lakehouse_url=lakehouse_url,
         s3_endpoint=storage_options.get("AWS_ENDPOINT_URL"),

@@ -14,13 +14,12 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
 
-WRONG_COLUMN_COUNT = "wrong_column_count"
 FLAG_MALFORMED = "flag_malformed"
-UNKNOWN_RECORD = "unknown_record"
 TRUE = ("true", "1", "t", "y", "yes", "d")
 FALSE = ("false", "0", "f", "n", "no", "u", "")
 
@@ -73,7 +72,7 @@ def line_rows(
 
     rows = {
         "_verdict": verdict,
-        "_is_delete": is_delete,
+        IS_DELETE: is_delete,
         "_sequence": text_of(columns.sequence),
         "_unknown_attributes": _present(texts, unknown),
     }

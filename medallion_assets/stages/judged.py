@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
@@ -196,7 +197,7 @@ def _result(silver: Snapshot, done: Refined, trigger: str, again: Rebuilt | None
         rows_out=done.rows_changed,
         quarantined=total.bad,
         quality_score=total.score,
-        sample=silver.scan().filter(~pl.col("is_deleted")),
+        sample=silver.scan().filter(~pl.col(IS_DELETED)),
         partitions=months,
         covered_until=str(noted_coverage(silver)),
         trigger=trigger,

@@ -13,8 +13,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.settings import storage_options
-
-SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+from medallion_assets.settings.values import AWS_KEYS
 
 
 class StorageOptions(dict[str, str]):
@@ -28,19 +27,19 @@ class StorageOptions(dict[str, str]):
         return f"StorageOptions({', '.join(sorted(self))})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _with_own_secrets, ({name: value for name, value in self.items() if name not in SECRETS},)
+        return _with_own_secrets, ({name: value for name, value in self.items() if name not in AWS_KEYS},)
 
     @property
     def of_polars(self) -> dict[str, Any]:
         """The arguments of Polars' readers and writers; a plan that is pickled has no secrets in it either."""
-        known = {name: value for name, value in self.items() if name not in SECRETS}
+        known = {name: value for name, value in self.items() if name not in AWS_KEYS}
         arguments: dict[str, Any] = {"storage_options": known or None}
         return arguments | ({"credential_provider": _Credentials(self)} if len(known) < len(self) else {})
 
 
 def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
     own = storage_options()
-    return StorageOptions({**public, **{name: own[name] for name in SECRETS if name in own}})
+    return StorageOptions({**public, **{name: own[name] for name in AWS_KEYS if name in own}})
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class _Credentials:
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
         """The secrets, and that they do not expire."""
-        secrets = {name.lower(): self.options[name] for name in SECRETS if name in self.options}
+        secrets = {name.lower(): self.options[name] for name in AWS_KEYS if name in self.options}
         if not secrets:
             found: tuple[dict[str, str], int | None] = pl.CredentialProviderAWS()()
             return found

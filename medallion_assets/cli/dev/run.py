@@ -24,6 +24,7 @@ from urllib.request import urlopen
 
 from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
+from medallion_assets.cli.dev import COMMAND
 from medallion_assets.cli.dev.child import END_SECONDS
 from medallion_assets.cli.dev.docs import served
 from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
@@ -33,6 +34,7 @@ from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.failures import ENDPOINT
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
 from medallion_assets.settings.places import EVENTS_QUEUE
@@ -40,8 +42,6 @@ from medallion_assets.settings.places import EVENTS_QUEUE
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
     from medallion_assets.cli.dev.serving import PublishedAgain
 
-COMMAND = "medallion dev"
-ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 DEFAULTS = {
     "MEDALLION_TRIGGERS": "on",
     "MEDALLION_TIMERS": "none",

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from medallion_assets.cli.dev import COMMAND
 from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
 from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import knows_run
@@ -27,7 +29,6 @@ from medallion_assets.settings.account import account
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-COMMAND = "medallion dev"
 NO_BUDGET = 1e6
 """Write units a second: nobody else writes to it, and nobody pays."""
 
@@ -47,7 +48,7 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         PermanentError: a table cannot be read, or has not what its log says.
         TransientError: a storage did not answer.
     """
-    author = {"command": COMMAND, "started_by": account()}
+    author = {TYPED: COMMAND, STARTED_BY: account()}
     lake = Lakehouse(
         url=settings.lakehouse_url,
         storage_options=settings.storage_options,

@@ -26,11 +26,11 @@ from medallion_assets.storage.disk_space import expect_room
 from medallion_assets.storage.parallel import for_each
 from medallion_assets.storage.stores import download
 
-Progress = Callable[[int, int], None]
+Downloading = Callable[[int, int], None]
 
 
 def local_files(
-    snapshot: Snapshot, downloads: Path, *, paths: Iterable[str] | None = None, progress: Progress | None = None
+    snapshot: Snapshot, downloads: Path, *, paths: Iterable[str] | None = None, progress: Downloading | None = None
 ) -> list[Path]:
     """The snapshot's files, or those of `paths`, on a local disk: where they lie, or below `downloads`.
 

@@ -27,7 +27,7 @@ from medallion_assets.contracts.table import (
     TimestampUtc,
     Type,
 )
-from medallion_assets.delta.duckdb.files import FilesOnDemand, Progress, local_files
+from medallion_assets.delta.duckdb.files import Downloading, FilesOnDemand, local_files
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
 
@@ -58,7 +58,7 @@ def make_view(
     name: str | None = None,
     with_tombstones: bool = False,
     paths: Iterable[str] | None = None,
-    progress: Progress | None = None,
+    progress: Downloading | None = None,
 ) -> list[str]:
     """Make a view of a snapshot, with the columns and types of its contract, and give the files that it reads.
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal as Number
 from typing import Any
 
+from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.table import Date, Decimal, Integer, Text, TimestampUtc, Type
 
 MAGIC = b"PAR1"
 TRAILER_BYTES = 8
 """The length of the footer in four bytes, and the magic, end the file."""
-EPOCH, EPOCH_DAY = datetime(1970, 1, 1, tzinfo=UTC), date(1970, 1, 1)
 
 _Fields = dict[int, Any]
 
@@ -58,7 +58,7 @@ class ColumnFigures:
                 case Integer():
                     return number
                 case Date():
-                    return EPOCH_DAY + timedelta(days=number)
+                    return EPOCH.date() + timedelta(days=number)
                 case TimestampUtc():
                     return EPOCH + timedelta(microseconds=number)
                 case Decimal(precision, scale):

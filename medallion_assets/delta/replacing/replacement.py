@@ -13,6 +13,7 @@ from datetime import date
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.partitions import parts_of
@@ -24,8 +25,7 @@ from medallion_assets.engines.pieces import of_group
 
 REBUILT_NOTE = "medallion_rebuilt"
 """The commit note of a rebuild: why it was done, and what else a person decided by it."""
-BOUNDS = ("_sequence_micros",)
-BATCH = "_export_id"
+BOUNDS = (SEQUENCE,)
 """Which batch a file of a table is of whose partitions are a batch each: its log says it, whole."""
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
@@ -79,7 +79,7 @@ class Replacement:
             new = (copy.scan(partitions=[day]).filter(chosen) for chosen in parts)
             written = [self.table.folder.write(rows, partition=day) for rows in new]
             held = copy.partition_files([day])
-            batch = dict.fromkeys([BATCH], held[f"min.{BATCH}"].first()) if held.height else {}
+            batch = dict.fromkeys([BATCH_ID], held[f"min.{BATCH_ID}"].first()) if held.height else {}
             self.written += [file.of_values(batch) for file in written if file.rows]
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:

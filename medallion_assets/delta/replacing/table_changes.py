@@ -19,6 +19,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import conformed, polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
@@ -132,8 +133,8 @@ class Comparison:
 
     def _seen(self, rows: pl.DataFrame) -> pl.DataFrame:
         """What readers see of rows, in the contract's columns and types."""
-        has_tombstones = self.table.has_tombstones and "is_deleted" in rows.columns
-        live = rows.filter(~pl.col("is_deleted").fill_null(value=False)) if has_tombstones else rows
+        has_tombstones = self.table.has_tombstones and IS_DELETED in rows.columns
+        live = rows.filter(~pl.col(IS_DELETED).fill_null(value=False)) if has_tombstones else rows
         wanted = {
             name: kind
             for name, kind in polars_schema(self.table).items()

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Annotated
 
 from medallion_assets.delta.commits import until_committed
+from medallion_assets.delta.notes.authors import STARTED_BY
 from medallion_assets.delta.row_tables.rows import commit_rows, row_table, rows_of
 from medallion_assets.delta.table import Lakehouse, Snapshot
 
@@ -71,7 +72,7 @@ def _new(lakehouse: Lakehouse, now: datetime, sample: str | None) -> Identity:
     return Identity(
         lakehouse_id=str(uuid.uuid4()),
         made_at=now,
-        made_by=lakehouse.author.get("started_by", "unknown"),
+        made_by=lakehouse.author.get(STARTED_BY, "unknown"),
         is_sample=sample is not None,
         note=sample,
     )

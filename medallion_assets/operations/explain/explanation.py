@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, REASONS, REDRIVEN_AT, SEQUENCE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -40,7 +41,7 @@ from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.ledger.origins import counted_sequence
 
-DECIDING = ("is_deleted", "_sequence_micros", "_export_id")
+DECIDING = (IS_DELETED, SEQUENCE, BATCH_ID)
 """What is compared where the current contract cannot read a record that was good when it was judged."""
 
 
@@ -96,7 +97,7 @@ def explain(
     present = with_fates(found, ledger, decisions, loaded.source.canonical)
     is_valid = pl.Series([record.verdict is Fate.SUPERSEDED for record in present], dtype=pl.Boolean)
     events = found.filter(is_valid)
-    absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")["_export_id"])
+    absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")[BATCH_ID])
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
     held = held.sort("valid_from") if table.history else held
@@ -117,7 +118,7 @@ def _known_ends(found: pl.DataFrame, ledger: Ledger) -> dict[str, int]:
 
     Not so where the key is bad in the full export that ended that one: such a record says nothing then.
     """
-    bad_in = set(found.filter(pl.col("reasons").is_not_null())["_export_id"])
+    bad_in = set(found.filter(pl.col("reasons").is_not_null())[BATCH_ID])
     undecided = {full.decides_at for full in ledger.applied_fulls if full.id in bad_in}
     return {export_id: end for export_id, end in ledger.ends.items() if end not in undecided}
 
@@ -128,8 +129,8 @@ def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) ->
     found = found.sort(POSITION)
     if not lakehouse.exists(contract):
         nothing = polars_schema(contract)
-        return found.with_columns(pl.lit(None, dtype=nothing[name]).alias(name) for name in ("reasons", "redriven_at"))
-    kept = lakehouse.open(contract).scan().select(*POSITION, "reasons", "redriven_at")
+        return found.with_columns(pl.lit(None, dtype=nothing[name]).alias(name) for name in ("reasons", REDRIVEN_AT))
+    kept = lakehouse.open(contract).scan().select(*POSITION, "reasons", REDRIVEN_AT)
     here = kept.join(found.lazy().select(POSITION), on=POSITION, how="semi").collect(engine="streaming")
     return found.join(here, on=POSITION, how="left", maintain_order="left")
 
@@ -145,7 +146,7 @@ def _disagreements(
     ]
     if held.height != expected.height:
         return [*lost, f"Silver has {held.height} rows of this key; its records give {expected.height}"]
-    is_readable = not events.select(pl.col("_reasons").list.len() > 0).to_series().any()
+    is_readable = not events.select(pl.col(REASONS).list.len() > 0).to_series().any()
     names = expected.columns if is_readable else [] if "valid_from" in expected.columns else list(DECIDING)
     pairs = list(zip(shown_rows(held.select(names)), shown_rows(expected.select(names)), strict=True))
     return lost + [

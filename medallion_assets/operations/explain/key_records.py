@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Table, Text
@@ -88,7 +89,7 @@ def key_rows(rows: pl.LazyFrame, names: Sequence[str], key: Key) -> pl.DataFrame
 
 def some_keys(rows: pl.LazyFrame, names: Sequence[str]) -> list[str]:
     """The least keys that a table holds, each as `parse_key` takes it: they show how keys are spelled."""
-    held = rows.filter(~pl.col("is_deleted")).select(names).unique()
+    held = rows.filter(~pl.col(IS_DELETED)).select(names).unique()
     few = held.bottom_k(SHOWN, by=names).collect(engine="streaming").sort(names)
     return [",".join(map(str, key)) for key in few.iter_rows()]
 

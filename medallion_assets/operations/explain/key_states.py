@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.partitions import conform
@@ -33,12 +34,12 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
     if not events.height:
         return pl.DataFrame(schema=polars_schema(table))
     # At an equal sequence a record wins over an absence (rule R3).
-    moments = set(events["_sequence_micros"])
+    moments = set(events[SEQUENCE])
     missing = [(export_id, sequence) for export_id, sequence in absences if sequence not in moments]
     key = events.head(1).select(table.key)
     absent = pl.DataFrame(
         [(sequence, True, False, export_id) for export_id, sequence in missing],
-        schema={name: schema[name] for name in ("_sequence_micros", "_is_delete", "_is_incremental", "_export_id")},
+        schema={name: schema[name] for name in (SEQUENCE, IS_DELETE, "_is_incremental", BATCH_ID)},
         orient="row",
     ).join(key, how="cross")
     nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
@@ -52,6 +53,6 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
 
 
 def _row(table: Table, winner: pl.DataFrame) -> pl.DataFrame:
-    if winner["_is_delete"].item():
+    if winner[IS_DELETE].item():
         return tombstones(winner.lazy(), table).collect()
-    return winner.with_columns(pl.lit(value=False).alias("is_deleted")).select(polars_schema(table).names())
+    return winner.with_columns(pl.lit(value=False).alias(IS_DELETED)).select(polars_schema(table).names())

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, REASONS, REDRIVEN_AT, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.refining.ledger.decisions import Decision
@@ -71,7 +72,7 @@ def with_fates(
     first: dict[tuple[str, str], str] = {}
     records = []
     for row in found.iter_rows(named=True):
-        export_id, decision = row["_export_id"], decisions.get(row["_export_id"])
+        export_id, decision = row[BATCH_ID], decisions.get(row[BATCH_ID])
         said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "not decided yet"
         place = f"{row['_source_file']}:{row['_line_number']}"
         twin = first.setdefault((export_id, canonical(row["raw"])), place)
@@ -85,16 +86,16 @@ def with_fates(
                 Fate.NOT_SETTLED,
                 f"Silver has not taken this export yet, or it is held at the gate; {said}",
             )
-        elif row["reasons"] is not None and row["redriven_at"] is None:
+        elif row["reasons"] is not None and row[REDRIVEN_AT] is None:
             verdict, detail = Fate.QUARANTINED, ", ".join(row["reasons"])
         elif twin != place:
             verdict, detail = Fate.DUPLICATE, f"the same record as {twin}"
-        elif (row["_sequence_micros"] or 0) > ends.get(export_id, row["_sequence_micros"] or 0):
+        elif (row[SEQUENCE] or 0) > ends.get(export_id, row[SEQUENCE] or 0):
             verdict, detail = Fate.REJECTED, "of the table before: written after the new table's full export (B3)"
         elif not row["_key_is_read"]:
             verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run `medallion verify`"
         else:
-            verdict, detail = Fate.SUPERSEDED, _stricter(row["_reasons"])
+            verdict, detail = Fate.SUPERSEDED, _stricter(row[REASONS])
         records.append(_record(row, verdict, detail))
     return records
 
@@ -104,24 +105,24 @@ def _stricter(reasons: list[str]) -> str:
 
 
 def _record(row: Mapping[str, Any], verdict: Fate, detail: str) -> KeyRecord:
-    kind = Kind.DELETE if row["_is_delete"] else Kind.UPSERT
+    kind = Kind.DELETE if row[IS_DELETE] else Kind.UPSERT
     return KeyRecord(
-        export_id=row["_export_id"],
+        export_id=row[BATCH_ID],
         export_type=row["_export_type"],
         source_file=row["_source_file"],
         line_number=row["_line_number"],
-        sequence_micros=row["_sequence_micros"],
+        sequence_micros=row[SEQUENCE],
         kind=kind if row["_key_is_read"] else Kind.UNREADABLE,
         verdict=verdict,
         detail=detail,
-        redriven_at=row["redriven_at"],
+        redriven_at=row[REDRIVEN_AT],
         raw=row["raw"],
     )
 
 
 def absences(fulls: Sequence[Batch], events: pl.DataFrame, present: pl.Series) -> list[KeyRecord]:
     """Rule K1: full exports that lack the key, present or bad, and are newer than its first valid record."""
-    since = events["_sequence_micros"].min()
+    since = events[SEQUENCE].min()
     return [
         KeyRecord(
             export_id=full.id,
@@ -171,8 +172,8 @@ def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
 def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[KeyRecord]:
     """Each that began or ended a version decided it (rule H1)."""
     micros = expected.with_columns(pl.col("valid_from", "valid_to").dt.timestamp("us"))
-    began = {(row["_sequence_micros"], row["_export_id"]): row for row in micros.iter_rows(named=True)}
-    ended = {row["valid_to"]: row["valid_from"] for row in micros.filter("is_deleted").iter_rows(named=True)}
+    began = {(row[SEQUENCE], row[BATCH_ID]): row for row in micros.iter_rows(named=True)}
+    ended = {row["valid_to"]: row["valid_from"] for row in micros.filter(IS_DELETED).iter_rows(named=True)}
     decided = []
     for record in records:
         version = began.get((record.sequence_micros, record.export_id))

@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -60,7 +61,7 @@ def list_quarantine(
     if not lakehouse.exists(contract):
         return QuarantineListing(table=contract.name)
     rows = lakehouse.open(contract).scan().filter(chosen_rows(lakehouse, table, exports, reasons))
-    is_waiting = pl.col("redriven_at").is_null()
+    is_waiting = pl.col(REDRIVEN_AT).is_null()
     total, redriven = rows.select(pl.len(), (~is_waiting).sum()).collect(engine="streaming").row(0)
     counted = rows.filter(is_waiting).select(pl.col("reasons").explode().value_counts(sort=True).struct.unnest())
     return QuarantineListing(

@@ -15,6 +15,7 @@ from typing import Any
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.notes.authors import RUN_ID
 from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -28,7 +29,6 @@ from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
-RUN_ID = "dagster_run_id"
 """What a commit's author calls the run (resources.LakehouseResource)."""
 
 

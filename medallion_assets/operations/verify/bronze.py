@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.source import Source
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
@@ -79,7 +80,7 @@ def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Fi
     """
     number = pl.col("_line_number")
     lines = bronze.scan(paths=files["path"])
-    groups = lines.group_by("_export_id", "_source_file").agg(
+    groups = lines.group_by(BATCH_ID, "_source_file").agg(
         pl.len().cast(pl.Int128).alias("n"),
         number.min().alias("first"),
         number.max().alias("last"),
@@ -88,15 +89,15 @@ def _lines(bronze: Snapshot, export_id: str, files: pl.DataFrame) -> Iterator[Fi
     )
     n = pl.col("n")
     is_well = (
-        (pl.col("_export_id") == export_id)
+        (pl.col(BATCH_ID) == export_id)
         & (pl.col("first") == 1)
         & (pl.col("last") == n)
         & (pl.col("sum") * 2 == n * (n + 1))
         & (pl.col("squares") * 6 == n * (n + 1) * (n * 2 + 1))
     )
-    wrong = groups.filter(~is_well).sort("_export_id", "_source_file").collect(engine="streaming")
-    for owner, source in wrong.select("_export_id", "_source_file").iter_rows():
-        of_source = (pl.col("_export_id") == owner) & (pl.col("_source_file") == source)
+    wrong = groups.filter(~is_well).sort(BATCH_ID, "_source_file").collect(engine="streaming")
+    for owner, source in wrong.select(BATCH_ID, "_source_file").iter_rows():
+        of_source = (pl.col(BATCH_ID) == owner) & (pl.col("_source_file") == source)
         found = lines.filter(of_source).select(
             pl.len(), number.n_unique().alias("numbers"), number.min().alias("first"), number.max().alias("last")
         )

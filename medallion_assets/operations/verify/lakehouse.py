@@ -9,13 +9,14 @@ broken is not asked what its rows say. Nothing is ever written to the lakehouse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
@@ -47,8 +48,6 @@ from medallion_assets.operations.verify.silver import (
 from medallion_assets.refining.bronze import bronze_table, exports_in
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.storage.workspace import workspace
-
-Progress = Callable[[str, int, int], None]
 
 
 def verify(

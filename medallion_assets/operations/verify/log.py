@@ -21,6 +21,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
 from medallion_assets.delta.log.replay import Replay, checkpoint_differences, read_checkpoint
 from medallion_assets.delta.table import Lakehouse
@@ -30,11 +31,10 @@ from medallion_assets.refining.refined import EXPORTS_NOTE
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store, read_bytes
 
-LOG = "_delta_log"
-_COMMIT = re.compile(rf"^{LOG}/(\d{{20}})\.json$")
-_CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\.parquet$")
-_ANY_CHECKPOINT = re.compile(rf"^{LOG}/(\d{{20}})\.checkpoint\..*parquet$")
-_HINT = f"{LOG}/_last_checkpoint"
+_COMMIT = re.compile(rf"^{LOG_FOLDER}/(\d{{20}})\.json$")
+_CHECKPOINT = re.compile(rf"^{LOG_FOLDER}/(\d{{20}})\.checkpoint\.parquet$")
+_ANY_CHECKPOINT = re.compile(rf"^{LOG_FOLDER}/(\d{{20}})\.checkpoint\..*parquet$")
+_HINT = f"{LOG_FOLDER}/_last_checkpoint"
 _BROKEN_COMMIT = (
     "restore the file from a backup. Without one: if it is the last commit, remove it and run the stage again (it "
     "redoes the work); if it is an earlier one, recreate the table"
@@ -69,7 +69,7 @@ class _Log:
         self._store = store
         # Before the listing: runs may be at work, and it is never ahead of the log as it is then.
         self._said = read_bytes(store, LAST_COMMIT)
-        names = sorted(found.key for found in list_objects(store, LOG))
+        names = sorted(found.key for found in list_objects(store, LOG_FOLDER))
         self._has_hint = _HINT in names
         self._commits = [int(match[1]) for name in names if (match := _COMMIT.match(name))]
         self._checkpoints = {int(match[1]): name for name in names if (match := _CHECKPOINT.match(name))}

@@ -10,7 +10,7 @@ no room for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import duckdb
 import polars as pl
@@ -19,6 +19,7 @@ from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.row_tables.releases import (
     RELEASE_NOTE,
     RELEASES,
@@ -37,8 +38,6 @@ from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
 from medallion_assets.errors import DiskFullError, PermanentError
 from medallion_assets.operations.verify.findings import Finding, Verification, rebuild
 from medallion_assets.operations.verify.recomputation import difference, rows_in
-
-Progress = Callable[[str, int, int], None]
 
 
 def verify_models(

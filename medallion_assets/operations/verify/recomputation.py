@@ -12,6 +12,7 @@ from datetime import date
 
 import polars as pl
 
+from medallion_assets.contracts.columns import REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.partitions import parts_of
@@ -131,7 +132,7 @@ def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:
     contract = quarantine_table(table)
     if not lakehouse.exists(contract):
         return pl.LazyFrame(schema={name: polars_schema(contract)[name] for name in POSITION})
-    return lakehouse.open(contract).scan().filter(pl.col("redriven_at").is_null()).select(POSITION)
+    return lakehouse.open(contract).scan().filter(pl.col(REDRIVEN_AT).is_null()).select(POSITION)
 
 
 def _height(rows: pl.LazyFrame) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
 from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
@@ -96,7 +97,7 @@ def verify_quarantine(
             found=f"{repeated} more",
             do=rebuild(quarantine.table.name),
         )
-    exports = quarantine.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+    exports = quarantine.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
     if lost := sorted(set(exports) - _known_to(bronze)):
         yield Finding(
             table=quarantine.table.name,

@@ -16,7 +16,7 @@ from medallion_assets.operations.fetching import is_fetched
 from medallion_assets.orchestration.assets.fetched import fetched_key
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.partitions import loaded_asset
-from medallion_assets.orchestration.reporting import Event, asset_options, check_specs
+from medallion_assets.orchestration.reporting import AssetEvent, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.orchestration.source_reach import reach_of_sources
@@ -41,7 +41,7 @@ def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: config_of(AskedLoad, months),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         fresh = partial(source_fresh, lakehouse=lakehouse, loaded=loaded)
         yield from lakehouse.run(context, stage, config, before=fresh)
 

@@ -36,7 +36,7 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.attempt import Attempt
-from medallion_assets.orchestration.reporting import asset_key, asset_options, check, table_result
+from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check, table_result
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_name
@@ -48,7 +48,6 @@ from medallion_assets.stages.made import expect_made
 if TYPE_CHECKING:
     from medallion_assets.deriving.dbt.refresh import Refreshed
 
-Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 KINDS = {"dbt", "deltalake", "gold"}
 
 
@@ -76,7 +75,9 @@ def dbt_assets(built: DbtModels, limits: DuckDBLimits, docs: DocsPlace) -> dg.As
         check_specs=[_check(built, test) for test in specs.tests],
         pool=f"dbt_{built.name}",
     )
-    def models(context: dg.AssetExecutionContext, config: DbtConfig, lakehouse: LakehouseResource) -> Iterator[Event]:
+    def models(
+        context: dg.AssetExecutionContext, config: DbtConfig, lakehouse: LakehouseResource
+    ) -> Iterator[AssetEvent]:
         from medallion_assets.deriving.dbt.refresh import refresh
 
         with lakehouse.attempt(context, last, built.limits) as attempt:

@@ -14,7 +14,7 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import Gold, Monthly
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
-from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
+from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.stages.asked import AskedDeriving
@@ -40,7 +40,7 @@ def gold_asset(gold: Gold, first_day: date, *, is_read: bool = False) -> dg.Asse
         context: dg.AssetExecutionContext,
         config: config_of(AskedDeriving, months),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         yield from lakehouse.run(context, stage, config)
         renew_business_page(context, lakehouse, table)
 

@@ -17,6 +17,7 @@ from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.orchestration.reporting import (
+    AssetEvent,
     asset_key,
     asset_options,
     check,
@@ -31,7 +32,6 @@ from medallion_assets.stages.figures import as_table
 MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900
 CHECKS = {"nothing_is_stale": "No table's data are further behind than its declaration allows."}
-Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 def operations_assets() -> list[dg.AssetsDefinition]:
@@ -62,7 +62,7 @@ def operations_assets() -> list[dg.AssetsDefinition]:
             )
 
     @dg.asset(**asset_options(DATA_FRESHNESS), deps=[runs], check_specs=check_specs(DATA_FRESHNESS, CHECKS))
-    def data_freshness(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
+    def data_freshness(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[AssetEvent]:
         with stage_errors():
             lake = lakehouse.lakehouse_of(context)
             rows = read_freshness(lake, lakehouse.now())

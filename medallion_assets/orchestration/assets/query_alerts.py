@@ -12,14 +12,13 @@ import dagster as dg
 
 from medallion_assets.operations.alerts.queries import QueryAlert, QueryFinding, ask_all, record_findings
 from medallion_assets.orchestration.alert_direct import keep_or_send
-from medallion_assets.orchestration.reporting import stage_errors
+from medallion_assets.orchestration.reporting import AssetEvent, stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 from medallion_assets.storage.workspace import workspace
 
 KEY = dg.AssetKey(["operations", QUERY_ALERTS_JOB])
-Event = dg.MaterializeResult[None] | dg.AssetCheckResult
 
 
 def query_alerts_asset(settings: Settings, queries: Sequence[QueryAlert]) -> dg.AssetsDefinition:
@@ -34,7 +33,7 @@ def query_alerts_asset(settings: Settings, queries: Sequence[QueryAlert]) -> dg.
         pool=KEY.to_python_identifier(),
         check_specs=[dg.AssetCheckSpec(asked.name, asset=KEY, description=asked.query) for asked in queries],
     )
-    def query_alerts(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[Event]:
+    def query_alerts(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> Iterator[AssetEvent]:
         with stage_errors(), workspace() as folder:
             lake, now = lakehouse.lakehouse(), lakehouse.now()
             findings = list(ask_all(lake, queries, workspace=folder))

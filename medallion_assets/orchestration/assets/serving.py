@@ -14,7 +14,7 @@ import dagster as dg
 from medallion_assets.contracts import pipeline
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
-from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
+from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.stages.asked import AskedPublishing
@@ -44,7 +44,7 @@ def serving_asset(what: pipeline.Published, first_day: date, together: Sequence[
         config: PublishConfig,  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         yield from lakehouse.run(context, stage, config, serving=dynamodb.serving())
         renew_business_page(context, lakehouse, table)
 

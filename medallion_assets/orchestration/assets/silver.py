@@ -12,7 +12,7 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.orchestration.partitions import loaded_asset
-from medallion_assets.orchestration.reporting import Event, asset_key, asset_options, check_specs
+from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.run_config import config_of
 from medallion_assets.orchestration.task_values import read_value
@@ -37,7 +37,7 @@ def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: config_of(AskedJudging, months),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         rows_loaded = read_value(context, bronze.path, "rows_in", default=None)
         yield from lakehouse.run(context, stage, config, rows_loaded=rows_loaded)
 
@@ -57,7 +57,7 @@ def derived_asset(derived: Derived) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: config_of(AskedDeriving),  # type: ignore[valid-type]
         lakehouse: LakehouseResource,
-    ) -> Iterator[Event]:
+    ) -> Iterator[AssetEvent]:
         yield from lakehouse.run(context, stage, config)
 
     return asset

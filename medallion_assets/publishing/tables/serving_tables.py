@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT, IS_DELETED
+from medallion_assets.contracts.columns import IS_DELETED
+from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
 from medallion_assets.publishing.keys import Keys

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.expectations import UNREADABLE, Action
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.contracts.table import Table
@@ -50,8 +51,8 @@ def chosen_rows(
     if exports:
         bronze = lakehouse.find(bronze_table(table.short_name))
         known = loaded_ids(bronze) if bronze is not None else set[str]()
-        _expect_known(table, "export", exports, known, rows.select(pl.col("_export_id").alias("named")))
-    of_exports = pl.col("_export_id").is_in(list(exports)) if exports else pl.lit(value=True)
+        _expect_known(table, "export", exports, known, rows.select(pl.col(BATCH_ID).alias("named")))
+    of_exports = pl.col(BATCH_ID).is_in(list(exports)) if exports else pl.lit(value=True)
     has_reason = pl.col("reasons").list.eval(pl.element().is_in(list(reasons))).list.any()
     return of_exports & (has_reason if reasons else pl.lit(value=True))
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, REASONS, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.judging.events import POSITION
@@ -21,13 +22,13 @@ CONFLICTING = "conflicting_duplicate"
 
 def identity(key: Sequence[str], order: RecordOrder) -> list[str]:
     """What a batch has one good record of: a key, or (rule F4) a key at a sequence."""
-    return [*key, "_sequence_micros"] if order.several_states else list(key)
+    return [*key, SEQUENCE] if order.several_states else list(key)
 
 
 def with_key_hash(records: pl.LazyFrame, identity: Sequence[str]) -> pl.LazyFrame:
     """Add a hash of (batch, `identity`); null where a part of that could not be read."""
     readable = pl.all_horizontal(pl.col(name).is_not_null() for name in identity)
-    return records.with_columns(pl.when(readable).then(pl.struct("_export_id", *identity).hash()).alias(KEY_HASH))
+    return records.with_columns(pl.when(readable).then(pl.struct(BATCH_ID, *identity).hash()).alias(KEY_HASH))
 
 
 def suspects(engine: Engine, parts: Sequence[pl.LazyFrame], records: int) -> pl.DataFrame:
@@ -48,7 +49,7 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     Without an identity no records conflict: all that differ are there.
     `records` are judged records, `raw` included, of which `identity` is readable; `canonical` is their source's.
     """
-    group = ["_export_id", *identity]
+    group = [BATCH_ID, *identity]
     differs = pl.col("_canonical").n_unique().over(group) > 1 if identity else pl.lit(value=False)
     marked = records.with_columns(
         pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
@@ -58,7 +59,7 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     nothing = pl.lit([], dtype=pl.List(pl.String))
     column = pl.when("_differs").then(pl.lit([None], dtype=pl.List(pl.String)))
     return once.with_columns(
-        pl.concat_list("_reasons", reason.otherwise(nothing)).alias("_reasons"),
+        pl.concat_list(REASONS, reason.otherwise(nothing)).alias(REASONS),
         pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
     ).drop("_canonical", "_differs")
 

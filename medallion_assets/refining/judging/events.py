@@ -11,6 +11,7 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema, polars_type
@@ -18,7 +19,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine, PutAside
 
-POSITION = ("_export_id", "_source_file", "_line_number")
+POSITION = (BATCH_ID, "_source_file", "_line_number")
 """What identifies a line for ever."""
 
 
@@ -28,7 +29,7 @@ def wins_descending(order: RecordOrder) -> dict[str, bool]:
     A batch has one good record of a key and sequence. An absence from a full batch is no record: at an equal sequence
     every record wins over it, and of two the same id as of records.
     """
-    return {"_sequence_micros": True, "_is_incremental": True, "_export_id": order.latest_batch_wins}
+    return {SEQUENCE: True, "_is_incremental": True, BATCH_ID: order.latest_batch_wins}
 
 
 def event_schema(table: Table) -> pl.Schema:
@@ -36,10 +37,10 @@ def event_schema(table: Table) -> pl.Schema:
     return pl.Schema(
         {
             **{column.name: polars_type(column.type) for column in table.decoded_columns},
-            "_sequence_micros": pl.Int64(),
-            "_is_delete": pl.Boolean(),
+            SEQUENCE: pl.Int64(),
+            IS_DELETE: pl.Boolean(),
             "_is_incremental": pl.Boolean(),
-            "_export_id": pl.String(),
+            BATCH_ID: pl.String(),
             **({} if table.key else {"_line_number": pl.Int64()}),
         }
     )
@@ -61,7 +62,7 @@ def winners_in_parts(
     """
     if len(parts) == 1:
         return [winners(parts[0], key, order)]
-    exports = pl.concat([part.select("_export_id") for part in parts]).unique().collect(engine="streaming")
+    exports = pl.concat([part.select(BATCH_ID) for part in parts]).unique().collect(engine="streaming")
     if exports.height <= 1 and not order.several_states:
         return parts
     win = partial(_winners_of_group, key=key, order=order)
@@ -85,7 +86,7 @@ def files_of_exports(
     if not wanted or not files.height:
         return [], snapshot.scan(paths=[])
     files = may_hold(files, wanted)
-    of_these = pl.col("_export_id").is_in(wanted)
+    of_these = pl.col(BATCH_ID).is_in(wanted)
     held = [path for path in files["path"] if snapshot.scan(paths=[path]).filter(of_these).head(1).collect().height]
     return held, snapshot.scan(paths=held).filter(~of_these)
 
@@ -101,21 +102,21 @@ def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
 
 def has_deletes(events: pl.LazyFrame) -> bool:
     """Whether one of them is a delete."""
-    return bool(events.select(pl.col("_is_delete").any()).collect(engine="streaming").item())
+    return bool(events.select(pl.col(IS_DELETE).any()).collect(engine="streaming").item())
 
 
 def upserts(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     """Rows of the table for events that are no deletes."""
-    live = events.filter(~pl.col("_is_delete")).with_columns(pl.lit(value=False).alias("is_deleted"))
+    live = events.filter(~pl.col(IS_DELETE)).with_columns(pl.lit(value=False).alias(IS_DELETED))
     return live.select(polars_schema(table).names())
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
     """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
-    kept = {*table.key, "_sequence_micros", "_export_id"}
+    kept = {*table.key, SEQUENCE, BATCH_ID}
     return events.select(
         pl.col(name)
         if name in kept
-        else (pl.lit(value=True) if name == "is_deleted" else pl.lit(None, dtype=kind)).alias(name)
+        else (pl.lit(value=True) if name == IS_DELETED else pl.lit(None, dtype=kind)).alias(name)
         for name, kind in polars_schema(table).items()
     )

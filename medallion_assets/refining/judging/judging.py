@@ -15,6 +15,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, REASONS
 from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import LineReader
@@ -36,7 +37,7 @@ RAW_BYTES = "_raw_bytes"
 MOST_UNKNOWN_NAMES = 1_000
 """Names beyond the contract that are counted of an export, the most frequent ones: names may be data themselves."""
 
-BAD_COLUMNS = ("_reasons", "_reason_columns", "raw", *POSITION)
+BAD_COLUMNS = (REASONS, "_reason_columns", "raw", *POSITION)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -116,22 +117,22 @@ def count_records(
     records: pl.DataFrame, table: Table, *, duplicates_of: pl.DataFrame | None = None
 ) -> dict[str, Counts]:
     """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
-    before = {} if duplicates_of is None else dict(duplicates_of.group_by("_export_id").len().iter_rows())
+    before = {} if duplicates_of is None else dict(duplicates_of.group_by(BATCH_ID).len().iter_rows())
     result = {}
-    counted = ("_is_delete", "_reasons", "_warnings", "_failures", "_unknown_attributes")
+    counted = (IS_DELETE, REASONS, "_warnings", "_failures", "_unknown_attributes")
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
     looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
-    judged = records.select("_export_id", *counted, *looked_at)
-    for (export_id,), part in judged.partition_by("_export_id", as_dict=True).items():
+    judged = records.select(BATCH_ID, *counted, *looked_at)
+    for (export_id,), part in judged.partition_by(BATCH_ID, as_dict=True).items():
         upserts, nulls = count_nulls(part, table)
-        bad = part.filter(pl.col("_reasons").list.len() > 0)
+        bad = part.filter(pl.col(REASONS).list.len() > 0)
         result[export_id] = Counts(
             export_id=export_id,
             records=part.height,
             duplicates=max(0, before.get(export_id, 0) - part.height),
             bad=bad.height,
-            deletes=part.filter(pl.col("_is_delete") & (pl.col("_reasons").list.len() == 0)).height,
-            reasons=_occurrences(bad["_reasons"].list.unique()),
+            deletes=part.filter(pl.col(IS_DELETE) & (pl.col(REASONS).list.len() == 0)).height,
+            reasons=_occurrences(bad[REASONS].list.unique()),
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
@@ -158,7 +159,7 @@ def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded, reader
 
 def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataFrame | None = None) -> _Part:
     """Put records aside; `before` are those from which they were resolved, if they were."""
-    is_bad = pl.col("_reasons").list.len() > 0
+    is_bad = pl.col(REASONS).list.len() > 0
     good = (
         records.lazy()
         .filter(~is_bad)

@@ -12,6 +12,7 @@ from functools import lru_cache
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE, REASONS
 from medallion_assets.contracts.expectations import UNREADABLE, Expectation
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -22,8 +23,8 @@ def count_nulls(records: pl.DataFrame, table: Table) -> tuple[int, Counter[str]]
 
     These are the upserts that could be taken apart. Whether a value is missing or cannot be read makes no difference.
     """
-    is_read = ~pl.col("_reasons").list.eval(pl.element().is_in(UNREADABLE)).list.any()
-    upserts = records.filter(~pl.col("_is_delete") & is_read)
+    is_read = ~pl.col(REASONS).list.eval(pl.element().is_in(UNREADABLE)).list.any()
+    upserts = records.filter(~pl.col(IS_DELETE) & is_read)
     nulls = {name: upserts[name].null_count() for name in wanted_columns(table)}
     return upserts.height, Counter({name: count for name, count in nulls.items() if count})
 

@@ -15,6 +15,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import BATCH_ID, REASONS, REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
@@ -38,11 +39,11 @@ def quarantine_table(table: Table) -> Table:
             Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
             Column("reason_columns", TextList(), "the column of each reason; null where the whole record is meant"),
             Column("raw", Text(), "the line, unchanged", has_bounds=False),
-            Column("_export_id", Text(), "the export that brought the line"),
+            Column(BATCH_ID, Text(), "the export that brought the line"),
             Column("_source_file", Text(), "the data file"),
             Column("_line_number", Integer(), "the line in that file, from 1"),
             Column("failed_at", TimestampUtc(), "when it was judged"),
-            Column("redriven_at", TimestampUtc(), "when it was driven again with success", nullable=True),
+            Column(REDRIVEN_AT, TimestampUtc(), "when it was driven again with success", nullable=True),
         ),
     )
 
@@ -62,7 +63,7 @@ def quarantine(
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
         new = [export_id for export_id, mark in marks.items() if snapshot.transaction(export_id) != mark]
-        rows = quarantine_rows(bad.filter(pl.col("_export_id").is_in(new)), now)
+        rows = quarantine_rows(bad.filter(pl.col(BATCH_ID).is_in(new)), now)
         files, kept = files_of_exports(
             snapshot, [export_id for export_id in new if snapshot.transaction(export_id) is not None]
         )
@@ -105,7 +106,7 @@ def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collecti
         snapshot = lakehouse.find(contract)
         if snapshot is None or not snapshot.files.height:
             return
-        held = snapshot.scan().select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+        held = snapshot.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
         if outdated := set(held).difference(kept()):
             files, others = files_of_exports(snapshot, outdated)
             written = write_rows(snapshot, others)
@@ -160,14 +161,14 @@ def write_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> WrittenFile:
 def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
     """Judged records as rows of quarantine, judged at `now`."""
     return bad.select(
-        pl.col("_reasons").alias("reasons"),
+        pl.col(REASONS).alias("reasons"),
         pl.col("_reason_columns").alias("reason_columns"),
         "raw",
-        "_export_id",
+        BATCH_ID,
         "_source_file",
         "_line_number",
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
-        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias("redriven_at"),
+        pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(REDRIVEN_AT),
     )
 
 
@@ -184,7 +185,7 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     table = loaded.table
     exports = {export.id: export for export in fulls}
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
-    empty = pl.DataFrame(schema={**schema, "_export_id": pl.String})
+    empty = pl.DataFrame(schema={**schema, BATCH_ID: pl.String})
     contract = quarantine_table(table)
     if not exports or not lakehouse.exists(contract):
         return empty
@@ -195,14 +196,14 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     if int(files["num_records"].sum()) <= engine.bounds.block_rows:
         engine = engine.here  # what is one block is not worth a job
     find = partial(_keys_of_block, loaded=loaded, exports=exports)
-    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=("_export_id", tuple(exports)))
+    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=(BATCH_ID, tuple(exports)))
     keys = list(engine.map_blocks(find, part))
     return pl.concat([empty, *keys]).unique()
 
 
 def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, exports: Mapping[str, Batch]) -> pl.DataFrame:
     decoded = decode(with_window(rows, exports.values()), loaded.table, loaded.source)
-    return decoded.select(*loaded.table.key, "_export_id").drop_nulls().unique()
+    return decoded.select(*loaded.table.key, BATCH_ID).drop_nulls().unique()
 
 
 def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:
@@ -210,11 +211,11 @@ def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:
     facts = pl.DataFrame(
         [(export.id, str(export.kind), export.covers_from, export.covers_to) for export in exports],
         schema={
-            "_export_id": pl.String,
+            BATCH_ID: pl.String,
             "_export_type": pl.Enum(BatchKind),
             "_export_from_at": pl.Datetime("us", "UTC"),
             "_export_to_at": pl.Datetime("us", "UTC"),
         },
         orient="row",
     ).with_columns(pl.col("_export_type").cast(pl.String))
-    return rows.join(facts, on="_export_id", how="inner", maintain_order="left")
+    return rows.join(facts, on=BATCH_ID, how="inner", maintain_order="left")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
 from medallion_assets.contracts.moments import micros
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import origins_since
@@ -86,18 +87,18 @@ def is_outdated(ends: Mapping[str, int]) -> pl.Expr:
     """Whether a record (`_export_id`, `_sequence_micros`) is of a former table, written after its end."""
     outdated = pl.lit(value=False)
     for end in sorted(set(ends.values())):
-        of_these = pl.col("_export_id").is_in(_ids(ends, end))
-        outdated |= of_these & (pl.col("_sequence_micros") > end)
+        of_these = pl.col(BATCH_ID).is_in(_ids(ends, end))
+        outdated |= of_these & (pl.col(SEQUENCE) > end)
     return outdated
 
 
 def counted_sequence(ends: Mapping[str, int]) -> pl.Expr:
     """The sequence of a held row; one that no longer counts is older than what ended it."""
-    sequence = pl.col("_sequence_micros")
+    sequence = pl.col(SEQUENCE)
     for end in sorted(set(ends.values())):
-        is_after = pl.col("_export_id").is_in(_ids(ends, end)) & (pl.col("_sequence_micros") > end)
+        is_after = pl.col(BATCH_ID).is_in(_ids(ends, end)) & (pl.col(SEQUENCE) > end)
         sequence = pl.when(is_after).then(pl.lit(end - 1, dtype=pl.Int64)).otherwise(sequence)
-    return sequence.alias("_sequence_micros")
+    return sequence.alias(SEQUENCE)
 
 
 _KNOWN_TABLE_IDS: dict[str, tuple[int, dict[str, str | None]]] = {}

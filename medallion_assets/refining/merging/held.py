@@ -14,6 +14,7 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Engine
@@ -28,7 +29,7 @@ def held_rows(silver: Snapshot, parts: Sequence[pl.LazyFrame], workspace: Place)
     One part alone finds its rows itself, unless other processes could look through the table together.
     """
     engine, table = silver.lakehouse.engine, silver.table
-    names = (*table.key, *STATE, "is_deleted", str(table.partition_by))
+    names = (*table.key, *STATE, IS_DELETED, str(table.partition_by))
     files = silver.part()
     slices = _slices(files, engine.bounds.keys)
     is_here = engine.memory_or(workspace) is None

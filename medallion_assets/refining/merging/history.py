@@ -14,10 +14,10 @@ from typing import Any
 
 import narwhals as nw
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 
-SEQUENCE = "_sequence_micros"
 PREVIOUS = "_previous_"
 
 
@@ -43,14 +43,14 @@ def versions(
         _beginnings(_winners(events, key, order), key, state, read_within)
         .with_columns(
             nw.col(SEQUENCE).shift(-1).over(*key, order_by=SEQUENCE).alias("_until_micros"),
-            nw.col("_is_delete").shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
+            nw.col(IS_DELETE).shift(-1).over(*key, order_by=SEQUENCE).fill_null(value=False).alias(followed),
         )
-        .filter(~nw.col("_is_delete"))
+        .filter(~nw.col(IS_DELETE))
         .with_columns(
             _moment(SEQUENCE).alias("valid_from"),
             _moment("_until_micros").alias("valid_to"),
             nw.col("_until_micros").is_null().alias("is_current"),
-            nw.col(followed).alias("is_deleted"),
+            nw.col(followed).alias(IS_DELETED),
         )
         .select(*table.column_names)
     )
@@ -59,9 +59,9 @@ def versions(
 def _winners(events: nw.LazyFrame[Any], key: Iterable[str], order: RecordOrder) -> nw.LazyFrame[Any]:
     """The event that counts for each key and sequence: changes beat full, then one batch id (rules R3, F5)."""
     if order.latest_batch_wins:
-        number, by = nw.col(SEQUENCE).cum_count(reverse=True), ("_is_incremental", "_export_id")
+        number, by = nw.col(SEQUENCE).cum_count(reverse=True), ("_is_incremental", BATCH_ID)
     else:
-        number, by = nw.col(SEQUENCE).cum_count(), ("_is_full", "_export_id")
+        number, by = nw.col(SEQUENCE).cum_count(), ("_is_full", BATCH_ID)
     place = number.over(*key, SEQUENCE, order_by=by)
     return (
         events.with_columns((~nw.col("_is_incremental")).alias("_is_full"))
@@ -79,7 +79,7 @@ def _beginnings(
     `read_within` microseconds after the moment that its items are given. So where it is the earliest, and a record of
     that time tells the same, the run began with that record.
     """
-    compared = (*state, "_is_delete")
+    compared = (*state, IS_DELETE)
     written = nw.when(nw.col("_is_incremental")).then(nw.col(SEQUENCE))
     first, first_written = nw.col(SEQUENCE).min(), nw.col("_written_micros").min()
     is_dated = (nw.col("_first_written") - nw.col("_first") <= read_within).fill_null(value=False)

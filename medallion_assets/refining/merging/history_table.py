@@ -17,6 +17,7 @@ from functools import partial
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, SEQUENCE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
 from medallion_assets.delta.commits import until_committed
@@ -43,13 +44,13 @@ def events_table(table: Table) -> Table:
     return Table(
         name=f"{table.name}_events",
         description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
-        key=(*table.key, "_sequence_micros", "_export_id"),
+        key=(*table.key, SEQUENCE, BATCH_ID),
         columns=(
             *(column.derived for column in table.decoded_columns),
-            Column("_sequence_micros", Integer(), "when it was written, microseconds since 1970 (rule R1)"),
-            Column("_is_delete", Boolean(), "the key was deleted"),
+            Column(SEQUENCE, Integer(), "when it was written, microseconds since 1970 (rule R1)"),
+            Column(IS_DELETE, Boolean(), "the key was deleted"),
             Column("_is_incremental", Boolean(), "it came with an incremental export"),
-            Column("_export_id", Text(), "the export that brought it"),
+            Column(BATCH_ID, Text(), "the export that brought it"),
         ),
     )
 
@@ -76,7 +77,7 @@ def merge_history(
     """
     table = silver.table
     _log(lakehouse, loaded, good, whole)
-    counted = lakehouse.open(events_table(table)).scan().filter(~pl.col("_export_id").is_in(list(ignored)))
+    counted = lakehouse.open(events_table(table)).scan().filter(~pl.col(BATCH_ID).is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))
     touched, untouched = counted, silver.scan().clear()  # a full export may end any key
     if not fulls.applying:
@@ -92,7 +93,7 @@ def merge_history(
     if all(group.changed is None for group in made):
         return Change()
     rows = pl.concat([untouched, *(group.versions for group in made)])
-    written = silver.folder.write(rows, bounds=("_sequence_micros",), row_group_rows=row_group_rows(height, size))
+    written = silver.folder.write(rows, bounds=(SEQUENCE,), row_group_rows=row_group_rows(height, size))
     return Change(
         written=[written] if written.rows else [],
         removed=silver.files["path"].to_list() if silver.files.height else [],
@@ -133,7 +134,7 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_
             lakehouse.create(contract)
         log = lakehouse.open_any(contract)
         held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
-        others = conformed(held.filter(~pl.col("_export_id").is_in(list(export_ids))), polars_schema(contract))
+        others = conformed(held.filter(~pl.col(BATCH_ID).is_in(list(export_ids))), polars_schema(contract))
         written = log.folder.write(pl.concat([others, made.scan()]))
         log.commit(
             [written] if written.rows else [],
@@ -152,9 +153,9 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
     identity = list(log.table.key)
     events = pl.concat([part.select(event_schema(table).names()) for part in good])
     removed, kept = files_of_exports(log, whole)
-    exports = events.select(pl.col("_export_id").unique()).collect(engine="streaming")["_export_id"]
+    exports = events.select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
     others = exports.filter(~exports.is_in(list(whole)))
-    logged = log.scan().filter(pl.col("_export_id").is_in(others.implode())).select(identity)
+    logged = log.scan().filter(pl.col(BATCH_ID).is_in(others.implode())).select(identity)
     new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
     names = polars_schema(log.table).names()
     rows = pl.concat([kept, new.select(names)])
@@ -188,23 +189,23 @@ def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataF
         schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
         orient="row",
     )
-    next_micros = pl.col("_sequence_micros").shift(-1).over(key, order_by="_sequence_micros").fill_null(NEVER_MICROS)
+    next_micros = pl.col(SEQUENCE).shift(-1).over(key, order_by=SEQUENCE).fill_null(NEVER_MICROS)
     spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
-    known = pl.concat([events.select(*key, "_export_id"), fulls.bad_keys.select(*key, "_export_id")])
+    known = pl.concat([events.select(*key, BATCH_ID), fulls.bad_keys.select(*key, BATCH_ID)])
     unlisted = (
         spans.join_where(
             pictures.lazy(),
-            pl.col("_full_sequence_micros") > pl.col("_sequence_micros"),
+            pl.col("_full_sequence_micros") > pl.col(SEQUENCE),
             pl.col("_full_sequence_micros") < pl.col("_next_micros"),
         )
-        .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, "_export_id"], how="anti")
+        .join(known.lazy(), left_on=[*key, "_full_export_id"], right_on=[*key, BATCH_ID], how="anti")
         .select(
             *key,
-            pl.col("_full_sequence_micros").alias("_sequence_micros"),
-            pl.col("_full_export_id").alias("_export_id"),
+            pl.col("_full_sequence_micros").alias(SEQUENCE),
+            pl.col("_full_export_id").alias(BATCH_ID),
         )
         .unique()
-        .with_columns(pl.lit(value=True).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
+        .with_columns(pl.lit(value=True).alias(IS_DELETE), pl.lit(value=False).alias("_is_incremental"))
         .collect()
     )
     missing = [name for name in schema.names() if name not in unlisted.columns]

@@ -14,6 +14,7 @@ from typing import TypeVar
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
@@ -29,7 +30,7 @@ from medallion_assets.refining.ledger.origins import counted_sequence
 from medallion_assets.refining.merging.winners import NewRows, Winners
 
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
-STATE = ("_sequence_micros", "_export_id")
+STATE = (SEQUENCE, BATCH_ID)
 COMPRESSION = 16
 """A day's files may hold so many times the bytes that they have; where they may hold too much, it is counted."""
 
@@ -200,8 +201,8 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls:
         older = older_than(full, fulls.order) & ~bad_in(full, table, fulls)
         names = polars_schema(table).names()
         kept = marked.with_columns(
-            pl.when(older).then(pl.lit(full.decides_at)).otherwise("_sequence_micros").alias("_sequence_micros"),
-            pl.when(older).then(pl.lit(full.id)).otherwise("_export_id").alias("_export_id"),
+            pl.when(older).then(pl.lit(full.decides_at)).otherwise(SEQUENCE).alias(SEQUENCE),
+            pl.when(older).then(pl.lit(full.id)).otherwise(BATCH_ID).alias(BATCH_ID),
         ).select(names)
     written = silver.folder.write(pl.concat([kept, new.lazy()]), partition=None, bounds=STATE[:1])
     return Replaced(
@@ -214,13 +215,13 @@ def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls:
 
 def _absent_rows(missing: pl.DataFrame, full: Batch, table: Table) -> pl.DataFrame:
     at = missing.with_columns(
-        pl.lit(full.decides_at, dtype=pl.Int64).alias("_sequence_micros"),
-        pl.lit(full.id).alias("_export_id"),
+        pl.lit(full.decides_at, dtype=pl.Int64).alias(SEQUENCE),
+        pl.lit(full.id).alias(BATCH_ID),
     )
     return tombstones(at.lazy(), table).collect()
 
 
 def _as_counted(held: Frame, fulls: FullExports) -> Frame:
     """Held rows with the sequence that counts, and whether an incremental export brought them."""
-    is_incremental = (~pl.col("_export_id").is_in(fulls.ids)).alias("_is_incremental")
+    is_incremental = (~pl.col(BATCH_ID).is_in(fulls.ids)).alias("_is_incremental")
     return held.with_columns(counted_sequence(fulls.ends), is_incremental)

@@ -13,6 +13,7 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -84,9 +85,9 @@ def held_state(rows: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyF
     return rows.with_columns(counted_sequence(fulls.ends)).select(
         *table.key,
         *(pl.col(name).alias(f"_old{name}") for name in STATE),
-        pl.col("is_deleted").alias("_old_is_deleted"),
+        pl.col(IS_DELETED).alias("_old_is_deleted"),
         pl.col(str(table.partition_by)).alias("_old_partition"),
-        (~pl.col("_export_id").is_in(fulls.ids)).alias("_old_is_incremental"),
+        (~pl.col(BATCH_ID).is_in(fulls.ids)).alias("_old_is_incremental"),
         pl.lit(value=True).alias("_old_exists"),
     )
 
@@ -100,12 +101,12 @@ def winning(events: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFr
     won, partition_by = _with_late_absences(won, table, fulls), str(table.partition_by)
     if partition_by in table.key:
         return won
-    return won.with_columns(pl.when(~pl.col("_is_delete")).then(partition_by).alias(partition_by))
+    return won.with_columns(pl.when(~pl.col(IS_DELETE)).then(partition_by).alias(partition_by))
 
 
 def tombstones_of(events: pl.DataFrame, table: Table) -> pl.DataFrame:
     """The rows of those that are deletes."""
-    return tombstones(events.lazy().filter("_is_delete"), table).collect()
+    return tombstones(events.lazy().filter(IS_DELETE), table).collect()
 
 
 def moved(won: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -118,15 +119,15 @@ def _with_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> 
     """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
     remaining, done = won, []
     for full in fulls.latest_applied:
-        if not remaining.filter(pl.col("_sequence_micros") <= full.decides_at).height:
+        if not remaining.filter(pl.col(SEQUENCE) <= full.decides_at).height:
             break
-        overruled = (pl.col("_sequence_micros") < full.decides_at) & ~bad_in(full, table, fulls)
+        overruled = (pl.col(SEQUENCE) < full.decides_at) & ~bad_in(full, table, fulls)
         done.append(
             remaining.filter(overruled).with_columns(
-                pl.lit(full.decides_at, dtype=pl.Int64).alias("_sequence_micros"),
-                pl.lit(full.id).alias("_export_id"),
+                pl.lit(full.decides_at, dtype=pl.Int64).alias(SEQUENCE),
+                pl.lit(full.id).alias(BATCH_ID),
                 pl.lit(value=False).alias("_is_incremental"),
-                pl.lit(value=True).alias("_is_delete"),
+                pl.lit(value=True).alias(IS_DELETE),
             )
         )
         remaining = remaining.filter(~overruled)
@@ -135,12 +136,12 @@ def _with_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> 
 
 def _wins_over_held(order: RecordOrder) -> pl.Expr:
     """Whether a record wins over the row that the table holds for its key (columns `_old_*`; null: none)."""
-    sequence, held = pl.col("_sequence_micros"), pl.col("_old_sequence_micros")
+    sequence, held = pl.col(SEQUENCE), pl.col("_old_sequence_micros")
     held_is_absence = pl.col("_old_is_deleted") & ~pl.col("_old_is_incremental")
     same_kind = pl.col("_is_incremental") == pl.col("_old_is_incremental")
     tie = (
         held_is_absence
         | (pl.col("_is_incremental") & ~pl.col("_old_is_incremental"))
-        | (same_kind & wins_by_id(order, pl.col("_export_id"), pl.col("_old_export_id")))
+        | (same_kind & wins_by_id(order, pl.col(BATCH_ID), pl.col("_old_export_id")))
     )
     return held.is_null() | (sequence > held) | ((sequence == held) & tie)

@@ -18,6 +18,7 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
@@ -87,7 +88,7 @@ class _Work:
     def decided(self, events: pl.DataFrame, put: PutAside) -> _Decided:
         """What `winning` says of events beside what the table holds."""
         won, key, by = winning(events, self.table, self.fulls), list(self.table.key), str(self.table.partition_by)
-        stays = won.filter(~pl.col("_is_delete"))
+        stays = won.filter(~pl.col(IS_DELETE))
         loses = events.select(*key, by)
         if stays.height:
             loses = loses.join(stays.select(key), on=key, how="anti") if stays.height < loses.height else loses.clear()
@@ -147,7 +148,7 @@ def _compare(item: _Item, *, work: _Work) -> _Compared:
     key, partition_by = list(work.table.key), str(work.table.partition_by)
     held = held_state(item.held.scan().filter(item.chosen), work.table, work.fulls).collect()
     events = item.new.filter(item.chosen).select(*key, *STATE, partition_by).collect()
-    events = events.with_columns(pl.lit(value=False).alias("_is_delete"), pl.lit(value=False).alias("_is_incremental"))
+    events = events.with_columns(pl.lit(value=False).alias(IS_DELETE), pl.lit(value=False).alias("_is_incremental"))
     both = events.join(held, on=key, how="left")
     is_there = pl.col("_old_exists").fill_null(value=False)
     strangers = both.filter(~is_there).select(events.columns)

@@ -28,9 +28,11 @@ from datetime import date, datetime
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID, REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
+from medallion_assets.delta.notes.authors import STARTED_BY
 from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
@@ -260,15 +262,15 @@ class _Work:
         kept = self.lakehouse.find(quarantine_table(self.table))
         if kept is None:
             return _reasons(new), Counter()
-        of_these = pl.col("_export_id").is_in(sorted(applied))
-        old = kept.scan(paths=sound_files(kept)).filter(of_these & pl.col("redriven_at").is_null())
+        of_these = pl.col(BATCH_ID).is_in(sorted(applied))
+        old = kept.scan(paths=sound_files(kept)).filter(of_these & pl.col(REDRIVEN_AT).is_null())
         return (
             _reasons(new.join(old, on=POSITION, how="anti")),
             _reasons(old.join(new, on=POSITION, how="anti")),
         )
 
     def _decisions(self, why: str) -> list[Decision]:
-        by = self.lakehouse.author.get("started_by", "medallion rebuild")
+        by = self.lakehouse.author.get(STARTED_BY, "medallion rebuild")
         return [
             Decision(
                 table_name=self.table.short_name,

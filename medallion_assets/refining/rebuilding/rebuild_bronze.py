@@ -16,6 +16,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
@@ -191,7 +192,7 @@ class _Work:
             self.removed += files["path"].to_list() if self.writes else []
             self.changes.gone += 1
             lines = {"lines": int(files["num_records"].sum())}
-            self.changes.examples.append(Example(change="gone", key={"_export_id": export_id}, before=lines))
+            self.changes.examples.append(Example(change="gone", key={BATCH_ID: export_id}, before=lines))
 
     def _is_same(self, place: ObjectStore, delivery: Delivery) -> bool:
         """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
@@ -222,7 +223,7 @@ class _Work:
         else:
             self.changes.added += 1
         lines: dict[str, Any] = {"lines": batch.records}
-        example = Example(change=change, key={"_export_id": batch.id}, before={"lines": before}, after=lines)
+        example = Example(change=change, key={BATCH_ID: batch.id}, before={"lines": before}, after=lines)
         self.changes.examples.append(example)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, REASONS, SEQUENCE
 from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.reasons import LIST, spread
 from medallion_assets.contracts.source import LineReader, Source
@@ -33,8 +34,8 @@ BLOCK_BYTES = 32 * 1024 * 1024
 """Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
 result."""
 
-_CARRIED = ("raw", "_export_id", "_export_type", "_source_file", "_line_number")
-_LISTS = ("_reasons", "_reason_columns")
+_CARRIED = ("raw", BATCH_ID, "_export_type", "_source_file", "_line_number")
+_LISTS = (REASONS, "_reason_columns")
 _IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
 """Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
@@ -73,8 +74,8 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
     sourced = [column for column in table.decoded_columns if column.source is not None]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
-        _sequence_micros(source).alias("_sequence_micros"),
-        "_is_delete",
+        _sequence_micros(source).alias(SEQUENCE),
+        IS_DELETE,
         "_unknown_attributes",
     )
     values = values.with_columns(
@@ -91,8 +92,8 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
     )
     return values.hstack(_reason_lists(texts, values, sourced, table, source)).select(
         *(column.name for column in table.decoded_columns),
-        "_sequence_micros",
-        "_is_delete",
+        SEQUENCE,
+        IS_DELETE,
         *_LISTS,
         "_unknown_attributes",
         *([] if table.key else [TEXTS_HASH]),
@@ -150,7 +151,7 @@ def _reason_lists(
     lists = found.select(
         pl.concat_list(
             pl.concat_list(nothing, *(column.name for column in columns)).list.drop_nulls(), "_of_record"
-        ).alias("_reasons"),
+        ).alias(REASONS),
         pl.concat_list(pl.concat_list(nothing, *of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
     )
     return [spread(lists[name], is_suspect) for name in _LISTS]
@@ -158,7 +159,7 @@ def _reason_lists(
 
 def _is_asked(column: Column, table: Table) -> pl.Expr:
     """Whether the record must answer for the column: a delete only for its key, an unreadable one for nothing."""
-    return _IS_READ if column.name in table.key else _IS_READ & ~pl.col("_is_delete")
+    return _IS_READ if column.name in table.key else _IS_READ & ~pl.col(IS_DELETE)
 
 
 def _sequence_micros(source: Source) -> pl.Expr:

@@ -20,6 +20,7 @@ from typing import Self
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
@@ -85,7 +86,7 @@ class AnyOrder:
             pl.col("_row"),
             pl.lit(None, pl.String).alias("_verdict"),
             pl.lit(value=True).alias("_is_full"),
-            pl.lit(value=False).alias("_is_delete"),
+            pl.lit(value=False).alias(IS_DELETE),
             pl.lit(None, pl.String).alias("_sequence"),
             listed(is_there, names, height=found.height).alias("_unknown_attributes"),
         ]

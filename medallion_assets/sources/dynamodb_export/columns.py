@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.expectations import UNKNOWN_RECORD
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.lines import LineReader
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
-from medallion_assets.sources.dynamodb_export.record import UNKNOWN_RECORD, attributes_of
+from medallion_assets.sources.dynamodb_export.record import attributes_of
 
 
 class ExportLines:
@@ -37,7 +39,7 @@ class ExportLines:
         other = pl.lit(is_wrong)
         nothing = {
             "_verdict": pl.lit(UNKNOWN_RECORD),
-            "_is_delete": pl.lit(value=False),
+            IS_DELETE: pl.lit(value=False),
             "_sequence": pl.lit(None, dtype=pl.String),
             "_unknown_attributes": pl.lit([], dtype=pl.List(pl.String)),
             **{attribute.column: pl.lit(None, dtype=pl.String) for attribute in self._attributes},

@@ -14,11 +14,13 @@ from typing import Self
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.expectations import MALFORMED_JSON
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.engines.pieces import pieces, rows_of_bytes
 from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
-from medallion_assets.sources.dynamodb_export.record import MALFORMED_JSON, Attribute, RecordReader, unknown_names
+from medallion_assets.sources.dynamodb_export.record import Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, RecordForm, with_plain_names
 from medallion_assets.sources.dynamodb_export.templates import Templates
 
@@ -150,7 +152,7 @@ class LineReader:
             "_row",
             pl.lit(None, pl.String).alias("_verdict"),
             pl.lit(shape.is_full).alias("_is_full"),
-            shape.is_delete.alias("_is_delete"),
+            shape.is_delete.alias(IS_DELETE),
             shape.sequence.alias("_sequence"),
             listed(present, list(unknown), height=decoded.height).alias("_unknown_attributes"),
             *shape.columns(self._attributes),
@@ -169,7 +171,7 @@ class LineReader:
             "_row": rows["_row"],
             "_verdict": pl.Series(verdicts, dtype=pl.String),
             "_is_full": pl.Series(full, dtype=pl.Boolean),
-            "_is_delete": pl.Series(deletes, dtype=pl.Boolean),
+            IS_DELETE: pl.Series(deletes, dtype=pl.Boolean),
             "_sequence": pl.Series(sequences, dtype=pl.String),
             "_unknown_attributes": pl.Series(unknown, dtype=pl.List(pl.String)),
         }

@@ -11,10 +11,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
+from medallion_assets.contracts.expectations import MALFORMED_JSON, UNKNOWN_RECORD
 from medallion_assets.contracts.table import Boolean, Decimal, Integer, Table
-
-MALFORMED_JSON = "malformed_json"
-UNKNOWN_RECORD = "unknown_record"
 
 Variant = Literal["S", "N", "BOOL"]
 """The DynamoDB types that a column can be read from."""

@@ -18,6 +18,7 @@ from typing import Self
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.texts import any_has
 from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
@@ -64,7 +65,7 @@ class Template:
         columns = [
             pl.lit(None, pl.String).alias("_verdict"),
             pl.lit(record.is_full).alias("_is_full"),
-            pl.lit(record.is_delete).alias("_is_delete"),
+            pl.lit(record.is_delete).alias(IS_DELETE),
             _filled(record.sequence).alias("_sequence"),
             pl.lit(pl.Series([record.unknown], dtype=pl.List(pl.String))).first().alias("_unknown_attributes"),
         ]

@@ -11,11 +11,12 @@ import hashlib
 import random
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.samples import SAMPLE_ACCOUNT, SAMPLE_REGION, origin_of
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.manifest import (
@@ -42,7 +43,6 @@ _NAME_LENGTH = 26
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x00"
 """As DynamoDB writes it: no name, no time, so that equal lines make equal bytes."""
 _RAW_DEFLATE = -15
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def write_export(
@@ -81,8 +81,8 @@ def write_export(
         )
     rng = random.Random(f"{seed}|{table_name}|{export_type}|{from_at}|{to_at}|{started_at}")  # noqa: S311 (names only)
     started_at = started_at or to_at + timedelta(milliseconds=rng.randrange(1_000, 60_000))
-    millis = (started_at - _EPOCH) // timedelta(milliseconds=1)
-    started_at = _EPOCH + timedelta(milliseconds=millis)
+    millis = (started_at - EPOCH) // timedelta(milliseconds=1)
+    started_at = EPOCH + timedelta(milliseconds=millis)
     export_id = f"{millis:014d}-{rng.getrandbits(32):08x}"
     prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
     folder = f"{prefix}{ROOT}/{export_id}"

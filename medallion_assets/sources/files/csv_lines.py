@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from medallion_assets.contracts.expectations import UNKNOWN_RECORD, WRONG_COLUMN_COUNT
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.records import (
-    UNKNOWN_RECORD,
-    WRONG_COLUMN_COUNT,
     RecordColumns,
     columns_of,
     line_rows,

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 import duckdb
 import narwhals as nw
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.contracts.policies import DuckDBLimits
 from medallion_assets.delta.duckdb.views import connect, quoted, text
@@ -122,7 +123,7 @@ class InSpark:
                 what = f"version {source.version} of {source.table.name}"
                 raise not_a_table(what, source.uri, f"a file that its log names is not there: {error}") from error
             if source.table.has_tombstones:
-                rows = rows.filter(~nw.col("is_deleted").fill_null(value=False))
+                rows = rows.filter(~nw.col(IS_DELETED).fill_null(value=False))
             name = self._view(source.table.layer, source.table.short_name)
             called(self.spark, partial(rows.to_native().createOrReplaceGlobalTempView, name))
             self.views.append(name)
