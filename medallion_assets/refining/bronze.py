@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.columns import BATCH_ID
+from medallion_assets.contracts.columns import BATCH_ID, HIGHEST_BATCH_ID, LOWEST_BATCH_ID
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
@@ -127,12 +127,12 @@ def dropped_exports(bronze: Snapshot) -> set[str]:
 
 def holds(bronze: Snapshot, export_id: str) -> bool:
     """Whether an export is in: by its files, so that a table that was rolled back is loaded again."""
-    return bool(bronze.files.height) and export_id in bronze.files["min._export_id"]
+    return bool(bronze.files.height) and export_id in bronze.files[LOWEST_BATCH_ID]
 
 
 def loaded_ids(bronze: Snapshot) -> set[str]:
     """The ids of all exports that are in."""
-    return set(bronze.files["min._export_id"]) if bronze.files.height else set()
+    return set(bronze.files[LOWEST_BATCH_ID]) if bronze.files.height else set()
 
 
 def latest_origin(bronze: Snapshot) -> tuple[str, str | None] | None:
@@ -157,13 +157,13 @@ def exports_in(bronze: Snapshot, source: Source) -> list[Batch]:
     """Every batch that Bronze holds, in the order of judging; `version` and `origin` are not known from here."""
     if not bronze.files.height:
         return []
-    if bronze.files.filter(pl.col("min._export_id") != pl.col("max._export_id")).height:
+    if bronze.files.filter(pl.col(LOWEST_BATCH_ID) != pl.col(HIGHEST_BATCH_ID)).height:
         raise PermanentError(
             f"{bronze.table.name}: a data file mixes exports, so the ledger cannot be read from the log",
             expected="one export a file",
             do="restore the version before the table was compacted; Bronze is never compacted across exports",
         )
-    rows = bronze.files.group_by("min._export_id").agg(
+    rows = bronze.files.group_by(LOWEST_BATCH_ID).agg(
         pl.col("min._export_type").first().alias("kind"),
         pl.col("min._export_from_at").first().alias("covers_from"),
         pl.col("min._export_to_at").first().alias("covers_to"),
@@ -172,7 +172,7 @@ def exports_in(bronze: Snapshot, source: Source) -> list[Batch]:
     )
     batches = [
         Batch(
-            id=row["min._export_id"],
+            id=row[LOWEST_BATCH_ID],
             kind=BatchKind(row["kind"]),
             covers_from=row["covers_from"],
             covers_to=row["covers_to"],
@@ -213,7 +213,7 @@ def files_of(bronze: Snapshot, export_ids: Collection[str]) -> pl.DataFrame:
     """The rows of `Snapshot.files` that hold some exports, export by export."""
     if not bronze.files.height:
         return bronze.files
-    return bronze.files.filter(pl.col("min._export_id").is_in(list(export_ids))).sort("min._export_id", "path")
+    return bronze.files.filter(pl.col(LOWEST_BATCH_ID).is_in(list(export_ids))).sort(LOWEST_BATCH_ID, "path")
 
 
 def _noted_since(bronze: Snapshot, version: int) -> Iterator[tuple[dict[str, Any], int]]:

@@ -17,7 +17,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED
+from medallion_assets.contracts.columns import BATCH_ID, HIGHEST_BATCH_ID, IS_DELETED, LOWEST_BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.files.data_files import WrittenFile
@@ -181,9 +181,9 @@ def published_exports(silver: Snapshot) -> set[str]:
     files = silver.files
     if not files.height:
         return set()
-    bounds = files.select("min._export_id", "max._export_id")
-    if bounds.filter(pl.col("min._export_id").eq_missing(pl.col("max._export_id"))).drop_nulls().height == files.height:
-        return set(bounds["min._export_id"])
+    bounds = files.select(LOWEST_BATCH_ID, HIGHEST_BATCH_ID)
+    if bounds.filter(pl.col(LOWEST_BATCH_ID).eq_missing(pl.col(HIGHEST_BATCH_ID))).drop_nulls().height == files.height:
+        return set(bounds[LOWEST_BATCH_ID])
     return set(silver.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID])
 
 

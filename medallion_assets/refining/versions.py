@@ -15,6 +15,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.columns import LOWEST_BATCH_ID
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
@@ -54,9 +55,9 @@ def drop_versions(lakehouse: Lakehouse, bronze: Table, batches: Collection[Batch
 
     def drop() -> None:
         snapshot = lakehouse.open(bronze)
-        files = snapshot.files.filter(pl.col("min._export_id").is_in(ids)) if snapshot.files.height else snapshot.files
+        files = snapshot.files.filter(pl.col(LOWEST_BATCH_ID).is_in(ids)) if snapshot.files.height else snapshot.files
         if files.height:
-            gone = sorted(set(files["min._export_id"]))
+            gone = sorted(set(files[LOWEST_BATCH_ID]))
             snapshot.commit(remove=files["path"].to_list(), metadata={SUPERSEDED_NOTE: gone})
 
     if ids:
@@ -74,11 +75,11 @@ def expect_latest(bronze: Snapshot, batch: Batch) -> None:
         BatchRefusedError: it is.
     """
     for row in other_versions(bronze, batch).iter_rows(named=True):
-        if (row["min._export_to_at"], row["min._export_id"]) > batch.order:
+        if (row["min._export_to_at"], row[LOWEST_BATCH_ID]) > batch.order:
             raise BatchRefusedError(
                 SUPERSEDED,
                 f"{bronze.table.name}: {batch.id} is an older version of {batch.partition}",
-                expected=f"one that was written after {row['min._export_id']}, which is in",
+                expected=f"one that was written after {row[LOWEST_BATCH_ID]}, which is in",
                 found=f"one of {batch.covers_to.isoformat()}",
                 do="nothing, or move it away; to go back to it, write it again: the version written last counts",
             )
@@ -90,7 +91,7 @@ def other_versions(bronze: Snapshot, batch: Batch) -> pl.DataFrame:
         return bronze.files.clear()
     is_partition = pl.col("min._export_type") == batch.kind.value
     is_same = is_partition & (pl.col("min._export_from_at") == batch.covers_from)
-    return bronze.files.filter(is_same & (pl.col("min._export_id") != batch.id))
+    return bronze.files.filter(is_same & (pl.col(LOWEST_BATCH_ID) != batch.id))
 
 
 def superseded_exports(bronze: Snapshot) -> set[str]:

@@ -13,7 +13,7 @@ from datetime import date
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, LOWEST_BATCH_ID, SEQUENCE
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.partitions import parts_of
@@ -79,7 +79,7 @@ class Replacement:
             new = (copy.scan(partitions=[day]).filter(chosen) for chosen in parts)
             written = [self.table.folder.write(rows, partition=day) for rows in new]
             held = copy.partition_files([day])
-            batch = dict.fromkeys([BATCH_ID], held[f"min.{BATCH_ID}"].first()) if held.height else {}
+            batch = dict.fromkeys([BATCH_ID], held[LOWEST_BATCH_ID].first()) if held.height else {}
             self.written += [file.of_values(batch) for file in written if file.rows]
 
     def whole(self, copy: Snapshot, progress: Progress) -> None:

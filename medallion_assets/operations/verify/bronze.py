@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID
+from medallion_assets.contracts.columns import BATCH_ID, LOWEST_BATCH_ID
 from medallion_assets.contracts.source import Source
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
@@ -36,7 +36,7 @@ def verify_bronze(bronze: Snapshot, source: Source, *, rows: bool) -> Iterator[F
             found="no data file of it is live: the table was rolled back, or the files were removed",
             do=LOAD_AGAIN,
         )
-    files_by_export = bronze.files.partition_by("min._export_id", as_dict=True) if held else {}
+    files_by_export = bronze.files.partition_by(LOWEST_BATCH_ID, as_dict=True) if held else {}
     for export_id in sorted(held):
         files = files_by_export[(export_id,)]
         yield from _export(bronze, export_id, noted.get(export_id), int(files["num_records"].sum()))

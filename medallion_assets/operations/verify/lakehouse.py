@@ -36,7 +36,7 @@ from medallion_assets.operations.verify.findings import (
     rebuild,
 )
 from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
-from medallion_assets.operations.verify.log import LOG, verify_log
+from medallion_assets.operations.verify.log import LOG_FOLDER, verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
     is_behind,
@@ -261,8 +261,8 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"remove {LOG}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
-                f" then, take {LOG} from a backup; {MADE_ANEW}",
+                do=f"remove {LOG_FOLDER}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
+                f" then, take {LOG_FOLDER} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return
@@ -288,7 +288,7 @@ class _Look:
             check="checkpoint_says_the_same",
             expected=f"{len(logged)} live files, as the commits say",
             found=f"{len(seen)} live files when it is opened, {len(seen ^ logged)} of all these differ",
-            do=f"remove the checkpoints in {LOG} and _last_checkpoint: readers take the commits then",
+            do=f"remove the checkpoints in {LOG_FOLDER} and _last_checkpoint: readers take the commits then",
         )
 
     def _found(self, name: str, findings: list[Finding]) -> None:

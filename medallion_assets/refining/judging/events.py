@@ -11,7 +11,14 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    HIGHEST_BATCH_ID,
+    IS_DELETE,
+    IS_DELETED,
+    LOWEST_BATCH_ID,
+    SEQUENCE,
+)
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema, polars_type
@@ -93,9 +100,9 @@ def files_of_exports(
 
 def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
     """Those of `Snapshot.files` that may hold rows of some exports, by their bounds in the log, if these are there."""
-    if not export_ids or "min._export_id" not in files.columns:
+    if not export_ids or LOWEST_BATCH_ID not in files.columns:
         return files
-    ids, low, high = pl.Series(sorted(export_ids)), files["min._export_id"], files["max._export_id"]
+    ids, low, high = pl.Series(sorted(export_ids)), files[LOWEST_BATCH_ID], files[HIGHEST_BATCH_ID]
     has_any = ids.search_sorted(high, side="right") > ids.search_sorted(low, side="left")
     return files.filter(has_any | low.is_null() | high.is_null())
 

@@ -116,7 +116,7 @@ def _reason_lists(
     """`_reasons` and `_reason_columns`; only rows and columns that may have one are asked why."""
     asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
     is_odd = pl.any_horizontal(
-        pl.col("_verdict").is_not_null(), pl.col("_typed:_sequence_micros").is_null(), _is_outside_window(source)
+        pl.col("_verdict").is_not_null(), pl.col(f"_typed:{SEQUENCE}").is_null(), _is_outside_window(source)
     )
     suspects = asked.select(
         is_odd.alias("_record"),
@@ -133,7 +133,7 @@ def _reason_lists(
     of_record = (
         pl.concat_list(
             "_verdict",
-            pl.when(_IS_READ & pl.col("_typed:_sequence_micros").is_null())
+            pl.when(_IS_READ & pl.col(f"_typed:{SEQUENCE}").is_null())
             .then(pl.lit(SEQUENCE_MALFORMED))
             .when(_IS_READ & _is_outside_window(source))
             .then(pl.lit(WRITE_TIME_OUTSIDE_WINDOW)),
@@ -185,4 +185,4 @@ def _is_outside_window(source: Source) -> pl.Expr:
     """
     slack = timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)
     first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
-    return ~pl.col("_is_whole") & ~pl.col("_typed:_sequence_micros").is_between(first - slack, last + slack)
+    return ~pl.col("_is_whole") & ~pl.col(f"_typed:{SEQUENCE}").is_between(first - slack, last + slack)
