@@ -261,8 +261,8 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"remove {LOG_FOLDER}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not open"
-                f" then, take {LOG_FOLDER} from a backup; {MADE_ANEW}",
+                do=f"remove {LOG_FOLDER}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not "
+                f"open then, take {LOG_FOLDER} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return
