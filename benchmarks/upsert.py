@@ -21,7 +21,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
 from medallion_assets.refining.judging.events import event_schema
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.merge import merge as merge_days
 from medallion_assets.refining.refine import commit_change
 
@@ -100,7 +100,7 @@ def upsert(lake: str, source: str) -> None:
     parts = [events.select(event_schema(TABLE).names()).slice(start, PART_ROWS) for start in range(0, count, PART_ROWS)]
     nobody = pl.DataFrame(schema={"transaction_id": pl.String, "_export_id": pl.String})
     with silver.lakehouse.workspace() as place:
-        fulls = FullExports(applied=[], applying=None, bad_keys=nobody)
+        fulls = FullBatches(applied=[], applying=None, bad_keys=nobody)
         commit_change(silver, merge_days(silver, parts, fulls, place), {}, {})
 
 

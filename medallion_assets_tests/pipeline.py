@@ -38,7 +38,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
     TRANSACTIONS,
 )
 from medallion_assets.publishing.reader import read_item
-from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_export
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, load_batch
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.refine import refine
@@ -102,7 +102,7 @@ def land(lakehouse: Lakehouse, export: ExportInput, *, table_id: str | None = No
         if rows:
             frame = pl.DataFrame(rows, schema=polars_schema(table), orient="row")
             written.append(bronze.folder.write(frame.lazy(), partition=day, bounds=LEDGER_BOUNDS))
-    return load_export(lakehouse, table, batch, written)
+    return load_batch(lakehouse, table, batch, written)
 
 
 def batch_of(export: ExportInput, *, origin: str | None = None) -> Batch:
@@ -138,7 +138,7 @@ def decide(lakehouse: Lakehouse, decisions: Iterable[DecisionInput]) -> None:
 def refine_and_accept(lakehouse: Lakehouse, loaded: Loaded) -> None:
     """Refine until nothing fails: a person accepts what does."""
     while (failing := refine(lakehouse, loaded, now=NOW).failing) is not None:
-        decide(lakehouse, [DecisionInput(loaded.table.short_name, failing.export.id, "accept")])
+        decide(lakehouse, [DecisionInput(loaded.table.short_name, failing.batch.id, "accept")])
 
 
 def run_silver(lakehouse: Lakehouse, declarations: Iterable[Loaded] = TRANSACTIONS.loaded) -> dict[str, Refined]:

@@ -106,6 +106,15 @@ class Catalog:
             do="name one of these; to add a table, declare it in a pipeline",
         )
 
+    def batch_word(self, name: str = "") -> str:
+        """What people call a batch of a loaded table, by its name or that of its Bronze table.
+
+        Of another table it is the word of all sources, or `batch` where these differ.
+        """
+        words = {loaded.table.short_name: loaded.source.batch_word for loaded in self.loaded}
+        every = set(words.values())
+        return words.get(name.rpartition(".")[2]) or (every.pop() if len(every) == 1 else "batch")
+
     def published_as(self, name: str, prefix: str = "") -> Published:
         """What is published under a name: that of its contract, or of its DynamoDB table.
 

@@ -50,7 +50,7 @@ class DbtModels(Policies):
     files of the project, by their path below it, whose text is made when it is prepared, like that of its sources.
     With `by_month` a build may be of few months; without it everything is built each time. `translator` is
     `module:NAME` of a subclass of dagster-dbt's DagsterDbtTranslator, for what the UI shows of models and tests.
-    `export_age_hours` is how old the newest export may be once a release has what it changed (rule V5); None: as old as
+    `export_age_hours` is how old the newest batch may be once a release has what it changed (rule V5); None: as old as
     it is.
     """
 

@@ -52,8 +52,8 @@ class Loaded(Policies):
     table has no key, and is partitioned by a column `of_batch`.
     `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
     F8); None when nothing promises one.
-    `source_arn` is the DynamoDB table that the exports are of, else that of the first one loaded; `accepts` are other
-    ARNs whose exports are taken as well: that table was moved or restored there on purpose (rule B3).
+    `source_arn` is the DynamoDB table that the batches are of, else that of the first one loaded; `accepts` are other
+    ARNs whose batches are taken as well: that table was moved or restored there on purpose (rule B3).
     """
 
     table: Table
@@ -181,7 +181,7 @@ class Daily(Policies):
 
     `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
     long day is made of some of their values at a time, and need not be in memory as a whole. Where nothing publishes
-    the table, so that readers read it, an export may be `export_age_hours` old once it changed it (rule V5); None, or
+    the table, so that readers read it, a batch may be `export_age_hours` old once it changed it (rule V5); None, or
     without `freshness_hours`: as old as it is.
     """
 

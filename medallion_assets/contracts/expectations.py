@@ -2,7 +2,7 @@
 
 Belongs here: the three kinds of expectation and how a frame is judged by them.
 Does not: the expectations of a table (its contract), building lists of names (contracts.reasons), or what happens
-    to an export that fails (refining.judging.gate).
+    to a batch that fails (refining.judging.gate).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Action(StrEnum):
     DROP = "expect_or_drop"
     """The row goes to quarantine with the expectation's name as its reason."""
     FAIL = "expect_or_fail"
-    """The whole export stops before it is published."""
+    """The whole batch stops before it is published."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ def expect_one_of(name: str, column: str, values: tuple[str, ...]) -> Expectatio
 
 
 def expect_or_fail(name: str, condition: nw.Expr, column: str | None = None) -> Expectation:
-    """One row that does not meet it fails the export (rule C3)."""
+    """One row that does not meet it fails the batch (rule C3)."""
     return Expectation(name, condition, Action.FAIL, column)
 
 

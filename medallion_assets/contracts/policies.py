@@ -51,7 +51,7 @@ class GatePolicy:
     """What a batch has to keep to be published without a person's decision.
 
     `quality_threshold` (a share from 0 to 1) of its records have to be good, unless fewer than
-    `quality_min_bad_records` are bad (rule C3). A full export may delete by absence `max_delete_share` (0 to 1) of the
+    `quality_min_bad_records` are bad (rule C3). A full batch may delete by absence `max_delete_share` (0 to 1) of the
     live rows, or fewer than `max_delete_min_rows` of them (rule C7).
     """
 
@@ -101,7 +101,7 @@ GOLD_FRESHNESS_HOURS = 26.0
 """The same of Gold and what is published: days are closed an hour after their end, and a day may have 25 hours."""
 
 EXPORT_AGE_HOURS = 6.0
-"""How old an export may be once readers see what it changed, unless the declaration says otherwise (rule V5)."""
+"""How old a batch may be once readers see what it changed, unless the declaration says otherwise (rule V5)."""
 
 
 @dataclass(frozen=True, kw_only=True)

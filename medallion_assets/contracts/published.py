@@ -38,7 +38,7 @@ class PublishDays:
     """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
 
     `keys` are the names of its partition key, the day, and of its sort key: the version and the row's key in it.
-    `export_age_hours` is how old an export may be once readers see what it changed (rule V5); None: as old as it is.
+    `export_age_hours` is how old a batch may be once readers see what it changed (rule V5); None: as old as it is.
     With `together` a day waits for the other published Gold tables that are made from the same source (rule P6).
     """
 

@@ -174,6 +174,11 @@ class Source(Protocol):
         ...
 
     @property
+    def batch_word(self) -> str:
+        """What people call one of its batches, as in `2 exports`."""
+        ...
+
+    @property
     def order(self) -> RecordOrder:
         """How its records are ordered (rules R3, F4, F5)."""
         ...

@@ -19,7 +19,7 @@ from medallion_assets.delta.schema import delta_schema
 from medallion_assets.storage.options import StorageOptions
 
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
-"""The log is a ledger (which export came with which commit), so it is kept."""
+"""The log is a ledger (which batch came with which commit), so it is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class Lakehouse:
     store: TableStore = field(default=TableStore(), repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse places where delta-rs finds a table, yet not its history: exports would count as never loaded."""
+        """Refuse places where delta-rs finds a table, yet not its history: batches would count as never loaded."""
         if set(self.url) & set("#?%"):
             raise PermanentError(
                 "the lakehouse cannot be stored there",

@@ -1,4 +1,4 @@
-"""The places of a deployment: where exports and files are looked for, and where the tables lie.
+"""The places of a deployment: where batches and files are looked for, and where the tables lie.
 
 Belongs here: what the place of the tables is, and all of them together, for whoever only looks.
 Does not: what the place of one table's batches is (refining.loading.raw_place), or how well the tables in it are.
@@ -21,7 +21,7 @@ from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.raw_place import RawPlace, is_there
-from medallion_assets.refining.loading.refused_exports import read_refusals
+from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.storage.listing import list_folders, list_objects
 from medallion_assets.storage.stores import open_store

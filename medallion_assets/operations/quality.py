@@ -3,9 +3,9 @@
 Belongs here: which records count, whatever became of the attempt that published them.
 Does not: judging, or what the gate holds: that is judged again when a person has decided.
 
-An attempt may publish some exports and then fail: at the next one that the gate holds, or at anything else. What it
-published counts export by export, as operations.expectation_results have it. Releases before this one left no score of
-an export there: of their runs the attempts that succeeded count, as a whole.
+An attempt may publish some batches and then fail: at the next one that the gate holds, or at anything else. What it
+published counts batch by batch, as operations.expectation_results have it. Releases before this one left no score of
+a batch there: of their runs the attempts that succeeded count, as a whole.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def published_scores(attempts: pl.DataFrame, results: pl.DataFrame) -> pl.DataFr
     Columns: run_id, job, stage, at (when it was judged), records (over 0), good (of these).
     """
     jobs = attempts.select(*RUN, "job").unique(RUN, keep="last", maintain_order=True)
-    exports = results.filter(pl.col("expectation") == QUALITY, pl.col("is_published")).unique(
+    batches = results.filter(pl.col("expectation") == QUALITY, pl.col("is_published")).unique(
         ["run_id", "table_name", "export_id"], keep="last", maintain_order=True
     )
     of_results = (
-        exports.group_by("run_id", pl.col("table_name").alias("stage"))
+        batches.group_by("run_id", pl.col("table_name").alias("stage"))
         .agg(
             pl.col("judged_at").max().alias("at"),
             (pl.col("passed") + pl.col("failed")).sum().alias("records"),

@@ -27,7 +27,7 @@ from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 class RebuildRequest:
     """What a person asked for: `why`, and whether anything is written.
 
-    `accept_all`: exports that fail the gate come in; `drop_lost`: those that Bronze has lost are left out;
+    `accept_all`: batches that fail the gate come in; `drop_lost`: those that Bronze has lost are left out;
     `drop_foreign`: those of Bronze that are of another source are taken out.
     """
 
@@ -77,22 +77,22 @@ def rebuild(
     `limits` are those of DuckDB, where dbt models are built.
 
     Raises:
-        QualityGateError: an export fails the gate by the current contract, and nobody has accepted it.
-        PermanentError: there is no reason, a table is missing, Bronze has lost exports, or an option does not fit.
+        QualityGateError: a batch fails the gate by the current contract, and nobody has accepted it.
+        PermanentError: there is no reason, a table is missing, Bronze has lost batches, or an option does not fit.
         CommitConflictError: other writers were faster, every time.
     """
     loaded = lakehouse.catalog.loaded_tables
     (kind,) = (stage.kind for stage in rebuildable(lakehouse.catalog) if stage.table.name == table.name)
     if (request.accept_all or request.drop_lost) and kind != "judged":
         raise PermanentError(
-            f"{table.name} is not judged from exports",
+            f"{table.name} is not judged from batches",
             expected=f"accept_all or drop_lost for one of {', '.join(judged.name for judged in loaded)} alone",
             found=f"it for {table.name}",
             do="leave it out",
         )
     if request.drop_foreign and kind != "bronze":
         raise PermanentError(
-            f"{table.name} does not contain exports",
+            f"{table.name} does not contain batches",
             expected="drop_foreign for a Bronze table alone",
             do="leave it out",
         )

@@ -31,7 +31,7 @@ class Stage:
 
     The step that writes it is called like the table, unless it is the last of `written_with`, which one step writes.
     The rest are its policies; only a judged table has a gate. `is_read`: it is what readers read, so that its runs note
-    how old the newest export then was; of the tables of one step it is the one that the step is called like.
+    how old the newest batch then was; of the tables of one step it is the one that the step is called like.
     """
 
     table: Table

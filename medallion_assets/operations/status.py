@@ -76,7 +76,7 @@ class StageStatus:
 class Status:
     """The whole answer. `identity` is null before a stage has given the lakehouse its id.
 
-    `sources` says whose exports each Bronze table takes.
+    `sources` says whose batches each Bronze table takes.
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.tables.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `places` says what the places of tables and batches are. `problems` are places where nothing of ours lies, tables
@@ -196,15 +196,15 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
 
 
 def chain_warnings(lakehouse: Lakehouse) -> list[str]:
-    """Where writes may be in no export, as a window begins within a full export's minute (C1), or do not count (B3)."""
+    """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
     found = []
     for table, ledger in read_ledgers(lakehouse):
         if ledger.unprotected_minute is not None:
             found.append(f"{table.name}: {ledger.unprotected_minute}")
         if outdated := ledger.outdated:
-            latest = max(outdated, key=lambda export: export.order)
+            latest = max(outdated, key=lambda batch: batch.order)
             found.append(
-                f"{table.name}: nothing of {len(outdated)} exports counts, the latest {latest.id}: they are "
+                f"{table.name}: nothing of {len(outdated)} {ledger.word}s counts, the latest {latest.id}: they are "
                 "of a former table, and begin after another one followed it"
             )
     return found

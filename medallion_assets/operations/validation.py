@@ -1,4 +1,4 @@
-"""Validation: whether contracts can be kept, where their exports are looked for, and whether items fill their columns.
+"""Validation: whether contracts can be kept, where their batches are looked for, and whether items fill their columns.
 
 Belongs here: what `medallion validate` answers, before a table is made or after.
 Does not: what a contract may say (contracts.table, refining.judging.checked_contracts, which loading the definitions
@@ -44,7 +44,7 @@ class Unfilled:
 class Validation:
     """The loaded tables whose contracts can be kept, each with how many records its columns were looked for in.
 
-    0: no export of it is there yet, and nobody can know. `places` says what the places of their exports are.
+    0: no batch of it is there yet, and nobody can know. `places` says what the places of their batches are.
     """
 
     tables: dict[str, int] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Validation:
 
     @property
     def wrong_places(self) -> list[PlaceStatus]:
-        """Where no export of a table can be found; an empty place is none, for the first one may not have arrived."""
+        """Where no batch of a table can be found; an empty place is none, for the first one may not have arrived."""
         return [place for place in self.places if place.state not in (PlaceState.FINE, PlaceState.EMPTY)]
 
     @property

@@ -65,14 +65,14 @@ class _Job:
 
 
 JOBS = {
-    INGEST: _Job(frozenset({"bronze"}), "Load every complete export that is not loaded yet, each exactly once."),
+    INGEST: _Job(frozenset({"bronze"}), "Load every complete batch that is not loaded yet, each exactly once."),
     REFINE: _Job(
         frozenset({"judged", "derived"}),
-        "Judge and publish Bronze's exports; rebuild the derived days that this changes.",
+        "Judge and publish Bronze's batches; rebuild the derived days that this changes.",
     ),
     INGEST_AND_REFINE: _Job(
         frozenset({"bronze", "judged", "derived"}),
-        "Both in one run: loads exports when no timer delays Silver.",
+        "Both in one run: loads batches when no timer delays Silver.",
     ),
     DAILY: _Job(frozenset({"gold", "serving"}), "Build days of Gold and publish them to DynamoDB."),
     MONTHLY: _Job(frozenset({"bronze", "judged", "gold"}), "A month, from its file to Gold."),

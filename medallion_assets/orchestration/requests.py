@@ -42,7 +42,7 @@ IN_PROGRESS = (
     dg.DagsterRunStatus.CANCELING,
 )
 PART_CHARACTERS = 80
-"""Of each part in the cause of a run for several tables: how many exports of which table, and one or two by name."""
+"""Of each part in the cause of a run for several tables: how many batches of which table, and one or two by name."""
 RUN_KEY = "dagster/run_key"
 """The tag with the key that a schedule or sensor asked for a run under."""
 BY_HAND = "__ASSET_JOB"
@@ -192,7 +192,7 @@ def give_up(
         kind="failure",
         what=f"{of.path} given up after {ATTEMPTS} attempts: {what}",
         where=context.sensor_name,
-        do="look at the run; new exports, a decision or a manual run start it again",
+        do="look at the run; new batches, a decision or a manual run start it again",
         run_id=run_id,
         job=last[0].job_name if last else None,
     )

@@ -19,14 +19,14 @@ from medallion_assets.stages.work import BY_HAND
 TRIGGER_TAG = "medallion/trigger"
 """Which trigger asked for the run: file_arrival, table_update, restated, schedule or run_if."""
 CAUSE_TAG = "medallion/cause"
-"""The exports or table versions that it was asked for, in short."""
+"""The batches or table versions that it was asked for, in short."""
 HIDDEN_CAUSE_TAG = hidden_tag("cause")
 """The same of a run of scattered days, which shows its days in place of it."""
 TAG_CHARACTERS = 200
 
 
-class ArrivedExport(dg.Config):
-    """An export that was seen, complete or about to be."""
+class ArrivedBatch(dg.Config):
+    """A batch that was seen, complete or about to be."""
 
     export_id: str
     prefix: str = Field(default="", description="its prefix before AWSDynamoDB")
@@ -44,12 +44,12 @@ class TriggerContext(dg.Config):
     """What caused the run; empty when a person started it."""
 
     trigger: str = Field(default="", description="file_arrival, table_update, restated, schedule or run_if")
-    exports: list[ArrivedExport] = Field(default=[], description="exports that arrived")
+    exports: list[ArrivedBatch] = Field(default=[], description="exports that arrived")
     tables: list[UpdatedTable] = Field(default=[], description="tables that were updated, with their versions")
 
     @property
     def cause(self) -> str:
-        """The exports or table versions in one line."""
+        """The batches or table versions in one line."""
         versions = [f"{updated.table}@{updated.version}" for updated in self.tables]
         return ", ".join([*(arrived.export_id for arrived in self.exports), *versions])
 

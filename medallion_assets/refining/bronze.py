@@ -3,8 +3,8 @@
 Belongs here: the Bronze contract (rule B4), loading a batch exactly once (rule B5), and which batches Bronze holds.
 Does not: the form that batches come in (a source), or what lines mean (refining.typing.decode).
 
-Bronze's own Delta log is the ledger. A file of Bronze holds lines of one export, and its bounds in the log name that
-export, its type and its window; an export without any line leaves one file without rows. So what is in, and what each
+Bronze's own Delta log is the ledger. A file of Bronze holds lines of one batch, and its bounds in the log name that
+batch, its type and its window; a batch without any line leaves one file without rows. So what is in, and what each
 commit brought, is read from the log and can say nothing that the data does not.
 """
 
@@ -58,7 +58,7 @@ def bronze_table(name: str) -> Table:
 
 
 def write_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: datetime) -> WrittenFile:
-    """Write some lines of an export (`raw`, `_source_file`, `_line_number`) as one parquet file.
+    """Write some lines of a batch (`raw`, `_source_file`, `_line_number`) as one parquet file.
 
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
@@ -71,7 +71,7 @@ def write_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: 
     return _with_exact_bounds(written, batch)
 
 
-def load_export(
+def load_batch(
     lakehouse: Lakehouse,
     table: Table,
     batch: Batch,
@@ -79,7 +79,7 @@ def load_export(
     *,
     notes: Mapping[str, object] | None = None,
 ) -> int | None:
-    """Commit an export's files under its id, with `notes`; give the version, or None when it was already in.
+    """Commit a batch's files under its id, with `notes`; give the version, or None when it was already in.
 
     Raises:
         BatchRefusedError: a later version of its partition is in.
@@ -101,17 +101,17 @@ def load_export(
 
 
 def written_or_empty(bronze: Snapshot, batch: Batch, written: Sequence[WrittenFile]) -> list[WrittenFile]:
-    """The files of an export to commit: of one without any line, a file without rows that names it."""
+    """The files of a batch to commit: of one without any line, a file without rows that names it."""
     return [file for file in written if file.rows] or [_empty_file(bronze, batch)]
 
 
 def rebuilt_notes(batches: Sequence[Batch]) -> dict[str, object]:
-    """The note of a commit that puts exports in the place of what Bronze held of them."""
+    """The note of a commit that puts batches in the place of what Bronze held of them."""
     return {REBUILT_EXPORTS_NOTE: [_note(batch) for batch in batches]}
 
 
 def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
-    """The exports that were read again after they were loaded, with the Bronze version that did so last."""
+    """The batches that were read again after they were loaded, with the Bronze version that did so last."""
     return {
         facts["export_id"]: commit["version"]
         for commit in reversed(commits_since(bronze, -1))
@@ -119,19 +119,19 @@ def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
     }
 
 
-def dropped_exports(bronze: Snapshot) -> set[str]:
-    """The ids of exports that a person took out, as they were of another source (rule B3)."""
+def dropped_batches(bronze: Snapshot) -> set[str]:
+    """The ids of batches that a person took out, as they were of another source (rule B3)."""
     commits = commits_since(bronze, -1)
-    return {export_id for commit in commits for export_id in commit_note(commit, DROPPED_EXPORTS_NOTE) or []}
+    return {batch_id for commit in commits for batch_id in commit_note(commit, DROPPED_EXPORTS_NOTE) or []}
 
 
-def holds(bronze: Snapshot, export_id: str) -> bool:
-    """Whether an export is in: by its files, so that a table that was rolled back is loaded again."""
-    return bool(bronze.files.height) and export_id in bronze.files[LOWEST_BATCH_ID]
+def holds(bronze: Snapshot, batch_id: str) -> bool:
+    """Whether a batch is in: by its files, so that a table that was rolled back is loaded again."""
+    return bool(bronze.files.height) and batch_id in bronze.files[LOWEST_BATCH_ID]
 
 
 def loaded_ids(bronze: Snapshot) -> set[str]:
-    """The ids of all exports that are in."""
+    """The ids of all batches that are in."""
     return set(bronze.files[LOWEST_BATCH_ID]) if bronze.files.height else set()
 
 
@@ -143,7 +143,7 @@ def latest_origin(bronze: Snapshot) -> tuple[str, str | None] | None:
 
 
 def last_load(bronze: Snapshot, note: str) -> dict[str, Any] | None:
-    """The last commit with a note, but for those whose export was rolled back: the log tells of these as well."""
+    """The last commit with a note, but for those whose batch was rolled back: the log tells of these as well."""
     held = loaded_ids(bronze)
 
     def counts(commit: Mapping[str, Any]) -> bool:
@@ -153,15 +153,15 @@ def last_load(bronze: Snapshot, note: str) -> dict[str, Any] | None:
     return last_commit(bronze, note, counts=counts)
 
 
-def exports_in(bronze: Snapshot, source: Source) -> list[Batch]:
+def batches_in(bronze: Snapshot, source: Source) -> list[Batch]:
     """Every batch that Bronze holds, in the order of judging; `version` and `origin` are not known from here."""
     if not bronze.files.height:
         return []
     if bronze.files.filter(pl.col(LOWEST_BATCH_ID) != pl.col(HIGHEST_BATCH_ID)).height:
         raise PermanentError(
-            f"{bronze.table.name}: a data file mixes exports, so the ledger cannot be read from the log",
-            expected="one export a file",
-            do="restore the version before the table was compacted; Bronze is never compacted across exports",
+            f"{bronze.table.name}: a data file mixes batches, so the ledger cannot be read from the log",
+            expected="one batch a file",
+            do="restore the version before the table was compacted; Bronze is never compacted across batches",
         )
     rows = bronze.files.group_by(LOWEST_BATCH_ID).agg(
         pl.col("min._export_type").first().alias("kind"),
@@ -185,7 +185,7 @@ def exports_in(bronze: Snapshot, source: Source) -> list[Batch]:
     return sorted(batches, key=lambda batch: batch.order)
 
 
-def exports_since(bronze: Snapshot, version: int, source: Source) -> list[Batch]:
+def batches_since(bronze: Snapshot, version: int, source: Source) -> list[Batch]:
     """The batches that commits after `version` brought, oldest commit first, with their Bronze version and origin.
 
     One that was read again meanwhile is there once more, with its lines as they are now.
@@ -201,19 +201,19 @@ def origins_since(bronze: Snapshot, version: int) -> dict[str, str | None]:
 def origins_held(bronze: Snapshot) -> dict[str, str | None]:
     """The origins of the batches that are in, oldest commit first."""
     held = loaded_ids(bronze)
-    return {export_id: origin for export_id, origin in origins_since(bronze, -1).items() if export_id in held}
+    return {batch_id: origin for batch_id, origin in origins_since(bronze, -1).items() if batch_id in held}
 
 
-def export_files(bronze: Snapshot, export_id: str) -> pl.DataFrame:
-    """The rows of `Snapshot.files` that hold an export."""
-    return files_of(bronze, [export_id])
+def batch_files(bronze: Snapshot, batch_id: str) -> pl.DataFrame:
+    """The rows of `Snapshot.files` that hold a batch."""
+    return files_of(bronze, [batch_id])
 
 
-def files_of(bronze: Snapshot, export_ids: Collection[str]) -> pl.DataFrame:
-    """The rows of `Snapshot.files` that hold some exports, export by export."""
+def files_of(bronze: Snapshot, batch_ids: Collection[str]) -> pl.DataFrame:
+    """The rows of `Snapshot.files` that hold some batches, batch by batch."""
     if not bronze.files.height:
         return bronze.files
-    return bronze.files.filter(pl.col(LOWEST_BATCH_ID).is_in(list(export_ids))).sort(LOWEST_BATCH_ID, "path")
+    return bronze.files.filter(pl.col(LOWEST_BATCH_ID).is_in(list(batch_ids))).sort(LOWEST_BATCH_ID, "path")
 
 
 def _noted_since(bronze: Snapshot, version: int) -> Iterator[tuple[dict[str, Any], int]]:

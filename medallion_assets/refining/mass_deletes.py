@@ -1,9 +1,9 @@
-"""Mass deletes: how many live rows the exports of a group delete, before anything of it is applied (rule C7).
+"""Mass deletes: how many live rows the batches of a group delete, before anything of it is applied (rule C7).
 
 Belongs here: counting, in bounded memory.
 Does not: how many are too many (refining.judging.gate), or deleting (refining.merging).
 
-Nobody keeps the set of all keys. Live rows are compared with the keys of a full export in parts by the hash of the key,
+Nobody keeps the set of all keys. Live rows are compared with the keys of a full batch in parts by the hash of the key,
 so many that one part of both fits into memory.
 """
 
@@ -34,23 +34,23 @@ def with_deletes(
     judged: Judged,
     gate: Gate,
 ) -> Mapping[str, Counts]:
-    """The counts of a group, with what its exports delete and of how many live rows.
+    """The counts of a group, with what its batches delete and of how many live rows.
 
-    A full export is alone in its group. Of incremental exports live rows are counted only where there are so many
+    A full batch is alone in its group. Of incremental batches live rows are counted only where there are so many
     deletes that somebody may want to know.
     """
     counts = dict(judged.counts)
-    for export in group:
-        counted = counts[export.id]
-        if export.is_full:
-            ends = ledger.ends_with(export)
-            if not without_outdated([export], ends):
+    for batch in group:
+        counted = counts[batch.id]
+        if batch.is_full:
+            ends = ledger.ends_with(batch)
+            if not without_outdated([batch], ends):
                 continue  # it counts as never delivered (rule B3), so it deletes nothing
-            older = _older_rows(lakehouse, silver, ledger.ignored, export, ends)
-            live, absent = _count_absent(silver, older, judged, export)
-            counts[export.id] = replace(counted, absent=absent, live=live)
+            older = _older_rows(lakehouse, silver, ledger.ignored, batch, ends)
+            live, absent = _count_absent(silver, older, judged, batch)
+            counts[batch.id] = replace(counted, absent=absent, live=live)
         elif counted.deletes and counted.deletes >= gate.policy.max_delete_min_rows:
-            counts[export.id] = replace(counted, live=_height(_live_rows(silver)))
+            counts[batch.id] = replace(counted, live=_height(_live_rows(silver)))
     return counts
 
 
@@ -62,7 +62,7 @@ def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
 def _older_rows(
     lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: Batch, ends: Mapping[str, int]
 ) -> list[pl.LazyFrame]:
-    """The keys of live rows that a full export decides, in parts (rule K1).
+    """The keys of live rows that a full batch decides, in parts (rule K1).
 
     Nothing that counts is known of them from its S on. `ends` are those of once it is applied: the first one of a new
     table ends the former one (rule B3).
@@ -80,14 +80,14 @@ def _older_rows(
     return [part.select(key).join(later.select(key), on=key, how="anti") for part in live]
 
 
-def _count_absent(silver: Snapshot, older: list[pl.LazyFrame], judged: Judged, export: Batch) -> tuple[int, int]:
-    """How many rows there are, and how many of them have a key that no record of the export has, good or bad."""
+def _count_absent(silver: Snapshot, older: list[pl.LazyFrame], judged: Judged, batch: Batch) -> tuple[int, int]:
+    """How many rows there are, and how many of them have a key that no record of the batch has, good or bad."""
     key, live = list(silver.table.key), _height(older)
     if not live:
         return 0, 0
     present = [part.select(key).drop_nulls() for part in (*judged.good, *judged.bad)]
     engine = silver.lakehouse.engine
-    groups = groups_of((max(live, export.records), engine.bounds.keys))
+    groups = groups_of((max(live, batch.records), engine.bounds.keys))
     return live, sum(engine.map_groups(partial(_missing, key=key), [older, present], by=key, groups=groups))
 
 

@@ -1,11 +1,11 @@
 """Redrive: judge quarantined rows again with the current contract, and apply those that are good now (rule C6).
 
 Belongs here: which rows are judged again, applying them as if they had been good from the start, and marking them.
-Does not: putting rows into quarantine (refining.judging.quarantine), or the verdict on their export, which never
+Does not: putting rows into quarantine (refining.judging.quarantine), or the verdict on their batch, which never
 changes.
 
-A row goes through the same merge as any late record: with its own sequence and export id, against the full exports that
-were applied. A full export's own row counts as present in it before and after, so `bad_keys` never asks whether a row
+A row goes through the same merge as any late record: with its own sequence and batch id, against the full batches that
+were applied. A full batch's own row counts as present in it before and after, so `bad_keys` never asks whether a row
 was redriven. Silver is committed first and the mark second: after a crash between the two the merge finds the row in
 place, changes nothing, and only the mark is made.
 """
@@ -33,10 +33,10 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.chosen_rows import chosen_rows
 from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.events import POSITION, event_schema
-from medallion_assets.refining.judging.judging import judge_exports, judge_lines
+from medallion_assets.refining.judging.judging import judge_batches, judge_lines
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine_table, with_window, write_rows
 from medallion_assets.refining.ledger.decisions import read_decisions
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.history_table import merge_history
@@ -52,8 +52,8 @@ class Redriven:
     """What a redrive did, in rows of quarantine.
 
     `looked_at` were judged again: `redriven` are good now, `still_bad` counts the reasons that the others have today.
-    `conflicting` rows stay without being judged (two records of one key in one export differ, whatever the contract),
-    and so do those of exports that are `not_settled`. `rows_changed` and `restated` say what became of Silver.
+    `conflicting` rows stay without being judged (two records of one key in one batch differ, whatever the contract),
+    and so do those of batches that are `not_settled`. `rows_changed` and `restated` say what became of Silver.
     """
 
     version: int | None = None
@@ -71,7 +71,7 @@ def redrive(
     loaded: Loaded,
     *,
     now: datetime,
-    exports: Collection[str] = (),
+    batches: Collection[str] = (),
     reasons: Collection[str] = (),
     why: str = "",
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -82,7 +82,7 @@ def redrive(
     `progress` is told how many rows are done, of how many.
 
     Raises:
-        PermanentError: an export or a reason that there is not is named, or `why` stands for a reason and is none.
+        PermanentError: a batch or a reason that there is not is named, or `why` stands for a reason and is none.
         CommitConflictError: other writers were faster, every time.
     """
     done, table = Redriven(), loaded.table
@@ -90,7 +90,7 @@ def redrive(
         expect_reason(f"{table.name}: the redrive", why)
     if not lakehouse.exists(quarantine_table(table)):
         return done
-    chosen = chosen_rows(lakehouse, table, exports, reasons) & pl.col(REDRIVEN_AT).is_null()
+    chosen = chosen_rows(lakehouse, table, batches, reasons) & pl.col(REDRIVEN_AT).is_null()
     rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
     conflicts = pl.col("reasons").list.contains(CONFLICTING)
     done.conflicting = _height(rows.filter(conflicts))
@@ -143,8 +143,8 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     expect_same_key(silver)
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    # A row can lie here before its export is settled: quarantine is written first, and then came a crash.
-    settled = {export.id: export for export in ledger.exports if export.id not in ledger.ignored}
+    # A row can lie here before its batch is settled: quarantine is written first, and then came a crash.
+    settled = {batch.id: batch for batch in ledger.batches if batch.id not in ledger.ignored}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, loaded)
     is_good = (pl.col(REASONS).list.len() == 0) & (pl.col("_failures").list.len() == 0)
@@ -174,15 +174,15 @@ def _key_was_unreadable(table: Table) -> pl.Expr:
 def _settle_uncertain(
     bronze: Snapshot, loaded: Loaded, uncertain: pl.DataFrame, settled: Mapping[str, Batch]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rule R3 for records whose key nobody could read before: their exports are judged whole.
+    """Rule R3 for records whose key nobody could read before: their batches are judged whole.
 
     Gives the records to apply, and the positions that these account for (an identical duplicate counts with its twin).
     """
     if not uncertain.height:
         return uncertain, uncertain.select(POSITION)
-    exports = [settled[export_id] for export_id in uncertain[BATCH_ID].unique().sort()]
+    batches = [settled[batch_id] for batch_id in uncertain[BATCH_ID].unique().sort()]
     with bronze.lakehouse.workspace() as folder:
-        judged = judge_exports(bronze, loaded, exports, folder)
+        judged = judge_batches(bronze, loaded, batches, folder)
         good, bad = (
             pl.concat([part.select(POSITION) for part in parts]).collect(engine="streaming")
             for parts in (judged.good, judged.bad)
@@ -196,7 +196,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
     silver, ledger = judged.silver, judged.ledger
     applied = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, applied)
-    fulls = FullExports(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends, order=loaded.source.order)
+    fulls = FullBatches(applied=applied, applying=None, bad_keys=keys, ends=ledger.ends, order=loaded.source.order)
     events = [judged.events.lazy()]
     with lakehouse.workspace() as folder:
         if loaded.months is not None:
@@ -207,8 +207,8 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
             change = merge(silver, events, fulls, folder)
     if not change.written and not change.removed:
         return change, silver.version
-    exports = judged.redriven[BATCH_ID].unique().sort().to_list()
-    note = {"rows": judged.redriven.height, "exports": exports, "why": why}
+    batches = judged.redriven[BATCH_ID].unique().sort().to_list()
+    note = {"rows": judged.redriven.height, "exports": batches, "why": why}
     notes = {REDRIVEN_NOTE: note, **contract_notes(silver, [fingerprint(loaded)])}
     return change, commit_change(silver, change, {}, notes)
 

@@ -3,7 +3,7 @@
 Belongs here: the order of the steps, which makes a crash between any two of them harmless.
 Does not: the steps themselves.
 
-One round settles one group of exports in one commit of Silver. Before it, and under transactions of their own, the bad
+One round settles one group of batches in one commit of Silver. Before it, and under transactions of their own, the bad
 records go to quarantine; a repeated round finds them there. Data, checkpoint and the days restated are one commit.
 """
 
@@ -27,10 +27,10 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.gate import Gate
-from medallion_assets.refining.judging.judging import Judged, judge_exports
+from medallion_assets.refining.judging.judging import Judged, judge_batches
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine
 from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.mass_deletes import with_deletes
 from medallion_assets.refining.merging.change import Change
@@ -51,9 +51,9 @@ def refine(
     done: Refined | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Refined:
-    """Settle every export that can be settled, up to the first that fails the gate.
+    """Settle every batch that can be settled, up to the first that fails the gate.
 
-    Exports that are a month each do not wait for each other: all that pass are settled; `only` names months to look at.
+    Batches that are a month each do not wait for each other: all that pass are settled; `only` names months to look at.
     `threshold` and `min_bad_records` override what is declared for this run. `now` dates quarantine rows
     and nothing else. `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
@@ -84,9 +84,9 @@ def _round(
     group = ledger.next_group(lakehouse.engine.bounds.commit_rows)
     if not group:
         return ledger
-    progress(f"{table.name}: judging {', '.join(export.id for export in group)}")
+    progress(f"{table.name}: judging {', '.join(batch.id for batch in group)}")
     with lakehouse.workspace() as folder:
-        judged = judge_exports(bronze, loaded, group, folder)
+        judged = judge_batches(bronze, loaded, group, folder)
         judged.counts.update(with_deletes(lakehouse, silver, ledger, group, judged, gate))
         gate_result = _pass_gate(group, judged, ledger, gate)
         if gate_result.applied or gate_result.rejected:
@@ -103,7 +103,7 @@ def _round(
                     ),
                 },
             )
-            done.applied += [judged.counts[export_id] for export_id in gate_result.ids]
+            done.applied += [judged.counts[batch_id] for batch_id in gate_result.ids]
             done.rejected += gate_result.rejected
             done.restated |= change.restated
             done.rows_changed += change.rows
@@ -125,24 +125,24 @@ class _GateResult:
     @property
     def ids(self) -> list[str]:
         """The ids of the applied ones."""
-        return [export.id for export in self.applied]
+        return [batch.id for batch in self.applied]
 
 
 def _pass_gate(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -> _GateResult:
     """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
 
-    What a person rejected stays out, also where the gate would let it through by now: late exports change what it
+    What a person rejected stays out, also where the gate would let it through by now: late batches change what it
     would delete (rule C7), and another contract or threshold what is bad in it.
     """
     gate_result = _GateResult()
-    for export in group:
-        decision = ledger.decision(export)
+    for batch in group:
+        decision = ledger.decision(batch)
         if decision is DecisionAction.REJECT:
-            gate_result.rejected.append(export.id)
-        elif decision is DecisionAction.ACCEPT or gate.lets_through(judged.counts[export.id]):
-            gate_result.applied.append(export)
+            gate_result.rejected.append(batch.id)
+        elif decision is DecisionAction.ACCEPT or gate.lets_through(judged.counts[batch.id]):
+            gate_result.applied.append(batch)
         else:
-            gate_result.failing = export
+            gate_result.failing = batch
             break
     return gate_result
 
@@ -157,19 +157,19 @@ def _publish(
     now: datetime,
     workspace: Place,
 ) -> Change:
-    """Quarantine the applied exports' bad records, and write what their good ones change in Silver."""
+    """Quarantine the applied batches' bad records, and write what their good ones change in Silver."""
     table, ids = silver.table, gate_result.ids
     if not ids:
         return Change()
     chosen = pl.col(BATCH_ID).is_in(ids)
     good = [part.filter(chosen) for part in judged.good]
     quarantine(lakehouse, loaded, pl.concat([part.filter(chosen) for part in judged.bad]), gate_result.applied, now=now)
-    applying = next((export for export in gate_result.applied if export.is_full), None)
+    applying = next((batch for batch in gate_result.applied if batch.is_full), None)
     before = ledger.applied_fulls
     keys = bad_keys(lakehouse, loaded, [*before, applying] if applying else before)
-    fulls = FullExports.of(
+    fulls = FullBatches.of(
         ledger.origins,
-        ledger.exports,
+        ledger.batches,
         applied=before,
         applying=applying,
         bad_keys=keys,

@@ -29,29 +29,29 @@ THRESHOLD_NOTE = "medallion_quality_threshold"
 LEAST_NOTE = "medallion_quality_min_bad_records"
 """From how many bad records on it asked for that."""
 HAND_NOTE = "medallion_threshold_by_hand"
-"""Whether these came from the run config: a person's decision about the exports of this commit."""
+"""Whether these came from the run config: a person's decision about the batches of this commit."""
 SAMPLE_ROWS = 5
 HINT_ROWS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class Failing:
-    """An export that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
+    """A batch that failed the gate: its figures, some of its bad records, and what a person may not see in them."""
 
-    export: Batch
+    batch: Batch
     counted: Counts
     sample: pl.DataFrame
     hints: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, export: Batch, judged: Judged, loaded: Loaded) -> Failing:
+    def of(cls, batch: Batch, judged: Judged, loaded: Loaded) -> Failing:
         """What judging found in it."""
-        bad = pl.concat(judged.bad).filter(pl.col(BATCH_ID) == export.id)
+        bad = pl.concat(judged.bad).filter(pl.col(BATCH_ID) == batch.id)
         columns = ["_source_file", "_line_number", REASONS, "raw"]
         of_wrong_type = bad.filter(pl.col(REASONS).list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
         return cls(
-            export=export,
-            counted=judged.counts[export.id],
+            batch=batch,
+            counted=judged.counts[batch.id],
             sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
             hints=loaded.source.hints(of_wrong_type, loaded.table),
         )
@@ -61,7 +61,7 @@ class Failing:
 class Refined:
     """What a run of refine did. `version` is Silver's version after it.
 
-    `held` are the exports that failed the gate: one at most where exports follow each other, any where each is a month.
+    `held` are the batches that failed the gate: one at most where batches follow each other, any where each is a month.
     """
 
     version: int = 0
@@ -80,7 +80,7 @@ class Refined:
 
     @property
     def total(self) -> Counts:
-        """All applied exports counted together."""
+        """All applied batches counted together."""
         total = Counts(export_id="")
         for counted in self.applied:
             total = total.plus(counted)
@@ -90,7 +90,7 @@ class Refined:
 def settled_notes(
     silver: Snapshot, loaded: Loaded, gate: Gate, source: SourceVersion, ids: list[str]
 ) -> Mapping[str, object]:
-    """What a commit on `silver` notes that applies some exports (none: that rejects others), read from `source`."""
+    """What a commit on `silver` notes that applies some batches (none: that rejects others), read from `source`."""
     return {
         EXPORTS_NOTE: ids,
         THRESHOLD_NOTE: gate.policy.quality_threshold,

@@ -30,8 +30,8 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.judging.gate import Counts, Gate
-from medallion_assets.refining.judging.judging import judge_exports
-from medallion_assets.refining.judging.quarantine import keep_exports, quarantine
+from medallion_assets.refining.judging.judging import judge_batches
+from medallion_assets.refining.judging.quarantine import keep_batches, quarantine
 from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.merging.change import Change
@@ -90,8 +90,8 @@ class _Tables:
         """Leave in Bronze and in quarantine nothing of versions that gave way; what is out already stays out."""
         lakehouse, table = self.silver.lakehouse, self.bronze.table
         drop_versions(lakehouse, table, self.ledger.outlived)
-        published = published_exports(self.silver)
-        keep_exports(lakehouse, self.silver.table, lambda: loaded_ids(lakehouse.open(table)) | published)
+        published = published_batches(self.silver)
+        keep_batches(lakehouse, self.silver.table, lambda: loaded_ids(lakehouse.open(table)) | published)
 
 
 def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:
@@ -103,7 +103,7 @@ def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: date
             done.rejected.append(batch.id)
         return
     with lakehouse.workspace() as folder:
-        judged = judge_exports(tables.bronze, loaded, [batch], folder)
+        judged = judge_batches(tables.bronze, loaded, [batch], folder)
         judged.counts[batch.id] = _with_shrinking(tables.silver, batch, judged.counts[batch.id])
         if decision is not DecisionAction.ACCEPT and not gate.lets_through(judged.counts[batch.id]):
             done.held.append(Failing.of(batch, judged, loaded))
@@ -176,7 +176,7 @@ def add_rows(silver: Snapshot, events: pl.DataFrame) -> Change:
     return change
 
 
-def published_exports(silver: Snapshot) -> set[str]:
+def published_batches(silver: Snapshot) -> set[str]:
     """The batches whose rows a table holds: of each partition the version that is published."""
     files = silver.files
     if not files.height:

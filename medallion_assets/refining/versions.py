@@ -23,7 +23,7 @@ from medallion_assets.delta.notes.commit_notes import commit_note, commits_since
 from medallion_assets.delta.table import Lakehouse, Snapshot
 
 SUPERSEDED_NOTE = "medallion_superseded_exports"
-"""The commit note that lists the exports whose lines a later version of their partition replaced."""
+"""The commit note that lists the batches whose lines a later version of their partition replaced."""
 SUPERSEDED = "superseded"
 """The verdict on a version of a partition that is older than the one that is in."""
 
@@ -94,7 +94,7 @@ def other_versions(bronze: Snapshot, batch: Batch) -> pl.DataFrame:
     return bronze.files.filter(is_same & (pl.col(LOWEST_BATCH_ID) != batch.id))
 
 
-def superseded_exports(bronze: Snapshot) -> set[str]:
-    """The ids of exports whose lines gave way to a later version of their partition."""
+def superseded_batches(bronze: Snapshot) -> set[str]:
+    """The ids of batches whose lines gave way to a later version of their partition."""
     commits = commits_since(bronze, -1)
-    return {export_id for commit in commits for export_id in commit_note(commit, SUPERSEDED_NOTE) or []}
+    return {batch_id for commit in commits for batch_id in commit_note(commit, SUPERSEDED_NOTE) or []}

@@ -46,7 +46,7 @@ class AskedJudgedRebuild(AskedRebuild):
 
 
 class AskedLoad(Asked):
-    """Of a Bronze table. Nothing is needed; every complete export that is not in is loaded."""
+    """Of a Bronze table. Nothing is needed; every complete batch that is not in is loaded."""
 
     confirm_table_id: str = Field(
         default="", description="the new tableId of a DynamoDB table that was dropped and recreated on purpose"
@@ -79,15 +79,15 @@ class AskedLoad(Asked):
         ]
 
 
-class ExportDecision(Asked):
-    """A person's decision about one export (rule C4)."""
+class BatchDecision(Asked):
+    """A person's decision about one batch (rule C4)."""
 
     export_id: str
     reason: str
 
 
 class AskedJudging(Asked):
-    """Of a judged Silver table. Nothing is needed; every export that can be settled is."""
+    """Of a judged Silver table. Nothing is needed; every batch that can be settled is."""
 
     threshold: float | None = Field(default=None, ge=0, le=1, description="share of good records, for this run only")
     min_bad_records: int | None = Field(
@@ -95,8 +95,8 @@ class AskedJudging(Asked):
         ge=0,
         description="number of bad records from which the share counts (contract: 10), for this run only",
     )
-    accept: list[ExportDecision] = Field(default=[], description="exports to publish although they fail the gate")
-    reject: list[ExportDecision] = Field(default=[], description="exports to leave out for good")
+    accept: list[BatchDecision] = Field(default=[], description="exports to publish although they fail the gate")
+    reject: list[BatchDecision] = Field(default=[], description="exports to leave out for good")
     rebuild: AskedJudgedRebuild = Field(
         default=AskedJudgedRebuild(), description="judge loaded exports again, by the current contract"
     )

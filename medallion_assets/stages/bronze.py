@@ -1,4 +1,4 @@
-"""The work of a Bronze table: the exports below `<raw>/<table>`, loaded exactly once.
+"""The work of a Bronze table: the batches below `<raw>/<table>`, loaded exactly once.
 
 Belongs here: what a run does, step by step, and its checks.
 Does not: ingest itself (refining/loading/load.py), or how Dagster shows it (orchestration.assets.bronze).
@@ -22,7 +22,7 @@ from medallion_assets.refining.ledger.decisions import Decision, read_decisions,
 from medallion_assets.refining.loading.load import Ingested, ingest
 from medallion_assets.refining.loading.owner import FORMER_TABLE, expect_new_table_id
 from medallion_assets.refining.loading.raw_place import RawPlace
-from medallion_assets.refining.loading.refused_exports import read_refusals
+from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.versions import SUPERSEDED
 from medallion_assets.stages.asked import AskedLoad
@@ -33,7 +33,7 @@ from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
 from medallion_assets.stages.reports import Check, Made, Report, check, made_version
 from medallion_assets.stages.work import Work
 
-CHECKS = {"exports_verified": "Every export was found; the complete ones were verified and loaded, and count."}
+CHECKS = {"exports_verified": "Every batch was found; the complete ones were verified and loaded, and count."}
 SOURCE_FRESH = "source_fresh"
 FRESHNESS_CHECKS = {SOURCE_FRESH: "The latest batch is recent enough; checked before the run loads anything."}
 REFUSALS_SHOWN = 20
@@ -98,7 +98,7 @@ def confirm_table(lake: Lakehouse, decisions: list[Decision]) -> None:
     """Record that a person confirmed a new table; one who says it again, as a run that is tried again does, is right.
 
     Raises:
-        PermanentError: exports of that table are in, and nobody had confirmed it.
+        PermanentError: batches of that table are in, and nobody had confirmed it.
     """
     for decision in decisions:
         bronze = lake.find(bronze_table(decision.table_name))
@@ -114,7 +114,7 @@ def _result(bronze: Snapshot, done: Ingested, trigger: str, again: Rebuilt | Non
         rows_out=done.lines,
         partitions=months,
         trigger=trigger,
-        exports_loaded=[export.id for export in done.loaded],
+        exports_loaded=[batch.id for batch in done.loaded],
         exports_waiting=done.waiting,
         foreign_objects=done.foreign,
         **rebuild_figures(again),
@@ -122,15 +122,15 @@ def _result(bronze: Snapshot, done: Ingested, trigger: str, again: Rebuilt | Non
 
 
 def exports_verified(table: Table, done: Ingested) -> Check:
-    """Rules B1, B3: each refused export with its verdict, and what to do about it; what may hide others, or is in vain.
+    """Rules B1, B3: each refused batch with its verdict, and what to do about it; what may hide others, or is in vain.
 
-    Summaries that lie where no export does are a warning: nobody can say what they are.
+    Summaries that lie where no batch does are a warning: nobody can say what they are.
     """
     rows = [
         {"export": refused.export_id, "verdict": refused.verdict, "message": refused.message}
         for refused in done.refused
     ]
-    rows += [{"export": export_id, "verdict": FORMER_TABLE, "message": why} for export_id, why in done.outdated.items()]
+    rows += [{"export": batch_id, "verdict": FORMER_TABLE, "message": why} for batch_id, why in done.outdated.items()]
     is_broken = bool(any(refused.verdict != SUPERSEDED for refused in done.refused) or done.outdated or done.unseen)
     return check(
         table,

@@ -1,7 +1,7 @@
-"""The age of an export: how long after its time readers have what it changed (rule V5).
+"""The age of a batch: how long after its time readers have what it changed (rule V5).
 
 Belongs here: when a run has one, and which.
-Does not: how far tables reach, or what happens when an export is too old (operations.alerts.arrivals).
+Does not: how far tables reach, or what happens when a batch is too old (operations.alerts.arrivals).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def export_age(
     seconds: float,
     warn: Callable[[str], object],
 ) -> dict[str, float]:
-    """The age of the newest export, as `export_age_seconds`, `seconds` after `now`, when the run began.
+    """The age of the newest batch, as `export_age_seconds`, `seconds` after `now`, when the run began.
 
     Readers' figures followed from sources that reached to `before`, and now do from what reaches to `reached`. It is
-    left out of what comes first, which is as late as somebody began, of what brings no new export, of samples, and
+    left out of what comes first, which is as late as somebody began, of what brings no new batch, of samples, and
     where nobody says how far the sources reach. Where it cannot be read, `warn` is told: no work fails for it.
     """
     if reached.until is None:
@@ -35,7 +35,7 @@ def export_age(
     try:
         seen, identity = before(), read_identity(lake)
     except LAKEHOUSE_ERRORS as error:
-        warn(f"how old the newest export is was not noted: {error}")
+        warn(f"how old the newest batch is was not noted: {error}")
         return {}
     if seen.until is None or reached.until <= seen.until or (identity and identity.is_sample):
         return {}

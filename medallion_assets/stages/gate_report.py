@@ -1,4 +1,4 @@
-"""The gate as people see it: its checks, and the error of an export that failed it (rules C3, C4, C7, C8).
+"""The gate as people see it: its checks, and the error of a batch that failed it (rules C3, C4, C7, C8).
 
 Belongs here: figures and words.
 Does not: the verdict (refining.judging.gate), or what follows from it (refining.refine).
@@ -22,7 +22,7 @@ SAMPLE_CHARACTERS = 500
 
 
 def quality_threshold(table: Table, done: Refined) -> Check:
-    """Rule C4: of the export that failed the gate the figures and some bad rows, else the figures of all."""
+    """Rule C4: of the batch that failed the gate the figures and some bad rows, else the figures of all."""
     counted = done.total if done.failing is None else done.failing.counted
     figures: dict[str, Any] = {
         "quality_score": counted.score,
@@ -36,12 +36,12 @@ def quality_threshold(table: Table, done: Refined) -> Check:
     if done.failing is None:
         return check(table, "quality_threshold", passed=True, **figures)
     sample = as_table(done.failing.sample.to_dicts(), longest=SAMPLE_CHARACTERS)
-    export_id = done.failing.export.id
-    return check(table, "quality_threshold", passed=False, export_id=export_id, **figures, sample=sample)
+    batch_id = done.failing.batch.id
+    return check(table, "quality_threshold", passed=False, export_id=batch_id, **figures, sample=sample)
 
 
 def mass_delete(loaded: Loaded, done: Refined) -> Check:
-    """Rule C7: a full export that deletes too much failed the gate; a warning where very many deletes were applied."""
+    """Rule C7: a full batch that deletes too much failed the gate; a warning where very many deletes were applied."""
     table, gate = loaded.table, Gate.of(loaded.gate)
     if done.failing is not None and gate.is_mass_delete(done.failing.counted):
         return check(table, MASS_DELETE, passed=False, **_deletes(done.failing.counted))
@@ -55,10 +55,11 @@ def _deletes(counted: Counts) -> dict[str, Any]:
     return {"export_id": counted.export_id, "deleted_rows": counted.deletes + counted.absent, "live_rows": counted.live}
 
 
-def gate_error(table: Table, held: Sequence[Failing], gate: Gate) -> QualityGateError:
-    """What a person reads when an export fails the gate; of several, which are months, the others are named."""
+def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGateError:
+    """What a person reads when a batch fails the gate; of several, which are months, the others are named."""
+    table, word = loaded.table, loaded.source.batch_word
     failing, *others = held
-    export_id, counted = failing.export.id, failing.counted
+    batch_id, counted = failing.batch.id, failing.counted
     policy = gate.policy
     expected, found, look_at = [], [], []
     if gate.is_too_bad(counted) or counted.failures:
@@ -75,18 +76,18 @@ def gate_error(table: Table, held: Sequence[Failing], gate: Gate) -> QualityGate
         look_at.append("whether the source still writes these attributes, and under the names in the contract")
     if gate.is_mass_delete(counted):
         expected.append(
-            f"a full export that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "
+            f"a full {word} that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "
             f"than {policy.max_delete_min_rows:,} of them; an empty one none"
         )
         items = f"it has {counted.records:,} items" if counted.records else "it is empty"
         found.append(f"{MASS_DELETE}: {counted.absent:,} of {counted.live:,} live rows would be deleted ({items})")
-        look_at.append("what was exported: a filter, a table that was just restored, or really so few items")
+        look_at.append("what was delivered: a filter, a table that was just restored, or really so few items")
     return QualityGateError(
-        f"{table.name}: export {export_id} failed the quality gate and nothing of it was published",
+        f"{table.name}: {word} {batch_id} failed the quality gate and nothing of it was published",
         expected=", and ".join(expected),
         found=", and ".join(found),
-        do=("" if not others else f"the same applies to {', '.join(other.export.id for other in others)}: ")
-        + f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this export in the "
+        do=("" if not others else f"the same applies to {', '.join(other.batch.id for other in others)}: ")
+        + f"look at {' and at '.join(look_at)}, then run {table.path} with accept or reject for this {word} in the "
         + "; ".join(["run config", *failing.hints]),
-        export_id=export_id,
+        export_id=batch_id,
     )

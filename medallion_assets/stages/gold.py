@@ -81,7 +81,7 @@ class GoldStage:
         yield _result(gold, built, days, done, work.trigger, again, age)
 
     def _age(self, work: Work, reached: Coverage, seconds: float) -> dict[str, Any]:
-        """Of the newest export, where readers read this table (rule V5)."""
+        """Of the newest batch, where readers read this table (rule V5)."""
         if not self.is_read:
             return {}
         name = self.table.name

@@ -45,11 +45,11 @@ from medallion_assets.stages.task_values import Value, task_values
 from medallion_assets.stages.work import Work
 
 REFINE_CHECKS = {
-    "quality_threshold": "Every export that was judged passed the quality gate, or a person accepted it.",
-    "mass_delete": "No full export deletes more rows by absence than the contract allows, unless a person accepted it.",
+    "quality_threshold": "Every batch that was judged passed the quality gate, or a person accepted it.",
+    "mass_delete": "No full batch deletes more rows by absence than the contract allows, unless a person accepted it.",
     "unique_live_key": "No key has two live rows.",
-    "no_gaps": "No export waits for a window that is missing.",
-    "unprotected_minute": "No write can have slipped between a full export and the window that follows it.",
+    "no_gaps": "No batch waits for a window that is missing.",
+    "unprotected_minute": "No write can have slipped between a full batch and the window that follows it.",
     "schema_drift": "Items have no attribute that the contract lacks, or that a column means by another name.",
     "one_contract": "All rows, and those in quarantine, were judged by the current contract.",
     "new_records": "The run found records to judge; if it did not, there was nothing new, or something is stuck.",
@@ -77,7 +77,7 @@ class JudgedStage:
         return self.loaded.limits
 
     def reports(self, work: Work, asked: AskedJudging) -> Iterator[Report]:
-        """Judge and publish what can be settled; fail where an export fails the gate."""
+        """Judge and publish what can be settled; fail where a batch fails the gate."""
         loaded, table, lake, now, done = self.loaded, self.table, work.lake, work.now, Refined()
         wanted = loaded_months(work.tags, of=table, months=loaded.months, now=now)
         expect_conditions(table)
@@ -105,15 +105,15 @@ class JudgedStage:
         yield from refine_checks(loaded, snapshot, done)
         yield new_records(table, done, bronze_loaded=work.rows_loaded)
         if done.failing is None or done.applied or done.rejected:
-            held = {failing.export.partition for failing in done.held}
+            held = {failing.batch.partition for failing in done.held}
             yield _result(snapshot, done, work.trigger, again, [month for month in wanted if month not in held])
         if done.failing is not None:
             yield AttemptFigures(figures=judged_figures(done))
-            raise gate_error(table, done.held, Gate.of(loaded.gate, *by_hand))
+            raise gate_error(loaded, done.held, Gate.of(loaded.gate, *by_hand))
 
 
 def expectation_results(loaded: Loaded, done: Refined, *, run_id: str, now: datetime) -> Iterator[ExpectationResult]:
-    """What judging found in each export, rule by rule."""
+    """What judging found in each batch, rule by rule."""
     for counted in done.applied:
         yield from results_of(loaded, counted, is_published=True, run_id=run_id, now=now)
     for failing in done.held:
@@ -166,14 +166,14 @@ def one_contract(loaded: Loaded, silver: Snapshot) -> Check:
 
 
 def new_records(table: Table, done: Refined, *, bronze_loaded: Value) -> Check:
-    """Whether the run judged a record or left an export out, and how many Bronze's last run loaded (null: unknown)."""
+    """Whether the run judged a record or left a batch out, and how many Bronze's last run loaded (null: unknown)."""
     records = done.total.records + sum(failing.counted.records for failing in done.held)
     is_new = records > 0 or bool(done.rejected)
     return check(table, "new_records", passed=is_new, warn=True, records=records, bronze_loaded=bronze_loaded)
 
 
 def unprotected_minute(table: Table, done: Refined) -> Check:
-    """Rule C1: a full export is sure of what was written a minute before its time, and a window begins later."""
+    """Rule C1: a full batch is sure of what was written a minute before its time, and a window begins later."""
     found = done.unprotected_minute
     if found is None:
         return check(table, "unprotected_minute", passed=True)

@@ -16,10 +16,10 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.days.build_log import BuildLog
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.ledger.ledger import APPLIED, REJECTED
 from medallion_assets.refining.loading.load import Ingested
-from medallion_assets.refining.loading.raw_place import RawPlace, batches_called
+from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.versions import SUPERSEDED
 
 MOST_NAMED = 12
@@ -34,10 +34,10 @@ def expect_loaded(bronze: Snapshot, loaded: Loaded, done: Ingested, wanted: Sequ
     """
     if not wanted:
         return
-    held = {batch.partition for batch in exports_in(bronze, loaded.source)}
+    held = {batch.partition for batch in batches_in(bronze, loaded.source)}
     if not (missing := [month for month in wanted if month not in held]):
         return
-    called, there = batches_called(loaded.source), held.union(done.months.values())
+    called, there = f"{loaded.source.batch_word}s", held.union(done.months.values())
     refused = [
         refusal
         for refusal in done.refused
@@ -70,7 +70,7 @@ def has_month(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, month: date) -
         TransientError: the store did not answer.
     """
     bronze = lakehouse.find(bronze_table(loaded.table.short_name))
-    batches = [] if bronze is None else exports_in(bronze, loaded.source)
+    batches = [] if bronze is None else batches_in(bronze, loaded.source)
     if any(batch.partition == month for batch in batches):
         return True
     held = {batch.id for batch in batches}
@@ -89,9 +89,9 @@ def expect_in_bronze(lakehouse: Lakehouse, loaded: Loaded, wanted: Sequence[date
         return
     bronze = bronze_table(loaded.table.short_name)
     snapshot = lakehouse.find(bronze)
-    held = set() if snapshot is None else {batch.partition for batch in exports_in(snapshot, loaded.source)}
+    held = set() if snapshot is None else {batch.partition for batch in batches_in(snapshot, loaded.source)}
     if missing := [month for month in wanted if month not in held]:
-        do = f"run {bronze.path} for it once its {batches_called(loaded.source)} have arrived, or name another month"
+        do = f"run {bronze.path} for it once its {loaded.source.batch_word}s have arrived, or name another month"
         raise _missing(loaded.table, f"{bronze.name} has nothing of", missing, held, do=do)
 
 
@@ -107,7 +107,7 @@ def expect_settled(lakehouse: Lakehouse, gold: Gold, wanted: Sequence[date]) -> 
     bronze, silver = lakehouse.find(bronze_table(loaded.table.short_name)), lakehouse.find(loaded.table)
     settled = {
         batch.partition
-        for batch in (exports_in(bronze, loaded.source) if bronze and silver else ())
+        for batch in (batches_in(bronze, loaded.source) if bronze and silver else ())
         if silver and silver.transaction(batch.id) in (APPLIED, REJECTED)
     }
     if not (missing := [month for month in wanted if month not in settled]):

@@ -120,7 +120,7 @@ def published_together(table: Table, days: list[date], waits_for: list[str]) -> 
 
 
 def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, PublishResult]) -> dict[str, Any]:
-    """How far readers' figures reach after a publish, and how old its newest export then was.
+    """How far readers' figures reach after a publish, and how old its newest batch then was.
 
     A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).
     """

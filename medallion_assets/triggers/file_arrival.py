@@ -1,11 +1,11 @@
-"""File arrival: which exports wait to be loaded, and whether to ask for a run that loads them.
+"""File arrival: which batches wait to be loaded, and whether to ask for a run that loads them.
 
 Belongs here: when to ask, as pure functions of the clock, the cursor, and what lies there and is known of it.
-Does not: looking, when and how often to ask, or loading, which takes every complete export that is not in, whatever was
+Does not: looking, when and how often to ask, or loading, which takes every complete batch that is not in, whatever was
 asked for.
 
 A tick lists what comes after the cursor's position, of a large place below a few prefixes alone (prefixes.py). The
-position passes no export that is neither loaded nor refused for good, unless it is remembered (rounds.py). A copy that
+position passes no batch that is neither loaded nor refused for good, unless it is remembered (rounds.py). A copy that
 lands late, with an id below the position, is found by the look at everything that begins every FULL_LISTING_SECONDS,
 and goes on over several ticks. The quiet time counts from the tick that saw the change: copies may keep the times of
 their originals.
@@ -22,9 +22,9 @@ from typing import Literal
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
-from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
 from medallion_assets.refining.loading.refusals import is_due
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
@@ -42,7 +42,7 @@ NEW_FOLDER = timedelta(seconds=60)
 class Cursor:
     """What a sensor remembers; an empty one looks at everything once more.
 
-    `listing` stands for all unsettled exports as they were seen last, and `changed_at` is when that changed.
+    `listing` stands for all unsettled batches as they were seen last, and `changed_at` is when that changed.
     `listed_whole_at` is when the last look at everything began, `round` where the one stands that is under way.
     """
 
@@ -72,14 +72,14 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrivals:
-    """What lies there. `settled` are ids that need no second look; the four of exports are disjoint.
+    """What lies there. `settled` are ids that need no second look; the four of batches are disjoint.
 
-    `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after an export of
+    `waiting` have no summary yet. `refused` are as they were when they were refused. `behind` come after a batch of
     a table that was made anew, and nobody has confirmed that table yet (rule B3). `unseen` are folders that were not
     looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
     `prefixes` are where the next tick looks. `is_whole`: a look at everything has ended; `round` is one that has not.
     `listed` are all that are known, of which `far` ones were not seen now, or would not be seen at the next tick.
-    `limits` are those of the looks.
+    `limits` are those of the looks. `word` is what people call a batch of it.
     """
 
     pending: Sequence[Found] = ()
@@ -95,6 +95,7 @@ class Arrivals:
     listed: Mapping[Key, Remembered] = field(default_factory=dict)
     far: Collection[Key] = frozenset()
     limits: LookLimits = LIMITS
+    word: str = "batch"
 
     @property
     def unsettled(self) -> list[Found]:
@@ -108,8 +109,8 @@ class Arrivals:
         far = [key for found in self.unsettled if (key := key_of(found)) in self.far or not prefixes.covers(key[1])]
         left_out = frozenset(far[REMEMBERED:])
 
-        def kept(exports: Sequence[Found]) -> list[Found]:
-            return [found for found in exports if key_of(found) not in left_out]
+        def kept(batches: Sequence[Found]) -> list[Found]:
+            return [found for found in batches if key_of(found) not in left_out]
 
         return replace(
             self,
@@ -122,17 +123,17 @@ class Arrivals:
         )
 
     def remembered(self) -> list[Remembered]:
-        """The exports that the next tick may not see: the far ones and, as a quick look may be cut short, others."""
+        """The batches that the next tick may not see: the far ones and, as a quick look may be cut short, others."""
         keys = sorted(map(key_of, self.unsettled), key=lambda key: key not in self.far)
         return [self.listed[key] for key in sorted(keys[:REMEMBERED]) if key in self.listed]
 
     def __str__(self) -> str:
         """Say for people what lies there and is not asked for."""
         parts = {"without a summary": self.waiting, "refused": self.refused, "behind a recreated table": self.behind}
-        others = [f"{len(exports)} {what}" for what, exports in parts.items() if exports]
+        others = [f"{len(batches)} {what}" for what, batches in parts.items() if batches]
         others += [f"folders not examined: {len(self.unseen)}"] if self.unseen else []
         others += [self.place] if self.place else []
-        return f"no new export ({', '.join(others)})" if others else "no new export"
+        return f"no new {self.word} ({', '.join(others)})" if others else f"no new {self.word}"
 
 
 NOTHING = Arrivals()
@@ -178,7 +179,7 @@ def unsorted(
 
 
 def _covered(cursor: Cursor, quick: Listing | None) -> Callable[[Found], bool]:
-    """Whether a quick look saw all that is where an export was."""
+    """Whether a quick look saw all that is where a batch was."""
     due = cursor.prefixes.due()
 
     def is_covered(found: Found) -> bool:
@@ -193,17 +194,17 @@ def sort_out(
     *,
     now: datetime,
     loaded: Collection[str],
-    refusals: Mapping[tuple[str, str], RefusedExport],
+    refusals: Mapping[tuple[str, str], RefusedBatch],
     decisions: Mapping[str, Decision],
     final_verdicts: Collection[str] = (),
     latest_table_id: str | None = None,
     seen: Arrivals = NOTHING,
 ) -> Arrivals:
-    """What was `seen`, with which of the exports wait for what, in the order in which ingest takes them.
+    """What was `seen`, with which of the batches wait for what, in the order in which ingest takes them.
 
     Each fingerprint in `listing` is as `refusals.fingerprints_now` gives it: it differs once the contract has changed,
     or a file can be read. `loaded` are the ids that Bronze holds; `final_verdicts` are those of the source;
-    `latest_table_id` is the DynamoDB table of the export that Bronze loaded last.
+    `latest_table_id` is the DynamoDB table of the batch that Bronze loaded last.
     """
     pending: list[Found] = []
     waiting: list[Found] = []
@@ -239,7 +240,7 @@ def evaluate(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) 
     if arrivals.pending:
         wanted = [[found.id, found.prefix, found.fingerprint] for found in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
-        what = f"{len(arrivals.pending)} exports" if len(arrivals.pending) > 1 else "1 export"
+        what = f"1 {arrivals.word}" if len(arrivals.pending) == 1 else f"{len(arrivals.pending)} {arrivals.word}s"
     after = replace(
         cursor,
         position=_position(cursor, arrivals),
@@ -255,20 +256,20 @@ def evaluate(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) 
 
 
 def _stands(
-    refusal: RefusedExport,
+    refusal: RefusedBatch,
     found: Found,
     now: datetime,
     decisions: Mapping[str, Decision],
     latest_table_id: str | None,
 ) -> bool:
-    """Whether a refusal holds: no file has changed, and no decision, other export or time has mended it since."""
+    """Whether a refusal holds: no file has changed, and no decision, other batch or time has mended it since."""
     if refusal.fingerprint != found.fingerprint or is_due(refusal, found, now):
         return False
     confirmed = [decision for decision in decisions.values() if decision.action is DecisionAction.CONFIRM_TABLE]
     if refusal.verdict not in LOOKED_AT_AGAIN or not confirmed:
         return True
     latest = max(confirmed, key=attrgetter("decided_at", "subject"))
-    if refusal.verdict == FULL_EXPORT_MISSING:
+    if refusal.verdict == FULL_BATCH_MISSING:
         return latest.subject != latest_table_id
     return latest.decided_at <= refusal.judged_at
 
@@ -284,4 +285,4 @@ def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
     oldest = min((found.id for found in arrivals.unsettled if key_of(found) not in arrivals.far), default=None)
-    return max((export_id for export_id in known if oldest is None or export_id < oldest), default=None)
+    return max((batch_id for batch_id in known if oldest is None or batch_id < oldest), default=None)

@@ -13,7 +13,7 @@ from medallion_assets.triggers.file_arrival import Cursor
 
 SOON_SECONDS = 5
 QUIET_SHARE = 240
-"""A look waits for this share of the time in which nothing has happened. With exports every 20 minutes it is soon."""
+"""A look waits for this share of the time in which nothing has happened. With batches every 20 minutes it is soon."""
 
 
 def seconds_until_next_look(now: datetime, cursor: Cursor, *, is_told: bool) -> float:

@@ -3,8 +3,8 @@
 Belongs here: the choice, as a pure function of what earlier looks saw.
 Does not: listing, or when everything is looked at (file_arrival.py).
 
-Exports may lie below a prefix for each day. What arrives lies below the last of them, or below one that comes after it,
-as days do; or below the one that the newest export lies below. Both are looked at, and one other in turn. A new folder
+Batches may lie below a prefix for each day. What arrives lies below the last of them, or below one that comes after it,
+as days do; or below the one that the newest batch lies below. Both are looked at, and one other in turn. A new folder
 that comes before the last is noticed by the place's own folders; a look at everything then says what is in it.
 """
 

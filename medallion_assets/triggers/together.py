@@ -4,8 +4,8 @@ Belongs here: the choice, as a pure function, and what a sensor of several table
 Does not: when each of them is asked for (file_arrival.py), or the run.
 
 One run for all spares processes, and what is derived from several of them is made once. But a run that is killed, or
-hangs, ends for all of its tables, and nobody knows which of them ended it. So a table of which an export was asked for
-in vain goes alone until that export is gone, whatever has arrived since; one whose exports get in goes with others.
+hangs, ends for all of its tables, and nobody knows which of them ended it. So a table of which a batch was asked for
+in vain goes alone until that batch is gone, whatever has arrived since; one whose batches get in goes with others.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Looks = Mapping[str, Asking[file_arrival.Cursor, Found]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """What a sensor of several tables remembers: the cursor of each, and the oldest export of it that was asked for.
+    """What a sensor of several tables remembers: the cursor of each, and the oldest batch of it that was asked for.
 
-    The export is forgotten when a look at its table finds that it waits no more. `unreached` are the tables for which
+    The batch is forgotten when a look at its table finds that it waits no more. `unreached` are the tables for which
     the last tick had no time.
     """
 
@@ -63,6 +63,6 @@ class Cursor:
         return {name: asked for name, asked in self.asked.items() if name not in looks or _waits(asked, looks[name])}
 
 
-def _waits(export_id: str, look: Asking[file_arrival.Cursor, Found]) -> bool:
+def _waits(batch_id: str, look: Asking[file_arrival.Cursor, Found]) -> bool:
     is_seen = look.wanted or look.cursor.state.signature is None
-    return not is_seen or export_id in {found.id for found in look.wanted}
+    return not is_seen or batch_id in {found.id for found in look.wanted}

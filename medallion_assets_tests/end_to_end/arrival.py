@@ -31,7 +31,7 @@ from medallion_assets.pipelines.transactions.pipeline import (
 )
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.pipeline import EXPORTED_TABLES, EXPORTS, declared
@@ -90,7 +90,7 @@ class Destination:
 
     def _missing_in_bronze(self, table: Table, landed: Counter[str]) -> Iterator[str]:
         bronze = self._open(table)
-        held = Counter(batch.id for batch in exports_in(bronze, EXPORTS)) if bronze else Counter[str]()
+        held = Counter(batch.id for batch in batches_in(bronze, EXPORTS)) if bronze else Counter[str]()
         if held != landed:
             yield f"{table.name}: holds {sorted(held.elements())}, landed are {sorted(landed.elements())}"
 

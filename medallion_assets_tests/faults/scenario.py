@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.delta.notes.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.merging.history_table import events_table
@@ -120,7 +120,7 @@ def check_ledger(lakehouse: Lakehouse) -> None:
         ledger = Ledger.read(pipeline.declared(table), bronze, silver, {})
         assert (ledger.pending, ledger.gaps) == ([], [])
         assert taken_version(silver, bronze) == bronze.version
-        for export in exports_in(bronze, pipeline.EXPORTS):
+        for export in batches_in(bronze, pipeline.EXPORTS):
             assert bronze.transaction(export.id) == 1
             assert silver.transaction(export.id) == 1
 

@@ -14,7 +14,7 @@ from medallion_assets_tests.oracle.model import ExportInput
 
 WRONG_TABLE = "wrong_table"
 TABLE_RECREATED = "table_recreated"
-FULL_EXPORT_MISSING = "full_export_missing"
+FULL_BATCH_MISSING = "full_export_missing"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Loading:
             return None
         if delivery.table_id not in self.confirmed:
             return TABLE_RECREATED
-        return None if delivery.export.is_full else FULL_EXPORT_MISSING
+        return None if delivery.export.is_full else FULL_BATCH_MISSING
 
 
 def load(runs: Sequence[Run], *, source_arn: str | None = None, accepts: Collection[str] = ()) -> Loading:

@@ -15,7 +15,7 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.deriving.rebuild import rebuild_gold
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.facts import read_facts
-from medallion_assets.operations.alerts.rules import refused_export
+from medallion_assets.operations.alerts.rules import refused_batch
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.close_requests import month_request
 from medallion_assets.orchestration.schedules import schedules
@@ -123,8 +123,8 @@ def test_a_month_that_is_refused_is_told_by_its_run_alone(shop: Graph) -> None:
     now = datetime.now(UTC)
     facts = read_facts(shop.lakehouse, now)
     assert len(facts.refused) == 1
-    assert list(refused_export(facts, now)) == []
-    assert len(list(refused_export(replace(facts, attempts=facts.attempts.clear()), now))) == 1
+    assert list(refused_batch(facts, now)) == []
+    assert len(list(refused_batch(replace(facts, attempts=facts.attempts.clear()), now))) == 1
 
 
 def test_what_arrives_is_asked_for_month_by_month(shop: Graph) -> None:

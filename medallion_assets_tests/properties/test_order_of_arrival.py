@@ -69,7 +69,7 @@ def test_what_waits_and_what_is_stopped(history: History) -> None:
         check_silver(lakehouse, truth)
         for table in (TRANSACTIONS, CUSTOMERS):
             failing = done[table].failing
-            assert (failing.export.id if failing else None) == truth.stuck[table]
+            assert (failing.batch.id if failing else None) == truth.stuck[table]
             assert {counted.export_id for counted in done[table].applied} == truth.settled[table] - truth.rejected[
                 table
             ]

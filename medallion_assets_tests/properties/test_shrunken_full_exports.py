@@ -68,7 +68,7 @@ def run_until_nothing_fails(
     decided: list[Decision] = []
     while True:
         done = pipeline.run_silver(lakehouse, declarations)
-        failing = [(name, refined.failing.export.id) for name, refined in done.items() if refined.failing]
+        failing = [(name, refined.failing.batch.id) for name, refined in done.items() if refined.failing]
         if not failing:
             return decided
         now = [answer[failed] for failed in failing]
@@ -95,5 +95,5 @@ def test_what_is_stopped_by_what_it_would_delete(
         check_silver(lakehouse, truth)
         for table in TABLES:
             failing = done[table].failing
-            assert (failing.export.id if failing else None) == truth.stuck[table]
+            assert (failing.batch.id if failing else None) == truth.stuck[table]
             assert {export.export_id for export in done[table].applied} == truth.settled[table] - truth.rejected[table]

@@ -14,13 +14,13 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import CommitConflictError, PermanentError
 from medallion_assets.refining.bronze import (
     LEDGER_BOUNDS,
+    batch_files,
+    batches_in,
+    batches_since,
     bronze_table,
-    export_files,
-    exports_in,
-    exports_since,
     holds,
     latest_origin,
-    load_export,
+    load_batch,
     loaded_ids,
 )
 from medallion_assets_tests import pipeline
@@ -114,7 +114,7 @@ def test_a_table_that_was_rolled_back_is_loaded_again(tmp_path: Path) -> None:
     assert pipeline.land(lakehouse, TWO) == 4
     assert lines(lakehouse) == ids(ONE, TWO)
     assert bronze(lakehouse).transaction(TWO.export_id) == 2
-    assert [batch.id for batch in exports_since(bronze(lakehouse), 3, EXPORTS)] == ids(TWO)
+    assert [batch.id for batch in batches_since(bronze(lakehouse), 3, EXPORTS)] == ids(TWO)
 
 
 def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_an_empty_export_is_remembered(tmp_path: Path) -> None:
     empty = window_of(3)
     assert pipeline.land(lakehouse, empty) == 1
     assert pipeline.land(lakehouse, empty) is None
-    (known,) = exports_in(bronze(lakehouse), EXPORTS)
+    (known,) = batches_in(bronze(lakehouse), EXPORTS)
     assert (known.id, known.kind, known.records) == (empty.export_id, BatchKind.CHANGES, 0)
     assert (known.covers_from, known.covers_to) == (AT, AT + HOUR)
-    files = export_files(bronze(lakehouse), empty.export_id)
+    files = batch_files(bronze(lakehouse), empty.export_id)
     assert files.height == 1
     assert bronze(lakehouse).scan(paths=files["path"]).collect().height == 0
 
@@ -137,7 +137,7 @@ def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -
     late = full_of(3, item_line(transaction("c")), item_line(transaction("d")), at=AT + timedelta(microseconds=1))
     for export in (TWO, late, ONE):
         pipeline.land(lakehouse, export)
-    known = exports_in(bronze(lakehouse), EXPORTS)
+    known = batches_in(bronze(lakehouse), EXPORTS)
     assert [batch.id for batch in known] == ids(ONE, late, TWO)
     assert known[1].covers_to == AT + timedelta(microseconds=1)
     assert [(batch.records, batch.is_full, batch.kind) for batch in known] == [
@@ -145,7 +145,7 @@ def test_the_ledger_tells_every_export_in_the_order_of_judging(tmp_path: Path) -
         (2, True, BatchKind.FULL),
         (1, True, BatchKind.FULL),
     ]
-    assert exports_in(lake(tmp_path / "other").ready(BRONZE), EXPORTS) == []
+    assert batches_in(lake(tmp_path / "other").ready(BRONZE), EXPORTS) == []
 
 
 def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:
@@ -156,12 +156,12 @@ def test_commits_tell_which_exports_they_brought(tmp_path: Path) -> None:
     bronze(lakehouse).commit()
     snapshot = bronze(lakehouse)
     pipeline.land(lakehouse, window_of(3))
-    assert [(batch.id, batch.version) for batch in exports_since(snapshot, 0, EXPORTS)] == [
+    assert [(batch.id, batch.version) for batch in batches_since(snapshot, 0, EXPORTS)] == [
         (ids(TWO)[0], 1),
         (ids(ONE)[0], 2),
     ]
-    assert [batch.id for batch in exports_since(snapshot, 1, EXPORTS)] == ids(ONE)
-    assert exports_since(snapshot, 3, EXPORTS) == exports_since(snapshot, 9, EXPORTS) == []
+    assert [batch.id for batch in batches_since(snapshot, 1, EXPORTS)] == ids(ONE)
+    assert batches_since(snapshot, 3, EXPORTS) == batches_since(snapshot, 9, EXPORTS) == []
 
 
 def test_the_latest_export_is_found_behind_other_commits(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_the_latest_export_is_found_behind_other_commits(tmp_path: Path) -> None
         started_at=AT + timedelta(milliseconds=1),
         origin="table-one",
     )
-    load_export(lakehouse, BRONZE, raw, [])
+    load_batch(lakehouse, BRONZE, raw, [])
     assert latest_origin(bronze(lakehouse)) == (ONE.export_id, "table-one")
     for _ in range(RECENT_COMMITS + 1):
         bronze(lakehouse).commit()
@@ -194,4 +194,4 @@ def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
     mixed = snapshot.folder.write(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
     snapshot.commit([mixed], remove=snapshot.files["path"])
     with pytest.raises(PermanentError, match="mixes exports"):
-        exports_in(bronze(lakehouse), EXPORTS)
+        batches_in(bronze(lakehouse), EXPORTS)

@@ -16,7 +16,7 @@ from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
-from medallion_assets.refining.bronze import bronze_table, load_export
+from medallion_assets.refining.bronze import bronze_table, load_batch
 from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.refining.redrive import redrive
@@ -103,7 +103,7 @@ def test_a_month_that_fails_the_gate_stops_no_other_and_leaves_its_first_version
     second = shop.write("2019-Oct", 2, event("b"), event("bad", user_id=""))
     november = shop.write("2019-Nov", 3, event("n", month=11))
     done = shop.run(gate=STRICT)
-    assert [failing.export.id for failing in done.held] == [second]
+    assert [failing.batch.id for failing in done.held] == [second]
     assert [counted.export_id for counted in done.applied] == [november]
     assert shop.products() == ["a", "n"]
     assert [row[0] for row in shop.quarantined()] == [first]
@@ -132,7 +132,7 @@ def test_a_version_that_is_much_smaller_waits_for_a_decision(shop: Shop) -> None
     shop.run()
     second = shop.write("2019-Oct", 2, event("p1"))
     (failing,) = shop.run(gate=GatePolicy(max_delete_min_rows=9)).held
-    assert (failing.export.id, failing.counted.live, failing.counted.absent) == (second, 10, 9)
+    assert (failing.batch.id, failing.counted.live, failing.counted.absent) == (second, 10, 9)
     assert shop.run().held == []
     assert shop.products() == ["p1"]
 
@@ -167,7 +167,7 @@ def test_months_that_are_judged_at_once_are_both_committed(shop: Shop, monkeypat
     november = shop.write("2019-Nov", 1, event("n", month=11))
     shop.ingest()
     judged_batches: list[str] = []
-    judge = replacing.judge_exports
+    judge = replacing.judge_batches
 
     def meanwhile(bronze: object, loaded: object, exports: list[object], folder: object) -> object:
         judged_batches.extend(batch.id for batch in exports)  # type: ignore[attr-defined]
@@ -176,7 +176,7 @@ def test_months_that_are_judged_at_once_are_both_committed(shop: Shop, monkeypat
             shop.refine(OCTOBER)
         return found
 
-    monkeypatch.setattr(replacing, "judge_exports", meanwhile)
+    monkeypatch.setattr(replacing, "judge_batches", meanwhile)
     shop.refine(NOVEMBER)
     assert judged_batches == [november, october]
     assert shop.products() == ["n", "a"]
@@ -249,5 +249,5 @@ def test_a_version_that_a_later_one_overtook_while_it_was_read_is_refused(shop: 
     found = next(found for found in LOADED.source.find(shop.place).batches if found.id == older)
     first = LOADED.source.read(shop.place, found).batch
     with pytest.raises(BatchRefusedError, match="older version"):
-        load_export(shop.lakehouse, bronze_table("ecommerce_events"), first, [])
+        load_batch(shop.lakehouse, bronze_table("ecommerce_events"), first, [])
     assert shop.bronze() == [second]

@@ -24,7 +24,7 @@ from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.refining.redrive import redrive
-from medallion_assets.refining.replace import published_exports
+from medallion_assets.refining.replace import published_batches
 from medallion_assets.sources.files.files import Files
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.faults.injection import Disturb, Disturbance, KilledError, is_killed_after, is_killed_before
@@ -83,7 +83,7 @@ def test_a_published_month_can_be_made_again_whatever_becomes_of_its_next_versio
     shop.run()
     for version in (2, 3):
         last = shop.write("2019-Oct", version, event("bad", user_id=""))
-        assert [failing.export.id for failing in shop.run(gate=STRICT).held] == [last]
+        assert [failing.batch.id for failing in shop.run(gate=STRICT).held] == [last]
     if is_rejected:
         shop.decide(last, DecisionAction.REJECT)
         assert shop.run(gate=STRICT).rejected == [last]
@@ -110,7 +110,7 @@ def test_a_month_may_have_a_long_name(tmp_path: Path) -> None:
         shop.run()
     (batch_id,) = shop.bronze()
     assert shop.quarantined() == [(batch_id, 2, ["valid_price"])]
-    assert published_exports(shop.lakehouse.open(ECOMMERCE_EVENTS)) == {batch_id}
+    assert published_batches(shop.lakehouse.open(ECOMMERCE_EVENTS)) == {batch_id}
     shop.loaded = replace(files, table=LENIENT.table)
     assert redrive(shop.lakehouse, shop.loaded, now=NOW).redriven == 1
     assert rebuild_judged(shop.lakehouse, shop.loaded, why="refunds", now=NOW).changes.restated == set()

@@ -109,7 +109,7 @@ def test_full_files_and_changes_decide_in_order_and_a_gap_waits(tmp_path: Path, 
     shop.ingest()
     done = shop.refine()
     assert shop.live() == {"A": Decimal(9), "D": Decimal(4)}
-    assert [gap.export_id for gap in done.gaps] == ["changes-2025-04-05-2025-04-06.csv"]
+    assert [gap.batch_id for gap in done.gaps] == ["changes-2025-04-05-2025-04-06.csv"]
     assert done.unprotected_minute is None
 
 
@@ -147,10 +147,10 @@ def test_a_file_that_fails_the_gate_waits_for_a_decision(shop: Shop) -> None:
     shop.ingest()
     failing = shop.refine(strict).failing
     assert failing is not None
-    assert (failing.export.id, failing.counted.bad) == ("full-2025-03-01.csv", 1)
+    assert (failing.batch.id, failing.counted.bad) == ("full-2025-03-01.csv", 1)
     accept = Decision(
         table_name="prices",
-        subject=failing.export.id,
+        subject=failing.batch.id,
         action=DecisionAction.ACCEPT,
         reason="seen",
         decided_by="ann",

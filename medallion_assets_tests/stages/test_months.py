@@ -49,7 +49,7 @@ def test_a_month_without_a_file_is_refused_with_those_that_there_are(shop: Shop)
 
 def test_a_load_that_names_no_month_reads_no_ledger(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds every export that was ever loaded."""
-    monkeypatch.setattr(months, "exports_in", lambda *_: pytest.fail("the ledger was read"))
+    monkeypatch.setattr(months, "batches_in", lambda *_: pytest.fail("the ledger was read"))
     load(shop)
 
 

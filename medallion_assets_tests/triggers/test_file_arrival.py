@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import DATED_AHEAD, Found
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
-from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, TABLE_RECREATED
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, TABLE_RECREATED
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active
@@ -24,7 +24,7 @@ from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-Refusals = dict[tuple[str, str], RefusedExport]
+Refusals = dict[tuple[str, str], RefusedBatch]
 
 
 def at(seconds: float) -> datetime:
@@ -41,7 +41,7 @@ def export(number: int, *, whole: bool = True, fingerprint: str = "f", prefix: s
 
 def refused(number: int, verdict: str, *, fingerprint: str = "f", judged: float = 0, prefix: str = "") -> Refusals:
     identity = (export_id(number), prefix)
-    refusal = RefusedExport(
+    refusal = RefusedBatch(
         table_name="orders",
         export_id=identity[0],
         prefix=prefix,
@@ -109,7 +109,7 @@ def test_what_lies_there_is_sorted_out() -> None:
     assert numbers(arrivals.waiting) == [2]
     assert numbers(arrivals.refused) == [3]
     assert arrivals.settled == {export_id(0), export_id(5)}
-    assert str(arrivals) == "no new export (1 without a summary, 1 refused)"
+    assert str(arrivals) == "no new batch (1 without a summary, 1 refused)"
 
 
 def test_the_good_copy_of_an_export_waits_although_another_was_refused() -> None:
@@ -129,7 +129,7 @@ def test_what_comes_after_a_table_made_anew_waits_until_it_is_confirmed() -> Non
 
 
 def test_an_export_that_waits_for_a_full_one_waits_until_that_is_in() -> None:
-    missing = refused(2, FULL_EXPORT_MISSING, judged=10)
+    missing = refused(2, FULL_BATCH_MISSING, judged=10)
     for latest, pending in (("old", []), (None, []), ("new", [2])):
         decisions = confirmed("older", 5) | confirmed("new", 9)
         arrivals = sorted_out(export(2), refusals=missing, decisions=decisions, latest_table_id=latest)

@@ -1,7 +1,7 @@
 """Arrivals: rules about what came late, what is missing in between, and what brings nothing any more.
 
-Belongs here: the rules about exports and the records in them, and the words of their alerts.
-Does not: exports that are refused, tables that are stale, or reading facts.
+Belongs here: the rules about batches and the records in them, and the words of their alerts.
+Does not: batches that are refused, tables that are stale, or reading facts.
 
 A table that is stale has an alert of its own: that it has no new records follows from the same cause.
 """
@@ -23,59 +23,60 @@ GAP_PATIENCE_SECONDS = 3600.0
 """A window that ended only just now may still be followed by the one before it."""
 
 
-def late_export(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
-    """An export reached readers later than declared, in the last day (rule V5)."""
+def late_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
+    """A batch reached readers later than declared, in the last day (rule V5)."""
     succeeded = pl.col("outcome") == Outcome.SUCCEEDED
     recent = facts.attempts.filter(pl.col("started_at") > now - timedelta(days=1), succeeded)
     for stage in stages(facts.catalog):
         if (limit := stage.export_age_hours) is None:
             continue
+        word = facts.catalog.batch_word(stage.table.name)
         late = recent.filter(pl.col("stage") == stage.table.name, pl.col("export_age_seconds") > limit * 3600)
         for row in late.tail(1).iter_rows(named=True):
             yield Alert(
                 key=f"late_export/{stage.table.name}/{row['started_at'].date()}",
                 kind="warning",
-                what=f"an export reached the readers of {stage.table.name} {row['export_age_seconds'] / 3600:.1f} "
-                f"hours after its time; expected: within {limit:g} hours",
+                what=f"the newest {word} reached the readers of {stage.table.name} "
+                f"{row['export_age_seconds'] / 3600:.1f} hours after its time; expected: within {limit:g} hours",
                 where=stage.table.name,
                 table=stage.table.name,
-                do="find out what took so long: when the export arrived in its bucket, whether its runs waited or "
+                do="find out what took so long: when it arrived, whether its runs waited or "
                 "failed; or raise export_age_hours where the table is declared",
                 **run_of(late),
             )
 
 
 def gap(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
-    """An export waits since the window before it is missing: one alert for all that wait for the same one."""
+    """A batch waits since the window before it is missing: one alert for all that wait for the same one."""
     seen = set[tuple[str, str]]()
-    for export in facts.waiting:
-        reached = export.covered_until.isoformat() if export.covered_until else "the beginning"
-        is_new = (export.table, reached) not in seen
-        if is_new and now - export.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
-            seen.add((export.table, reached))
+    for batch in facts.waiting:
+        reached = batch.covered_until.isoformat() if batch.covered_until else "the beginning"
+        is_new = (batch.table, reached) not in seen
+        if is_new and now - batch.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+            seen.add((batch.table, reached))
             yield Alert(
-                key=f"gap/{export.table}/{reached}",
+                key=f"gap/{batch.table}/{reached}",
                 kind="gap",
-                what=export.why,
-                where=f"{export.table}, export {export.export_id}",
-                table=export.table,
-                condition=f"gap/{export.table}/{reached}",
-                do="deliver the export of the missing window, or make a full export",
+                what=batch.why,
+                where=f"{batch.table}, {batch.word} {batch.batch_id}",
+                table=batch.table,
+                condition=f"gap/{batch.table}/{reached}",
+                do=f"deliver the {batch.word} of the missing window, or a full {batch.word}",
             )
 
 
 def unprotected_minute(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
-    """A window joined a full export, and writes in the minute before it may be in neither."""
+    """A window joined a full batch, and writes in the minute before it may be in neither."""
     for table, minute in facts.minutes:
         if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
             yield Alert(
-                key=f"unprotected_minute/{table}/{minute.full_export_id}",
+                key=f"unprotected_minute/{table}/{minute.full_id}",
                 kind="unprotected_minute",
                 what=str(minute),
-                where=f"{table}, export {minute.export_id}",
+                where=f"{table}, {minute.word} {minute.batch_id}",
                 table=table,
-                condition=f"unprotected_minute/{table}/{minute.full_export_id}",
-                do="export a window that covers the minute, or make a full export; nothing waits for it",
+                condition=f"unprotected_minute/{table}/{minute.full_id}",
+                do=f"deliver a window that covers the minute, or a full {minute.word}; nothing waits for it",
             )
 
 

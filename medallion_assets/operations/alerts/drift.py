@@ -1,10 +1,10 @@
 """Drift: attributes of items that no contract knows, that vanished, or that a column means by another name.
 
 Belongs here: which of them are reported, and the words of their alerts.
-Does not: counting them in exports (refining), or the check of a run (stages.judged).
+Does not: counting them in batches (refining), or the check of a run (stages.judged).
 
 One alert an attribute or column, and one for all attributes that are beyond MOST_ALERTS of a table. An attribute counts
-as vanished when it stood in every export before and is in no record of the newest one; exports with few records say
+as vanished when it stood in every batch before and is in no record of the newest one; batches with few records say
 nothing, as an attribute may be rare.
 """
 
@@ -15,14 +15,14 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
 from medallion_assets.refining.judging.gate import LEAST_UPSERTS
 from medallion_assets.refining.judging.unfilled_columns import meant_attributes
 
-FEWEST_EXPORTS = 5
+FEWEST_BATCHES = 5
 FEWEST_RECORDS = 10
 MOST_ALERTS = 10
 """Items may have an attribute for each of their users: people get an alert for so many."""
@@ -32,12 +32,13 @@ def schema_drift(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
     """An attribute appeared, or vanished, or a column means one by another name."""
     for loaded in facts.catalog.loaded:
         own = facts.results.filter(pl.col("table_name") == loaded.table.name)
-        yield from _appeared(loaded.table, own)
-        yield from _vanished(loaded.table, own)
-        yield from _unfilled(loaded.table, own)
+        yield from _appeared(loaded, own)
+        yield from _vanished(loaded, own)
+        yield from _unfilled(loaded, own)
 
 
-def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+def _appeared(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
+    table, word = loaded.table, loaded.source.batch_word
     known = {column.source for column in table.columns} | set(table.left_out)
     found = results.filter(pl.col("kind") == UNKNOWN, ~pl.col("expectation").is_in(list(known - {None})))
     new = found.unique("expectation", keep="first", maintain_order=True)
@@ -47,9 +48,9 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
             key=f"schema_drift/{table.name}/appeared/{name}",
             condition=f"schema_drift/{table.name}/appeared/{name}",
             kind="schema_drift",
-            what=f"{table.name}: items have an attribute {name} that the contract lacks, {row['failed']:,} of "
-            f"{records:,} in an export",
-            where=f"{table.name}, export {row['export_id']}",
+            what=f"{table.name}: records have an attribute {name} that the contract lacks, {row['failed']:,} of "
+            f"{records:,} in one {word}",
+            where=f"{table.name}, {word} {row['export_id']}",
             table=table.name,
             do=f"add a column for it to the contract of {table.name}, or name it in left_out; Bronze keeps it",
             run_id=row["run_id"],
@@ -60,9 +61,9 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
             key=f"schema_drift/{table.name}/appeared",
             condition=f"schema_drift/{table.name}/appeared",
             kind="schema_drift",
-            what=f"{table.name}: items have at least {new.height - MOST_ALERTS} more attributes that the contract "
+            what=f"{table.name}: records have at least {new.height - MOST_ALERTS} more attributes that the contract "
             f"lacks, such as {row['expectation']}",
-            where=f"{table.name}, export {row['export_id']}",
+            where=f"{table.name}, {word} {row['export_id']}",
             table=table.name,
             do=f"see who writes them, as their names may be data; name in left_out of {table.name} what is to stay "
             "out; Bronze keeps all of it",
@@ -70,43 +71,45 @@ def _appeared(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
         )
 
 
-def _vanished(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+def _vanished(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
+    table, word = loaded.table, loaded.source.batch_word
     is_score = pl.col("expectation") == QUALITY
     last = results.unique(["export_id", "expectation"], keep="last", maintain_order=True)
     large = last.filter(is_score, pl.col("passed") >= FEWEST_RECORDS)["export_id"].to_list()
-    if len(large) <= FEWEST_EXPORTS:
+    if len(large) <= FEWEST_BATCHES:
         return
     absent = last.filter(pl.col("kind") == ABSENT, pl.col("export_id").is_in(large))
     newest = absent.filter(pl.col("export_id") == large[-1])
     for row in newest.iter_rows(named=True):
         name = row["expectation"]
         without = set(absent.filter(pl.col("expectation") == name)["export_id"])
-        first = next(place for place, export_id in enumerate(large) if export_id in without)
-        if first < FEWEST_EXPORTS or any(export_id not in without for export_id in large[first:]):
+        first = next(place for place, batch_id in enumerate(large) if batch_id in without)
+        if first < FEWEST_BATCHES or any(batch_id not in without for batch_id in large[first:]):
             continue
         yield Alert(
             key=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
             condition=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
             kind="schema_drift",
-            what=f"{table.name}: no item has the attribute {name} any more; expected: some in each export, as in the "
+            what=f"{table.name}: no record has the attribute {name} any more; expected: some in each {word}, as in the "
             f"{first} before; found: none of {row['failed']:,} records",
-            where=f"{table.name}, export {large[first]}",
+            where=f"{table.name}, {word} {large[first]}",
             table=table.name,
-            do="ask who writes the items whether it was renamed or dropped; then change the contract",
+            do="ask who writes them whether it was renamed or dropped; then change the contract",
             run_id=row["run_id"],
         )
 
 
-def _unfilled(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
+def _unfilled(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
     """What the check `schema_drift` last said of columns that no later run fills."""
+    table = loaded.table
     found: dict[str, Alert] = {}
     for run in results.partition_by("run_id", maintain_order=True):
-        exports = run.filter(pl.col("expectation") == QUALITY, pl.col("passed") > 0)["export_id"].n_unique()
+        batches = run.filter(pl.col("expectation") == QUALITY, pl.col("passed") > 0)["export_id"].n_unique()
         absent = run.filter(pl.col("kind") == ABSENT).group_by("expectation", maintain_order=True)
         in_all = absent.agg(pl.col("export_id").n_unique(), pl.col("failed").sum()).filter(
-            pl.col("export_id") == exports
+            pl.col("export_id") == batches
         )
-        if exports:  # what its items fill is well again
+        if batches:  # what its items fill is well again
             still = set(in_all["expectation"])
             found = {name: alert for name, alert in found.items() if table.column(name).source in still}
         enough = in_all.filter(pl.col("failed") >= LEAST_UPSERTS)
@@ -114,21 +117,22 @@ def _unfilled(table: Table, results: pl.DataFrame) -> Iterator[Alert]:
         empty = [column for column in table.decoded_columns if column.source in records]
         unread = run.filter(pl.col("kind") == UNKNOWN)["expectation"].unique(maintain_order=True).to_list()
         for name, do in meant_attributes(table, empty, unread).items():
-            found[name] = _unfilled_alert(table, name, do, records, run)
+            found[name] = _unfilled_alert(loaded, name, do, records, run)
     yield from found.values()
 
 
-def _unfilled_alert(table: Table, name: str, do: str, records: Mapping[str, int], run: pl.DataFrame) -> Alert:
+def _unfilled_alert(loaded: Loaded, name: str, do: str, records: Mapping[str, int], run: pl.DataFrame) -> Alert:
+    table, word = loaded.table, loaded.source.batch_word
     source = str(table.column(name).source)
     key = f"schema_drift/{table.name}/unfilled/{name}/{source}"
-    export_id, run_id = run.select("export_id", "run_id").row(-1)
+    batch_id, run_id = run.select("export_id", "run_id").row(-1)
     return Alert(
         key=key,
         condition=key,
         kind="schema_drift",
-        what=f"{table.name}: no record fills the column {name}; expected: its source {source} in some items; "
+        what=f"{table.name}: no record fills the column {name}; expected: its source {source} in some records; "
         f"found: in none of {records[source]:,}",
-        where=f"{table.name}, export {export_id}",
+        where=f"{table.name}, {word} {batch_id}",
         table=table.name,
         do=f"correct {name} in the contract of {table.name}: {do}",
         run_id=run_id,

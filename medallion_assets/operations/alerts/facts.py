@@ -21,7 +21,7 @@ from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.exports.ledgers import read_ledgers
-from medallion_assets.operations.exports.refused import refused_exports
+from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
 from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_results
@@ -30,21 +30,22 @@ from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.tables.refused import refused_tables
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
 SILENT_DAYS = 60
 """A table that has received no records for so long has had its alert, or was never used: nobody looks further back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingExport:
-    """An export of a Silver table that waits for a window that is missing, and where its own window ends.
+class WaitingBatch:
+    """A batch of a Silver table that waits for a window that is missing, and where its own window ends.
 
-    `covered_until` is where the missing window begins; None: no full export has begun the chain.
+    `covered_until` is where the missing window begins; None: no full batch has begun the chain.
     """
 
     table: str
-    export_id: str
+    batch_id: str
+    word: str
     why: str
     to_at: datetime
     covered_until: datetime | None = None
@@ -72,7 +73,7 @@ class Unread:
 class AlertFacts:
     """What the rules look at. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `minutes` names Silver tables with the minute of a full export that no window covers, `last_records` judged tables
+    `minutes` names Silver tables with the minute of a full batch that no window covers, `last_records` judged tables
     with when they were last brought a record. `known_runs` are the ids of
     runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day
     that each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
@@ -83,8 +84,8 @@ class AlertFacts:
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
     results: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(EXPECTATION_RESULTS)))
     freshness: Sequence[Freshness] = ()
-    refused: Sequence[RefusedExport] = ()
-    waiting: Sequence[WaitingExport] = ()
+    refused: Sequence[RefusedBatch] = ()
+    waiting: Sequence[WaitingBatch] = ()
     minutes: Sequence[tuple[str, UnprotectedMinute]] = ()
     last_records: Mapping[str, datetime] = field(default_factory=dict)
     running: Sequence[RunningStage] = ()
@@ -111,8 +112,8 @@ def read_facts(
         "attempts": lambda: read_attempts(lakehouse, since=since),
         "results": lambda: read_results(lakehouse, since=since),
         "freshness": lambda: read_freshness(lakehouse, now),
-        "refused": lambda: refused_exports(lakehouse),
-        "waiting": lambda: waiting_exports(lakehouse),
+        "refused": lambda: refused_batches(lakehouse),
+        "waiting": lambda: waiting_batches(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
         "last_records": lambda: last_records(
             lakehouse,
@@ -144,17 +145,18 @@ def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
     return [Unread(what=table.name, error=str(error)) for table, error in refused]
 
 
-def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
-    """The exports that Bronze holds and Silver cannot judge, as a window before them is missing."""
-    found: list[WaitingExport] = []
+def waiting_batches(lakehouse: Lakehouse) -> list[WaitingBatch]:
+    """The batches that Bronze holds and Silver cannot judge, as a window before them is missing."""
+    found: list[WaitingBatch] = []
     for table, ledger in read_ledgers(lakehouse):
-        ends = {export.id: export.covers_to for export in ledger.pending}
+        ends = {batch.id: batch.covers_to for batch in ledger.pending}
         found += [
-            WaitingExport(
+            WaitingBatch(
                 table=table.name,
-                export_id=gap.export_id,
+                batch_id=gap.batch_id,
+                word=gap.word,
                 why=str(gap),
-                to_at=ends[gap.export_id],
+                to_at=ends[gap.batch_id],
                 covered_until=gap.covered_until,
             )
             for gap in ledger.gaps
@@ -163,6 +165,6 @@ def waiting_exports(lakehouse: Lakehouse) -> list[WaitingExport]:
 
 
 def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:
-    """The tables whose newest full export was joined by a window that leaves some of its minute out."""
+    """The tables whose newest full batch was joined by a window that leaves some of its minute out."""
     found = [(table.name, ledger.unprotected_minute) for table, ledger in read_ledgers(lakehouse)]
     return [(table, minute) for table, minute in found if minute is not None]

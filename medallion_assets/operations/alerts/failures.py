@@ -3,9 +3,9 @@
 Belongs here: the key of a failure's alert, whoever raises it, and the rule that finds failures which nobody has seen.
 Does not: what a failed run says for itself, or when this is looked at (both need Dagster).
 
-The same cause is an export that a stage fails on, or else a stage that fails with the same kind of error since it last
-succeeded. So a gate that stops the same export in every run raises one alert, and a network that breaks, mends and
-breaks again raises two. Releases before this one made the kind from an error's words: a failure without an export that
+The same cause is a batch that a stage fails on, or else a stage that fails with the same kind of error since it last
+succeeded. So a gate that stops the same batch in every run raises one alert, and a network that breaks, mends and
+breaks again raises two. Releases before this one made the kind from an error's words: a failure without a batch that
 goes on during the upgrade raises one more alert.
 """
 
@@ -31,7 +31,7 @@ def failure_key(
     *,
     stage: str,
     kind: str | None,
-    export_id: str | None,
+    batch_id: str | None,
     failed_at: datetime,
     last_good_at: datetime | None = None,
 ) -> str:
@@ -40,8 +40,8 @@ def failure_key(
     `attempts` are rows of PIPELINE_RUNS, those of the WINDOW_DAYS before it at least; `last_good_at` is when a stage
     that has none there, as fetching writes none, last succeeded.
     """
-    if export_id is not None:
-        return f"failed/{stage}/{export_id}"
+    if batch_id is not None:
+        return f"failed/{stage}/{batch_id}"
     cause = hashlib.sha256((kind or "").encode()).hexdigest()[:12]
     own = attempts.filter(pl.col("stage") == stage)
     succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("started_at") < failed_at)

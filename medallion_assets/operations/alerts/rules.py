@@ -1,6 +1,6 @@
 """Alert rules: which facts raise an alert. Each rule is a pure function (facts, now) -> alerts.
 
-Belongs here: the list of rules, those about whole tables and exports, and the words of their alerts.
+Belongs here: the list of rules, those about whole tables and batches, and the words of their alerts.
 Does not: the rules about runs, expectations and days, or reading facts.
 
 A rule says what is so now, every time that it is asked. The keys see to it that people hear of it once, or once a day
@@ -16,7 +16,7 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
+from medallion_assets.operations.alerts.arrivals import gap, late_batch, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
 from medallion_assets.operations.alerts.drift import schema_drift
 from medallion_assets.operations.alerts.expectations import unusual_failures
@@ -28,7 +28,7 @@ from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[AlertFacts, datetime], Iterator[Alert]]
@@ -99,13 +99,13 @@ def stale_table(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
             )
 
 
-def refused(refusal: RefusedExport) -> str:
-    """The condition that an export is refused, whatever its files are."""
+def refused(refusal: RefusedBatch) -> str:
+    """The condition that a batch is refused, whatever its files are."""
     return f"refused/{refusal.table_name}/{refusal.export_id}/{refusal.prefix}"
 
 
-def refused_export(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
-    """An export does not verify: tampered with, torn, or of a table that was made anew.
+def refused_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
+    """A batch does not verify: tampered with, torn, or of a table that was made anew.
 
     Where its refusal failed a run, as that of a month does, the alert about the run says the same.
     """
@@ -116,14 +116,15 @@ def refused_export(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
         is_old = refusal.judged_at < now - timedelta(days=WINDOW_DAYS)
         if is_old or refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
             continue
+        word = facts.catalog.batch_word(refusal.table_name)
         yield Alert(
             key=f"{refused(refusal)}/{refusal.verdict}/{refusal.fingerprint}",
             kind="failure",
-            what=f"export {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
-            where=f"bronze.{refusal.table_name}, export {refusal.export_id}",
+            what=f"{word} {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
+            where=f"bronze.{refusal.table_name}, {word} {refusal.export_id}",
             table=f"bronze.{refusal.table_name}",
             condition=refused(refusal),
-            do="do what the message says; other exports continue, and this one is read again when its files change",
+            do=f"do what the message says; other {word}s continue, and this one is read again when its files change",
         )
 
 
@@ -144,11 +145,11 @@ RULES: tuple[Rule, ...] = (
     stage_failed,
     low_quality,
     stale_table,
-    late_export,
+    late_batch,
     unhealthy_run,
     slow_refresh,
     unusual_failures,
-    refused_export,
+    refused_batch,
     gap,
     unprotected_minute,
     no_new_records,

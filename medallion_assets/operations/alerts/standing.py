@@ -89,7 +89,7 @@ def _nothing_was_judged(facts: AlertFacts, raised: AlertEvent, _rest: str, now: 
 
 
 def _is_refused(facts: AlertFacts, _raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    return any(refused(export) == f"refused/{rest}" and export.verdict != SUPERSEDED for export in facts.refused)
+    return any(refused(batch) == f"refused/{rest}" and batch.verdict != SUPERSEDED for batch in facts.refused)
 
 
 def _silent_and_stale(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
@@ -100,7 +100,7 @@ def _silent_and_stale(facts: AlertFacts, raised: AlertEvent, rest: str, _now: da
 
 
 def _drift(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    """The newest exports still say so, or none was judged of late."""
+    """The newest batches still say so, or none was judged of late."""
     table = next((loaded.table for loaded in facts.catalog.loaded if loaded.table.name == raised.table), None)
     if table is None:
         return False

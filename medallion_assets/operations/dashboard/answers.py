@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.dashboard.facts import DashboardFacts
-from medallion_assets.operations.dashboard.held import held_exports
+from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.dashboard.tables import Mood
 from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.stages import stages
@@ -77,15 +77,16 @@ def _fresh(facts: DashboardFacts) -> Answer:
 
 def _good(facts: DashboardFacts) -> Answer:
     held = sum(
-        export_id in facts.pending.get(table, ())
-        for table, export_id in held_exports(facts.results).select("table_name", "export_id").iter_rows()
+        batch_id in facts.pending.get(table, ())
+        for table, batch_id in held_batches(facts.results).select("table_name", "export_id").iter_rows()
     )
     judged = [stage for stage in facts.status.stages if stage.quality is not None]
     lowest = min(judged, key=lambda stage: stage.quality or 0.0, default=None)
     more = "" if lowest is None else f"least in 7 days: {lowest.quality:.2%}, {lowest.stage}"
     if held:
-        exports = "1 export" if held == 1 else f"{held:,} exports"
-        return Answer(question="Good", answer=f"{exports} held at the gate", more=more, mood=Mood.BAD)
+        word = facts.catalog.batch_word()
+        batches = f"1 {word}" if held == 1 else f"{held:,} {word}s"
+        return Answer(question="Good", answer=f"{batches} held at the gate", more=more, mood=Mood.BAD)
     if lowest is None:
         return Answer(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)
     poor = sum(stage.is_below_threshold for stage in judged)

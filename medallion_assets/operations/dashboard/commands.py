@@ -47,7 +47,7 @@ def close_gap(source: TableSource | None, gap: Gap) -> tuple[str, str | None]:
     """
     do = "make a full export" if gap.covered_until is None else "export the missing window, or make a full export"
     if source is None:
-        return do, None
+        return f"deliver {'' if gap.covered_until is None else 'the missing window, or '}a full {gap.word}", None
     windows = [] if gap.covered_until is None else windows_over(gap.covered_until, gap.window_from)
     shown = windows[:MOST_WINDOWS] if source.arn else []
     if gap.covered_until is not None and not windows:

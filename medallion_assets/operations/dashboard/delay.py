@@ -1,4 +1,4 @@
-"""Delay: how old the newest export was when readers had it.
+"""Delay: how old the newest batch was when readers had it.
 
 Belongs here: these figures, from operations.pipeline_runs.
 Does not: drawing, or what is measured.
@@ -20,29 +20,31 @@ from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
 
 @dataclass(frozen=True, kw_only=True)
 class Delay:
-    """A table that readers read: when a run brought a new export, and how old that was then, in seconds; ascending.
+    """A table that readers read: when a run brought a new batch, and how old that was then, in seconds; ascending.
 
     `limit_seconds` is how old it may be; None where nothing promises it. There are no ages where it `is_unknown`: the
-    table was made, and its data cover nothing yet, or nobody says how far they reach.
+    table was made, and its data cover nothing yet, or nobody says how far they reach. `word`: what a batch is called.
     """
 
     table: str
+    word: str
     ages: Sequence[tuple[datetime, float]]
     limit_seconds: float | None
 
     @property
     def is_unknown(self) -> bool:
-        """Whether nobody says how old an export is."""
+        """Whether nobody says how old a batch is."""
         return not self.ages
 
 
 def delays_of(facts: DashboardFacts) -> list[Delay]:
-    """Each table that readers read and that brought a new export, or of which it is not known how far it reaches."""
+    """Each table that readers read and that brought a new batch, or of which it is not known how far it reaches."""
     reached = {fresh.table for fresh in facts.status.freshness if fresh.covered_until or fresh.last_refreshed is None}
     said = facts.attempts.filter(pl.col("export_age_seconds") > 0).with_columns(ended_at=ENDED_AT)
     return [
         Delay(
             table=stage.table.name,
+            word=facts.catalog.batch_word(stage.table.name),
             ages=list(own.select("ended_at", "export_age_seconds").iter_rows()),
             limit_seconds=None if stage.export_age_hours is None else stage.export_age_hours * 3600,
         )

@@ -20,7 +20,7 @@ from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.day_totals import Totals, read_totals
 from medallion_assets.operations.exports.ledgers import read_ledgers
-from medallion_assets.operations.exports.refused import refused_exports
+from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.freshness.reach import Reaches, reaches
 from medallion_assets.operations.status import Status, chain_warnings, read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, read_events
@@ -29,7 +29,7 @@ from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.tables.refused import refused_tables
 from medallion_assets.refining.ledger.chain import Gap
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
 DAYS = 30
 
@@ -38,9 +38,9 @@ DAYS = 30
 class DashboardFacts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
-    `refusals` are exports that were refused and are still not in; `gaps` exports that wait, with their table;
-    `pending` by table the exports that Silver has not settled. `refused` are tables that cannot be read or written,
-    with the error, `chain_warnings` where writes may be in no export, `wrong_places` places in which nothing of ours
+    `refusals` are batches that were refused and are still not in; `gaps` batches that wait, with their table;
+    `pending` by table the batches that Silver has not settled. `refused` are tables that cannot be read or written,
+    with the error, `chain_warnings` where writes may be in no batch, `wrong_places` places in which nothing of ours
     lies. `alerts` are all events of alerts that are kept, oldest first.
     """
 
@@ -50,7 +50,7 @@ class DashboardFacts:
     results: pl.DataFrame
     incidents: list[Incident]
     alerts: list[AlertEvent]
-    refusals: list[RefusedExport]
+    refusals: list[RefusedBatch]
     gaps: list[tuple[str, Gap]]
     pending: Mapping[str, Collection[str]]
     refused: list[tuple[str, str]]
@@ -96,7 +96,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
         alerts=read_events(lakehouse, now),
-        refusals=refused_exports(lakehouse),
+        refusals=refused_batches(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},
         refused=[(table.name, str(error)) for table, error in refused_tables(lakehouse)],

@@ -1,4 +1,4 @@
-"""Exports that the gate held: with their true score.
+"""Batches that the gate held: with their true score.
 
 Belongs here: finding them in operations.expectation_results.
 Does not: what is done about them (needs.py), or drawing them.
@@ -14,11 +14,11 @@ from medallion_assets.operations.tables.expectation_results import GATE, QUALITY
 KINDS_OF_BAD = (str(Action.DROP), str(Action.FAIL), TYPE)
 
 
-def held_exports(results: pl.DataFrame) -> pl.DataFrame:
-    """The exports that failed the gate when they were last judged; `results` has the columns of EXPECTATION_RESULTS.
+def held_batches(results: pl.DataFrame) -> pl.DataFrame:
+    """The batches that failed the gate when they were last judged; `results` has the columns of EXPECTATION_RESULTS.
 
     Columns: table_name, export_id, judged_at, score, is_exact; ascending by judged_at. Results of an earlier release do
-    not have an export's own score: then it is the best that its rules leave, and not exact.
+    not have a batch's own score: then it is the best that its rules leave, and not exact.
     """
     is_score = pl.col("expectation") == QUALITY
     of_rules = pl.col("kind").is_in((*KINDS_OF_BAD, GATE)) & ~is_score

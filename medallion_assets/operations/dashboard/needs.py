@@ -145,7 +145,7 @@ def _unended(facts: DashboardFacts, known: Iterable[Stage], blocked: set[str]) -
 
 
 def _held(facts: DashboardFacts, stage: Stage, attempt: StageAttempt) -> str | None:
-    """The export for which a person has to decide; None where it is another failure."""
+    """The batch for which a person has to decide; None where it is another failure."""
     is_held = stage.kind == "judged" and attempt.export_id in facts.pending.get(stage.table.name, ())
     return attempt.export_id if is_held else None
 
@@ -163,8 +163,10 @@ def _gaps(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
         do, command = commands.close_gap(source, gap)
         yield Need(
             where=stage.table.name,
-            what=f"no export covers {missing}" if begun else "no full export has begun the chain of exports yet",
-            found=f"export {gap.export_id} waits" + (f", and {waiting - 1} more" if waiting > 1 else ""),
+            what=f"no {gap.word} covers {missing}"
+            if begun
+            else f"no full {gap.word} has begun the chain of {gap.word}s yet",
+            found=f"{gap.word} {gap.batch_id} waits" + (f", and {waiting - 1} more" if waiting > 1 else ""),
             do=do,
             command=command,
             run_id=_run(facts, stage.table.name),
@@ -172,7 +174,7 @@ def _gaps(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
 
 
 def _refused(facts: DashboardFacts) -> Iterator[Need]:
-    """Refused exports: those of one table that are refused for the same reason are one cause."""
+    """Refused batches: those of one table that are refused for the same reason are one cause."""
     groups = dict[tuple[str, str], list[int]]()
     for number, refusal in enumerate(facts.refusals):
         groups.setdefault((refusal.table_name, refusal.verdict), []).append(number)
@@ -180,12 +182,14 @@ def _refused(facts: DashboardFacts) -> Iterator[Need]:
         refusals = [facts.refusals[number] for number in numbers]
         newest = max(refusals, key=lambda refusal: (refusal.judged_at, refusal.export_id))
         parts = parts_of(newest.message)
-        exports = f"export {newest.export_id}" + (f" and {len(numbers) - 1} more" if len(numbers) > 1 else "")
+        batches = f"{facts.catalog.batch_word(table)} {newest.export_id}" + (
+            f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+        )
         yield Need(
             where=bronze_table(table).name,
-            what=short(f"{exports}: refused ({verdict})"),
+            what=short(f"{batches}: refused ({verdict})"),
             found=short(parts["what"] or ""),
-            do=short(parts["do"] or "correct or export it again; it is checked again when its files change"),
+            do=short(parts["do"] or "correct it, or deliver it again; it is checked again when its files change"),
             run_id=_run(facts, bronze_table(table).name, by=newest.judged_at),
             since=newest.judged_at,
         )

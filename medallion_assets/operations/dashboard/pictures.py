@@ -44,6 +44,7 @@ OUTCOMES = {
 def groups_of(facts: DashboardFacts) -> list[Group]:
     """All of them."""
     span = (facts.since - timedelta(minutes=30), facts.now + timedelta(minutes=30))
+    word = facts.catalog.batch_word()
     return [
         Group(
             name="revenue",
@@ -61,8 +62,8 @@ def groups_of(facts: DashboardFacts) -> list[Group]:
         ),
         Group(
             name="delay",
-            title="From export to readers",
-            nothing="No run has recorded yet how old an export was when it reached readers.",
+            title=f"From {word} to readers",
+            nothing=f"No run has recorded yet how old the newest {word} was when it reached readers.",
             pictures=[_delay(delay, *span) for delay in delays_of(facts)],
         ),
         Group(
@@ -95,12 +96,12 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
     ]
     for held in history.held:
         most = "" if held.is_exact else " at most"
-        text = f"{_minute(held.at)}: export {held.export_id} held at the gate, {held.score:.2%} good{most}"
+        text = f"{_minute(held.at)}: {history.word} {held.export_id} held at the gate, {held.score:.2%} good{most}"
         points.append(Point(at=held.at, value=held.score, look="cross red", text=text))
     last = "nothing judged in 7 days" if history.quality is None else f"{history.quality:.2%} good in 7 days"
     return Picture(
         title=breakable(history.table),
-        note=f"{last}, threshold {history.threshold:.2%}, {_exports(len(history.held))} held at the gate",
+        note=f"{last}, threshold {history.threshold:.2%}, {_batches(len(history.held), history.word)} held at the gate",
         drawing=time_chart(
             since,
             until,
@@ -119,7 +120,7 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
             *([Key(look="cross red", shape="cross", text="held at the gate")] if history.held else []),
         ),
         figures=Figures(
-            columns=("held export", "when (UTC)", "good"),
+            columns=(f"held {history.word}", "when (UTC)", "good"),
             rows=[(held.export_id or "", _minute(held.at), _score(held.score, held.is_exact)) for held in history.held],
             numbers=frozenset({"good"}),
         )
@@ -144,14 +145,14 @@ def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
             until,
             fitting_powers(min(ages), max([*ages, limit or 0.0])),
             points=[
-                Point(at=at, value=age, look="one", text=f"{_minute(at)}: {short_seconds(age)} after the export")
+                Point(at=at, value=age, look="one", text=f"{_minute(at)}: {short_seconds(age)} after the {delay.word}")
                 for at, age in delay.ages
             ],
             lines=[Line(places=[(since, limit), (until, limit)], look="limit")] if limit else [],
             written=short_seconds,
         ),
         legend=(
-            Key(look="one", shape="point", text="a run: from the newest export's time to readers"),
+            Key(look="one", shape="point", text=f"a run: from the newest {delay.word}'s time to readers"),
             *([Key(look="limit", shape="line", text="limit")] if limit else []),
         ),
     )
@@ -280,5 +281,5 @@ def _score(score: float, is_exact: bool) -> str:
     return f"{score:.2%}" if is_exact else f"{score:.2%} at most"
 
 
-def _exports(count: int) -> str:
-    return "1 export" if count == 1 else f"{count:,} exports"
+def _batches(count: int, word: str) -> str:
+    return f"1 {word}" if count == 1 else f"{count:,} {word}s"

@@ -13,7 +13,7 @@ from datetime import datetime
 import polars as pl
 
 from medallion_assets.operations.dashboard.facts import DashboardFacts
-from medallion_assets.operations.dashboard.held import KINDS_OF_BAD, held_exports
+from medallion_assets.operations.dashboard.held import KINDS_OF_BAD, held_batches
 from medallion_assets.operations.quality import published_scores
 
 POINTS = 100
@@ -23,7 +23,7 @@ MOST_REASONS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The score of a run (`export_id` is None), or of an export that was held; `is_exact`: else it was lower still."""
+    """The score of a run (`export_id` is None), or of a batch that was held; `is_exact`: else it was lower still."""
 
     at: datetime
     score: float
@@ -33,9 +33,13 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class QualityHistory:
-    """A judged table: its runs with the mean of the 7 days before each, and its held exports, ascending."""
+    """A judged table: its runs with the mean of the 7 days before each, and its held batches, ascending.
+
+    `word` is what people call one of these.
+    """
 
     table: str
+    word: str
     threshold: float
     quality: float | None
     runs: Sequence[Score]
@@ -45,7 +49,7 @@ class QualityHistory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reason:
-    """How many records had it: in quarantine, and in exports that the gate holds."""
+    """How many records had it: in quarantine, and in batches that the gate holds."""
 
     reason: str
     table: str
@@ -55,7 +59,7 @@ class Reason:
 
 def quality_histories(facts: DashboardFacts) -> list[QualityHistory]:
     """Each judged table that judged something."""
-    scores, held = published_scores(facts.attempts, facts.results), held_exports(facts.results)
+    scores, held = published_scores(facts.attempts, facts.results), held_batches(facts.results)
     found = []
     for stage in facts.status.stages:
         if stage.quality_threshold is None:
@@ -68,6 +72,7 @@ def quality_histories(facts: DashboardFacts) -> list[QualityHistory]:
             found.append(
                 QualityHistory(
                     table=stage.stage,
+                    word=facts.catalog.batch_word(stage.stage),
                     threshold=stage.quality_threshold,
                     quality=stage.quality,
                     runs=[
@@ -90,7 +95,7 @@ def quality_histories(facts: DashboardFacts) -> list[QualityHistory]:
 
 
 def reasons_of(facts: DashboardFacts) -> list[Reason]:
-    """Why records are in quarantine or held, the most frequent first; each export counts as it was last judged."""
+    """Why records are in quarantine or held, the most frequent first; each batch counts as it was last judged."""
     last = (
         facts.results.sort("judged_at", "run_id")
         .unique(["table_name", "export_id", "expectation"], keep="last", maintain_order=True)

@@ -49,7 +49,7 @@ DECIDING = (IS_DELETED, SEQUENCE, BATCH_ID)
 class Explanation:
     """The records of a key, the winning order first (rule R3); what Silver holds, and what is wrong with that, if any.
 
-    `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no export
+    `silver` has one row (a tombstone included) or none; of a history table, every version. `unknown` is what no batch
     says of its present state. Of a key without records `alike` are some that Silver holds.
     """
 
@@ -116,11 +116,11 @@ def explain(
 def _known_ends(found: pl.DataFrame, ledger: Ledger) -> dict[str, int]:
     """Where a table of states takes what a former DynamoDB table wrote too late as older (rule B3).
 
-    Not so where the key is bad in the full export that ended that one: such a record says nothing then.
+    Not so where the key is bad in the full batch that ended that one: such a record says nothing then.
     """
     bad_in = set(found.filter(pl.col("reasons").is_not_null())[BATCH_ID])
     undecided = {full.decides_at for full in ledger.applied_fulls if full.id in bad_in}
-    return {export_id: end for export_id, end in ledger.ends.items() if end not in undecided}
+    return {batch_id: end for batch_id, end in ledger.ends.items() if end not in undecided}
 
 
 def _with_quarantine(lakehouse: Lakehouse, table: Table, found: pl.DataFrame) -> pl.DataFrame:

@@ -56,7 +56,7 @@ def parse_key(table: Table, text: str) -> Key:
 def records_of_key(
     bronze: Snapshot, loaded: Loaded, key: Key, *, progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> pl.DataFrame:
-    """The judged records (`judging.judge_lines`) of a key, in every export that Bronze holds.
+    """The judged records (`judging.judge_lines`) of a key, in every batch that Bronze holds.
 
     With them come lines whose key cannot be read but which mention it: `_key_is_read` is false there. `progress` is
     called with how many of Bronze's lines were looked through, of how many.

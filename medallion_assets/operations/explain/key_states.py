@@ -20,7 +20,7 @@ from medallion_assets.refining.judging.events import event_schema, tombstones, w
 from medallion_assets.refining.merging.history import versions
 
 Absence = tuple[str, int]
-"""A full export that lacks the key: its id, and its time in microseconds since 1970."""
+"""A full batch that lacks the key: its id, and its time in microseconds since 1970."""
 
 
 def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absence]) -> pl.DataFrame:
@@ -35,10 +35,10 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
         return pl.DataFrame(schema=polars_schema(table))
     # At an equal sequence a record wins over an absence (rule R3).
     moments = set(events[SEQUENCE])
-    missing = [(export_id, sequence) for export_id, sequence in absences if sequence not in moments]
+    missing = [(batch_id, sequence) for batch_id, sequence in absences if sequence not in moments]
     key = events.head(1).select(table.key)
     absent = pl.DataFrame(
-        [(sequence, True, False, export_id) for export_id, sequence in missing],
+        [(sequence, True, False, batch_id) for batch_id, sequence in missing],
         schema={name: schema[name] for name in (SEQUENCE, IS_DELETE, "_is_incremental", BATCH_ID)},
         orient="row",
     ).join(key, how="cross")

@@ -46,7 +46,7 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRecord:
-    """One record of the key, or its absence from a full export (then without file and line).
+    """One record of the key, or its absence from a full batch (then without file and line).
 
     `sequence_micros` orders records (rule R1); null where the record has none. `redriven_at` says that the record lay
     in quarantine before it counted.
@@ -68,29 +68,29 @@ def with_fates(
     found: pl.DataFrame, ledger: Ledger, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
 ) -> list[KeyRecord]:
     """Each record with its own fate; those that count are SUPERSEDED until the contest between them is decided."""
-    gaps, ends = {gap.export_id: gap for gap in ledger.gaps}, ledger.ends
+    gaps, ends = {gap.batch_id: gap for gap in ledger.gaps}, ledger.ends
     first: dict[tuple[str, str], str] = {}
     records = []
     for row in found.iter_rows(named=True):
-        export_id, decision = row[BATCH_ID], decisions.get(row[BATCH_ID])
+        batch_id, decision = row[BATCH_ID], decisions.get(row[BATCH_ID])
         said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "not decided yet"
         place = f"{row['_source_file']}:{row['_line_number']}"
-        twin = first.setdefault((export_id, canonical(row["raw"])), place)
+        twin = first.setdefault((batch_id, canonical(row["raw"])), place)
         detail = ""
-        if export_id in ledger.rejected:
+        if batch_id in ledger.rejected:
             verdict, detail = Fate.REJECTED, said
-        elif export_id in gaps:
-            verdict, detail = Fate.WAITING, str(gaps[export_id])
-        elif export_id in ledger.pending_ids:
+        elif batch_id in gaps:
+            verdict, detail = Fate.WAITING, str(gaps[batch_id])
+        elif batch_id in ledger.pending_ids:
             verdict, detail = (
                 Fate.NOT_SETTLED,
-                f"Silver has not taken this export yet, or it is held at the gate; {said}",
+                f"Silver has not taken it yet, or it is held at the gate; {said}",
             )
         elif row["reasons"] is not None and row[REDRIVEN_AT] is None:
             verdict, detail = Fate.QUARANTINED, ", ".join(row["reasons"])
         elif twin != place:
             verdict, detail = Fate.DUPLICATE, f"the same record as {twin}"
-        elif (row[SEQUENCE] or 0) > ends.get(export_id, row[SEQUENCE] or 0):
+        elif (row[SEQUENCE] or 0) > ends.get(batch_id, row[SEQUENCE] or 0):
             verdict, detail = Fate.REJECTED, "of the table before: written after the new table's full export (B3)"
         elif not row["_key_is_read"]:
             verdict, detail = Fate.UNACCOUNTED, "unreadable, and not in quarantine: run `medallion verify`"
@@ -121,7 +121,7 @@ def _record(row: Mapping[str, Any], verdict: Fate, detail: str) -> KeyRecord:
 
 
 def absences(fulls: Sequence[Batch], events: pl.DataFrame, present: pl.Series) -> list[KeyRecord]:
-    """Rule K1: full exports that lack the key, present or bad, and are newer than its first valid record."""
+    """Rule K1: full batches that lack the key, present or bad, and are newer than its first valid record."""
     since = events[SEQUENCE].min()
     return [
         KeyRecord(

@@ -22,7 +22,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.chosen_rows import chosen_rows
 from medallion_assets.refining.judging.events import POSITION
-from medallion_assets.refining.judging.judging import judge_exports
+from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_rows, quarantine_table
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
@@ -95,7 +95,7 @@ def list_held(
             do="correct --held, or list rows of settled exports with --export",
         )
     with lakehouse.workspace() as folder:
-        judged = judge_exports(bronze, loaded, [export], folder)
+        judged = judge_batches(bronze, loaded, [export], folder)
         rows = quarantine_rows(pl.concat(judged.bad), now).collect(engine="streaming")
     counted = judged.counts[export_id]
     return QuarantineListing(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
-from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals
 
 
-def refused_exports(lakehouse: Lakehouse) -> list[RefusedExport]:
+def refused_batches(lakehouse: Lakehouse) -> list[RefusedBatch]:
     """The exports that were refused and are not in yet, in order of their ids."""
-    found: list[RefusedExport] = []
+    found: list[RefusedBatch] = []
     for table in lakehouse.catalog.loaded_tables:
         refusals = read_refusals(lakehouse, table.short_name).values()
         bronze = lakehouse.find(bronze_table(table.short_name)) if refusals else None

@@ -115,7 +115,7 @@ def verify_exports(
     complete = [
         found.export.batch for found in verified if found.export is not None and found.verdict is Verdict.COMPLETE
     ]
-    gaps, minutes = open_gaps(complete), unprotected_minutes(complete)
+    gaps, minutes = open_gaps(complete), unprotected_minutes(complete, "export")
     misplaced = [UnclaimedExport(key=key, problem="in no export folder", do=_PUT_RIGHT) for key in listing.unclaimed]
     return ExportReport(
         place=PlaceStatus(what=_WHAT, url=place, state=PlaceState.FINE),

@@ -24,7 +24,7 @@ from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.monitoring import Checkpoint
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, day_ranges, last_successes
 from medallion_assets.operations.tables.refused import find_readable
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 
@@ -76,15 +76,15 @@ def _committed(lakehouse: Lakehouse, stage: Stage) -> Checkpoint:
 
 
 def _loaded(bronze: Snapshot, found: Checkpoint) -> Checkpoint:
-    """Bronze: the export whose window ends last. What waits lies outside the lakehouse."""
-    exports = exports_in(bronze, bronze.lakehouse.catalog.loaded_by(bronze.table.short_name).source)
-    if not exports:
+    """Bronze: the batch whose window ends last. What waits lies outside the lakehouse."""
+    batches = batches_in(bronze, bronze.lakehouse.catalog.loaded_by(bronze.table.short_name).source)
+    if not batches:
         return found
-    return replace(found, watermark=exports[-1].id)
+    return replace(found, watermark=batches[-1].id)
 
 
 def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
-    """Silver: the version of Bronze up to which every export is settled, and how many wait."""
+    """Silver: the version of Bronze up to which every batch is settled, and how many wait."""
     table, lakehouse = silver.table, silver.lakehouse
     bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:

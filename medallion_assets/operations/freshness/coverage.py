@@ -16,7 +16,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.operations.tables.refused import find_readable
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.ledger.coverage import coverage_of
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
@@ -43,14 +43,14 @@ def _coverage(lakehouse: Lakehouse, stage: Stage, published: Mapping[str, Covera
 
 
 def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: str) -> Coverage:
-    """How far Bronze reaches (`bronze`), by the exports that it holds, or Silver, by those that it has settled."""
+    """How far Bronze reaches (`bronze`), by the batches that it holds, or Silver, by those that it has settled."""
     table = loaded.table
     bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:
         return NOTHING
     decisions = read_decisions(lakehouse, table.short_name)
     if kind == "bronze":
-        exports = exports_in(bronze, loaded.source)
-        return coverage_of(loaded.source, exports, loaded.chain_begins, Origins.read(bronze, decisions))
+        batches = batches_in(bronze, loaded.source)
+        return coverage_of(loaded.source, batches, loaded.chain_begins, Origins.read(bronze, decisions))
     silver = find_readable(lakehouse, table)
     return NOTHING if silver is None else Ledger.read(loaded, bronze, silver, decisions).coverage(loaded.source)

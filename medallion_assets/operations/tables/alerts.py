@@ -10,7 +10,7 @@ What goes on until it ends is a condition: all alerts about it name it, and one 
 (operations.alerts.recoveries). What has happened and cannot end has none.
 
 An alert is known by its key, and the same key is not raised again for KEPT_DAYS. So a key names the occurrence: the
-export, the version, the failure streak, or, for what goes on until a person acts, the day, which reminds once a day.
+batch, the version, the failure streak, or, for what goes on until a person acts, the day, which reminds once a day.
 """
 
 from __future__ import annotations

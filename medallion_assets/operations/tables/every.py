@@ -22,7 +22,7 @@ from medallion_assets.operations.tables.incident import INCIDENTS
 from medallion_assets.operations.tables.monitoring import MONITORING_TABLES
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.refining.ledger.decisions import DECISIONS
-from medallion_assets.refining.loading.refused_exports import EXPORT_VERDICTS
+from medallion_assets.refining.loading.refused_batches import EXPORT_VERDICTS
 from medallion_assets.storage.listing import list_folders
 from medallion_assets.storage.stores import open_store
 

@@ -1,4 +1,4 @@
-"""Expectation results: what judging found in each export, rule by rule.
+"""Expectation results: what judging found in each batch, rule by rule.
 
 Belongs here: the `operations.expectation_results` table.
 Does not: judging, or what counts as far above the usual (operations).
@@ -21,7 +21,7 @@ from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, rules_of
 TYPE = "type"
 """The kind of a reason that no expectation of the contract has: a value that does not fit its column."""
 GATE = "gate"
-"""The kind of a rule of whole exports (rules C3, C7): it is no matter of single records."""
+"""The kind of a rule of whole batches (rules C3, C7): it is no matter of single records."""
 UNKNOWN, ABSENT = "unknown attribute", "absent attribute"
 """The kinds of rows that judge no record: an attribute that the contract lacks, and one of it that no record had."""
 OF_NO_RECORD = (GATE, UNKNOWN, ABSENT)
@@ -33,7 +33,7 @@ QUALITY = "quality_threshold"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationResult:
-    """What judging an export by one rule found."""
+    """What judging a batch by one rule found."""
 
     run_id: Annotated[str, "the Dagster run that judged it"]
     table_name: Annotated[str, "layer.table"]
@@ -62,7 +62,7 @@ def results_of(
 ) -> Iterator[ExpectationResult]:
     """A row for every rule of the contract and every other reason that was found.
 
-    So do the export's own score (rule C3), what a full export deletes by absence (rule C7), and attributes: those that
+    So do the batch's own score (rule C3), what a full batch deletes by absence (rule C7), and attributes: those that
     some records (`failed`) had and the contract lacks, and those of the contract that no good record had.
     """
     table = loaded.table
@@ -91,7 +91,7 @@ def results_of(
 
 
 def _attributes(loaded: Loaded, counted: Counts) -> Iterator[tuple[str, str, int]]:
-    """The attributes that an export has too many or too few of, with kind and number of records."""
+    """The attributes that a batch has too many or too few of, with kind and number of records."""
     frequent = sorted(counted.unknown_attributes.items(), key=lambda found: (-found[1], found[0]))
     for name, count in frequent[:MOST_ATTRIBUTES]:
         yield name, UNKNOWN, count

@@ -1,7 +1,7 @@
 """Verify: the whole lakehouse, from the bytes of its logs to what its tables promise each other.
 
 Belongs here: which table is looked at for what, and in which order.
-Does not: the looking (the modules beside), or the exports in their bucket.
+Does not: the looking (the modules beside), or the batches in their bucket.
 
 Each look needs what the one before it found well: a table whose log is broken is not opened, and one whose files are
 broken is not asked what its rows say. Nothing is ever written to the lakehouse.
@@ -45,7 +45,7 @@ from medallion_assets.operations.verify.silver import (
     verify_rebuild,
     verify_silver,
 )
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.storage.workspace import workspace
 
@@ -187,7 +187,7 @@ class _Look:
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
         if stored is None or bronze is None:
             return False
-        total, done = sum(export.records for export in exports_in(bronze, loaded.source)), 0
+        total, done = sum(batch.records for batch in batches_in(bronze, loaded.source)), 0
 
         def lines(count: int) -> None:
             nonlocal done
@@ -261,8 +261,8 @@ class _Look:
                 check="table_opens",
                 expected="a Delta table",
                 found=str(found),
-                do=f"remove {LOG_FOLDER}/_last_checkpoint and the checkpoints beside it, if there are any; if it does not "
-                f"open then, take {LOG_FOLDER} from a backup; {MADE_ANEW}",
+                do=f"remove {LOG_FOLDER}/_last_checkpoint and the checkpoints beside it, if there are any; if it does "
+                f"not open then, take {LOG_FOLDER} from a backup; {MADE_ANEW}",
             )
             self.answer.findings.append(finding)
             return

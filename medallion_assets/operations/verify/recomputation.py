@@ -1,7 +1,7 @@
 """Recomputation: Silver once more from Bronze, in a scratch lakehouse, and whether the two are equal.
 
-Belongs here: applying every settled export again, in order, and naming the rows that differ.
-Does not: deciding which exports count; the ledger is taken as it stands, and rows that wait in quarantine stay out.
+Belongs here: applying every settled batch again, in order, and naming the rows that differ.
+Does not: deciding which batches count; the ledger is taken as it stands, and rows that wait in quarantine stay out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
-from medallion_assets.refining.judging.judging import judge_exports
+from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
@@ -41,17 +41,17 @@ def recompute(
     table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    applied = [export for export in ledger.exports if export.id not in ledger.ignored]
+    applied = [batch for batch in ledger.batches if batch.id not in ledger.ignored]
     waiting = _waiting(lakehouse, table)
     replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(applied):
         with lakehouse.workspace() as folder:
-            judged = judge_exports(bronze, loaded, group, folder)
+            judged = judge_batches(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
             if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
                 return stricter
             replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], folder)
-        progress(sum(export.records for export in group))
+        progress(sum(batch.records for batch in group))
     return 0
 
 

@@ -23,7 +23,7 @@ from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.refined import EXPORTS_NOTE
-from medallion_assets.refining.versions import superseded_exports
+from medallion_assets.refining.versions import superseded_batches
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing; then verify again"
 
@@ -43,21 +43,21 @@ def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, 
             do=f"{bronze_name} lost commits: {rebuild(bronze_name)}; then {rebuild(name)}",
         )
     commits = _since_rebuild(_history(silver))
-    settled = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
+    settled = {batch_id for commit in commits for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
     if lost := sorted(settled - _known_to(bronze)):
         yield Finding(
             table=name,
             check="settled_exports_are_in_bronze",
-            expected="every export that was applied in Bronze",
+            expected=f"every {loaded.source.batch_word} that was applied in Bronze",
             found=f"{len(lost)} that are not: {_some(lost)}",
             do=LOAD_BRONZE,
         )
-    kept = {export_id for commit in effective(commits) for export_id in commit_note(commit, EXPORTS_NOTE) or []}
+    kept = {batch_id for commit in effective(commits) for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
     if lost := sorted(settled - kept):
         yield Finding(
             table=name,
             check="settled_exports_are_in_the_data",
-            expected="the rows of every export that counts as settled",
+            expected=f"the rows of every {loaded.source.batch_word} that counts as settled",
             found=f"the table was rolled back behind {len(lost)} of them: {_some(lost)}",
             do=rebuild(name),
         )
@@ -84,7 +84,7 @@ def verify_rebuild(silver: Snapshot, quarantine: Snapshot) -> Iterator[Finding]:
 def verify_quarantine(
     loaded: Loaded, quarantine: Snapshot, bronze: Snapshot | None, *, rows: bool
 ) -> Iterator[Finding]:
-    """Judged by the contract of its table; with `rows` each one once (C6), of an export that Bronze holds."""
+    """Judged by the contract of its table; with `rows` each one once (C6), of a batch that Bronze holds."""
     yield from _contracts(quarantine, loaded)
     if not rows:
         return
@@ -93,16 +93,16 @@ def verify_quarantine(
         yield Finding(
             table=quarantine.table.name,
             check="rows_are_there_once",
-            expected="one row for each (export, file, line)",
+            expected=f"one row for each ({loaded.source.batch_word}, file, line)",
             found=f"{repeated} more",
             do=rebuild(quarantine.table.name),
         )
-    exports = quarantine.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
-    if lost := sorted(set(exports) - _known_to(bronze)):
+    batches = quarantine.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
+    if lost := sorted(set(batches) - _known_to(bronze)):
         yield Finding(
             table=quarantine.table.name,
             check="exports_are_in_bronze",
-            expected="rows of exports that Bronze holds",
+            expected=f"rows of {loaded.source.batch_word}s that Bronze holds",
             found=f"rows of {_some(lost)}",
             do=LOAD_BRONZE,
         )
@@ -140,8 +140,8 @@ def is_behind(derived: Snapshot, source: Snapshot) -> bool:
 
 
 def _known_to(bronze: Snapshot | None) -> set[str]:
-    """The exports that Bronze holds, or held until a later version of their partition took their place (rule E6)."""
-    return loaded_ids(bronze) | superseded_exports(bronze) if bronze else set()
+    """The batches that Bronze holds, or held until a later version of their partition took their place (rule E6)."""
+    return loaded_ids(bronze) | superseded_batches(bronze) if bronze else set()
 
 
 def _contracts(snapshot: Snapshot, loaded: Loaded) -> Iterator[Finding]:
@@ -167,19 +167,19 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
             check="source_is_the_same_table",
             expected=f"to be made from {bronze_name} with the table id {bronze.table_id}",
             found=f"{commit_note(made_from[-1], SOURCE_ID_NOTE)}: {bronze_name} was removed and recreated",
-            do=f"{rebuild(name)}; exports that the former {bronze_name} had and this one lacks are gone from it",
+            do=f"{rebuild(name)}; what the former {bronze_name} had and this one lacks is gone from it",
         )
     read_at = {
-        export_id: commit_note(commit, SOURCE_NOTE)
+        batch_id: commit_note(commit, SOURCE_NOTE)
         for commit in made_from
-        for export_id in commit_note(commit, EXPORTS_NOTE) or []
+        for batch_id in commit_note(commit, EXPORTS_NOTE) or []
     }
     again = rebuilt_exports(bronze)
-    if stale := sorted(export for export, version in again.items() if export in read_at and read_at[export] < version):
+    if stale := sorted(batch for batch, version in again.items() if batch in read_at and read_at[batch] < version):
         yield Finding(
             table=name,
             check="source_has_the_same_lines",
-            expected=f"exports as {bronze_name} holds them",
+            expected=f"batches as {bronze_name} holds them",
             found=f"{len(stale)} that were applied before {bronze_name} was rebuilt: {_some(stale)}",
             do=rebuild(name),
         )
@@ -202,7 +202,7 @@ def _rebuild_id(snapshot: Snapshot) -> str | None:
 
 
 def _since_rebuild(commits: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The commits from the last rebuild on, which names every export that the table then held."""
+    """The commits from the last rebuild on, which names every batch that the table then held."""
     rebuilt = [number for number, commit in enumerate(commits) if REBUILT_NOTE in commit]
     return commits[rebuilt[-1] :] if rebuilt else commits
 

@@ -27,7 +27,7 @@ from medallion_assets.stages.reports import Check, check
 
 
 def bronze_asset(loaded: Loaded) -> dg.AssetsDefinition:
-    """The asset `bronze/<table>` of a loaded table: the exports below `<raw>/<table>`, loaded exactly once."""
+    """The asset `bronze/<table>` of a loaded table: the batches below `<raw>/<table>`, loaded exactly once."""
     stage, months = BronzeStage(loaded), loaded.months
     kinds = {loaded.source.technology, "deltalake", "bronze"}
 

@@ -173,7 +173,7 @@ def _check(built: DbtModels, test: CheckSpec) -> dg.AssetCheckSpec:
 
 
 def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
-    """Of the newest export: readers have it once the release is published (rule V5)."""
+    """Of the newest batch: readers have it once the release is published (rule V5)."""
     name, reached = made.table.name, noted_coverage(made)
     return export_age(
         attempt.lake,

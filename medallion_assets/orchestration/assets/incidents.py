@@ -61,7 +61,7 @@ class IncidentConfig(dg.Config):
 def incident(
     context: dg.AssetExecutionContext, config: IncidentConfig, lakehouse: LakehouseResource
 ) -> dg.MaterializeResult[None]:
-    """Why a run failed: the stage, the export, the reasons with some rows, and what to do; an alert tells it."""
+    """Why a run failed: the stage, the batch, the reasons with some rows, and what to do; an alert tells it."""
     with lakehouse.retried(context, Limits()):
         run, now = finished_run(context.instance, config.run_id), lakehouse.now()
         incidents = failed_stages(run, diagnose(context.instance, run, now=now))

@@ -23,7 +23,7 @@ from medallion_assets.stages.judged import BLOCKING, JudgedStage, refine_check_t
 
 
 def silver_asset(loaded: Loaded) -> dg.AssetsDefinition:
-    """The asset of a judged Silver table: every export of its Bronze table, judged before it is published."""
+    """The asset of a judged Silver table: every batch of its Bronze table, judged before it is published."""
     stage, table, months = JudgedStage(loaded), loaded.table, loaded.months
     bronze = bronze_table(table.short_name)
 

@@ -84,7 +84,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         name="alert_rules",
         minimum_interval_seconds=minimum_interval(RULES_SECONDS),
         default_status=sensor_status(settings),
-        description="Raises alerts: quality, freshness, gaps, refused exports, slow runs, the daily close.",
+        description="Raises alerts: quality, freshness, gaps, refused batches, slow runs, the daily close.",
     )
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()

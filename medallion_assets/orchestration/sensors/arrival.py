@@ -1,4 +1,4 @@
-"""File arrival: the sensor of one loaded table, which asks for a run when exports wait to be loaded.
+"""File arrival: the sensor of one loaded table, which asks for a run when batches wait to be loaded.
 
 Belongs here: looking at what lies there and what is known of it, and the sensor itself.
 Does not: when to ask (triggers/file_arrival.py), or one sensor for several tables (arrivals.py).
@@ -23,14 +23,14 @@ from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified
-from medallion_assets.orchestration.trigger_context import ArrivedExport, TriggerContext
+from medallion_assets.orchestration.trigger_context import ArrivedBatch, TriggerContext
 from medallion_assets.orchestration.wakes import names
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.ledger.decisions import Decision, read_decisions
-from medallion_assets.refining.loading.owner import FULL_EXPORT_MISSING, LOOKED_AT_AGAIN, owner_known
+from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_AT_AGAIN, owner_known
 from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import fingerprints_now
-from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out, unsorted
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
@@ -38,11 +38,11 @@ from medallion_assets.triggers.next_look import seconds_until_next_look
 from medallion_assets.triggers.rounds import Round
 
 REFUSALS_ASKED_ABOUT = 200
-"""A tick asks the store about the files at fault of so many refused exports, the newest; a run asks about all.
+"""A tick asks the store about the files at fault of so many refused batches, the newest; a run asks about all.
 
-Not in turn: an export that waits has to be seen to wait at each tick (debounce)."""
-EXPORTS_NAMED = 100
-"""A run names so many of the exports that it was asked for; it loads them all."""
+Not in turn: a batch that waits has to be seen to wait at each tick (debounce)."""
+BATCHES_NAMED = 100
+"""A run names so many of the batches that it was asked for; it loads them all."""
 
 
 def arrival_sensor(
@@ -60,8 +60,8 @@ def arrival_sensor(
         subject,
         Cursor,
         name=names.file_arrival(loaded.table),
-        description=f"Requests {subject.of.path} when complete exports below <raw>/{subject.of.short_name} are not "
-        f"loaded yet.",
+        description=f"Requests {subject.of.path} when complete {loaded.source.batch_word}s below "
+        f"<raw>/{subject.of.short_name} are not loaded yet.",
         status=status,
         every_seconds=arrivals_every(settings),
         next_look=partial(seconds_until_next_look, is_told=is_notified(settings)),
@@ -77,7 +77,7 @@ def arrival_subject(
     settings: Settings | None,
     limits: LookLimits = LIMITS,
 ) -> Subject[Cursor, Found]:
-    """Runs of bronze/<table>, for the exports that are not in. A tick lists within `limits`.
+    """Runs of bronze/<table>, for the batches that are not in. A tick lists within `limits`.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
     spares the wait for another sensor and the start of another process.
@@ -104,13 +104,14 @@ def _look(
     limits: LookLimits,
 ) -> Look[Cursor, Found]:
     known = Known(lakehouse.lakehouse(), loaded)
-    arrivals = look(known, lakehouse.raw_url, cursor, now, limits)
+    word = loaded.source.batch_word
+    arrivals = replace(look(known, lakehouse.raw_url, cursor, now, limits), word=word)
     asking = evaluate(now, cursor, arrivals, timers)
     return Look(
         asking=asking,
-        waits=waiting_text(loaded.table, asking.wanted),
+        waits=waiting_text(loaded, asking.wanted),
         why=trigger_context(asking.wanted),
-        # Exports that a restored table lacks again are asked for again.
+        # Batches that a restored table lacks again are asked for again.
         seen=[known.bronze_version] if asking.ask else [],
         months={found.partition for found in asking.wanted if found.partition is not None},
     )
@@ -118,7 +119,7 @@ def _look(
 
 @dataclass
 class Known:
-    """What is known of a table's exports, read when it is first needed: mostly nothing is."""
+    """What is known of a table's batches, read when it is first needed: mostly nothing is."""
 
     lakehouse: Lakehouse
     declared: Loaded
@@ -140,17 +141,17 @@ class Known:
 
     @cached_property
     def loaded(self) -> set[str]:
-        """The ids of the exports that are in."""
+        """The ids of the batches that are in."""
         return loaded_ids(self.bronze) if self.bronze else set()
 
     @cached_property
-    def refusals(self) -> Mapping[tuple[str, str], RefusedExport]:
+    def refusals(self) -> Mapping[tuple[str, str], RefusedBatch]:
         """What was refused, and why."""
         return read_refusals(self.lakehouse, self.table.short_name)
 
     @property
     def owner_now(self) -> Owner:
-        """Whose exports are taken, with what Bronze recorded of it where that can make a difference."""
+        """Whose batches are taken, with what Bronze recorded of it where that can make a difference."""
         owner = self.declared.owner
         return owner_known(owner, self.bronze) if self._looks_again else owner
 
@@ -163,8 +164,8 @@ class Known:
 
     @property
     def latest_table_id(self) -> str | None:
-        """Which DynamoDB table the export was of that was loaded last, where it can make a difference."""
-        if self.bronze is None or not any(refused.verdict == FULL_EXPORT_MISSING for refused in self.refusals.values()):
+        """Which DynamoDB table the batch was of that was loaded last, where it can make a difference."""
+        if self.bronze is None or not any(refused.verdict == FULL_BATCH_MISSING for refused in self.refusals.values()):
             return None
         latest = latest_origin(self.bronze)
         return None if latest is None else latest[1]
@@ -177,7 +178,7 @@ class Known:
 def look(known: Known, raw_url: str, cursor: Cursor, now: datetime, limits: LookLimits = LIMITS) -> Arrivals:
     """What lies in the table's folder: after the cursor's position where it looks, and a share of all when that is due.
 
-    It lists within `limits`, unless one export has more files than that.
+    It lists within `limits`, unless one batch has more files than that.
     """
     place = RawPlace.of(known.lakehouse, raw_url, known.declared)
     store = place.open(lambda: known.loaded)
@@ -192,7 +193,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime, limits: Look
     listing = [remembered.found for remembered in seen.listed.values()]
     fingerprints = fingerprints_now(store, listing, known.refusals, known.owner_now, asked_at_most=REFUSALS_ASKED_ABOUT)
     return sort_out(
-        [replace(export, fingerprint=fingerprints[export.id, export.prefix]) for export in listing],
+        [replace(batch, fingerprint=fingerprints[batch.id, batch.prefix]) for batch in listing],
         now=now,
         loaded=known.loaded,
         refusals=known.refusals,
@@ -217,16 +218,15 @@ def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, lim
     return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits)
 
 
-def trigger_context(exports: Sequence[Found]) -> TriggerContext:
+def trigger_context(batches: Sequence[Found]) -> TriggerContext:
     """Why the run was asked for."""
     arrived = [
-        ArrivedExport(export_id=export.id, prefix=export.prefix, files=export.files)
-        for export in exports[:EXPORTS_NAMED]
+        ArrivedBatch(export_id=batch.id, prefix=batch.prefix, files=batch.files) for batch in batches[:BATCHES_NAMED]
     ]
     return TriggerContext(trigger="file_arrival", exports=arrived)
 
 
-def waiting_text(table: Table, exports: Sequence[Found]) -> str:
-    """The exports for people, the first few by name."""
-    names = ", ".join([*(export.id for export in exports[:3]), *(["..."] if len(exports) > 3 else [])])
-    return f"{len(exports)} exports of {table.short_name} wait to be loaded: {names}"
+def waiting_text(loaded: Loaded, batches: Sequence[Found]) -> str:
+    """The batches for people, the first few by name."""
+    names = ", ".join([*(batch.id for batch in batches[:3]), *(["..."] if len(batches) > 3 else [])])
+    return f"{len(batches)} {loaded.source.batch_word}s of {loaded.table.short_name} wait to be loaded: {names}"

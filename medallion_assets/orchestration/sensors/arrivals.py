@@ -107,7 +107,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         job_name=pipeline.job(INGEST_AND_REFINE),
         minimum_interval_seconds=minimum_interval(longest),
         default_status=sensor_status(settings),
-        description=f"Requests one run for all of {', '.join(subjects)} that have complete exports not loaded yet.",
+        description=f"Requests one run for all of {', '.join(subjects)} that have what is complete and not loaded yet.",
     )
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         before = load_cursor(Cursor, context.cursor) or Cursor()

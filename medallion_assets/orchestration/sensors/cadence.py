@@ -40,7 +40,7 @@ def arrivals_every(settings: Settings | None) -> int:
 
 
 def is_notified(settings: Settings | None) -> bool:
-    """Whether a queue tells of new exports."""
+    """Whether a queue tells of new batches."""
     return settings is not None and bool(settings.events_queue)
 
 

@@ -4,8 +4,8 @@ Belongs here: the sensors.
 Does not: what has an update (watching.py), or when to ask (triggers/table_update.py).
 
 A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left.
-Without timers the run that loads an export refines it too (arrival.py), and the sensor of Silver finds work only when
-that failed, or when somebody decided about an export. What a run has written wakes the sensors of what is made from it
+Without timers the run that loads a batch refines it too (arrival.py), and the sensor of Silver finds work only when
+that failed, or when somebody decided about a batch. What a run has written wakes the sensors of what is made from it
 (wakes/downstream.py); their own interval is a net (cadence.py).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
@@ -41,8 +41,8 @@ def update_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefi
             pipeline,
             loaded,
             watch=partial(watch_bronze, loaded=loaded),
-            description=f"Requests {loaded.table.path} and its downstream tables when Bronze has exports that it can "
-            f"settle.",
+            description=f"Requests {loaded.table.path} and its downstream tables when Bronze has "
+            f"{loaded.source.batch_word}s that it can settle.",
         )
         for loaded in pipeline.loaded
     ]

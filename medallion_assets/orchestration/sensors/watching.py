@@ -26,7 +26,7 @@ from medallion_assets.triggers.table_update import Watched
 def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     """The Bronze table of a loaded one, against what Silver has settled (rule C5); empty when it is not there.
 
-    Exports that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
+    Batches that wait for a gap, or behind one that failed the gate and about which nobody decided, are no update; one
     that failed by other rules than those that the contract has now is.
     """
     table = loaded.table
@@ -47,7 +47,8 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     decision = ledger.decision(group[0])
     rules = rules_of(loaded)
     if decision is None and failed_gate(lakehouse, table, group[0], rules):
-        waits = f"export {group[0].id} failed the quality gate: accept or reject it, or run {table.path} manually"
+        word = loaded.source.batch_word
+        waits = f"{word} {group[0].id} failed the quality gate: accept or reject it, or run {table.path} manually"
         return [_watched(bronze, checkpoint, waits=waits)]
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
@@ -81,12 +82,12 @@ def watch_sources(lakehouse: Lakehouse, derived: Derived) -> list[Watched]:
     return [_watched(source, taken_version(made, source) if made else None) for source in found]
 
 
-def failed_gate(lakehouse: Lakehouse, table: Table, export: Batch, rules: str) -> bool:
-    """Whether an export that is not settled was judged by these rules before: it did not pass then (rule C4)."""
-    results = read_results(lakehouse, since=export.started_at.date())
-    of_export = (results["table_name"] == table.name) & (results["export_id"] == export.id)
+def failed_gate(lakehouse: Lakehouse, table: Table, batch: Batch, rules: str) -> bool:
+    """Whether a batch that is not settled was judged by these rules before: it did not pass then (rule C4)."""
+    results = read_results(lakehouse, since=batch.started_at.date())
+    of_batch = (results["table_name"] == table.name) & (results["export_id"] == batch.id)
     same_rules = results["rules"].fill_null(rules) == rules
-    return bool((of_export & same_rules & ~results["is_published"]).any())
+    return bool((of_batch & same_rules & ~results["is_published"]).any())
 
 
 def _watched(

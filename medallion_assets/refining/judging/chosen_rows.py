@@ -1,4 +1,4 @@
-"""Chosen rows: which rows of a quarantine somebody means who names exports and reasons.
+"""Chosen rows: which rows of a quarantine somebody means who names batches and reasons.
 
 Belongs here: the choice, and refusing names that there are not.
 Does not: what is done with the rows (refining.redrive, operations.exports.quarantine_listing).
@@ -36,25 +36,25 @@ NAMED = 10
 
 
 def chosen_rows(
-    lakehouse: Lakehouse, table: Table, exports: Collection[str] = (), reasons: Collection[str] = ()
+    lakehouse: Lakehouse, table: Table, batches: Collection[str] = (), reasons: Collection[str] = ()
 ) -> pl.Expr:
-    """Rows of the quarantine of `table`: of some exports, with any of some reasons; of all where none are named.
+    """Rows of the quarantine of `table`: of some batches, with any of some reasons; of all where none are named.
 
     Raises:
-        PermanentError: an export that Bronze lacks, or a reason that no record can have; it lists those that there are.
+        PermanentError: a batch that Bronze lacks, or a reason that no record can have; it lists those that there are.
     """
     rows = lakehouse.open(quarantine_table(table)).scan()
     if reasons:
         own = {expectation.name for expectation in table.expectations if expectation.action is Action.DROP}
         held = rows.select(pl.col("reasons").explode())
         _expect_known(table, "reason", reasons, REASONS | own, held.rename({"reasons": "named"}))
-    if exports:
+    if batches:
         bronze = lakehouse.find(bronze_table(table.short_name))
         known = loaded_ids(bronze) if bronze is not None else set[str]()
-        _expect_known(table, "export", exports, known, rows.select(pl.col(BATCH_ID).alias("named")))
-    of_exports = pl.col(BATCH_ID).is_in(list(exports)) if exports else pl.lit(value=True)
+        _expect_known(table, "export", batches, known, rows.select(pl.col(BATCH_ID).alias("named")))
+    of_batches = pl.col(BATCH_ID).is_in(list(batches)) if batches else pl.lit(value=True)
     has_reason = pl.col("reasons").list.eval(pl.element().is_in(list(reasons))).list.any()
-    return of_exports & (has_reason if reasons else pl.lit(value=True))
+    return of_batches & (has_reason if reasons else pl.lit(value=True))
 
 
 def _expect_known(table: Table, what: str, named: Collection[str], known: Collection[str], held: pl.LazyFrame) -> None:

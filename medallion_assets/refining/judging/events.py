@@ -1,6 +1,6 @@
 """Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
 
-Belongs here: the names of its columns, the total order, frames of (export, file, line), and the rows of an export.
+Belongs here: the names of its columns, the total order, frames of (batch, file, line), and the rows of a batch.
 Does not: making the frame (judging.py), or applying it (refining.merging).
 """
 
@@ -40,7 +40,7 @@ def wins_descending(order: RecordOrder) -> dict[str, bool]:
 
 
 def event_schema(table: Table) -> pl.Schema:
-    """The columns of a good record on its way into a table: an upsert, a delete, or an absence from a full export."""
+    """The columns of a good record on its way into a table: an upsert, a delete, or an absence from a full batch."""
     return pl.Schema(
         {
             **{column.name: polars_type(column.type) for column in table.decoded_columns},
@@ -65,12 +65,12 @@ def winners_in_parts(
 ) -> Sequence[pl.LazyFrame]:
     """As many parts of events as before, with one event a key altogether: the one that wins.
 
-    An export has one event a key, so parts of a single export stay as they are. Others are put aside in `folder`.
+    A batch has one event a key, so parts of a single batch stay as they are. Others are put aside in `folder`.
     """
     if len(parts) == 1:
         return [winners(parts[0], key, order)]
-    exports = pl.concat([part.select(BATCH_ID) for part in parts]).unique().collect(engine="streaming")
-    if exports.height <= 1 and not order.several_states:
+    batches = pl.concat([part.select(BATCH_ID) for part in parts]).unique().collect(engine="streaming")
+    if batches.height <= 1 and not order.several_states:
         return parts
     win = partial(_winners_of_group, key=key, order=order)
     return list(engine.map_groups(win, [parts], by=key, groups=len(parts), folder=folder))
@@ -83,11 +83,11 @@ def _winners_of_group(
     return aside(winners(frame.lazy(), key, order).collect())
 
 
-def files_of_exports(
-    snapshot: Snapshot, export_ids: Collection[str], *, paths: Collection[str] | None = None
+def files_of_batches(
+    snapshot: Snapshot, batch_ids: Collection[str], *, paths: Collection[str] | None = None
 ) -> tuple[list[str], pl.LazyFrame]:
-    """The files of a table that hold rows of some exports, and what they hold of other exports; of `paths` alone."""
-    wanted, files = list(export_ids), snapshot.files
+    """The files of a table that hold rows of some batches, and what they hold of other batches; of `paths` alone."""
+    wanted, files = list(batch_ids), snapshot.files
     if paths is not None and files.height:
         files = files.filter(pl.col("path").is_in(list(paths)))
     if not wanted or not files.height:
@@ -98,11 +98,11 @@ def files_of_exports(
     return held, snapshot.scan(paths=held).filter(~of_these)
 
 
-def may_hold(files: pl.DataFrame, export_ids: Collection[str]) -> pl.DataFrame:
-    """Those of `Snapshot.files` that may hold rows of some exports, by their bounds in the log, if these are there."""
-    if not export_ids or LOWEST_BATCH_ID not in files.columns:
+def may_hold(files: pl.DataFrame, batch_ids: Collection[str]) -> pl.DataFrame:
+    """Those of `Snapshot.files` that may hold rows of some batches, by their bounds in the log, if these are there."""
+    if not batch_ids or LOWEST_BATCH_ID not in files.columns:
         return files
-    ids, low, high = pl.Series(sorted(export_ids)), files[LOWEST_BATCH_ID], files[HIGHEST_BATCH_ID]
+    ids, low, high = pl.Series(sorted(batch_ids)), files[LOWEST_BATCH_ID], files[HIGHEST_BATCH_ID]
     has_any = ids.search_sorted(high, side="right") > ids.search_sorted(low, side="left")
     return files.filter(has_any | low.is_null() | high.is_null())
 
@@ -119,7 +119,7 @@ def upserts(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
 
 
 def tombstones(events: pl.LazyFrame, table: Table) -> pl.LazyFrame:
-    """Rows of the table for deleted keys: key, sequence, export and `is_deleted`; everything else null (rule K3)."""
+    """Rows of the table for deleted keys: key, sequence, batch and `is_deleted`; everything else null (rule K3)."""
     kept = {*table.key, SEQUENCE, BATCH_ID}
     return events.select(
         pl.col(name)

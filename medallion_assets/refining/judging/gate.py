@@ -1,4 +1,4 @@
-"""The quality gate: what judging counted, and whether an export may be published (rules C3, C4, C7, C8).
+"""The quality gate: what judging counted, and whether a batch may be published (rules C3, C4, C7, C8).
 
 Belongs here: the score and the verdict, as pure values.
 Does not: judging single records (refining.typing.decode, contracts.expectations).
@@ -25,12 +25,12 @@ LEAST_UPSERTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What judging found in one export. `records` counts identical duplicates once; `reasons` counts bad records.
+    """What judging found in one batch. `records` counts identical duplicates once; `reasons` counts bad records.
 
     `filled` counts by column the records that have a value in it; a column that none has is absent.
-    `deletes` counts good deletes of an incremental export, `absent` the live rows that a full export lacks and so
+    `deletes` counts good deletes of an incremental batch, `absent` the live rows that a full batch lacks and so
     deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
-    were: for a full export those older than its S, which it decides. `duplicates` are identical records left out.
+    were: for a full batch those older than its S, which it decides. `duplicates` are identical records left out.
     `nulls` says in how many of the `upserts` that could be read a column has no value that the contract counts on.
     """
 
@@ -51,11 +51,11 @@ class Counts:
 
     @property
     def score(self) -> float:
-        """Good records over all records; an empty export scores 1."""
+        """Good records over all records; an empty batch scores 1."""
         return 1.0 if self.records == 0 else (self.records - self.bad) / self.records
 
     def plus(self, other: Counts, *, sign: int = 1) -> Counts:
-        """Add what another part of the export counted, or with sign -1 take it out."""
+        """Add what another part of the batch counted, or with sign -1 take it out."""
         return Counts(
             export_id=self.export_id,
             records=self.records + sign * other.records,
@@ -82,7 +82,7 @@ class Counts:
 
 
 def rules_of(loaded: Loaded) -> str:
-    """Names what an export is judged by: another name when the table's columns or expectations, or its gate, change.
+    """Names what a batch is judged by: another name when the table's columns or expectations, or its gate, change.
 
     So does one when its source reads records otherwise, or another text stands in for a missing one.
     """
@@ -105,7 +105,7 @@ def _plus(left: Mapping[str, int], right: Mapping[str, int], sign: int) -> Count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """What lets exports through, by a policy. `by_hand`: a person has set it for one run."""
+    """What lets batches through, by a policy. `by_hand`: a person has set it for one run."""
 
     policy: GatePolicy
     by_hand: bool = False
@@ -120,7 +120,7 @@ class Gate:
         return cls(policy=replace(policy, quality_threshold=share, quality_min_bad_records=least), by_hand=True)
 
     def lets_through(self, counted: Counts) -> bool:
-        """Whether the export may be published without a person's decision."""
+        """Whether the batch may be published without a person's decision."""
         is_wrong = self.is_too_bad(counted) or counted.failures or counted.null_columns
         return not (is_wrong or self.is_mass_delete(counted))
 
@@ -129,7 +129,7 @@ class Gate:
         return counted.score < self.policy.quality_threshold and counted.bad >= self.policy.quality_min_bad_records
 
     def is_mass_delete(self, counted: Counts) -> bool:
-        """Rule C7: a full export deletes so much by absence that something else is likelier.
+        """Rule C7: a full batch deletes so much by absence that something else is likelier.
 
         One without a good record is as empty as one without any.
         """

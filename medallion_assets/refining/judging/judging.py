@@ -1,7 +1,7 @@
-"""Judging: the lines of some exports become good records, bad records, and counts for each export.
+"""Judging: the lines of some batches become good records, bad records, and counts for each batch.
 
-Belongs here: going through exports in blocks of bounded size, and taking duplicates out.
-Does not: what a valid record is (the contract), whether an export passes (gate.py).
+Belongs here: going through batches in blocks of bounded size, and taking duplicates out.
+Does not: what a valid record is (the contract), whether a batch passes (gate.py).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ RAW_BYTES = "_raw_bytes"
 """The length of a record's line."""
 
 MOST_UNKNOWN_NAMES = 1_000
-"""Names beyond the contract that are counted of an export, the most frequent ones: names may be data themselves."""
+"""Names beyond the contract that are counted of a batch, the most frequent ones: names may be data themselves."""
 
 BAD_COLUMNS = (REASONS, "_reason_columns", "raw", *POSITION)
 
@@ -62,9 +62,9 @@ class Judged:
 
     def count(self, counts: Mapping[str, Counts], *, sign: int = 1) -> None:
         """Count records in, or with `sign=-1` out."""
-        for export_id, part in counts.items():
-            counted = self.counts[export_id].plus(part, sign=sign)
-            self.counts[export_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
+        for batch_id, part in counts.items():
+            counted = self.counts[batch_id].plus(part, sign=sign)
+            self.counts[batch_id] = replace(counted, unknown_attributes=_most(counted.unknown_attributes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +81,13 @@ class _Part:
     before: Mapping[str, Counts] = field(default_factory=dict)
 
 
-def judge_exports(bronze: Snapshot, loaded: Loaded, exports: Sequence[Batch], workspace: Place) -> Judged:
-    """Judge every record of some exports.
+def judge_batches(bronze: Snapshot, loaded: Loaded, batches: Sequence[Batch], workspace: Place) -> Judged:
+    """Judge every record of some batches.
 
     What does not fit in one block is put into `workspace`, which lives as long as the result is used.
     """
-    judged = Judged(counts={export.id: Counts(export_id=export.id) for export in exports})
-    held = files_of(bronze, [export.id for export in exports])
+    judged = Judged(counts={batch.id: Counts(export_id=batch.id) for batch in batches})
+    held = files_of(bronze, [batch.id for batch in batches])
     files = bronze.folder.part(held["path"], rows=held["num_records"])
     engine = bronze.lakehouse.engine
     work = partial(_judge_block, loaded=loaded, reader=loaded.source.reader(loaded.table))
@@ -116,20 +116,20 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded, reader: LineReader | None =
 def count_records(
     records: pl.DataFrame, table: Table, *, duplicates_of: pl.DataFrame | None = None
 ) -> dict[str, Counts]:
-    """Count judged records by export, and how many fewer they are than `duplicates_of`, where that is given."""
+    """Count judged records by batch, and how many fewer they are than `duplicates_of`, where that is given."""
     before = {} if duplicates_of is None else dict(duplicates_of.group_by(BATCH_ID).len().iter_rows())
     result = {}
     counted = (IS_DELETE, REASONS, "_warnings", "_failures", "_unknown_attributes")
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
     looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
     judged = records.select(BATCH_ID, *counted, *looked_at)
-    for (export_id,), part in judged.partition_by(BATCH_ID, as_dict=True).items():
+    for (batch_id,), part in judged.partition_by(BATCH_ID, as_dict=True).items():
         upserts, nulls = count_nulls(part, table)
         bad = part.filter(pl.col(REASONS).list.len() > 0)
-        result[export_id] = Counts(
-            export_id=export_id,
+        result[batch_id] = Counts(
+            export_id=batch_id,
             records=part.height,
-            duplicates=max(0, before.get(export_id, 0) - part.height),
+            duplicates=max(0, before.get(batch_id, 0) - part.height),
             bad=bad.height,
             deletes=part.filter(pl.col(IS_DELETE) & (pl.col(REASONS).list.len() == 0)).height,
             reasons=_occurrences(bad[REASONS].list.unique()),

@@ -1,7 +1,7 @@
-"""Columns of which no record of an export has a value, although the contract counts on one (rule C8).
+"""Columns of which no record of a batch has a value, although the contract counts on one (rule C8).
 
 Belongs here: which columns these may be, and counting their nulls.
-Does not: what follows for the export (gate.py).
+Does not: what follows for the batch (gate.py).
 """
 
 from __future__ import annotations

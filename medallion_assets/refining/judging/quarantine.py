@@ -1,6 +1,6 @@
 """Quarantine: bad records, kept with their reasons, so that nothing is lost and all can be driven again (rules R4, C6).
 
-Belongs here: the quarantine table of a table, appending to it exactly once, and what full exports hold there.
+Belongs here: the quarantine table of a table, appending to it exactly once, and what full batches hold there.
 Does not: driving rows again (refining.redrive).
 """
 
@@ -26,7 +26,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside
 from medallion_assets.engines.pieces import row_group_rows
-from medallion_assets.refining.judging.events import POSITION, files_of_exports, may_hold
+from medallion_assets.refining.judging.events import POSITION, files_of_batches, may_hold
 from medallion_assets.refining.typing.decode import decode
 
 
@@ -49,23 +49,23 @@ def quarantine_table(table: Table) -> Table:
 
 
 def quarantine(
-    lakehouse: Lakehouse, loaded: Loaded, bad: pl.LazyFrame, exports: Collection[Batch], *, now: datetime
+    lakehouse: Lakehouse, loaded: Loaded, bad: pl.LazyFrame, batches: Collection[Batch], *, now: datetime
 ) -> int | None:
-    """Put the bad records of exports that are being applied there, one commit; give the version, None if all were in.
+    """Put the bad records of batches that are being applied there, one commit; give the version, None if all were in.
 
-    `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these exports. An export
+    `bad` holds judged records (`_reasons`, `_reason_columns`, `raw`, position) of at least these batches. A batch
     that is there already, its present lines judged by the same rules, is left as it is: a run was cut off before
     Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
     """
     contract, rules = quarantine_table(loaded.table), fingerprint(loaded)
-    marks = {export.id: _mark(rules, export.version) for export in exports}
+    marks = {batch.id: _mark(rules, batch.version) for batch in batches}
 
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
-        new = [export_id for export_id, mark in marks.items() if snapshot.transaction(export_id) != mark]
+        new = [batch_id for batch_id, mark in marks.items() if snapshot.transaction(batch_id) != mark]
         rows = quarantine_rows(bad.filter(pl.col(BATCH_ID).is_in(new)), now)
-        files, kept = files_of_exports(
-            snapshot, [export_id for export_id in new if snapshot.transaction(export_id) is not None]
+        files, kept = files_of_batches(
+            snapshot, [batch_id for batch_id in new if snapshot.transaction(batch_id) is not None]
         )
         if not files and not rows.head(1).collect().height:
             return None
@@ -73,7 +73,7 @@ def quarantine(
         return snapshot.commit(
             [written] if written.rows else [],
             remove=files,
-            transactions={export_id: marks[export_id] for export_id in new},
+            transactions={batch_id: marks[batch_id] for batch_id in new},
             metadata={RULES_NOTE: rules_with(snapshot, [rules])},
         )
 
@@ -94,10 +94,10 @@ def add_missing_rows(lakehouse: Lakehouse, loaded: Loaded, rows: pl.LazyFrame) -
     until_committed(add)
 
 
-def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collection[str]]) -> None:
-    """Take the rows of all exports but those `kept` out: of versions of a partition that gave way to later ones (E6).
+def keep_batches(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collection[str]]) -> None:
+    """Take the rows of all batches but those `kept` out: of versions of a partition that gave way to later ones (E6).
 
-    `kept` is asked after quarantine was read, so that it knows of every export that others have put there meanwhile.
+    `kept` is asked after quarantine was read, so that it knows of every batch that others have put there meanwhile.
     That comes after the later version was published, and is done by the next run if this one ends before.
     """
     contract = quarantine_table(table)
@@ -108,7 +108,7 @@ def keep_exports(lakehouse: Lakehouse, table: Table, kept: Callable[[], Collecti
             return
         held = snapshot.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
         if outdated := set(held).difference(kept()):
-            files, others = files_of_exports(snapshot, outdated)
+            files, others = files_of_batches(snapshot, outdated)
             written = write_rows(snapshot, others)
             snapshot.commit([written] if written.rows else [], remove=files)
 
@@ -119,11 +119,11 @@ def replace_quarantine(
     lakehouse: Lakehouse,
     loaded: Loaded,
     rows: pl.LazyFrame,
-    export_ids: Collection[str],
+    batch_ids: Collection[str],
     *,
     note: Mapping[str, object],
 ) -> None:
-    """Leave `rows` of some exports, judged by the current contract, and nothing else of theirs.
+    """Leave `rows` of some batches, judged by the current contract, and nothing else of theirs.
 
     A row that was there before keeps the time at which it first failed. `note` goes into the commit.
     """
@@ -133,13 +133,13 @@ def replace_quarantine(
         kept = lakehouse.ready(quarantine_table(loaded.table))
         sound = sound_files(kept)
         damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
-        files, others = files_of_exports(kept, export_ids, paths=sound)
+        files, others = files_of_batches(kept, batch_ids, paths=sound)
         before = kept.scan(paths=sound).select(*POSITION, pl.col("failed_at").alias("_before"))
         again = rows.join(before, on=POSITION, how="left").with_columns(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
         written = write_rows(kept, pl.concat([others, again.drop("_before")]))
-        marks = dict.fromkeys(export_ids, _mark(rules, None))
+        marks = dict.fromkeys(batch_ids, _mark(rules, None))
         kept.commit(
             [written] if written.rows else [],
             remove=[*files, *damaged],
@@ -173,7 +173,7 @@ def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
 
 
 def _mark(rules: str, bronze_version: int | None) -> int:
-    """The version under which an export's transaction says how its rows were judged: by which rules, from which lines.
+    """The version under which a batch's transaction says how its rows were judged: by which rules, from which lines.
 
     `bronze_version` is the one that brought the lines. Earlier releases wrote 1 whatever the rules.
     """
@@ -181,35 +181,35 @@ def _mark(rules: str, bronze_version: int | None) -> int:
 
 
 def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl.DataFrame:
-    """The keys whose record was bad in full exports: key columns and `_export_id` (rule K1: these stay untouched)."""
+    """The keys whose record was bad in full batches: key columns and `_export_id` (rule K1: these stay untouched)."""
     table = loaded.table
-    exports = {export.id: export for export in fulls}
+    batches = {batch.id: batch for batch in fulls}
     schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
     empty = pl.DataFrame(schema={**schema, BATCH_ID: pl.String})
     contract = quarantine_table(table)
-    if not exports or not lakehouse.exists(contract):
+    if not batches or not lakehouse.exists(contract):
         return empty
     held, engine = lakehouse.open(contract), lakehouse.engine
     if not held.files.height:
         return empty
-    files = may_hold(held.files, exports)
+    files = may_hold(held.files, batches)
     if int(files["num_records"].sum()) <= engine.bounds.block_rows:
         engine = engine.here  # what is one block is not worth a job
-    find = partial(_keys_of_block, loaded=loaded, exports=exports)
-    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=(BATCH_ID, tuple(exports)))
+    find = partial(_keys_of_block, loaded=loaded, exports=batches)
+    part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=(BATCH_ID, tuple(batches)))
     keys = list(engine.map_blocks(find, part))
     return pl.concat([empty, *keys]).unique()
 
 
-def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, exports: Mapping[str, Batch]) -> pl.DataFrame:
-    decoded = decode(with_window(rows, exports.values()), loaded.table, loaded.source)
+def _keys_of_block(rows: pl.DataFrame, _: PutAside, *, loaded: Loaded, batches: Mapping[str, Batch]) -> pl.DataFrame:
+    decoded = decode(with_window(rows, batches.values()), loaded.table, loaded.source)
     return decoded.select(*loaded.table.key, BATCH_ID).drop_nulls().unique()
 
 
-def with_window(rows: pl.DataFrame, exports: Iterable[Batch]) -> pl.DataFrame:
-    """Give quarantined rows the columns that decoding asks for: the type and window of their export."""
+def with_window(rows: pl.DataFrame, batches: Iterable[Batch]) -> pl.DataFrame:
+    """Give quarantined rows the columns that decoding asks for: the type and window of their batch."""
     facts = pl.DataFrame(
-        [(export.id, str(export.kind), export.covers_from, export.covers_to) for export in exports],
+        [(batch.id, str(batch.kind), batch.covers_from, batch.covers_to) for batch in batches],
         schema={
             BATCH_ID: pl.String,
             "_export_type": pl.Enum(BatchKind),

@@ -1,7 +1,7 @@
-"""The chain of exports: what is covered, what may be judged next, and where a gap is (rules C1, C2, C3).
+"""The chain of batches: what is covered, what may be judged next, and where a gap is (rules C1, C2, C3).
 
 Belongs here: pure decisions about windows.
-Does not: reading tables, or the verdict on an export's content (refining.judging.gate).
+Does not: reading tables, or the verdict on a batch's content (refining.judging.gate).
 """
 
 from __future__ import annotations
@@ -16,44 +16,46 @@ from medallion_assets.refining.ledger.origins import Origins
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """An export that waits, and the time that no export covers: from `covered_until` to `window_from`.
+    """A batch that waits, and the time that no batch covers: from `covered_until` to `window_from`.
 
-    `covered_until` is None while no chain has begun.
+    `covered_until` is None while no chain has begun. `word` is what people call a batch of it.
     """
 
-    export_id: str
+    batch_id: str
     covered_until: datetime | None
     window_from: datetime
+    word: str = "batch"
 
     def __str__(self) -> str:
         """Name the gap for a person."""
         if self.covered_until is None:
-            return f"export {self.export_id} waits: no full export has begun the chain yet"
+            return f"{self.word} {self.batch_id} waits: no full {self.word} has begun the chain yet"
         return (
-            f"export {self.export_id} waits: nothing covers {self.covered_until.isoformat()} to "
-            f"{self.window_from.isoformat()}; export that window, or make a full export"
+            f"{self.word} {self.batch_id} waits: nothing covers {self.covered_until.isoformat()} to "
+            f"{self.window_from.isoformat()}; deliver that window, or a full {self.word}"
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnprotectedMinute:
-    """A window that joined a full export although no window covers `covered_until` to `window_from` between them.
+    """A window that joined a full batch although no window covers `covered_until` to `window_from` between them.
 
-    `full_export_id` is the full export, `export_id` the window.
+    `full_id` is the full batch, `batch_id` the window.
     """
 
-    full_export_id: str
-    export_id: str
+    full_id: str
+    batch_id: str
     covered_until: datetime
     window_from: datetime
+    word: str = "batch"
 
     def __str__(self) -> str:
         """Name it for a person."""
         return (
-            f"full export {self.full_export_id} certainly contains what was written by "
-            f"{self.covered_until.isoformat()}, and "
-            f"the window of export {self.export_id} begins at {self.window_from.isoformat()}: writes between the two "
-            "may be in neither; export a window that covers them, or make a full export"
+            f"full {self.word} {self.full_id} certainly contains what was written by "
+            f"{self.covered_until.isoformat()}, and the window of {self.word} {self.batch_id} begins at "
+            f"{self.window_from.isoformat()}: writes between the two may be in neither; deliver a window that covers "
+            f"them, or a full {self.word}"
         )
 
 
@@ -61,26 +63,26 @@ class UnprotectedMinute:
 class Reach:
     """How far a chain goes (rule C1); both None before it has begun.
 
-    Every write until `covered_until` is in it. A window that begins by `joins_until` belongs to it: after a full export
-    this is the export's time, a minute more than it covers.
+    Every write until `covered_until` is in it. A window that begins by `joins_until` belongs to it: after a full batch
+    this is the batch's time, a minute more than it covers.
     """
 
     covered_until: datetime | None
     joins_until: datetime | None
 
-    def joined_by(self, export: Batch) -> bool:
-        """Whether an export belongs to the chain; one that is a partition waits for no other."""
+    def joined_by(self, batch: Batch) -> bool:
+        """Whether a batch belongs to the chain; one that is a partition waits for no other."""
         return (
-            export.is_full
-            or export.partition is not None
-            or (self.joins_until is not None and export.covers_from <= self.joins_until)
+            batch.is_full
+            or batch.partition is not None
+            or (self.joins_until is not None and batch.covers_from <= self.joins_until)
         )
 
-    def after(self, export: Batch) -> Reach:
-        """How far the chain goes with one more export that joins it."""
+    def after(self, batch: Batch) -> Reach:
+        """How far the chain goes with one more batch that joins it."""
         return Reach(
-            covered_until=max(self.covered_until or export.covers_until, export.covers_until),
-            joins_until=max(self.joins_until or export.covers_to, export.covers_to),
+            covered_until=max(self.covered_until or batch.covers_until, batch.covers_until),
+            joins_until=max(self.joins_until or batch.covers_to, batch.covers_to),
         )
 
 
@@ -88,7 +90,7 @@ class Reach:
 class Reaches:
     """How far the chains of all origins go, the first table's first (rule B3).
 
-    The chain of a table that was made anew begins with a full export of its own. What is covered by a later table is
+    The chain of a table that was made anew begins with a full batch of its own. What is covered by a later table is
     covered for those before it: their records of that time do not count.
     """
 
@@ -102,32 +104,32 @@ class Reaches:
             (reach.covered_until for reach in reversed(self.by_origin) if reach.covered_until is not None), None
         )
 
-    def of(self, export: Batch) -> Reach:
-        """The chain that an export has to join."""
-        return self.by_origin[self.origins.of(export)]
+    def of(self, batch: Batch) -> Reach:
+        """The chain that a batch has to join."""
+        return self.by_origin[self.origins.of(batch)]
 
-    def joined_by(self, export: Batch) -> bool:
-        """Whether an export belongs to its chain."""
-        return self.of(export).joined_by(export)
+    def joined_by(self, batch: Batch) -> bool:
+        """Whether a batch belongs to its chain."""
+        return self.of(batch).joined_by(batch)
 
-    def after(self, export: Batch) -> Reaches:
-        """How far they go with one more export that joins."""
-        number = self.origins.of(export)
-        reached = tuple(reach.after(export) if at <= number else reach for at, reach in enumerate(self.by_origin))
+    def after(self, batch: Batch) -> Reaches:
+        """How far they go with one more batch that joins."""
+        number = self.origins.of(batch)
+        reached = tuple(reach.after(batch) if at <= number else reach for at, reach in enumerate(self.by_origin))
         return Reaches(by_origin=reached, origins=self.origins)
 
 
 def reach(settled: Iterable[Batch], starts_at: datetime | None, origins: Origins | None = None) -> Reaches:
-    """How far the chains of the settled exports go; `starts_at` is where that of the first table begins.
+    """How far the chains of the settled batches go; `starts_at` is where that of the first table begins.
 
-    `settled` leaves out full exports that were rejected: they count as never delivered. Every settled window joined its
+    `settled` leaves out full batches that were rejected: they count as never delivered. Every settled window joined its
     chain when it was settled, so the furthest edges are the answer.
     """
     origins = origins or Origins()
     first, nothing = Reach(covered_until=starts_at, joins_until=starts_at), Reach(covered_until=None, joins_until=None)
     found = Reaches(by_origin=(first, *[nothing] * (origins.count - 1)), origins=origins)
-    for export in settled:
-        found = found.after(export)
+    for batch in settled:
+        found = found.after(batch)
     return found
 
 
@@ -149,28 +151,28 @@ def joined(batches: Iterable[Batch], starts_at: datetime | None, origins: Origin
     return found
 
 
-def next_export(pending: Collection[Batch], reached: Reaches) -> Batch | None:
-    """The pending export to judge next: the first in order of those that join the chain; None when all must wait."""
-    return min(filter(reached.joined_by, pending), key=lambda export: export.order, default=None)
+def next_batch(pending: Collection[Batch], reached: Reaches) -> Batch | None:
+    """The pending batch to judge next: the first in order of those that join the chain; None when all must wait."""
+    return min(filter(reached.joined_by, pending), key=lambda batch: batch.order, default=None)
 
 
-def gaps(pending: Iterable[Batch], reached: Reaches) -> list[Gap]:
+def gaps(pending: Iterable[Batch], reached: Reaches, word: str = "batch") -> list[Gap]:
     """The pending windows that wait for one that is missing, in order of judging.
 
-    One that only waits for pending exports to be judged, such as an export at the gate, has no gap before it.
+    One that only waits for pending batches to be judged, such as a batch at the gate, has no gap before it.
     """
     waiting = list(pending)
-    while (export := next_export(waiting, reached)) is not None:
-        waiting.remove(export)
-        reached = reached.after(export)
+    while (batch := next_batch(waiting, reached)) is not None:
+        waiting.remove(batch)
+        reached = reached.after(batch)
     return [
-        Gap(export_id=export.id, covered_until=reached.of(export).covered_until, window_from=export.covers_from)
-        for export in sorted(waiting, key=lambda export: export.order)
+        Gap(batch_id=batch.id, covered_until=reached.of(batch).covered_until, window_from=batch.covers_from, word=word)
+        for batch in sorted(waiting, key=lambda batch: batch.order)
     ]
 
 
 def unprotected_minute(
-    fulls: Iterable[Batch], windows: Iterable[Batch], starts_at: datetime | None = None
+    fulls: Iterable[Batch], windows: Iterable[Batch], starts_at: datetime | None = None, word: str = "batch"
 ) -> UnprotectedMinute | None:
     """The window that joined the newest full batch within its minute, unless another covers what lies between (C1).
 
@@ -184,10 +186,11 @@ def unprotected_minute(
     for window in sorted(windows, key=lambda window: (window.covers_from, window.id)):
         if covered < window.covers_from <= full.covers_to:
             return UnprotectedMinute(
-                full_export_id=full.id,
-                export_id=window.id,
+                full_id=full.id,
+                batch_id=window.id,
                 covered_until=covered,
                 window_from=window.covers_from,
+                word=word,
             )
         covered = max(covered, window.covers_to)
     return None

@@ -40,20 +40,25 @@ def coverage_of(
 
 
 def open_gaps(batches: Iterable[Batch]) -> dict[str, Uncovered]:
-    """The gap right before a batch, by its id, of complete exports of any tables.
+    """The gap right before a batch, by its id, of complete batches of any tables.
 
     Each gap is named once, at the first window behind it. A full batch that is sure of a gap's end closes it (C2).
     """
-    return {export_id: gap for chain in _by_table(batches) for export_id, gap in _gaps_of_table(chain).items()}
+    return {batch_id: gap for chain in _by_table(batches) for batch_id, gap in _gaps_of_table(chain).items()}
 
 
-def unprotected_minutes(batches: Iterable[Batch]) -> dict[str, UnprotectedMinute]:
-    """The minute right before a window, by export id, that the full batch it joins is not sure of (rule C1)."""
+def unprotected_minutes(batches: Iterable[Batch], word: str = "batch") -> dict[str, UnprotectedMinute]:
+    """The minute right before a window, by batch id, that the full batch it joins is not sure of (rule C1).
+
+    `word` is what people call a batch.
+    """
     found = [
-        unprotected_minute([batch for batch in chain if batch.is_full], [batch for batch in chain if not batch.is_full])
+        unprotected_minute(
+            [batch for batch in chain if batch.is_full], [batch for batch in chain if not batch.is_full], word=word
+        )
         for chain in _by_table(batches)
     ]
-    return {minute.export_id: minute for minute in found if minute is not None}
+    return {minute.batch_id: minute for minute in found if minute is not None}
 
 
 def _by_table(batches: Iterable[Batch]) -> Iterable[list[Batch]]:

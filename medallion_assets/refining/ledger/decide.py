@@ -1,4 +1,4 @@
-"""Deciding about exports: which decisions a person can still take (rule C4).
+"""Deciding about batches: which decisions a person can still take (rule C4).
 
 Belongs here: refusing a decision that cannot have an effect, before it is recorded.
 Does not: the record of decisions (decisions.py), or acting on one (refining.refine).
@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection
 
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.reasons import expect_reason
@@ -20,50 +19,50 @@ from medallion_assets.refining.ledger.ledger import Ledger
 
 
 def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]) -> None:
-    """Record what a person decided about exports of a judged Silver table, all of it or nothing.
+    """Record what a person decided about batches of a judged Silver table, all of it or nothing.
 
-    A decision is about an export that Bronze holds and Silver has not settled; one that repeats what is recorded is
+    A decision is about a batch that Bronze holds and Silver has not settled; one that repeats what is recorded is
     fine, so that a run can be repeated with its run config.
 
     Raises:
-        PermanentError: no reason is given, an export is named twice, is unknown, or was settled or decided otherwise
-            before; the message lists the exports that can be decided.
+        PermanentError: no reason is given, a batch is named twice, is unknown, or was settled or decided otherwise
+            before; the message lists the batches that can be decided.
     """
     if not decisions:
         return
-    table = loaded.table
-    _expect_reasons(table, decisions)
-    _expect_once(table, decisions)
+    table, word = loaded.table, loaded.source.batch_word
+    _expect_reasons(loaded, decisions)
+    _expect_once(loaded, decisions)
     known = read_decisions(lakehouse, table.short_name)
     bronze = lakehouse.open(bronze_table(table.short_name))
     ledger = Ledger.read(loaded, bronze, lakehouse.find(table), known)
-    held = {export.id for export in ledger.exports}
+    held = {batch.id for batch in ledger.batches}
     for subject in sorted({decision.subject for decision in decisions} - ledger.pending_ids - set(known)):
         raise PermanentError(
-            f"{table.name}: nothing can be decided about export {subject}",
-            expected=f"one of the exports that wait: {_listed(ledger)}",
-            found="an export that is settled" if subject in held else f"an export that {bronze.table.name} lacks",
-            do="correct or leave out this export in the run config",
+            f"{table.name}: nothing can be decided about {word} {subject}",
+            expected=f"one of the {word}s that wait: {_listed(ledger)}",
+            found="it is settled" if subject in held else f"{bronze.table.name} lacks it",
+            do=f"correct or leave out this {word} in the run config",
         )
     record_decisions(lakehouse, decisions)
 
 
-def _expect_reasons(table: Table, decisions: Collection[Decision]) -> None:
+def _expect_reasons(loaded: Loaded, decisions: Collection[Decision]) -> None:
     for decision in decisions:
-        about = f"{table.name}: the decision about export {decision.subject}"
+        about = f"{loaded.table.name}: the decision about {loaded.source.batch_word} {decision.subject}"
         expect_reason(about, decision.reason, do="give a reason in the run config")
 
 
-def _expect_once(table: Table, decisions: Collection[Decision]) -> None:
+def _expect_once(loaded: Loaded, decisions: Collection[Decision]) -> None:
     for subject, times in Counter(decision.subject for decision in decisions).items():
         if times > 1:
             raise PermanentError(
-                f"{table.name}: export {subject} is named {times} times in one run config",
-                expected="one decision about an export",
+                f"{loaded.table.name}: {loaded.source.batch_word} {subject} is named {times} times in one run config",
+                expected="one decision about each",
                 found=", ".join(decision.action for decision in decisions if decision.subject == subject),
                 do="leave all but one out",
             )
 
 
 def _listed(ledger: Ledger) -> str:
-    return ", ".join(export.id for export in ledger.pending) or "none, all are settled"
+    return ", ".join(batch.id for batch in ledger.pending) or "none, all are settled"

@@ -1,4 +1,4 @@
-"""Decisions of people about exports: accept, reject, or confirm a table that was made anew (rules C4, B3).
+"""Decisions of people about batches: accept, reject, or confirm a table that was made anew (rules C4, B3).
 
 Belongs here: the `operations.decisions` table, written before a stage acts on it and read by every later run.
 Does not: acting on a decision (refining.refine, refining.loading).
@@ -25,9 +25,9 @@ class DecisionAction(StrEnum):
     """What a person can decide."""
 
     ACCEPT = "accept"
-    """Quarantine the export's bad rows and apply the rest."""
+    """Quarantine the batch's bad rows and apply the rest."""
     REJECT = "reject"
-    """An incremental export then counts as covered and empty, a full one as never delivered."""
+    """An incremental batch then counts as covered and empty, a full one as never delivered."""
     CONFIRM_TABLE = "confirm_table"
     """The table was made anew on purpose; go on loading."""
 
@@ -52,7 +52,7 @@ DECISIONS = row_table(
 
 
 def read_decisions(lakehouse: Lakehouse, table_name: str) -> dict[str, Decision]:
-    """The decisions about one table's exports, by subject; of several about one subject the first."""
+    """The decisions about one table's batches, by subject; of several about one subject the first."""
     return _first_ones(read_rows(lakehouse, DECISIONS, pl.col("table_name") == table_name))
 
 
@@ -82,9 +82,9 @@ def _is_new(decision: Decision, recorded: Collection[Decision]) -> bool:
     known = _first_ones(same_table).get(decision.subject)
     if known is not None and known.action != decision.action:
         raise PermanentError(
-            f"{decision.table_name}: export {decision.subject} was decided before",
+            f"{decision.table_name}: {decision.subject} was decided before",
             expected=f"no other decision than {known.action} by {known.decided_by} at {known.decided_at}",
             found=decision.action,
-            do="leave this export out of the run config",
+            do="leave it out of the run config",
         )
     return known is None

@@ -1,10 +1,10 @@
 """Origins: a table that was made anew, restored or moved, and the records of the one before (rule B3).
 
-Belongs here: which origin an export is of, and from when on the records of a former origin no longer count.
+Belongs here: which origin a batch is of, and from when on the records of a former origin no longer count.
 Does not: asking a person to confirm a new one (refining.loading.owner); windows (chain.py).
 
 Nothing of a new origin is in Bronze before a person confirmed its table id, so the decisions tell their order. A former
-origin ends at S of the first full export of a later one: that full export is the whole table as of then.
+origin ends at S of the first full batch of a later one: that full batch is the whole table as of then.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
 
 @dataclass(frozen=True, kw_only=True)
 class Origins:
-    """The origin of each export, by its id: 0 is the first table, 1 the first one that was confirmed, and so on."""
+    """The origin of each batch, by its id: 0 is the first table, 1 the first one that was confirmed, and so on."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
 
@@ -36,7 +36,7 @@ class Origins:
             return cls()
         table_ids = _table_ids(bronze)
         return cls(
-            numbers={export_id: number[table_id] for export_id, table_id in table_ids.items() if table_id in number}
+            numbers={batch_id: number[table_id] for batch_id, table_id in table_ids.items() if table_id in number}
         )
 
     @property
@@ -44,14 +44,14 @@ class Origins:
         """How many there are."""
         return 1 + max(self.numbers.values(), default=0)
 
-    def of(self, export: Batch) -> int:
-        """The origin of an export."""
-        return self.numbers.get(export.id, 0)
+    def of(self, batch: Batch) -> int:
+        """The origin of a batch."""
+        return self.numbers.get(batch.id, 0)
 
-    def ends(self, fulls: Iterable[Batch], exports: Iterable[Batch]) -> dict[str, int]:
-        """By the id of each export of an origin that has ended, the sequence after which its records do not count.
+    def ends(self, fulls: Iterable[Batch], batches: Iterable[Batch]) -> dict[str, int]:
+        """By the id of each batch of an origin that has ended, the sequence after which its records do not count.
 
-        `fulls` are the full exports that count so far.
+        `fulls` are the full batches that count so far.
         """
         if self.count == 1:
             return {}
@@ -60,7 +60,7 @@ class Origins:
             origin: min((micros for later, micros in begins if later > origin), default=None)
             for origin in range(self.count)
         }
-        return {export.id: end for export in exports if (end := ends[self.of(export)]) is not None}
+        return {batch.id: end for batch in batches if (end := ends[self.of(batch)]) is not None}
 
 
 def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
@@ -70,16 +70,16 @@ def numbers_of(decisions: Mapping[str, Decision]) -> dict[str, int]:
     return {decision.subject: position for position, decision in enumerate(in_order, start=1)}
 
 
-def begins_after(export: Batch, end: int | None) -> bool:
-    """Whether an export of a former table begins after its end, so that none of its records counts."""
+def begins_after(batch: Batch, end: int | None) -> bool:
+    """Whether a batch of a former table begins after its end, so that none of its records counts."""
     if end is None:
         return False
-    begin = export.decides_at if export.is_full else micros(export.covers_from)
+    begin = batch.decides_at if batch.is_full else micros(batch.covers_from)
     return begin > end
 
 
 def without_outdated(fulls: Iterable[Batch], ends: Mapping[str, int]) -> list[Batch]:
-    """The full exports that were not taken of a former table after its end."""
+    """The full batches that were not taken of a former table after its end."""
     return [full for full in fulls if full.decides_at <= ends.get(full.id, full.decides_at)]
 
 
@@ -106,10 +106,10 @@ _KNOWN_TABLE_IDS: dict[str, tuple[int, dict[str, str | None]]] = {}
 
 
 def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
-    """The table id of each export that Bronze's log names up to this version."""
+    """The table id of each batch that Bronze's log names up to this version."""
     table = f"{bronze.uri} {bronze.table_id}"
     version, known = _KNOWN_TABLE_IDS.get(table, (-1, {}))
-    if version > bronze.version:  # an older snapshot must not hear of later exports
+    if version > bronze.version:  # an older snapshot must not hear of later batches
         version, known = -1, {}
     found = {**known, **origins_since(bronze, version)}
     _KNOWN_TABLE_IDS[table] = (bronze.version, found)
@@ -117,4 +117,4 @@ def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
 
 
 def _ids(ends: Mapping[str, int], end: int) -> Collection[str]:
-    return [export_id for export_id, its_end in ends.items() if its_end == end]
+    return [batch_id for batch_id, its_end in ends.items() if its_end == end]

@@ -18,7 +18,7 @@ from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.bronze import bronze_table, load_export, loaded_ids
+from medallion_assets.refining.bronze import bronze_table, load_batch, loaded_ids
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.loading.owner import (
     LOOKED_AT_AGAIN,
@@ -31,28 +31,28 @@ from medallion_assets.refining.loading.owner import (
 )
 from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
-from medallion_assets.refining.loading.refused_exports import RefusedExport, read_refusals, record_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals, record_refusals
 from medallion_assets.refining.loading.samples import SampleMark
 from medallion_assets.refining.loading.write import counted, write_batch
 from medallion_assets.refining.versions import expect_latest
 
 NAMED = 10
-"""So many exports that are there are named to somebody who named another."""
+"""So many batches that are there are named to somebody who named another."""
 
 
 @dataclass(kw_only=True)
 class Ingested:
-    """What a run of ingest did. `waiting` are exports without a summary, `refused` those that do not verify.
+    """What a run of ingest did. `waiting` are batches without a summary, `refused` those that do not verify.
 
-    `foreign` counts objects that belong to no export, `unclaimed` are those that look like an export's summary, and
-    `unseen` folders that were not looked into, with why and what to do. `outdated` are exports that were loaded and do
+    `foreign` counts objects that belong to no batch, `unclaimed` are those that look like a batch's summary, and
+    `unseen` folders that were not looked into, with why and what to do. `outdated` are batches that were loaded and do
     not count, with why. `months` are those of the batches that lie there and were not in, by id.
     """
 
     version: int = 0
     loaded: list[Batch] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
-    refused: list[RefusedExport] = field(default_factory=list)
+    refused: list[RefusedBatch] = field(default_factory=list)
     foreign: int = 0
     unclaimed: list[str] = field(default_factory=list)
     unseen: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Ingested:
     @property
     def lines(self) -> int:
         """Lines that were loaded."""
-        return sum(export.records for export in self.loaded)
+        return sum(batch.records for batch in self.loaded)
 
 
 def ingest(
@@ -101,7 +101,7 @@ def ingest(
     owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)
-    fresh: list[RefusedExport] = []
+    fresh: list[RefusedBatch] = []
     try:
         for found in listing.batches:
             known = refusals.get((found.id, found.prefix))
@@ -113,7 +113,7 @@ def ingest(
             elif known is not None and known.fingerprint == now_as and not _is_looked_at_again(known, found, now):
                 done.refused.append(known)
             else:
-                progress(f"{bronze.table.name}: reading export {found.id}")
+                progress(f"{bronze.table.name}: reading {loaded.source.batch_word} {found.id}")
                 refusal = loading.load(found, known)
                 if refusal is None:
                     held.add(found.id)
@@ -130,24 +130,24 @@ def ingest(
 
 
 def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str]) -> None:
-    """See that every export that a person named lies there, or is in.
+    """See that every batch that a person named lies there, or is in.
 
     Raises:
         PermanentError: one does not; the message lists the latest that do.
     """
     if unknown := sorted(set(named) - set(there)):
-        latest = sorted(there, reverse=True)
+        latest, word = sorted(there, reverse=True), loaded.source.batch_word
         more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"bronze.{loaded.table.short_name}: an export that is named was not found",
-            expected=f"exports of this table: {', '.join(latest[:NAMED])}{more}",
+            f"bronze.{loaded.table.short_name}: {word}s that are named were not found",
+            expected=f"{word}s of this table: {', '.join(latest[:NAMED])}{more}",
             found=", ".join(unknown),
-            do="correct `exports` in the run config, or leave it out: every complete export that is not loaded yet "
+            do=f"correct `exports` in the run config, or leave it out: every complete {word} that is not loaded yet "
             "is loaded",
         )
 
 
-def _is_looked_at_again(known: RefusedExport, found: Found, now: datetime) -> bool:
+def _is_looked_at_again(known: RefusedBatch, found: Found, now: datetime) -> bool:
     return known.verdict in LOOKED_AT_AGAIN or is_due(known, found, now)
 
 
@@ -179,7 +179,7 @@ class _Loading:
         self.mark = SampleMark(self.lakehouse, self.now)
         self.decisions = read_decisions(self.lakehouse, self.owner.table)
 
-    def load(self, found: Found, known: RefusedExport | None) -> RefusedExport | None:
+    def load(self, found: Found, known: RefusedBatch | None) -> RefusedBatch | None:
         """Load one batch, or give its refusal; `known` is its refusal before."""
         try:
             expect_not_ahead(found, self.now)
@@ -192,14 +192,14 @@ class _Loading:
             return refusal_of(found, refused, self.owner, now=self.now)
         return None
 
-    def _load(self, bronze: Snapshot, delivery: Delivery, known: RefusedExport | None) -> None:
+    def _load(self, bronze: Snapshot, delivery: Delivery, known: RefusedBatch | None) -> None:
         batch = delivery.batch
         refused_as = None if known is None else known.verdict
         self.mark.before_loading(batch)
         written = write_batch(self.source, self.place, bronze, delivery, self.now, refused_as=refused_as)
         batch = counted(batch, written)
         self.owner, self.has_rows = self.owner.or_of(batch, has_rows=self.has_rows), True
-        if load_export(self.lakehouse, self.table, batch, written, notes=owner_notes(self.owner)) is not None:
+        if load_batch(self.lakehouse, self.table, batch, written, notes=owner_notes(self.owner)) is not None:
             self.done.loaded.append(batch)
             if (why := why_outdated(bronze, self.source, batch, self.decisions)) is not None:
                 self.done.outdated[batch.id] = why

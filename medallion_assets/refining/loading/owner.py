@@ -20,7 +20,7 @@ from medallion_assets.contracts.source import BatchRefusedError, Found, Owner, S
 from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.bronze import exports_since, last_load, latest_origin, loaded_ids, origins_held
+from medallion_assets.refining.bronze import batches_since, last_load, latest_origin, loaded_ids, origins_held
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
 from medallion_assets.refining.ledger.origins import begins_after, numbers_of
 
@@ -30,12 +30,12 @@ SOURCE_PRESUMED_NOTE = "medallion_source_presumed_from"
 """Beside it: the batch that told the owner, where nothing but an equal origin said that it is the table's own."""
 TABLE_RECREATED = "table_recreated"
 """The table was dropped and made anew: loading stops until a person confirms it."""
-FULL_EXPORT_MISSING = "full_export_missing"
-"""A person confirmed the new table, and this export of it waits for the full one that begins its chain."""
+FULL_BATCH_MISSING = "full_export_missing"
+"""A person confirmed the new table, and this batch of it waits for the full one that begins its chain."""
 FORMER_TABLE = "former_table"
-"""An export is in, but of a table that another one followed, and taken after that: it is told once."""
-LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_EXPORT_MISSING)
-"""What a decision or another export mends, while the export's own files stay as they are."""
+"""A batch is in, but of a table that another one followed, and taken after that: it is told once."""
+LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_BATCH_MISSING)
+"""What a decision or another batch mends, while the batch's own files stay as they are."""
 
 
 class TableRecreatedError(BatchRefusedError):
@@ -103,7 +103,7 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
     else:
         do = f"if that was meant, run bronze/{table_name} with confirm_table_id: {batch.origin}"
     raise TableRecreatedError(
-        FULL_EXPORT_MISSING if confirmed else TABLE_RECREATED,
+        FULL_BATCH_MISSING if confirmed else TABLE_RECREATED,
         f"{bronze.table.name}: export {batch.id} is of a table that was dropped and recreated, restored, or moved",
         expected=f"tableId {latest[1]}, as in export {latest[0]}",
         found=f"tableId {batch.origin} of {batch.owner}",
@@ -112,9 +112,9 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
 
 
 def why_outdated(bronze: Snapshot, source: Source, batch: Batch, decisions: Mapping[str, Decision]) -> str | None:
-    """Why none of an export's records counts: it is of a former table, and begins after a later one took over.
+    """Why none of a batch's records counts: it is of a former table, and begins after a later one took over.
 
-    It may be harmless, as when exports of the former table went on for a while; or the table was moved back to.
+    It may be harmless, as when batches of the former table went on for a while; or the table was moved back to.
     """
     numbers = numbers_of(decisions)
     own = numbers.get(batch.origin or "", 0)
@@ -124,7 +124,7 @@ def why_outdated(bronze: Snapshot, source: Source, batch: Batch, decisions: Mapp
     held = loaded_ids(bronze) - rejected
     later = [
         known
-        for known in exports_since(bronze, -1, source)
+        for known in batches_since(bronze, -1, source)
         if known.is_full and numbers.get(known.origin or "", 0) > own and known.id in held
     ]
     first = min(later, key=lambda known: known.decides_at, default=None)
@@ -142,12 +142,12 @@ def why_outdated(bronze: Snapshot, source: Source, batch: Batch, decisions: Mapp
 
 
 def expect_new_table_id(bronze: Snapshot, table_id: str) -> None:
-    """Refuse to confirm a table of which exports are in: its records would count as the newest table's.
+    """Refuse to confirm a table of which batches are in: its records would count as the newest table's.
 
     Raises:
         PermanentError: it is no new one.
     """
-    known = next((export_id for export_id, origin in origins_held(bronze).items() if origin == table_id), None)
+    known = next((batch_id for batch_id, origin in origins_held(bronze).items() if origin == table_id), None)
     if known is not None:
         raise PermanentError(
             f"{bronze.table.name}: tableId {table_id} cannot be confirmed",

@@ -18,17 +18,15 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus, Stray
-from medallion_assets.contracts.source import WRONG_TABLE, Listing, Source
+from medallion_assets.contracts.source import WRONG_TABLE, Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store
 
 NAMED = 3
 """So many folders are named as examples."""
-_BATCHES = {"dynamodb": "exports", "file": "files"}
-"""What people call the batches of a source, by its technology."""
 _BACK = "mount the disk, or set MEDALLION_RAW_URL to where they are now; if they were removed on purpose, {}"
 
 
@@ -44,7 +42,7 @@ class RawPlace:
     loaded: Loaded
     storage_options: Mapping[str, str] = field(default_factory=dict, repr=False)
     tables: Collection[str] = ()
-    refusals: Mapping[tuple[str, str], RefusedExport] = field(default_factory=dict)
+    refusals: Mapping[tuple[str, str], RefusedBatch] = field(default_factory=dict)
 
     @classmethod
     def of(cls, lakehouse: Lakehouse, raw_url: str, loaded: Loaded) -> Self:
@@ -73,8 +71,8 @@ class RawPlace:
             return open_store(self.url, self.storage_options)
         if known := held():
             raise PermanentError(
-                f"the place of the exports of {self.name} is gone",
-                expected=f"the folder {self.url}, from which {len(known)} exports were loaded",
+                f"the place of the {self._batches} of {self.name} is gone",
+                expected=f"the folder {self.url}, from which {len(known)} {self._batches} were loaded",
                 found="no such folder",
                 do=_BACK.format("make the folder again, empty"),
             )
@@ -128,7 +126,7 @@ class RawPlace:
                 return self._is(PlaceState.FINE)  # what is wrong there is said of each of them
         return self._beside(None if first is None else first.key)
 
-    def _of_another(self, refusals: Iterable[RefusedExport | None]) -> PlaceStatus:
+    def _of_another(self, refusals: Iterable[RefusedBatch | None]) -> PlaceStatus:
         """Whether each batch that lies there was refused since it is another table's."""
         last = None
         for refusal in refusals:
@@ -191,18 +189,13 @@ class RawPlace:
 
     @property
     def _batches(self) -> str:
-        return batches_called(self.loaded.source)
+        return f"{self.loaded.source.batch_word}s"
 
     def _is(self, state: PlaceState, found: str = "", do: str = "") -> PlaceStatus:
         expected = "" if state is PlaceState.FINE else f"{self._batches} of {self.name} in {self.url}/"
         return PlaceStatus(
             what=f"the raw place of {self.name}", url=self.url, state=state, expected=expected, found=found, do=do
         )
-
-
-def batches_called(source: Source) -> str:
-    """What people call the batches of a source."""
-    return _BATCHES.get(source.technology, "batches")
 
 
 def is_there(url: str) -> bool:

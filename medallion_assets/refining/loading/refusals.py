@@ -1,11 +1,11 @@
-"""Refusals: whether an export that was refused still is as it was then (rule B2).
+"""Refusals: whether a batch that was refused still is as it was then (rule B2).
 
 Belongs here: what is remembered of it, and asking for as little of it as answers that question.
 Does not: the table of refusals (refused_exports.py); making the verdict (a source, owner.py).
 
-Three things can mend a refusal: a file of the export's own folder, which the listing shows; the one file at fault,
-where it lies in the folder that incremental exports share, is archived or may not be read; and what is known of the
-source, by the declaration or by Bronze. While the file at fault is as it was, the export cannot be whole, whatever else
+Three things can mend a refusal: a file of the batch's own folder, which the listing shows; the one file at fault,
+where it lies in the folder that incremental batches share, is archived or may not be read; and what is known of the
+source, by the declaration or by Bronze. While the file at fault is as it was, the batch cannot be whole, whatever else
 has arrived: one request answers for 5,000 files. One that is dated ahead is mended by time as well.
 """
 
@@ -20,7 +20,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found, Owner
 from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.stores import state_of
 
 READERS = 16
@@ -33,28 +33,28 @@ Key = tuple[str, str]
 def fingerprints_now(
     store: ObjectStore,
     listing: Iterable[Found],
-    refusals: Mapping[Key, RefusedExport],
+    refusals: Mapping[Key, RefusedBatch],
     owner: Owner,
     *,
     asked_at_most: int | None = None,
 ) -> dict[Key, str]:
-    """The fingerprint of each export as it is now, by (export id, prefix); equal to that of its refusal if that holds.
+    """The fingerprint of each batch as it is now, by (batch id, prefix); equal to that of its refusal if that holds.
 
-    One request for each refused export that has a file at fault; of more than `asked_at_most` the newest are asked
+    One request for each refused batch that has a file at fault; of more than `asked_at_most` the newest are asked
     about, and the others count as they were: old ones may stay refused for good, and must not keep those of today out.
 
     Raises:
         PermanentError, TransientError: the store refuses the place, or did not answer.
     """
-    exports = list(listing)
-    known = {key: refusals[key] for batch in exports if (key := (batch.id, batch.prefix)) in refusals}
+    batches = list(listing)
+    known = {key: refusals[key] for batch in batches if (key := (batch.id, batch.prefix)) in refusals}
     files = {key: refusal.file for key, refusal in sorted(known.items(), reverse=True) if refusal.file is not None}
     asked = list(files.items())[:asked_at_most]
     with ThreadPoolExecutor(READERS) as pool:
         found = list(pool.map(lambda item: state_of(store, item[1]), asked))
     states = dict(zip((key for key, _ in asked), found, strict=True))
     now = {}
-    for batch in exports:
+    for batch in batches:
         key = (batch.id, batch.prefix)
         refusal = known.get(key)
         if refusal is None:
@@ -83,15 +83,15 @@ def expect_not_ahead(found: Found, now: datetime) -> None:
         )
 
 
-def is_due(refusal: RefusedExport, found: Found, now: datetime) -> bool:
+def is_due(refusal: RefusedBatch, found: Found, now: datetime) -> bool:
     """Whether time alone has mended a refusal."""
     return refusal.verdict == DATED_AHEAD and not found.is_dated_ahead(now)
 
 
-def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: datetime) -> RefusedExport:
+def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: datetime) -> RefusedBatch:
     """What is remembered of a batch that was refused just now."""
     state = None if refused.watched is None else refused.state or NOT_ASKED
-    return RefusedExport(
+    return RefusedBatch(
         table_name=owner.table,
         export_id=found.id,
         prefix=found.prefix,

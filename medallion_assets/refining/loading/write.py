@@ -77,10 +77,10 @@ class _Writing:
         written = write_lines(self.folder, self.batch, lines, now=self.now)
         if written.rows != lines.height:
             raise PermanentError(
-                f"{self.folder.table.name}: export {self.batch.id} was not written whole",
+                f"{self.folder.table.name}: {self.source.batch_word} {self.batch.id} was not written whole",
                 expected=f"{lines.height} lines in {written.path}",
                 found=f"{written.rows} lines",
-                do="report this with the export: it was written otherwise than it was read",
+                do=f"report this with the {self.source.batch_word}: it was written otherwise than it was read",
                 export_id=self.batch.id,
             )
         return written

@@ -1,10 +1,10 @@
-"""Fill: the first full export of a table, written by day in one pass over its records (rules K1, H3).
+"""Fill: the first full batch of a table, written by day in one pass over its records (rules K1, H3).
 
 Belongs here: when no record meets another, so that all of them are rows.
 Does not: comparing records with what the table holds (merge.py).
 
-A first full export is most of what many a lakehouse ever reads, and nothing is to be found out about it: an export has
-one good record a key. So days are not put together one by one from all parts of the export.
+A first full batch is most of what many a lakehouse ever reads, and nothing is to be found out about it: a batch has
+one good record a key. So days are not put together one by one from all parts of the batch.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place, expect_all_written
 from medallion_assets.engines.extent import extents
 from medallion_assets.refining.judging.events import has_deletes, upserts
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.merge_days import STATE
 from medallion_assets.refining.merging.one_pass import held_of_each
 
 
-def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change | None:
-    """Write the good records of the first full export of an empty table as its rows.
+def fill(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatches, workspace: Place) -> Change | None:
+    """Write the good records of the first full batch of an empty table as its rows.
 
     None where they may meet others, where rows are long or in very many days (some of each day are held until they are
     written), and on an engine whose processes do this together.

@@ -1,7 +1,7 @@
 """History: the versions of a key, built from the set of its valid events (rule H1).
 
 Belongs here: which versions a key had and when each was valid, from events in any order.
-Does not: which records are valid events, which keys a full export lacks (merge.py), or who uses the versions.
+Does not: which records are valid events, which keys a full batch lacks (merge.py), or who uses the versions.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def versions(
     """Every version of every key: one row a version, with the columns of `table`, in no particular order.
 
     `events` has one row for each valid event of a key: the key, the contract's decoded columns (null on a delete),
-    `_sequence_micros`, `_is_delete`, `_is_incremental` and `_export_id`. An absence from a full export is a delete that
+    `_sequence_micros`, `_is_delete`, `_is_incremental` and `_export_id`. An absence from a full batch is a delete that
     the caller adds. At most one event for each (key, sequence, `_is_incremental`, `_export_id`), unless they are
     identical (rule R3 makes differing ones bad). `uncertainty` and `order` are those of the table's source.
 
@@ -75,7 +75,7 @@ def _beginnings(
 ) -> nw.LazyFrame[Any]:
     """The event with which each run of equal states began; being deleted is a state as well.
 
-    It is the earliest of the run, with one exception (rule H1): a full export may have read the item up to
+    It is the earliest of the run, with one exception (rule H1): a full batch may have read the item up to
     `read_within` microseconds after the moment that its items are given. So where it is the earliest, and a record of
     that time tells the same, the run began with that record.
     """

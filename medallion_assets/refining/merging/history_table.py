@@ -4,8 +4,8 @@ Belongs here: the log of valid events that versions are made from, and putting n
 Does not: how versions follow from events (history.py).
 
 Equal states merge into one version, so the versions alone cannot be taken apart again when an older record arrives. The
-events are therefore kept beside them, in `<table>_events`. Absences from full exports are not: they follow from the
-events and from which full exports were applied.
+events are therefore kept beside them, in `<table>_events`. Absences from full batches are not: they follow from the
+events and from which full batches were applied.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import row_group_rows, text_bytes
-from medallion_assets.refining.judging.events import event_schema, files_of_exports
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.judging.events import event_schema, files_of_batches
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.ledger.origins import is_outdated
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.history import versions
@@ -60,7 +60,7 @@ def merge_history(
     loaded: Loaded,
     silver: Snapshot,
     good: Sequence[pl.LazyFrame],
-    fulls: FullExports,
+    fulls: FullBatches,
     ignored: Collection[str],
     workspace: Place,
     *,
@@ -68,8 +68,8 @@ def merge_history(
 ) -> Change:
     """Log good records as events and rebuild the versions of the keys they touch.
 
-    `good` are parts of events (`events.event_schema`); `ignored` are exports whose events do not count (yet). `whole`
-    are exports of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
+    `good` are parts of events (`events.event_schema`); `ignored` are batches whose events do not count (yet). `whole`
+    are batches of which `good` holds every valid event: what the log holds of them from a run that was cut off, and
     perhaps judged by other rules, gives way.
 
     Raises:
@@ -79,7 +79,7 @@ def merge_history(
     _log(lakehouse, loaded, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col(BATCH_ID).is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))
-    touched, untouched = counted, silver.scan().clear()  # a full export may end any key
+    touched, untouched = counted, silver.scan().clear()  # a full batch may end any key
     if not fulls.applying:
         keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming").lazy()
         touched = counted.join(keys, on=table.key, how="semi")
@@ -110,7 +110,7 @@ class _Remade:
 
 
 def _remade(
-    touched: list[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullExports, loaded: Loaded
+    touched: list[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullBatches, loaded: Loaded
 ) -> _Remade:
     (events,) = touched
     after = _versions(events, fulls, loaded)
@@ -122,10 +122,10 @@ def _remade(
     return _Remade(versions=aside(after), changed=changed)
 
 
-def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_ids: Collection[str]) -> None:
-    """Leave the events of `made`, a table of every valid event of some exports, and nothing else of theirs.
+def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, batch_ids: Collection[str]) -> None:
+    """Leave the events of `made`, a table of every valid event of some batches, and nothing else of theirs.
 
-    Events of other exports stay: one may be settled at this moment. They take the contract's columns.
+    Events of other batches stay: one may be settled at this moment. They take the contract's columns.
     """
     contract = events_table(loaded.table)
 
@@ -134,7 +134,7 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, export_
             lakehouse.create(contract)
         log = lakehouse.open_any(contract)
         held = log.scan(paths=sound_files(log), schema=stored_schema(log.delta))
-        others = conformed(held.filter(~pl.col(BATCH_ID).is_in(list(export_ids))), polars_schema(contract))
+        others = conformed(held.filter(~pl.col(BATCH_ID).is_in(list(batch_ids))), polars_schema(contract))
         written = log.folder.write(pl.concat([others, made.scan()]))
         log.commit(
             [written] if written.rows else [],
@@ -152,9 +152,9 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
     log = lakehouse.ready(events_table(table))
     identity = list(log.table.key)
     events = pl.concat([part.select(event_schema(table).names()) for part in good])
-    removed, kept = files_of_exports(log, whole)
-    exports = events.select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
-    others = exports.filter(~exports.is_in(list(whole)))
+    removed, kept = files_of_batches(log, whole)
+    batches = events.select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
+    others = batches.filter(~batches.is_in(list(whole)))
     logged = log.scan().filter(pl.col(BATCH_ID).is_in(others.implode())).select(identity)
     new = events.join(logged.collect(engine="streaming").lazy(), on=identity, how="anti")
     names = polars_schema(log.table).names()
@@ -165,7 +165,7 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
         log.commit([written] if written.rows else [], remove=removed, metadata={RULES_NOTE: rules_with(log, [rules])})
 
 
-def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.DataFrame:
+def _versions(events: pl.DataFrame, fulls: FullBatches, loaded: Loaded) -> pl.DataFrame:
     table = loaded.table
     absent = absences(events, fulls, table)
     every = pl.concat([events.select(event_schema(table).names()), absent])
@@ -175,17 +175,17 @@ def _versions(events: pl.DataFrame, fulls: FullExports, loaded: Loaded) -> pl.Da
     return conform(found, table).collect()
 
 
-def absences(events: pl.DataFrame, fulls: FullExports, table: Table) -> pl.DataFrame:
-    """Deletes that no line tells: a full export lacks a key that has an older event (rule K1).
+def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataFrame:
+    """Deletes that no line tells: a full batch lacks a key that has an older event (rule K1).
 
-    Gives events. For each event, the full exports between it and the key's next event are looked at: one at the time of
+    Gives events. For each event, the full batches between it and the key's next event are looked at: one at the time of
     an event changes nothing, since at an equal sequence a record wins over an absence.
     """
     key = list(table.key)
     schema = event_schema(table)
-    exports = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
+    batches = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
     pictures = pl.DataFrame(
-        [(full.decides_at, full.id) for full in exports],
+        [(full.decides_at, full.id) for full in batches],
         schema={"_full_sequence_micros": pl.Int64, "_full_export_id": pl.String},
         orient="row",
     )

@@ -1,13 +1,13 @@
 """State: one live row a key, from events in any order (rules K1 to K4, H3).
 
 Belongs here: merging events into a table that keeps the present state of each key.
-Does not: putting rows in place (merge_days.py, fill.py), tables that keep history (history_table.py), which exports are
+Does not: putting rows in place (merge_days.py, fill.py), tables that keep history (history_table.py), which batches are
 applied (refining.refine).
 
 The state of a key is its highest event, and a highest event can be kept up to date one batch at a time. Absences from
-full exports are the one kind of event that no line tells. Those of a full export that is being applied are found by
-what its days still hold that is older. Those of full exports that were applied earlier matter to records that arrive
-late: where Silver holds nothing as new as such a full export, the export lacked the key, unless the key was bad in it.
+full batches are the one kind of event that no line tells. Those of a full batch that is being applied are found by
+what its days still hold that is older. Those of full batches that were applied earlier matter to records that arrive
+late: where Silver holds nothing as new as such a full batch, the batch lacked the key, unless the key was bad in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
-from medallion_assets.refining.ledger.full_exports import FullExports, bad_in
+from medallion_assets.refining.ledger.full_batches import FullBatches, bad_in
 from medallion_assets.refining.ledger.origins import counted_sequence, is_outdated
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.fill import fill
@@ -36,8 +36,8 @@ from medallion_assets.refining.merging.winning import win
 from medallion_assets.refining.merging.winning_by_day import win_by_day
 
 
-def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Change:
-    """Merge good records into the table, day by day; a first full export by `fill`, where that is possible.
+def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatches, workspace: Place) -> Change:
+    """Merge good records into the table, day by day; a first full batch by `fill`, where that is possible.
 
     `good` are parts of events (`events.event_schema`), each of which fits in memory.
     """
@@ -65,8 +65,8 @@ def merge(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, wo
     )
 
 
-def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyFrame:
-    """Rule B3: what a former table wrote after its end counts as older than the full export that ended it.
+def _without_outdated_records(part: pl.LazyFrame, table: Table, fulls: FullBatches) -> pl.LazyFrame:
+    """Rule B3: what a former table wrote after its end counts as older than the full batch that ended it.
 
     That one decides the key then; where the key is bad in it, such a record tells nothing.
     """

@@ -25,7 +25,7 @@ from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
 from medallion_assets.refining.judging.events import tombstones
-from medallion_assets.refining.ledger.full_exports import FullExports, bad_in, older_than
+from medallion_assets.refining.ledger.full_batches import FullBatches, bad_in, older_than
 from medallion_assets.refining.ledger.origins import counted_sequence
 from medallion_assets.refining.merging.winners import NewRows, Winners
 
@@ -41,7 +41,7 @@ GROUPS_A_PROCESS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Replaced:
-    """One partition made anew; `absent` holds tombstones of its keys that the full export being applied lacks."""
+    """One partition made anew; `absent` holds tombstones of its keys that the full batch being applied lacks."""
 
     partition: date | None
     absent: pl.DataFrame
@@ -56,7 +56,7 @@ class DaysWork:
 
     folder: TableFolder
     new: NewRows
-    fulls: FullExports
+    fulls: FullBatches
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,8 +190,8 @@ def _says_more(new: pl.DataFrame, old: pl.DataFrame, table: Table) -> bool:
     )
 
 
-def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls: FullExports) -> Replaced:
-    """Put new tombstones beside the old ones; a full export being applied moves the older ones to its moment."""
+def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls: FullBatches) -> Replaced:
+    """Put new tombstones beside the old ones; a full batch being applied moves the older ones to its moment."""
     table = silver.table
     key, gone = list(table.key), won.moved_from(None).lazy()
     kept = silver.scan(partitions=[None]).join(new.lazy(), on=key, how="anti").join(gone, on=key, how="anti")
@@ -221,7 +221,7 @@ def _absent_rows(missing: pl.DataFrame, full: Batch, table: Table) -> pl.DataFra
     return tombstones(at.lazy(), table).collect()
 
 
-def _as_counted(held: Frame, fulls: FullExports) -> Frame:
-    """Held rows with the sequence that counts, and whether an incremental export brought them."""
+def _as_counted(held: Frame, fulls: FullBatches) -> Frame:
+    """Held rows with the sequence that counts, and whether an incremental batch brought them."""
     is_incremental = (~pl.col(BATCH_ID).is_in(fulls.ids)).alias("_is_incremental")
     return held.with_columns(counted_sequence(fulls.ends), is_incremental)

@@ -24,7 +24,7 @@ WonRows = Mapping[date | None, pl.DataFrame] | Mapping[date | None, pl.LazyFrame
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewRows:
-    """The rows that win, by part. As one value for all days: there are as many parts as an export is large.
+    """The rows that win, by part. As one value for all days: there are as many parts as a batch is large.
 
     What days have in several parts is put together in `place`, a file for each day: to open every part for each day
     would be most of what merging into a table of many days takes.

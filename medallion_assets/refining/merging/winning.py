@@ -1,7 +1,7 @@
 """Winning: which events win over what a table holds of their keys, and their rows by day (rules K1 to K3, R3).
 
 Belongs here: the rule, and comparing events with the rows of a whole table, one part of the events after the other.
-Does not: what a table holds (held.py), comparing a full export by day (winning_by_day.py), or putting rows into the
+Does not: what a table holds (held.py), comparing a full batch by day (winning_by_day.py), or putting rows into the
 table (merge_days.py).
 """
 
@@ -21,14 +21,14 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.extent import extents
 from medallion_assets.refining.judging.events import tombstones, upserts, winners_in_parts
-from medallion_assets.refining.ledger.full_exports import FullExports, bad_in, wins_by_id
+from medallion_assets.refining.ledger.full_batches import FullBatches, bad_in, wins_by_id
 from medallion_assets.refining.ledger.origins import counted_sequence
 from medallion_assets.refining.merging.held import held_rows
 from medallion_assets.refining.merging.merge_days import STATE
 from medallion_assets.refining.merging.winners import NewRows, PartWinners, Winners
 
 
-def win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Winners:
+def win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatches, workspace: Place) -> Winners:
     """The rows that win; of several parts of events one after the other, each into a file of its own."""
     engine, table = silver.lakehouse.engine, silver.table
     parts = winners_in_parts(engine, good, table.key, workspace, fulls.order)
@@ -57,7 +57,7 @@ class _Work:
 
     held: Sequence[pl.LazyFrame]
     table: Table
-    fulls: FullExports
+    fulls: FullBatches
     folder: Place | None
 
 
@@ -80,7 +80,7 @@ def _won_of_part(part: tuple[int, pl.LazyFrame], *, work: _Work) -> PartWinners:
     )
 
 
-def held_state(rows: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyFrame:
+def held_state(rows: pl.LazyFrame, table: Table, fulls: FullBatches) -> pl.LazyFrame:
     """Rows that a table holds, as `winning` asks for them: the key, and in columns `_old_*` state and partition."""
     return rows.with_columns(counted_sequence(fulls.ends)).select(
         *table.key,
@@ -92,10 +92,10 @@ def held_state(rows: pl.LazyFrame, table: Table, fulls: FullExports) -> pl.LazyF
     )
 
 
-def winning(events: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
+def winning(events: pl.DataFrame, table: Table, fulls: FullBatches) -> pl.DataFrame:
     """The events that change a table: one a key, beside what it holds of theirs (`held_state`; null: nothing).
 
-    One that a full export has overruled is a delete as of that one. A delete has no partition, as its tombstone.
+    One that a full batch has overruled is a delete as of that one. A delete has no partition, as its tombstone.
     """
     won = events.filter(_wins_over_held(fulls.order)).with_columns(pl.col("_old_exists").fill_null(value=False))
     won, partition_by = _with_late_absences(won, table, fulls), str(table.partition_by)
@@ -115,8 +115,8 @@ def moved(won: pl.DataFrame, table: Table) -> pl.DataFrame:
     return won.filter(leaves).select(*table.key, "_old_partition")
 
 
-def _with_late_absences(won: pl.DataFrame, table: Table, fulls: FullExports) -> pl.DataFrame:
-    """Turn events that an applied full export has already overruled into deletes as of its moment (rule K1)."""
+def _with_late_absences(won: pl.DataFrame, table: Table, fulls: FullBatches) -> pl.DataFrame:
+    """Turn events that an applied full batch has already overruled into deletes as of its moment (rule K1)."""
     remaining, done = won, []
     for full in fulls.latest_applied:
         if not remaining.filter(pl.col(SEQUENCE) <= full.decides_at).height:

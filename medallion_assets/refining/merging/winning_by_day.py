@@ -1,11 +1,11 @@
-"""By day: a full export, compared with what a table holds of the same day (rules K1, R3).
+"""By day: a full batch, compared with what a table holds of the same day (rules K1, R3).
 
 Belongs here: finding what wins where nearly every key is in the day in which it was.
 Does not: the rule (winning.py), or putting rows into the table (merge_days.py).
 
-A full export tells of every key that there is, so looking for its keys in the whole table is to join two tables. But
+A full batch tells of every key that there is, so looking for its keys in the whole table is to join two tables. But
 most keys stay in their day, and the keys of a day are few. Only those that are new in a day are looked for among those
-that another day, or the tombstones, had and the export does not have there.
+that another day, or the tombstones, had and the batch does not have there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from medallion_assets.engines.extent import Extent, extents, total
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group
 from medallion_assets.refining.judging.events import has_deletes, upserts
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.merge_days import STATE
 from medallion_assets.refining.merging.one_pass import held_of_each
 from medallion_assets.refining.merging.winners import NewRows, PartWinners, Winners
@@ -37,10 +37,10 @@ from medallion_assets.refining.merging.winning import held_state, moved, tombsto
 Day = date | None
 
 
-def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullExports, workspace: Place) -> Winners | None:
-    """The rows of the full export being applied that win, each day in files of `workspace`.
+def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatches, workspace: Place) -> Winners | None:
+    """The rows of the full batch being applied that win, each day in files of `workspace`.
 
-    None where events are no such export's, or fit into memory, where the rows of all days cannot be written at a time,
+    None where events are no such batch's, or fit into memory, where the rows of all days cannot be written at a time,
     and on an engine whose processes do this together.
 
     Raises:
@@ -78,7 +78,7 @@ class _Work:
     """What all days are compared with."""
 
     table: Table
-    fulls: FullExports
+    fulls: FullBatches
     place: Place
 
     @property
@@ -102,7 +102,7 @@ class _Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Item:
-    """The rows of a day in the export, and what the table holds of it: some keys of both, where it is long."""
+    """The rows of a day in the batch, and what the table holds of it: some keys of both, where it is long."""
 
     new: pl.LazyFrame
     held: Files
@@ -144,7 +144,7 @@ class _Compared:
 
 
 def _compare(item: _Item, *, work: _Work) -> _Compared:
-    """The keys that the export and the table have in the day; the others are put aside."""
+    """The keys that the batch and the table have in the day; the others are put aside."""
     key, partition_by = list(work.table.key), str(work.table.partition_by)
     held = held_state(item.held.scan().filter(item.chosen), work.table, work.fulls).collect()
     events = item.new.filter(item.chosen).select(*key, *STATE, partition_by).collect()

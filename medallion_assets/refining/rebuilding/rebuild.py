@@ -1,20 +1,20 @@
 """Rebuild: a judged Silver table made again from Bronze by its present contract, as one new version of itself.
 
-Belongs here: judging every settled export again, and putting table, events and quarantine in place.
+Belongs here: judging every settled batch again, and putting table, events and quarantine in place.
 Does not: other tables (rebuild_bronze.py, deriving.changed_days, deriving.rebuild), or the comparison
 (delta.replacing.table_changes).
 
-The exports that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
+The batches that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
 from nothing. Decisions of people stay in force: what was rejected stays out, what was accepted comes in. Then the copy
 takes the table's place, in an order that loses nothing when it is cut off between two commits:
 
 1. bad records that quarantine lacks are added to it;
 2. the events behind a history table are replaced;
-3. Silver is replaced: one commit with the days that differ, every settled export and the checkpoint;
+3. Silver is replaced: one commit with the days that differ, every settled batch and the checkpoint;
 4. quarantine is left with what is bad now.
 
 Until 3 Silver is as it was. After a cut the next rebuild begins anew; `medallion verify` says that it is needed, since
-the fingerprints differ. When exports were settled meanwhile, they are applied to the copy as well, and 1 to 4 follow.
+the fingerprints differ. When batches were settled meanwhile, they are applied to the copy as well, and 1 to 4 follow.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.judging.gate import Counts, Gate
-from medallion_assets.refining.judging.judging import Judged, judge_exports
+from medallion_assets.refining.judging.judging import Judged, judge_batches
 from medallion_assets.refining.judging.quarantine import (
     add_missing_rows,
     quarantine_rows,
@@ -57,7 +57,7 @@ from medallion_assets.refining.ledger.ledger import APPLIED, DROPPED, Ledger
 from medallion_assets.refining.merging.history_table import events_table, replace_events
 from medallion_assets.refining.rebuilding.replay import Replay
 from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, LEAST_NOTE, THRESHOLD_NOTE
-from medallion_assets.refining.replace import published_exports
+from medallion_assets.refining.replace import published_batches
 from medallion_assets.storage.workspace import workspace
 
 
@@ -74,12 +74,12 @@ def rebuild_judged(
 ) -> Rebuilt:
     """Make a judged table, its events and its quarantine again from Bronze, or say what that would change.
 
-    `accept_all` lets exports in that fail the gate by the current contract, and records that as decisions. `drop_lost`
-    goes on without exports that Silver holds and Bronze has lost; if Bronze has one again it is judged like a new one.
+    `accept_all` lets batches in that fail the gate by the current contract, and records that as decisions. `drop_lost`
+    goes on without batches that Silver holds and Bronze has lost; if Bronze has one again it is judged like a new one.
     `progress` is told what is done, how much of it, and of how much: lines, then partitions.
 
     Raises:
-        QualityGateError: an export fails the gate that nobody accepted; nothing was changed.
+        QualityGateError: a batch fails the gate that nobody accepted; nothing was changed.
         PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
         CommitConflictError: other writers were faster, every time.
     """
@@ -119,16 +119,16 @@ class _Work:
         """One attempt: bring the copy up to what is settled now, compare, and put it in place."""
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, writes=not dry_run)
-        self.source = self.source or SourceVersion.of(bronze)  # the lines of exports that are in the copy are of then
+        self.source = self.source or SourceVersion.of(bronze)  # the lines of batches that are in the copy are of then
         ledger = Ledger.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
-        applied = [export for export in ledger.exports if export.id not in ledger.ignored]
+        applied = [batch for batch in ledger.batches if batch.id not in ledger.ignored]
         dropped = self._lost(silver, ledger)
         self.copy.origins = ledger.origins
         self._replay(bronze, ledger, applied)
         self.scratch.ready(quarantine_table(self.table))
         self._compare(replacement)
         changes = replacement.changes()
-        changes.newly_bad, changes.newly_good = self._verdicts({export.id for export in applied})
+        changes.newly_bad, changes.newly_good = self._verdicts({batch.id for batch in applied})
         done = Rebuilt(
             table=self.table.name,
             version=silver.version,
@@ -141,7 +141,7 @@ class _Work:
         if not dry_run:
             self._expect_unmoved(silver)
             record_decisions(self.lakehouse, self._decisions(why))
-            ids = [export.id for export in applied]
+            ids = [batch.id for batch in applied]
             decided = [*ids, *dropped]  # of these nothing else stays in quarantine and events
             bad = self.scratch.open(quarantine_table(self.table)).scan()
             add_missing_rows(self.lakehouse, self.loaded, bad)
@@ -167,24 +167,24 @@ class _Work:
         return done
 
     def _lost(self, silver: Snapshot, ledger: Ledger) -> list[str]:
-        """The exports that Silver holds and Bronze has lost: their rows could not be made again."""
+        """The batches that Silver holds and Bronze has lost: their rows could not be made again."""
         commits = commits_since(silver, -1)
         self.by_hand = {
-            export_id: (commit_note(commit, THRESHOLD_NOTE), commit_note(commit, LEAST_NOTE))
+            batch_id: (commit_note(commit, THRESHOLD_NOTE), commit_note(commit, LEAST_NOTE))
             for commit in commits
             if commit_note(commit, HAND_NOTE)
-            for export_id in commit_note(commit, EXPORTS_NOTE) or []
+            for batch_id in commit_note(commit, EXPORTS_NOTE) or []
         }
-        noted = {export_id for commit in commits for export_id in commit_note(commit, EXPORTS_NOTE) or []}
-        settled = {export_id for export_id in noted if silver.transaction(export_id) == APPLIED}
+        noted = {batch_id for commit in commits for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
+        settled = {batch_id for batch_id in noted if silver.transaction(batch_id) == APPLIED}
         if self.loaded.months is not None:  # of versions of a month that gave way to later ones nothing is held
-            settled = published_exports(silver)
-        lost = sorted(settled - {export.id for export in ledger.exports})
+            settled = published_batches(silver)
+        lost = sorted(settled - {batch.id for batch in ledger.batches})
         if lost and not self.drop_lost:
-            bronze = bronze_table(self.table.short_name)
+            bronze, word = bronze_table(self.table.short_name), self.loaded.source.batch_word
             raise PermanentError(
-                f"{self.table.name} holds {len(lost)} exports that {bronze.name} has lost; nothing was changed",
-                expected=f"every export that was applied in {bronze.name}, to judge it again",
+                f"{self.table.name} holds {len(lost)} {word}s that {bronze.name} has lost; nothing was changed",
+                expected=f"every {word} that was applied in {bronze.name}, to judge it again",
                 found=f"none of {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}",
                 do=f"run {bronze.path}, which loads what the raw place still has, or take {bronze.name} from a backup; "
                 "or rebuild with --drop-lost, which makes the table without them",
@@ -192,7 +192,7 @@ class _Work:
         return lost
 
     def _expect_unmoved(self, silver: Snapshot) -> None:
-        """See that nobody settled an export meanwhile, before anything beside Silver is changed."""
+        """See that nobody settled a batch meanwhile, before anything beside Silver is changed."""
         latest = self.lakehouse.open_any(self.table).version
         if latest != silver.version:
             raise CommitConflictError(
@@ -202,17 +202,17 @@ class _Work:
             )
 
     def _replay(self, bronze: Snapshot, ledger: Ledger, applied: Sequence[Batch]) -> None:
-        """Judge and apply the exports that the copy lacks."""
-        known = {export.id for export in self.copy.applied}
-        missing = [export for export in applied if export.id not in known]
-        total, done = sum(export.records for export in missing), 0
+        """Judge and apply the batches that the copy lacks."""
+        known = {batch.id for batch in self.copy.applied}
+        missing = [batch for batch in applied if batch.id not in known]
+        total, done = sum(batch.records for batch in missing), 0
         for group in self.copy.groups(missing):
             with self.lakehouse.workspace() as folder:
-                judged = judge_exports(bronze, self.loaded, group, folder)
+                judged = judge_batches(bronze, self.loaded, group, folder)
                 self._expect_gate(ledger, group, judged)
                 self._quarantine(judged)
                 self.copy.apply(group, judged.good, folder)
-            done += sum(export.records for export in group)
+            done += sum(batch.records for batch in group)
             self.progress(f"judging {self.table.name} again", done, total)
 
     def _compare(self, replacement: Replacement) -> None:
@@ -230,24 +230,24 @@ class _Work:
 
     def _expect_gate(self, ledger: Ledger, group: Sequence[Batch], judged: Judged) -> None:
         policy = self.loaded.gate
-        for export in group:
-            counted = judged.counts[export.id]
-            gate = Gate.of(self.loaded.gate, *self.by_hand.get(export.id, ()))
-            if gate.lets_through(counted) or ledger.decision(export) is DecisionAction.ACCEPT:
+        for batch in group:
+            counted = judged.counts[batch.id]
+            gate = Gate.of(self.loaded.gate, *self.by_hand.get(batch.id, ()))
+            if gate.lets_through(counted) or ledger.decision(batch) is DecisionAction.ACCEPT:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
-                    f"{self.table.name}: export {export.id} fails the quality gate by the current contract; "
-                    "nothing was changed",
+                    f"{self.table.name}: {self.loaded.source.batch_word} {batch.id} fails the quality gate by the "
+                    "current contract; nothing was changed",
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
                     found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})"
                     + "".join(f", {name} is null in every record" for name in counted.null_columns),
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
-                    export_id=export.id,
+                    export_id=batch.id,
                 )
-            self.accepted[export.id] = counted
+            self.accepted[batch.id] = counted
 
     def _quarantine(self, judged: Judged) -> None:
         contract = quarantine_table(self.table)
@@ -274,13 +274,13 @@ class _Work:
         return [
             Decision(
                 table_name=self.table.short_name,
-                subject=export_id,
+                subject=batch_id,
                 action=DecisionAction.ACCEPT,
                 reason=f"rebuild: {why}",
                 decided_by=by,
                 decided_at=self.now,
             )
-            for export_id in sorted(self.accepted)
+            for batch_id in sorted(self.accepted)
         ]
 
 

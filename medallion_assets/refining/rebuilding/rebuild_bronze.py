@@ -1,7 +1,7 @@
-"""Rebuilding Bronze: its exports read again from where they lie, and put in place where they differ, as one version.
+"""Rebuilding Bronze: its batches read again from where they lie, and put in place where they differ, as one version.
 
-Belongs here: comparing the lines of an export with what Bronze holds of it.
-Does not: loading exports that Bronze lacks (refining.loading); those that the raw place no longer has stay as they are.
+Belongs here: comparing the lines of a batch with what Bronze holds of it.
+Does not: loading batches that Bronze lacks (refining.loading); those that the raw place no longer has stay as they are.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from medallion_assets.errors import CommitConflictError
 from medallion_assets.errors.reasons import REASON, expect_reason
 from medallion_assets.refining.bronze import (
     DROPPED_EXPORTS_NOTE,
+    batch_files,
     bronze_table,
-    export_files,
     loaded_ids,
     origins_since,
     rebuilt_notes,
@@ -39,7 +39,7 @@ from medallion_assets.refining.bronze import (
 from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.write import counted, write_batch
-from medallion_assets.refining.versions import superseded_exports
+from medallion_assets.refining.versions import superseded_batches
 
 UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is gone or damaged."""
@@ -58,14 +58,14 @@ def rebuild_bronze(
     dry_run: bool = False,
     progress: Progress = lambda _what, _done, _total: None,
 ) -> Rebuilt:
-    """Read every export that Bronze holds, or once held, again, or say what that would change.
+    """Read every batch that Bronze holds, or once held, again, or say what that would change.
 
-    The changes are counted in exports: `changed` are those whose lines differ or cannot be read any more, `added` those
+    The changes are counted in batches: `changed` are those whose lines differ or cannot be read any more, `added` those
     that the ledger names and the data had lost. `kept` are those that the raw place has no more, or not whole, or that
     are of another source (rule B3): an earlier release had let them in. These go with `drop_foreign`.
 
     Raises:
-        PermanentError: `why` is blank, the table has not been made yet, or the place of the exports is gone.
+        PermanentError: `why` is blank, the table has not been made yet, or the place of the batches is gone.
         TransientError: the store did not answer.
         CommitConflictError: other writers were faster, every time.
     """
@@ -90,7 +90,7 @@ def rebuild_bronze(
 
 @dataclass(kw_only=True)
 class _Work:
-    """One attempt: the exports are read in the order of their ids."""
+    """One attempt: the batches are read in the order of their ids."""
 
     bronze: Snapshot
     raw: RawPlace
@@ -111,7 +111,7 @@ class _Work:
         self.damaged = damaged_files(self.bronze)
         bronze, name = self.bronze, self.bronze.table.short_name
         held = loaded_ids(bronze)
-        known = held | (set(origins_since(bronze, 0)) - superseded_exports(bronze))
+        known = held | (set(origins_since(bronze, 0)) - superseded_batches(bronze))
         place = self.raw.open(lambda: known)
         if place is None:
             raise self.raw.status(holds=False).error
@@ -128,10 +128,10 @@ class _Work:
             kept=sorted(known - seen),
             changes=self.changes,
         )
-        foreign = {export_id: why_not for export_id, why_not in self.foreign.items() if export_id not in seen}
+        foreign = {batch_id: why_not for batch_id, why_not in self.foreign.items() if batch_id not in seen}
         if drop_foreign:
             self._drop(foreign)
-            done.kept = [export_id for export_id in done.kept if export_id not in foreign]
+            done.kept = [batch_id for batch_id in done.kept if batch_id not in foreign]
             done.dropped = sorted(foreign)
         else:
             done.foreign = foreign
@@ -148,7 +148,7 @@ class _Work:
         return done
 
     def _commit(self, notes: Mapping[str, object]) -> int:
-        """Commit what was written; exports that others load meanwhile are no hindrance, their files are left alone."""
+        """Commit what was written; batches that others load meanwhile are no hindrance, their files are left alone."""
         bronze = self.bronze
         for attempt in range(COMMIT_ATTEMPTS):
             try:
@@ -166,7 +166,7 @@ class _Work:
         )
 
     def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
-        """Whether the export could be read whole; what differs is written."""
+        """Whether the batch could be read whole; what differs is written."""
         try:
             delivery = self.source.read(place, found, owner=self.owner)
             if is_held and self._is_same(place, delivery):
@@ -177,7 +177,7 @@ class _Work:
                 self.foreign[found.id] = str(refused)
             return False
         batch = counted(delivery.batch, written) if self.writes else delivery.batch
-        files = export_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
+        files = batch_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
         before = int(files["num_records"].sum()) if is_held else 0
         self._count(batch, before)
         if self.writes:
@@ -186,27 +186,27 @@ class _Work:
         self.rebuilt.append(batch)
         return True
 
-    def _drop(self, export_ids: Iterable[str]) -> None:
-        for export_id in export_ids:
-            files = export_files(self.bronze, export_id)
+    def _drop(self, batch_ids: Iterable[str]) -> None:
+        for batch_id in batch_ids:
+            files = batch_files(self.bronze, batch_id)
             self.removed += files["path"].to_list() if self.writes else []
             self.changes.gone += 1
             lines = {"lines": int(files["num_records"].sum())}
-            self.changes.examples.append(Example(change="gone", key={BATCH_ID: export_id}, before=lines))
+            self.changes.examples.append(Example(change="gone", key={BATCH_ID: batch_id}, before=lines))
 
     def _is_same(self, place: ObjectStore, delivery: Delivery) -> bool:
-        """Whether Bronze holds exactly the lines of the export, in files that are as they were written."""
-        export_id = delivery.batch.id
-        if self.damaged.intersection(export_files(self.bronze, export_id)["path"]):
+        """Whether Bronze holds exactly the lines of the batch, in files that are as they were written."""
+        batch_id = delivery.batch.id
+        if self.damaged.intersection(batch_files(self.bronze, batch_id)["path"]):
             return False
         try:
-            held = self._held(export_id)
+            held = self._held(batch_id)
         except UNREADABLE:
             held = {}
         return held == self._read(place, delivery)
 
-    def _held(self, export_id: str) -> dict[str, Digest]:
-        rows = self.bronze.scan(paths=export_files(self.bronze, export_id)["path"])
+    def _held(self, batch_id: str) -> dict[str, Digest]:
+        rows = self.bronze.scan(paths=batch_files(self.bronze, batch_id)["path"])
         return _by_file(_digests(rows))
 
     def _read(self, place: ObjectStore, delivery: Delivery) -> dict[str, Digest]:

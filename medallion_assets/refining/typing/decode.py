@@ -41,7 +41,7 @@ _IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
 
 
 def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader | None = None) -> pl.DataFrame:
-    """Decode Bronze rows of one or several exports of `source` into the columns of `table`, same order, same height.
+    """Decode Bronze rows of one or several batches of `source` into the columns of `table`, same order, same height.
 
     `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
     `_line_number` (rule B4). A `reader` that has read lines of the table before knows how they are written.
@@ -179,7 +179,7 @@ def _past_moments(text: pl.Series) -> pl.Series:
 
 
 def _is_outside_window(source: Source) -> pl.Expr:
-    """Whether an incremental record was written further from its export's window than clocks and replication explain.
+    """Whether an incremental record was written further from its batch's window than clocks and replication explain.
 
     A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
     """

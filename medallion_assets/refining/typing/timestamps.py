@@ -44,7 +44,7 @@ _MICROSECOND_DIGITS = 6
 def timestamps(text: pl.Series, *, not_after: pl.Series) -> pl.Series:
     """The moments, Datetime("us", "UTC"); null where the text is null or has a reason.
 
-    `not_after` is the last moment that the export which holds the text allows, inclusive.
+    `not_after` is the last moment that the batch which holds the text allows, inclusive.
     """
     found = _moments(text)
     return found.zip_with(found.is_between(EARLIEST, not_after), pl.Series([None], dtype=found.dtype))

@@ -49,6 +49,7 @@ class DynamoDBExports:
     write_time_slack_hours: float = 24
     sizes: ReadSizes = field(default=ReadSizes(), repr=False)
     technology: ClassVar[str] = "dynamodb"
+    batch_word: ClassVar[str] = "export"
     order: ClassVar[RecordOrder] = LOWEST_ID_WINS
     rules: ClassVar[tuple[str, ...]] = ()
     has_moments: ClassVar[bool] = False

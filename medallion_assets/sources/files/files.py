@@ -110,6 +110,7 @@ class Files:
     first_partition: date | None = None
 
     technology: ClassVar[str] = "file"
+    batch_word: ClassVar[str] = "file"
     uncertainty: ClassVar[timedelta] = timedelta(0)
     order: ClassVar[RecordOrder] = LATEST_ID_WINS
     has_moments: ClassVar[bool] = True

@@ -58,6 +58,7 @@ class RestWindows:
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = True
     technology: ClassVar[str] = "http"
+    batch_word: ClassVar[str] = "window"
 
     @property
     def rules(self) -> tuple[str, ...]:

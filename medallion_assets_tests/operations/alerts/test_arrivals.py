@@ -9,8 +9,8 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
-from medallion_assets.operations.alerts.arrivals import gap, late_export, no_new_records, unprotected_minute
-from medallion_assets.operations.alerts.facts import AlertFacts, WaitingExport
+from medallion_assets.operations.alerts.arrivals import gap, late_batch, no_new_records, unprotected_minute
+from medallion_assets.operations.alerts.facts import AlertFacts, WaitingBatch
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
@@ -25,7 +25,7 @@ DAY = 24 * 3600.0
 PUBLISHED = "serving.daily_sales_metrics"
 REACHED = NOW - timedelta(days=1)
 MINUTE = UnprotectedMinute(
-    full_export_id="e1", export_id="e2", covered_until=REACHED - timedelta(minutes=1), window_from=REACHED
+    full_id="e1", batch_id="e2", covered_until=REACHED - timedelta(minutes=1), window_from=REACHED
 )
 FRESH = Freshness(table=SILVER, last_refreshed=NOW, row_count=5, sla_hours=24.0, is_stale=False)
 
@@ -46,7 +46,7 @@ def test_an_export_that_reaches_readers_late_is_told_once_a_day(
     """V5: while a table catches up each publish is late; a figure of yesterday was told yesterday."""
     late = attempt(stage=PUBLISHED, ago=ago, outcome=outcome, export_age_seconds=age)
     again = replace(late, run_id="r2", started_at=late.started_at + timedelta(seconds=30))
-    alerts = list(late_export(AlertFacts(attempts=attempts(late, again), catalog=CATALOG), NOW))
+    alerts = list(late_batch(AlertFacts(attempts=attempts(late, again), catalog=CATALOG), NOW))
     assert [(alert.key, alert.run_id) for alert in alerts] == (
         [(f"late_export/{PUBLISHED}/2025-05-08", "r2")] if is_told else []
     )
@@ -65,15 +65,15 @@ def test_what_readers_read_of_gold_has_the_same_limit(pipeline: Pipeline, stages
     """V5: where Gold is not published; a release is late once, however many tables it has."""
     catalog = Catalog((pipeline,))
     late = [attempt(stage=table.name, ago=60, export_age_seconds=21_601.0) for table in delta_tables(catalog)]
-    alerts = late_export(AlertFacts(attempts=attempts(*late), catalog=catalog), NOW)
+    alerts = late_batch(AlertFacts(attempts=attempts(*late), catalog=catalog), NOW)
     assert {alert.table for alert in alerts} == stages
 
 
 @pytest.mark.parametrize(("ago", "is_told"), [(3599, False), (3600, True)])
 def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool) -> None:
-    waiting = WaitingExport(
+    waiting = WaitingBatch(
         table=SILVER,
-        export_id="e2",
+        batch_id="e2",
         why="export e2 waits",
         to_at=NOW - timedelta(seconds=ago),
         covered_until=REACHED,
@@ -84,8 +84,10 @@ def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool
 
 def test_a_gap_is_one_alert_however_many_exports_wait_behind_it() -> None:
     """Also when one of them comes later than those after it: the gap is known by where it begins."""
-    first = WaitingExport(table=SILVER, export_id="e3", why="e3 waits", to_at=REACHED, covered_until=REACHED)
-    second, before = replace(first, export_id="e4"), replace(first, export_id="e2")
+    first = WaitingBatch(
+        table=SILVER, word="export", batch_id="e3", why="e3 waits", to_at=REACHED, covered_until=REACHED
+    )
+    second, before = replace(first, batch_id="e4"), replace(first, batch_id="e2")
     (alert,) = gap(AlertFacts(waiting=[first, second]), NOW)
     (later,) = gap(AlertFacts(waiting=[before, first, second]), NOW)
     assert alert.key == later.key

@@ -8,12 +8,13 @@ import pytest
 from medallion_assets.operations.alerts.expectations import is_unusual, unusual_failures
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets_tests.operations.planted import NOW, SILVER, results
+from medallion_assets_tests.pipeline import CATALOG
 
 USUAL = [(1, 100)] * 5
 
 
 def exports(frame: pl.DataFrame) -> list[str]:
-    return [alert.where for alert in unusual_failures(AlertFacts(results=frame), NOW)]
+    return [alert.where for alert in unusual_failures(AlertFacts(results=frame, catalog=CATALOG), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -39,9 +40,9 @@ def test_an_export_is_held_against_those_before_it() -> None:
 
 
 def test_the_alert_says_both_shares() -> None:
-    (alert,) = unusual_failures(AlertFacts(results=results(*USUAL, (40, 1000))), NOW)
+    (alert,) = unusual_failures(AlertFacts(results=results(*USUAL, (40, 1000)), catalog=CATALOG), NOW)
     assert alert.key == f"expectation/{SILVER}/amount_positive/0005"
-    assert alert.what == "amount_positive failed for 4.00% of the records of an export; usual: 1.00%"
+    assert alert.what == "amount_positive failed for 4.00% of the records of one export; usual: 1.00%"
     assert (alert.kind, alert.run_id) == ("warning", "r1")
 
 

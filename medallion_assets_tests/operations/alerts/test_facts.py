@@ -11,13 +11,13 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import read_facts
-from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_export
+from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_batch
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.expectation_results import record_results, results_of
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, record_attempts
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.judging.gate import Counts
-from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
@@ -27,7 +27,7 @@ from medallion_assets_tests.pipeline import CATALOG, declared, land, run_silver
 pytestmark = pytest.mark.flow
 
 LATE = "01746316800000-0000000c"
-REFUSED = RefusedExport(
+REFUSED = RefusedBatch(
     table_name=TRANSACTIONS,
     export_id="01746403200000-0000000d",
     prefix="",
@@ -81,7 +81,7 @@ def test_a_minute_that_no_window_covers_is_a_fact_until_one_does(lakehouse: Lake
     land(lakehouse, window(TRANSACTIONS, "01746316800000-0000000e", AT + 2 * DAY, AT + 3 * DAY, []))
     run_silver(lakehouse)
     ((table, minute),) = read_facts(lakehouse, NOW).minutes
-    assert (table, minute.full_export_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
+    assert (table, minute.full_id, minute.window_from) == (SILVER, LATE, AT + 2 * DAY)
     (alert,) = [alert for alert in alerts_of(read_facts(lakehouse, NOW), NOW) if not alert.key.startswith("stale/")]
     assert (alert.key, alert.kind) == (f"unprotected_minute/{SILVER}/{LATE}", "unprotected_minute")
     (warning,) = read_status(lakehouse, NOW).warnings
@@ -99,7 +99,7 @@ def test_a_refusal_is_a_fact_while_the_export_is_not_in(lakehouse: Lakehouse) ->
     record_refusals(lakehouse, [late := replace(old, export_id="01746403200000-0000000f")])
     facts = read_facts(lakehouse, NOW)
     assert set(facts.refused) == {REFUSED, late}
-    assert [alert.condition for alert in refused_export(facts, NOW)] == [refused(REFUSED)]
+    assert [alert.condition for alert in refused_batch(facts, NOW)] == [refused(REFUSED)]
 
 
 def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:

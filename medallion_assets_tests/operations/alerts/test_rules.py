@@ -11,11 +11,11 @@ import pytest
 
 from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.delivery import Host, message
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread, WaitingExport
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread, WaitingBatch
 from medallion_assets.operations.alerts.rules import (
     alerts_of,
     low_quality,
-    refused_export,
+    refused_batch,
     stale_table,
     unreadable_facts,
 )
@@ -24,7 +24,7 @@ from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -32,8 +32,8 @@ DAY = 24 * 3600.0
 SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
 YESTERDAY = "2025-05-07"
 MINUTE = UnprotectedMinute(
-    full_export_id="e1",
-    export_id="e2",
+    full_id="e1",
+    batch_id="e2",
     covered_until=NOW - timedelta(days=1, minutes=1),
     window_from=NOW - timedelta(days=1),
 )
@@ -75,7 +75,7 @@ EVERYTHING = AlertFacts(
     ],
     last_records={SILVER: NOW - timedelta(days=2)},
     refused=[
-        RefusedExport(
+        RefusedBatch(
             table_name="customers",
             export_id="01746057600000-0000000a",
             prefix="",
@@ -85,7 +85,7 @@ EVERYTHING = AlertFacts(
             judged_at=NOW,
         )
     ],
-    waiting=[WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
+    waiting=[WaitingBatch(table=SILVER, word="export", batch_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))],
     minutes=[(SILVER, MINUTE)],
     unread=[Unread(what="decisions", error="the storage did not answer")],
     days_due={DAILY: date(2025, 5, 7)},
@@ -170,7 +170,7 @@ def test_a_stale_table_is_told_once_a_day() -> None:
 
 
 def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_change() -> None:
-    refused = RefusedExport(
+    refused = RefusedBatch(
         table_name="customers",
         export_id="01746057600000-0000000a",
         prefix="",
@@ -181,7 +181,7 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
     )
     again = replace(refused, judged_at=NOW + timedelta(hours=1))
     changed = replace(refused, fingerprint="f2")
-    first, second, third = refused_export(AlertFacts(refused=[refused, again, changed]), NOW)
+    first, second, third = refused_batch(AlertFacts(refused=[refused, again, changed], catalog=CATALOG), NOW)
     assert first.key == second.key != third.key
     assert (first.kind, first.where) == ("failure", "bronze.customers, export 01746057600000-0000000a")
     assert "(checksum_mismatch): md5 differs; what to do: copy the file again" in first.what
@@ -189,7 +189,7 @@ def test_a_refused_export_is_told_with_its_verdict_and_again_when_its_files_chan
 
 def test_a_refused_month_is_told_by_the_run_that_failed_for_it_alone() -> None:
     """One cause is one alert; a run that failed for something else, or another table's, tells nothing of it."""
-    refused = RefusedExport(
+    refused = RefusedBatch(
         table_name="ecommerce_events",
         export_id="2019-Nov.csv@1",
         prefix="",
@@ -202,7 +202,7 @@ def test_a_refused_month_is_told_by_the_run_that_failed_for_it_alone() -> None:
 
     def told(**facts: Any) -> int:
         rows = attempts(attempt(**{"stage": "bronze.ecommerce_events", **failed, **facts}))
-        return len(list(refused_export(AlertFacts(refused=[refused], attempts=rows), NOW)))
+        return len(list(refused_batch(AlertFacts(refused=[refused], attempts=rows), NOW)))
 
     assert told() == 0
     assert told(export_id="2019-Oct.csv@1") == told(stage="silver.ecommerce_events") == told(outcome="succeeded") == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, WaitingExport
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, WaitingBatch
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.stages import DAILY
@@ -18,7 +18,7 @@ from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
-from medallion_assets.refining.loading.refused_exports import RefusedExport
+from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -27,7 +27,7 @@ SERVING = "serving.daily_sales_metrics"
 CLOSED: dict[str, Any] = {"stage": SERVING, "job": DAILY, "partition": "2025-05-07"}
 FRESH = Freshness(table=SILVER, last_refreshed=NOW, row_count=1, sla_hours=24.0, is_stale=False)
 STALE = replace(FRESH, is_stale=True)
-REFUSED = RefusedExport(
+REFUSED = RefusedBatch(
     table_name="customers",
     export_id="e1",
     prefix="AWSDynamoDB",
@@ -46,9 +46,9 @@ BROKEN = Incident(
     raised_at=NOW,
 )
 QUERY = replace(BROKEN, stage="query_alerts.orphans", job="query_alerts")
-WAITING = WaitingExport(table=SILVER, export_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))
+WAITING = WaitingBatch(table=SILVER, word="export", batch_id="e2", why="e2 waits", to_at=NOW - timedelta(days=1))
 MINUTE = UnprotectedMinute(
-    full_export_id="e1", export_id="e2", covered_until=NOW - timedelta(days=2), window_from=NOW - timedelta(days=1)
+    full_id="e1", batch_id="e2", covered_until=NOW - timedelta(days=2), window_from=NOW - timedelta(days=1)
 )
 RUNNING = RunningStage(run_id="r5", job="refine", stage=SILVER, started_at=NOW - timedelta(days=1))
 LAST = NOW - timedelta(days=2)
@@ -138,7 +138,7 @@ IS_OVER = [
     ("provisional", facts(PROVISIONAL, attempt(**CLOSED, is_complete=True))),
     ("provisional", facts(PROVISIONAL, COVERED)),
     ("gap", facts(waiting=[replace(WAITING, covered_until=NOW - timedelta(days=3))])),
-    ("minute", facts(minutes=[(SILVER, replace(MINUTE, full_export_id="e3"))])),
+    ("minute", facts(minutes=[(SILVER, replace(MINUTE, full_id="e3"))])),
     ("silence", facts(freshness=[FRESH], last_records={SILVER: NOW})),
     ("silence", facts(freshness=[STALE], last_records={SILVER: LAST + timedelta(hours=1)})),
     ("appeared", facts(results=scores(1, 2))),

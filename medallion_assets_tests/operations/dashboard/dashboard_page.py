@@ -21,7 +21,7 @@ from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.expectation_results import GATE, QUALITY, ExpectationResult, record_results
 from medallion_assets.operations.tables.incident import Incident, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
-from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -74,7 +74,7 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
     record_refusals(
         lakehouse,
         [
-            RefusedExport(
+            RefusedBatch(
                 table_name="customers",
                 export_id=f"e3{text}",
                 verdict=f"tampered{text}",

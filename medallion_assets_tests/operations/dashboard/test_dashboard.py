@@ -13,7 +13,7 @@ from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import MOST_NEEDS, render, run_url
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
-from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.operations.business.gold import plant_sales
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
     HOUR,
@@ -167,7 +167,7 @@ def test_a_long_history_makes_no_long_page(tmp_path: Path) -> None:
     ]
     record_attempts(lakehouse, runs)
     refusal = {"table_name": "customers", "prefix": "", "message": "m" * 3000, "fingerprint": "f", "judged_at": NOW}
-    refused = [RefusedExport(export_id=f"e{n}", verdict=f"v{n:02d}", **refusal) for n in range(MOST_NEEDS + 5)]
+    refused = [RefusedBatch(export_id=f"e{n}", verdict=f"v{n:02d}", **refusal) for n in range(MOST_NEEDS + 5)]
     record_refusals(lakehouse, refused)
     page = page_of(lakehouse)
     assert page.html.count("<circle") < POINTS * 2 + 50
@@ -195,7 +195,7 @@ def test_pictures_begin_where_something_happened(tmp_path: Path, hours: int, day
 def test_an_export_that_came_in_after_all_is_no_longer_refused(lakehouse: Lakehouse) -> None:
     """Its refusal stays in the table of verdicts."""
     refusal = {"table_name": "customers", "prefix": "", "verdict": "v", "message": "m", "fingerprint": "f"}
-    refused = [RefusedExport(export_id=export_id, judged_at=NOW - HOUR, **refusal) for export_id in (FIRST, "other")]
+    refused = [RefusedBatch(export_id=export_id, judged_at=NOW - HOUR, **refusal) for export_id in (FIRST, "other")]
     record_refusals(lakehouse, refused)
     page = Page.read(render(read_facts(lakehouse, NOW), ui_url=""))
     assert "export other: refused (v)" in page.texts["needs"]

@@ -22,7 +22,7 @@ WINDOW = re.compile(r"ExportFromTime=(\S+),ExportToTime=(\S+)")
 
 def closed(length: timedelta | None, source: TableSource | None = SOURCE) -> tuple[str, list[str]]:
     """What to do about a gap so long that ends now, and the commands; with None no chain has begun."""
-    gap = Gap(export_id="e", covered_until=None if length is None else NOW - length, window_from=NOW)
+    gap = Gap(batch_id="e", covered_until=None if length is None else NOW - length, window_from=NOW)
     do, commands = close_gap(source, gap)
     return do, (commands or "").splitlines()
 
@@ -67,4 +67,5 @@ def test_there_is_no_command_where_nothing_says_of_which_table() -> None:
         "export what is missing in 30 windows, each of 24 hours at most, or make a full export",
         [],
     )
-    assert closed(timedelta(minutes=6), None) == ("export the missing window, or make a full export", [])
+    assert closed(timedelta(minutes=6), None) == ("deliver the missing window, or a full batch", [])
+    assert closed(None, None) == ("deliver a full batch", [])

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.delta.row_tables.rows import frame_of
-from medallion_assets.operations.dashboard.held import held_exports
+from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.tables.expectation_results import (
     EXPECTATION_RESULTS,
     GATE,
@@ -31,7 +31,7 @@ def test_the_score_is_the_exports_own() -> None:
     """As the gate judged it: 205 bad of 1,000 are 0.7950, whatever single rules found."""
     counted = Counts(export_id="e1", records=1000, bad=205, reasons={"amount_out_of_range": 40, "missing": 180})
     judged = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r", now=NOW)
-    (held,) = held_exports(frame(*judged)).to_dicts()
+    (held,) = held_batches(frame(*judged)).to_dicts()
     assert (held["export_id"], held["score"], held["is_exact"]) == ("e1", pytest.approx(counted.score), True)
 
 
@@ -43,18 +43,18 @@ def test_of_an_earlier_release_the_best_that_is_possible_is_known() -> None:
         result("currency_unsupported", 40, **held),
         result("payment_method_unknown", 90, kind="expect", **held),
     )
-    (found,) = held_exports(judged).to_dicts()
+    (found,) = held_batches(judged).to_dicts()
     assert (found["score"], found["is_exact"]) == (pytest.approx(0.6), False)
 
 
 def test_what_was_accepted_later_is_not_held() -> None:
     score = result(QUALITY, 40, kind=GATE, is_published=False)
     accepted = replace(score, is_published=True, run_id="run-2", judged_at=score.judged_at + timedelta(hours=1))
-    assert held_exports(frame(score, accepted)).is_empty()
-    assert held_exports(frame()).is_empty()
+    assert held_batches(frame(score, accepted)).is_empty()
+    assert held_batches(frame()).is_empty()
 
 
 def test_an_export_without_a_record_can_be_held_for_what_it_deletes() -> None:
     counted = Counts(export_id="e1", records=0, absent=900, live=1000)
     judged = results_of(declared(CUSTOMER_TRANSACTIONS), counted, is_published=False, run_id="r", now=NOW)
-    assert held_exports(frame(*judged))["score"].to_list() == [pytest.approx(0.1)]
+    assert held_batches(frame(*judged))["score"].to_list() == [pytest.approx(0.1)]

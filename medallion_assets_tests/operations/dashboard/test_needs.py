@@ -17,7 +17,7 @@ from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, n
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
-from medallion_assets.refining.loading.refused_exports import RefusedExport, record_refusals
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
 from medallion_assets_tests.oracle.lines import full as full_export
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line, window
@@ -98,7 +98,7 @@ def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     error = str(PermanentError("a file is missing", do="export it again"))
     refusal = {"table_name": "customers", "prefix": "", "message": error, "fingerprint": "f", "judged_at": NOW}
     verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
-    record_refusals(lakehouse, [RefusedExport(export_id=name, verdict=why, **refusal) for name, why in verdicts])
+    record_refusals(lakehouse, [RefusedBatch(export_id=name, verdict=why, **refusal) for name, why in verdicts])
     record_attempts(lakehouse, [attempt("bronze.customers", hours, run_id=f"r{hours}") for hours in (-1, 0, 2)])
     incomplete, tampered = needs(lakehouse)
     assert (incomplete.run_id, tampered.run_id) == ("r0", "r0"), "the run that judged them, no later one"

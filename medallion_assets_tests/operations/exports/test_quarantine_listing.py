@@ -85,7 +85,7 @@ def test_rows_of_an_export_that_is_held_are_listed_before_they_are_in_quarantine
     lakehouse, loaded = lakehouse_at(tmp_path), declared(CUSTOMER_TRANSACTIONS)
     items = [transaction(f"t{number:02}", amount={"N": "0"}, currency={"S": "EUR"}) for number in range(10)]
     land(lakehouse, full("customer_transactions", FIRST, AT, [item_line(item) for item in items]))
-    assert [failing.export.id for failing in refine(lakehouse, loaded, now=NOW).held] == [FIRST]
+    assert [failing.batch.id for failing in refine(lakehouse, loaded, now=NOW).held] == [FIRST]
     listing = list_held(lakehouse, loaded, FIRST, now=NOW, limit=3)
     assert (listing.held, listing.total, len(listing.rows)) == (FIRST, 10, 3)
     assert listing.waiting_by_reason == {"amount_out_of_range": 10, "currency_unsupported": 10}

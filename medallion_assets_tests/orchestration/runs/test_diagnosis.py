@@ -14,7 +14,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.orchestration.reporting import metadata, stage_errors
 from medallion_assets.orchestration.runs.diagnosis import ERROR_CHARACTERS, FRAMEWORK_DO, diagnose
-from medallion_assets.orchestration.trigger_context import CAUSE_TAG, ArrivedExport, TriggerContext
+from medallion_assets.orchestration.trigger_context import CAUSE_TAG, ArrivedBatch, TriggerContext
 from medallion_assets.stages.figures import as_table
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
@@ -189,7 +189,7 @@ def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.Dagster
     def stage() -> None:
         raise ValueError
 
-    why = TriggerContext(trigger="file_arrival", exports=[ArrivedExport(export_id="mine")])
+    why = TriggerContext(trigger="file_arrival", exports=[ArrivedBatch(export_id="mine")])
     for op, named in [({"config": {"trigger": why.run_config()}}, "mine"), ({}, "1 of mine: mine; 1 of yours: yours")]:
         result = dg.materialize(
             [stage],

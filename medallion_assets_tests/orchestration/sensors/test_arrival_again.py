@@ -14,7 +14,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
 from medallion_assets.refining.bronze import loaded_ids
 from medallion_assets.refining.loading.load import Ingested
-from medallion_assets.refining.loading.refused_exports import read_refusals, record_refusals
+from medallion_assets.refining.loading.refused_batches import read_refusals, record_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME
 from medallion_assets.storage.stores import read_bytes, write_bytes
 from medallion_assets.triggers.debounce import ATTEMPTS

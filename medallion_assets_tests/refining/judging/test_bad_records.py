@@ -172,7 +172,7 @@ def test_a_gap_holds_back_what_is_behind_it(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     behind = window_of(2, "no json", upsert_line(AT_MICROS, transaction("b")), begin=AT + HOUR)
     (gap,) = refined(lakehouse, full_of(1, *GOOD), behind).gaps
-    assert (gap.export_id, gap.covered_until, gap.window_from) == (behind.export_id, AT - MINUTE, AT + HOUR)
+    assert (gap.batch_id, gap.covered_until, gap.window_from) == (behind.export_id, AT - MINUTE, AT + HOUR)
     assert set(live(lakehouse)) == {"good0", "good1", "good2"}
     assert pipeline.quarantined(lakehouse, SILVER) == set()
 

@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging import judging
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import first_quick
@@ -89,8 +89,8 @@ def judged_in(tmp_path: Path) -> Callable[[Bounds], Any]:
         workspace = tmp_path / f"workspace-{bounds.block_rows}"
         workspace.mkdir()
         bronze = lake(tmp_path, bounds).open(bronze_table(TRANSACTIONS))
-        result = judging.judge_exports(
-            bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(workspace))
+        result = judging.judge_batches(
+            bronze, pipeline.declared(SILVER), batches_in(bronze, EXPORTS), Place(str(workspace))
         )
         assert bool(list(workspace.iterdir())) is (bounds.block_rows < 7 or not shares_memory)
         return result
@@ -103,7 +103,7 @@ def test_an_export_without_lines_is_judged(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     pipeline.land(lakehouse, window_of(1))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    judged = judging.judge_exports(bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path)))
+    judged = judging.judge_batches(bronze, pipeline.declared(SILVER), batches_in(bronze, EXPORTS), Place(str(tmp_path)))
     (counted,) = judged.counts.values()
     assert (counted.records, counted.score) == (0, 1.0)
     assert [part.collect().height for part in (*judged.good, *judged.bad)] == [0, 0]
@@ -114,8 +114,8 @@ def test_values_are_counted_by_column_and_identical_duplicates_once(tmp_path: Pa
     lines = [upsert_line(AT_MICROS, transaction(key)) for key in "abb"]
     pipeline.land(lakehouse, window_of(1, *lines, '{"Keys": {"transaction_id": {"S": "c"}}}'))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    (counted,) = judging.judge_exports(
-        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path))
+    (counted,) = judging.judge_batches(
+        bronze, pipeline.declared(SILVER), batches_in(bronze, EXPORTS), Place(str(tmp_path))
     ).counts.values()
     assert (counted.filled["amount"], counted.duplicates) == (2, 1)
 
@@ -129,8 +129,8 @@ def test_names_that_are_data_are_counted_up_to_a_number(tmp_path: Path, monkeypa
     ]
     pipeline.land(lakehouse, window_of(1, *lines))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    (counted,) = judging.judge_exports(
-        bronze, pipeline.declared(SILVER), exports_in(bronze, EXPORTS), Place(str(tmp_path))
+    (counted,) = judging.judge_batches(
+        bronze, pipeline.declared(SILVER), batches_in(bronze, EXPORTS), Place(str(tmp_path))
     ).counts.values()
     assert counted.records == 5
     assert dict(counted.unknown_attributes) == {"every": 5, "only_a": 1, "only_b": 1}

@@ -13,7 +13,7 @@ from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.refining.bronze import bronze_table, exports_in
+from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine, quarantine_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
@@ -130,7 +130,7 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     change = window_of(2, upsert_line(AT_MICROS, transaction("w", amount=negative), keys=key_of(transaction("w"))))
     other = full_of(3, item_line(transaction("late", amount=negative)), at=window_of(2).to_at + HOUR)
     refined(lakehouse, picture, change, other)
-    exports = exports_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
+    exports = batches_in(lakehouse.open(bronze_table(TRANSACTIONS)), EXPORTS)
     found = bad_keys(lakehouse, pipeline.declared(SILVER), exports[:2][:1]).sort("transaction_id")
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
     fulls = [export for export in exports if export.is_full]

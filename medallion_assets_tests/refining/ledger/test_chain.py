@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.refining.ledger.chain import Gap, Reach, Reaches, gaps, next_export, reach
+from medallion_assets.refining.ledger.chain import Gap, Reach, Reaches, gaps, next_batch, reach
 from medallion_assets.refining.ledger.origins import Origins
 from medallion_assets_tests.refining.planting import AT, HOUR, MINUTE, export_id
 
@@ -37,39 +37,39 @@ def test_a_chain_begins_with_a_full_export_or_where_the_contract_says() -> None:
     assert reach([full(1), window(2, AT)], None) == until(AT + HOUR)
     assert reach([], AT).covered_until == AT
     assert reach([full(1)], AT + 2 * HOUR) == until(AT + 2 * HOUR)
-    assert next_export([window(1, AT)], until(None)) is None
-    assert next_export([window(1, AT)], until(AT)) == window(1, AT)
+    assert next_batch([window(1, AT)], until(None)) is None
+    assert next_batch([window(1, AT)], until(AT)) == window(1, AT)
 
 
 def test_windows_that_touch_or_overlap_join() -> None:
     """C1: one that begins a moment later waits; after a full export, a moment later than its time."""
     later = window(1, AT + timedelta(microseconds=1))
-    assert next_export([window(1, AT)], until(AT)) is not None
-    assert next_export([window(1, AT - 5 * HOUR, hours=9)], until(AT)) is not None
-    assert next_export([later], until(AT)) is None
-    assert next_export([window(1, AT)], reach([full(2)], None)) is not None
-    assert next_export([later], reach([full(2)], None)) is None
+    assert next_batch([window(1, AT)], until(AT)) is not None
+    assert next_batch([window(1, AT - 5 * HOUR, hours=9)], until(AT)) is not None
+    assert next_batch([later], until(AT)) is None
+    assert next_batch([window(1, AT)], reach([full(2)], None)) is not None
+    assert next_batch([later], reach([full(2)], None)) is None
 
 
 def test_exports_are_judged_by_their_end_and_then_by_id() -> None:
     """C3: never by arrival or start; a window that waits does not hold up a full export behind it."""
     late, early, twin = full(1, AT + 3 * HOUR), window(9, AT, hours=2), window(8, AT - HOUR, hours=3)
-    assert next_export([late, early, twin], until(AT)) == twin
-    assert next_export([late, early], until(AT)) == early
-    assert next_export([late, window(2, AT + HOUR)], until(AT)) == late
+    assert next_batch([late, early, twin], until(AT)) == twin
+    assert next_batch([late, early], until(AT)) == early
+    assert next_batch([late, window(2, AT + HOUR)], until(AT)) == late
 
 
 def test_a_gap_is_named_with_both_edges() -> None:
     """C1: in the order of judging, with what a person is to do."""
     waiting, other = window(3, AT + 2 * HOUR), window(2, AT + 5 * HOUR)
     assert gaps([other, waiting], until(AT)) == [
-        Gap(export_id=waiting.id, covered_until=AT, window_from=AT + 2 * HOUR),
-        Gap(export_id=other.id, covered_until=AT, window_from=AT + 5 * HOUR),
+        Gap(batch_id=waiting.id, covered_until=AT, window_from=AT + 2 * HOUR),
+        Gap(batch_id=other.id, covered_until=AT, window_from=AT + 5 * HOUR),
     ]
-    text = str(gaps([waiting], until(AT))[0])
+    text = str(gaps([waiting], until(AT), "export")[0])
     assert "2025-03-08T12:00:00+00:00 to 2025-03-08T14:00:00+00:00" in text
-    assert "or make a full export" in text
-    assert "no full export has begun the chain" in str(gaps([waiting], until(None))[0])
+    assert "; deliver that window, or a full export" in text
+    assert "no full export has begun the chain" in str(gaps([waiting], until(None), "export")[0])
 
 
 def test_what_only_waits_for_a_verdict_has_no_gap_before_it() -> None:
@@ -96,11 +96,11 @@ def test_a_table_made_anew_has_a_chain_of_its_own() -> None:
         window(7, AT + 5 * HOUR),
     )
     before = reach([full(1), former], None, origins)
-    assert next_export([joins, too_late], before) is None
-    assert [(gap.export_id, gap.covered_until) for gap in gaps([joins], before)] == [(joins.id, None)]
-    assert next_export([new, joins], before) == new
+    assert next_batch([joins, too_late], before) is None
+    assert [(gap.batch_id, gap.covered_until) for gap in gaps([joins], before)] == [(joins.id, None)]
+    assert next_batch([new, joins], before) == new
     after = before.after(new)
-    assert (after.covered_until, next_export([joins, too_late], after)) == (AT + 2 * HOUR - MINUTE, joins)
-    assert [gap.export_id for gap in gaps([too_late], after)] == [too_late.id]
-    assert next_export([window(3, AT + 20 * HOUR)], after) is None
+    assert (after.covered_until, next_batch([joins, too_late], after)) == (AT + 2 * HOUR - MINUTE, joins)
+    assert [gap.batch_id for gap in gaps([too_late], after)] == [too_late.id]
+    assert next_batch([window(3, AT + 20 * HOUR)], after) is None
     assert reach([full(1), new], None, origins).joined_by(window(3, AT + 2 * HOUR))

@@ -66,7 +66,7 @@ def test_a_full_export_covers_a_minute_less_than_its_time_and_is_joined_until_it
     assert unprotected_minutes([export(0), export(-MINUTE, 1)]) == {}
     assert unprotected_minutes([export(0), export(0, 1), export(-1, 0)]) == {}
     (minute,) = unprotected_minutes([export(0), export(0, 1), export(5, table="customers")]).values()
-    assert (minute.export_id, minute.covered_until, minute.window_from) == ("0-1", at(-MINUTE), at(0))
+    assert (minute.batch_id, minute.covered_until, minute.window_from) == ("0-1", at(-MINUTE), at(0))
 
 
 def test_a_chain_without_a_full_export_has_no_beginning() -> None:

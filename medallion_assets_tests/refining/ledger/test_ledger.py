@@ -51,7 +51,7 @@ def test_the_checkpoint_stops_before_the_first_export_that_waits(tmp_path: Path)
     silver = lakehouse.open(SILVER)
     assert checkpoint(lakehouse) == 1
     assert [silver.transaction(export.export_id) for export in (FULL, WAITS, JOINS)] == [APPLIED, None, APPLIED]
-    assert [gap.export_id for gap in done.gaps] == ids(WAITS)
+    assert [gap.batch_id for gap in done.gaps] == ids(WAITS)
     assert live(lakehouse) == {"a": FULL.export_id, "b": JOINS.export_id}
 
     refined(lakehouse, window_of(4, begin=AT + HOUR, length=4 * HOUR))
@@ -104,7 +104,7 @@ def test_a_failing_export_holds_back_what_comes_after_it(tmp_path: Path) -> None
     after = window_of(3, upsert_line(AT_MICROS, transaction("c")), begin=AT + HOUR)
     done = refined(lakehouse, FULL, failing, after)
     assert done.failing is not None
-    assert (done.failing.export.id, done.failing.counted.bad) == (failing.export_id, 10)
+    assert (done.failing.batch.id, done.failing.counted.bad) == (failing.export_id, 10)
     assert done.failing.sample.columns == ["_source_file", "_line_number", "_reasons", "raw"]
     assert done.failing.sample.height == 5
     assert [export.export_id for export in done.applied] == ids(FULL)
@@ -147,7 +147,7 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     refined(lakehouse, FULL, failing, after)
     pipeline.decide(lakehouse, [Decision(TRANSACTIONS, failing.export_id, "reject")])
     done = refined(lakehouse)
-    assert [gap.export_id for gap in done.gaps] == ids(after)
+    assert [gap.batch_id for gap in done.gaps] == ids(after)
     assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
     assert [batch.id for batch in ledger(lakehouse).applied_fulls] == ids(FULL)
     assert ledger(lakehouse).ignored == {failing.export_id, after.export_id}
@@ -159,7 +159,7 @@ def test_a_window_that_begins_at_a_full_exports_time_leaves_the_minute_unprotect
     assert refined(lakehouse, FULL).unprotected_minute is None
     found = refined(lakehouse, JOINS).unprotected_minute
     assert found is not None
-    assert (found.full_export_id, found.export_id) == (FULL.export_id, JOINS.export_id)
+    assert (found.full_id, found.batch_id) == (FULL.export_id, JOINS.export_id)
     assert (found.covered_until, found.window_from) == (AT - MINUTE, AT)
     over = window_of(4, *BAD, begin=AT - HOUR)
     assert refined(lakehouse, over).unprotected_minute == found
@@ -175,7 +175,7 @@ def test_a_rejected_full_export_takes_no_warning_away(tmp_path: Path) -> None:
     pipeline.decide(lakehouse, [Decision(TRANSACTIONS, failing.export_id, "reject")])
     found = refined(lakehouse).unprotected_minute
     assert found is not None
-    assert found.full_export_id == FULL.export_id
+    assert found.full_id == FULL.export_id
     assert refined(lakehouse, full_of(4, item_line(transaction("a")), at=AT + 2 * HOUR)).unprotected_minute is None
 
 

@@ -150,7 +150,7 @@ def test_windows_of_the_new_table_wait_for_its_full_export(tmp_path: Path) -> No
     lakehouse = lake(tmp_path)
     confirm(lakehouse, TRANSACTIONS)
     done = land(lakehouse, TRANSACTIONS, "old full", "old window", "new window")
-    assert [(gap.export_id, gap.covered_until) for gap in done.gaps] == [(export_id(5), None)]
+    assert [(gap.batch_id, gap.covered_until) for gap in done.gaps] == [(export_id(5), None)]
     assert live(lakehouse) == {"a": export_id(2), "b": export_id(2), "c": export_id(2)}
 
 

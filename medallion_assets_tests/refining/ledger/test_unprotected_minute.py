@@ -41,7 +41,7 @@ def open_minute(*windows: Batch, fulls: tuple[Batch, ...] = (FULL,), starts_at: 
 def test_a_window_that_joins_within_the_minute_is_named() -> None:
     """With both moments: up to which everything is covered, and the window's first."""
     found = unprotected_minute([FULL], [window(AT)])
-    assert found == UnprotectedMinute(full_export_id="f", export_id="w", covered_until=AT - MINUTE, window_from=AT)
+    assert found == UnprotectedMinute(full_id="f", batch_id="w", covered_until=AT - MINUTE, window_from=AT)
     assert "written by 2025-03-08T11:59:00+00:00" in str(found)
     assert "begins at 2025-03-08T12:00:00+00:00" in str(found)
     assert open_minute(window(AT - MINUTE + SECOND))

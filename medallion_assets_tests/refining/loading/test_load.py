@@ -13,8 +13,8 @@ import pytest
 from moto import mock_aws
 
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.loading.refused_exports import read_refusals
+from medallion_assets.refining.bronze import batches_in, bronze_table
+from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.storage.stores import write_bytes
@@ -71,7 +71,7 @@ def test_bronze_keeps_lines_unchanged_with_where_they_come_from(landing: Landing
         ("", *facts, 3, NOW, day),
     ]
     assert bronze.partitions == [day]
-    (raw,) = exports_in(bronze, EXPORTS)
+    (raw,) = batches_in(bronze, EXPORTS)
     assert (raw.id, raw.kind, raw.records) == (export.export_id, "INCREMENTAL_EXPORT", 3)
     assert (raw.covers_from, raw.covers_to) == (AT, AT + HOUR)
 
@@ -81,7 +81,7 @@ def test_an_empty_export_is_in_without_a_line(landing: Landing) -> None:
     export = landing.full()
     assert [batch.id for batch in landing.ingest().loaded] == ids(export)
     assert landing.lines() == []
-    assert [batch.id for batch in exports_in(landing.lakehouse.open(bronze_table(TABLE)), EXPORTS)] == ids(export)
+    assert [batch.id for batch in batches_in(landing.lakehouse.open(bronze_table(TABLE)), EXPORTS)] == ids(export)
     assert landing.ingest().loaded == []
 
 

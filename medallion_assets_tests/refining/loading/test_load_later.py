@@ -11,7 +11,7 @@ import pytest
 from medallion_assets.errors import TransientError
 from medallion_assets.refining.bronze import bronze_table, latest_origin
 from medallion_assets.refining.loading import load as module
-from medallion_assets.refining.loading.refused_exports import EXPORT_VERDICTS, read_refusals
+from medallion_assets.refining.loading.refused_batches import EXPORT_VERDICTS, read_refusals
 from medallion_assets.sources.dynamodb_export import exports as exports_module
 from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, Export
 from medallion_assets.storage.stores import read_bytes, write_bytes
@@ -113,14 +113,14 @@ def test_a_verdict_is_kept_when_the_storage_fails_later(landing: Landing, monkey
     """B2: what was judged before a failure is not judged again; what was loaded stays."""
     bad, good = landing.full("x"), landing.full("a", at=AT + HOUR)
     change_data(landing.store, bad, 1, b"no gzip")
-    load = module.load_export
+    load = module.load_batch
 
     def fails(*_: Any, **__: Any) -> None:
         raise TransientError("the storage failed")
 
-    monkeypatch.setattr(module, "load_export", fails)
+    monkeypatch.setattr(module, "load_batch", fails)
     with pytest.raises(TransientError):
         landing.ingest()
     assert set(read_refusals(landing.lakehouse, TABLE)) == {(bad.export_id, "")}
-    monkeypatch.setattr(module, "load_export", load)
+    monkeypatch.setattr(module, "load_batch", load)
     assert [batch.id for batch in landing.ingest().loaded] == ids(good)

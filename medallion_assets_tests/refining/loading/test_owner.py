@@ -98,9 +98,9 @@ def test_a_replica_that_is_accepted_goes_on_under_the_same_table_id(landing: Lan
 
 def of_an_earlier_release(landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Load what lies there as releases did that recorded no ARN."""
-    load = module.load_export
+    load = module.load_batch
     with monkeypatch.context() as patches:
-        patches.setattr(module, "load_export", lambda *args, notes: load(*args, notes={}))  # noqa: ARG005
+        patches.setattr(module, "load_batch", lambda *args, notes: load(*args, notes={}))  # noqa: ARG005
         landing.ingest()
     assert recorded(landing).name is None
 

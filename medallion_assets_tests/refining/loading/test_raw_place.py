@@ -16,7 +16,7 @@ from medallion_assets.contracts.place import PlaceState
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.raw_place import RawPlace
-from medallion_assets.refining.loading.refused_exports import read_refusals
+from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.sources.files.files import Files

@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.refining.loading.refusals import fingerprints_now
-from medallion_assets.refining.loading.refused_exports import EXPORT_VERDICTS, read_refusals
+from medallion_assets.refining.loading.refused_batches import EXPORT_VERDICTS, read_refusals
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import (
     FILE_LIST_NAME,

@@ -12,7 +12,7 @@ from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, LOWEST_ID_WINS, RecordOrder
 from medallion_assets.engines.aside import Place
 from medallion_assets.refining.judging.events import event_schema
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.fill import fill
 from medallion_assets_tests import pipeline
@@ -41,7 +41,7 @@ def events(*days: date | None, deleted: int | None = None) -> pl.LazyFrame:
 
 def filled(folder: Path, records: pl.LazyFrame, order: RecordOrder = LOWEST_ID_WINS) -> Change | None:
     full = Batch(id="e", kind=BatchKind.FULL, covers_from=AT, covers_to=AT, records=3, started_at=AT)
-    fulls = FullExports(applied=[], applying=full, bad_keys=pl.DataFrame(), order=order)
+    fulls = FullBatches(applied=[], applying=full, bad_keys=pl.DataFrame(), order=order)
     (folder / "workspace").mkdir()
     return fill(lake(folder).ready(SILVER), [records], fulls, Place(str(folder / "workspace")))
 

@@ -148,7 +148,7 @@ def test_events_of_an_export_that_is_not_settled_do_not_count(tmp_path: Path) ->
     assert failing.export_id in lakehouse.open(events_table(SILVER)).scan().collect()["_export_id"]
 
     done = refined(lakehouse, window_of(4, at(10, "gold")))
-    assert done.failing.export.id == failing.export_id
+    assert done.failing.batch.id == failing.export_id
     assert [version[0] for version in versions(lakehouse)] == ["retail", "gold"]
     pipeline.decide(lakehouse, [Decision(CUSTOMERS, failing.export_id, "reject")])
     refined(lakehouse, window_of(5, at(130, "silver"), hour=2))

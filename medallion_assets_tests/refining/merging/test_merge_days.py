@@ -19,7 +19,7 @@ from medallion_assets.engines.aside import Place
 from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.polars import PolarsEngine
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging import merge_days
 from medallion_assets.refining.merging.merge_days import (
     GROUPS_A_PROCESS,
@@ -87,7 +87,7 @@ def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
         for part in range(3)
     ]
     new = NewRows(partition_by="transaction_date", parts=parts, schema=schema, place=Place(str(tmp_path)))
-    fulls = FullExports(applied=[], applying=None, bad_keys=pl.DataFrame())
+    fulls = FullBatches(applied=[], applying=None, bad_keys=pl.DataFrame())
     gone = pl.DataFrame(schema={name: schema[name] for name in SILVER.key})
     days = [
         DayItem(

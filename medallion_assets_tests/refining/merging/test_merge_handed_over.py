@@ -19,7 +19,7 @@ from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import RemoteEngine
 from medallion_assets.refining.judging.duplicates import KEY_HASH, without
 from medallion_assets.refining.judging.events import event_schema
-from medallion_assets.refining.ledger.full_exports import FullExports
+from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.merge import merge
 from medallion_assets_tests import pipeline
 
@@ -75,7 +75,7 @@ def test_days_are_not_handed_the_plans_of_all_parts(tmp_path: Path) -> None:
     engine = WeighingEngine(left_out="replace_days")
     silver = pipeline.lakehouse_at(tmp_path / "lake", engine).ready(SILVER)
     bad_keys = pl.DataFrame({"transaction_id": map(str, range(1_000))}).with_columns(_export_id=pl.lit("0"))
-    fulls = FullExports(applied=[], applying=None, bad_keys=bad_keys)
+    fulls = FullBatches(applied=[], applying=None, bad_keys=bad_keys)
     place = tmp_path / "aside"
     place.mkdir()
     merge(silver, [events(part, tmp_path) for part in range(PARTS)], fulls, Place(str(place)))

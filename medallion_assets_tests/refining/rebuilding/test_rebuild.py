@@ -20,12 +20,12 @@ from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.engines.aside import Place
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.refining.bronze import bronze_table, exports_in
-from medallion_assets.refining.judging.judging import judge_exports
+from medallion_assets.refining.bronze import batches_in, bronze_table
+from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
-from medallion_assets.refining.rebuilding.replay import Replay, export_groups
+from medallion_assets.refining.rebuilding.replay import Replay, batch_groups
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
@@ -159,9 +159,9 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
         export_id = f"0{micros(AT + number * DAY) // 1000}-{number:08x}"
         land(lakehouse, full(TRANSACTIONS, export_id, AT + number * DAY, [item_line(transaction("t1"))]))
     bronze = lakehouse.open(bronze_table(TRANSACTIONS))
-    for group in export_groups(exports_in(bronze, EXPORTS), most=1):
+    for group in batch_groups(batches_in(bronze, EXPORTS), most=1):
         with TemporaryDirectory() as folder:
-            replay.apply(group, judge_exports(bronze, never_fails(table), group, Place(folder)).good, Place(folder))
+            replay.apply(group, judge_batches(bronze, never_fails(table), group, Place(folder)).good, Place(folder))
     assert len(list(Path(scratch.uri(table)).rglob("*.parquet"))) == scratch.open(table).files.height
 
 

@@ -14,7 +14,7 @@ import pytest
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.verify.bronze import verify_bronze
-from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table, export_files, rebuilt_exports
+from medallion_assets.refining.bronze import LEDGER_BOUNDS, batch_files, bronze_table, rebuilt_exports
 from medallion_assets.refining.rebuilding.rebuild_bronze import rebuild_bronze
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.pipeline import EXPORTS
@@ -32,13 +32,13 @@ def rebuilt(landing: Landing, *, dry_run: bool = False) -> Rebuilt:
 
 def file_of(landing: Landing, export: Export) -> Path:
     bronze = landing.lakehouse.open(BRONZE)
-    return Path(bronze.uri) / export_files(bronze, export.export_id)["path"][0]
+    return Path(bronze.uri) / batch_files(bronze, export.export_id)["path"][0]
 
 
 def lose_a_line(landing: Landing, export: Export) -> None:
     """Put a file with one line less in the place of an export's."""
     bronze = landing.lakehouse.open(BRONZE)
-    path = export_files(bronze, export.export_id)["path"].to_list()
+    path = batch_files(bronze, export.export_id)["path"].to_list()
     rows = bronze.scan(paths=path).head(1)
     written = bronze.folder.write(rows, partition=export.started_at.date(), bounds=LEDGER_BOUNDS)
     bronze.commit([written], remove=path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.refining.rebuilding.replay import export_groups
+from medallion_assets.refining.rebuilding.replay import batch_groups
 from medallion_assets_tests.pipeline import NOW
 
 
@@ -21,5 +21,5 @@ def test_exports_go_in_groups_of_bounded_size() -> None:
         )
         for kind, records in kinds
     ]
-    groups = [[export.id for export in group] for group in export_groups(exports, 5)]
+    groups = [[export.id for export in group] for group in batch_groups(exports, 5)]
     assert groups == [["F9"], ["w2", "w3"], ["w1"], ["F1"], ["F1"]]

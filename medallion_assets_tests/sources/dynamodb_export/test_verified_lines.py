@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.refining.bronze import bronze_table, export_files, exports_in
+from medallion_assets.refining.bronze import batch_files, batches_in, bronze_table
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.read import read_export
@@ -88,8 +88,8 @@ def test_an_export_of_many_files_is_few_files_of_bronze(landing: Landing) -> Non
     export = landing._write(ExportType.FULL, AT, AT, files)
     assert [batch.records for batch in landing.ingest().loaded] == [100]
     bronze = landing.lakehouse.open(bronze_table(TABLE))
-    assert export_files(bronze, export.export_id).height == 1
-    assert [(batch.id, batch.records) for batch in exports_in(bronze, EXPORTS)] == [(export.export_id, 100)]
+    assert batch_files(bronze, export.export_id).height == 1
+    assert [(batch.id, batch.records) for batch in batches_in(bronze, EXPORTS)] == [(export.export_id, 100)]
     assert sorted(bronze.scan().select("raw").collect()["raw"]) == sorted(line for (line,) in files)
 
 

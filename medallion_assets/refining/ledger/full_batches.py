@@ -1,4 +1,4 @@
-"""Full exports that count: what decides the keys that it lacks (rules K1, B3).
+"""Full batches that count: what decides the keys that it lacks (rules K1, B3).
 
 Belongs here: which of them count beside each other, since when a former table's records do not, and over which rows an
     absence wins.
@@ -20,11 +20,11 @@ from medallion_assets.refining.ledger.origins import Origins, without_outdated
 
 
 @dataclass(frozen=True, kw_only=True)
-class FullExports:
-    """The full exports that count. `applied` were applied before, `applying` is being applied now.
+class FullBatches:
+    """The full batches that count. `applied` were applied before, `applying` is being applied now.
 
     `bad_keys` holds the keys whose record in one of them was bad: key columns and `_export_id`. `ends` says, of each
-    export of a former table, after which sequence its records do not count (rule B3). `order` is that of the table's
+    batch of a former table, after which sequence its records do not count (rule B3). `order` is that of the table's
     source.
     """
 
@@ -38,16 +38,16 @@ class FullExports:
     def of(
         cls,
         origins: Origins,
-        exports: Sequence[Batch],
+        batches: Sequence[Batch],
         *,
         applied: Sequence[Batch],
         applying: Batch | None,
         bad_keys: pl.DataFrame,
         order: RecordOrder,
-    ) -> FullExports:
+    ) -> FullBatches:
         """Those of them that count; `exports` are all whose records Silver may hold."""
         fulls = [*applied, applying] if applying else list(applied)
-        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), exports)
+        ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), batches)
         counted = without_outdated(applied, ends)
         now = applying if applying and without_outdated([applying], ends) else None
         return cls(applied=counted, applying=now, bad_keys=bad_keys, ends=ends, order=order)
@@ -55,8 +55,8 @@ class FullExports:
     @property
     def ids(self) -> list[str]:
         """The ids of all of them."""
-        exports = [*self.applied, self.applying] if self.applying else self.applied
-        return [export.id for export in exports]
+        batches = [*self.applied, self.applying] if self.applying else self.applied
+        return [batch.id for batch in batches]
 
     @property
     def latest_applied(self) -> list[Batch]:
@@ -78,8 +78,8 @@ def older_than(full: Batch, order: RecordOrder) -> pl.Expr:
     return (sequence < full.decides_at) | ((sequence == full.decides_at) & tie)
 
 
-def bad_in(full: Batch, table: Table, fulls: FullExports) -> pl.Expr:
-    """Rows whose key was bad in this export: it says nothing of them."""
+def bad_in(full: Batch, table: Table, fulls: FullBatches) -> pl.Expr:
+    """Rows whose key was bad in this batch: it says nothing of them."""
     keys = fulls.bad_keys.filter(pl.col(BATCH_ID) == full.id)
     if not keys.height:
         return pl.lit(value=False)

@@ -1,6 +1,6 @@
-"""Verdicts that Bronze remembers: exports that were refused, and what their listing was then (rule B2).
+"""Verdicts that Bronze remembers: batches that were refused, and what their listing was then (rule B2).
 
-Belongs here: the `operations.export_verdicts` table, so that an export that cannot be loaded is read again only when
+Belongs here: the `operations.export_verdicts` table, so that a batch that cannot be loaded is read again only when
 it has changed, and a person finds every refusal in one place.
 Does not: making the verdict (a source, owner.py); noticing a change (refusals.py).
 """
@@ -20,7 +20,7 @@ from medallion_assets.delta.table import Lakehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefusedExport:
+class RefusedBatch:
     """One refusal."""
 
     table_name: Annotated[str, "the table in whose folder the export is"]
@@ -32,24 +32,24 @@ class RefusedExport:
     judged_at: Annotated[datetime, "when it was judged"]
     file: Annotated[str | None, Text(trim=False), "the file at fault, where the listing does not show a change"] = None
 
-    def says_the_same(self, other: RefusedExport | None) -> bool:
+    def says_the_same(self, other: RefusedBatch | None) -> bool:
         """Whether another refusal says the same of the same files."""
         return other is not None and replace(other, judged_at=self.judged_at) == self
 
 
 EXPORT_VERDICTS = row_table(
-    RefusedExport,
+    RefusedBatch,
     name="operations.export_verdicts",
     description="Exports that were refused: which, why, and what to do.",
 )
 
 
-def read_refusals(lakehouse: Lakehouse, table_name: str) -> dict[tuple[str, str], RefusedExport]:
-    """The latest refusal of each (export id, prefix) of a table."""
+def read_refusals(lakehouse: Lakehouse, table_name: str) -> dict[tuple[str, str], RefusedBatch]:
+    """The latest refusal of each (batch id, prefix) of a table."""
     refusals = read_rows(lakehouse, EXPORT_VERDICTS, pl.col("table_name") == table_name)
     return {(refusal.export_id, refusal.prefix): refusal for refusal in sorted(refusals, key=attrgetter("judged_at"))}
 
 
-def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedExport]) -> None:
+def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedBatch]) -> None:
     """Append refusals in one commit."""
     append_rows(lakehouse, EXPORT_VERDICTS, refusals)
