@@ -88,12 +88,12 @@ class Files:
 
     `kind` says what a file is of its table: changes, all of it, or a partition; beside changes, what `full_pattern`
     names is all of it. A file of changes has a column `sequence`, the moment at which each record was written, and may
-    have one `delete_flag` (rule F3). `header` are the
-    columns that each file must have, in any order; without it these are the columns that the contract reads. A file of
-    a partition begins with the partition's name, in the form of `partition` (as of strftime), up to the first dot; the
-    files of partitions before `first_partition`, which the table's declaration says, are none of the table's.
-    `covers` is the form of names, such as `orders-%Y-%m-%d`, that tell the hour, day or month whose changes a file
-    holds all of; without it nobody knows how far the table reaches (rule V1).
+    have one `delete_flag` (rule F3). `header` are the columns that each file must have, in any order; without it these
+    are the columns that the contract reads. A file of a partition begins with the partition's name, in the form of
+    `partition` (as of strftime), up to the first dot; the files of partitions before `first_partition`, which the
+    table's declaration says, are none of the table's. `covers` is the form of names, such as `orders-%Y-%m-%d`, that
+    tell the hour, day or month whose changes a file holds all of; without it nobody knows how far the table reaches
+    (rule V1).
     """
 
     pattern: str
