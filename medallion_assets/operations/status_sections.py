@@ -48,7 +48,7 @@ def freshness_section(status: Status) -> Section:
     ]
     return Section(
         title="Freshness",
-        nothing="No table exists yet: load an export, or run `medallion demo`.",
+        nothing="No table exists yet: load something, or run `medallion demo`.",
         grid=Grid(
             ("table", "state", "behind", "limit", "covered until (UTC)", "last refreshed (UTC)", "rows"),
             rows,

@@ -78,7 +78,7 @@ def redrive(
 ) -> Redriven:
     """Judge rows of quarantine that were not redriven again, and apply the good ones. Doing it twice changes nothing.
 
-    `exports` and `reasons` choose rows as `chosen_rows` does. `now` dates the mark; `why` goes into Silver's commit.
+    `batches` and `reasons` choose rows as `chosen_rows` does. `now` dates the mark; `why` goes into Silver's commit.
     `progress` is told how many rows are done, of how many.
 
     Raises:

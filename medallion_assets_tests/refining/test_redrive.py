@@ -99,7 +99,7 @@ def test_exports_and_reasons_choose_rows(tmp_path: Path) -> None:
     run(lakehouse, PRESENT, exports)
     assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, reasons=["amount_out_of_range"]).looked_at == 1
     assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, reasons=["missing"]).looked_at == 0
-    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, exports=[SECOND]).redriven == 1
+    assert redrive(lakehouse, never_fails(WITH_EURO), now=LATER, batches=[SECOND]).redriven == 1
     assert [row["transaction_id"] for row in silver(lakehouse, PRESENT)] == ["t3"]
 
 

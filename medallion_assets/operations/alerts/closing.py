@@ -119,7 +119,7 @@ def provisional_day(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
                 condition=f"provisional/{row['job']}/{days_text([(first, last)])}",
                 do="find out which source is late; once it is loaded, the next build of these models is complete"
                 if row["stage"] in models
-                else "find out which export is late; once it is loaded, the day is rebuilt and published "
+                else "find out what is late; once it is loaded, the day is rebuilt and published "
                 "automatically, and is then complete",
                 run_id=row["run_id"],
                 job=row["job"],

@@ -31,7 +31,7 @@ def failure_key(
     *,
     stage: str,
     kind: str | None,
-    batch_id: str | None,
+    export_id: str | None,
     failed_at: datetime,
     last_good_at: datetime | None = None,
 ) -> str:
@@ -40,8 +40,8 @@ def failure_key(
     `attempts` are rows of PIPELINE_RUNS, those of the WINDOW_DAYS before it at least; `last_good_at` is when a stage
     that has none there, as fetching writes none, last succeeded.
     """
-    if batch_id is not None:
-        return f"failed/{stage}/{batch_id}"
+    if export_id is not None:
+        return f"failed/{stage}/{export_id}"
     cause = hashlib.sha256((kind or "").encode()).hexdigest()[:12]
     own = attempts.filter(pl.col("stage") == stage)
     succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED, pl.col("started_at") < failed_at)

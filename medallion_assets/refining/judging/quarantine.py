@@ -195,7 +195,7 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     files = may_hold(held.files, batches)
     if int(files["num_records"].sum()) <= engine.bounds.block_rows:
         engine = engine.here  # what is one block is not worth a job
-    find = partial(_keys_of_block, loaded=loaded, exports=batches)
+    find = partial(_keys_of_block, loaded=loaded, batches=batches)
     part = replace(held.folder.part(files["path"], rows=files["num_records"]), only=(BATCH_ID, tuple(batches)))
     keys = list(engine.map_blocks(find, part))
     return pl.concat([empty, *keys]).unique()

@@ -45,7 +45,7 @@ class FullBatches:
         bad_keys: pl.DataFrame,
         order: RecordOrder,
     ) -> FullBatches:
-        """Those of them that count; `exports` are all whose records Silver may hold."""
+        """Those of them that count; `batches` are all whose records Silver may hold."""
         fulls = [*applied, applying] if applying else list(applied)
         ends = origins.ends(without_outdated(fulls, origins.ends(fulls, fulls)), batches)
         counted = without_outdated(applied, ends)

@@ -287,9 +287,8 @@ class Files:
         state = state_of(place, delivery.key)
         was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0], *([] if delivery.size else [EMPTY]))
         if state not in was and state.partition(" ")[0] not in was:
-            raise FileRefusedError(
-                Verdict.CHANGED_MEANWHILE, file=delivery.key, expected="the file as it was listed", found=state
-            )
+            expected = "the file as it was listed"
+            raise FileRefusedError(Verdict.CHANGED_MEANWHILE, file=delivery.key, expected=expected, found=state)
 
 
 def _in_slices(
