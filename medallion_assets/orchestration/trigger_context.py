@@ -44,7 +44,7 @@ class TriggerContext(dg.Config):
     """What caused the run; empty when a person started it."""
 
     trigger: str = Field(default="", description="file_arrival, table_update, restated, schedule or run_if")
-    exports: list[ArrivedBatch] = Field(default=[], description="exports that arrived")
+    exports: list[ArrivedBatch] = Field(default=[], description="batches that arrived")
     tables: list[UpdatedTable] = Field(default=[], description="tables that were updated, with their versions")
 
     @property

@@ -35,9 +35,9 @@ class AskedRebuild(Asked):
 class AskedJudgedRebuild(AskedRebuild):
     """The same for a table with a quality gate."""
 
-    accept_all: bool = Field(default=False, description="accept exports that fail the gate under the current contract")
+    accept_all: bool = Field(default=False, description="accept batches that fail the gate under the current contract")
     drop_lost: bool = Field(
-        default=False, description="continue without exports that are in Silver and lost from Bronze"
+        default=False, description="continue without batches that are in Silver and lost from Bronze"
     )
 
     def choices(self) -> dict[str, bool]:
@@ -53,9 +53,9 @@ class AskedLoad(Asked):
     )
     reason: str = Field(default="", description="why; recorded with the decision")
     exports: list[str] = Field(
-        default=[], description="load only these exports; empty: every one that is not loaded yet"
+        default=[], description="load only these batches; empty: every one that is not loaded yet"
     )
-    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="read loaded exports again")
+    rebuild: AskedRebuild = Field(default=AskedRebuild(), description="read loaded batches again")
 
     def decisions(self, table_name: str, *, by: str, at: datetime) -> list[Decision]:
         """The decision that is asked for, if there is one (rule B3).
@@ -95,10 +95,10 @@ class AskedJudging(Asked):
         ge=0,
         description="number of bad records from which the share counts (contract: 10), for this run only",
     )
-    accept: list[BatchDecision] = Field(default=[], description="exports to publish although they fail the gate")
-    reject: list[BatchDecision] = Field(default=[], description="exports to leave out for good")
+    accept: list[BatchDecision] = Field(default=[], description="batches to publish although they fail the gate")
+    reject: list[BatchDecision] = Field(default=[], description="batches to leave out for good")
     rebuild: AskedJudgedRebuild = Field(
-        default=AskedJudgedRebuild(), description="judge loaded exports again, by the current contract"
+        default=AskedJudgedRebuild(), description="judge loaded batches again, by the current contract"
     )
 
     def decisions(self, table: Table, *, by: str, at: datetime) -> list[Decision]:

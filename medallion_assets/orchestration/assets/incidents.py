@@ -129,16 +129,16 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
         attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
     except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be two alerts
         attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
-    return [_alert(incident, attempts) for incident in incidents]
+    return [_alert(incident, attempts, lakehouse.catalog.batch_word(incident.stage)) for incident in incidents]
 
 
-def _alert(incident: Incident, attempts: pl.DataFrame) -> Alert:
+def _alert(incident: Incident, attempts: pl.DataFrame, word: str) -> Alert:
     own = attempts.filter(pl.col("error_kind").is_not_null(), run_id=incident.run_id, stage=incident.stage)
     known = own.select(kind="error_kind", export_id="export_id", failed_at="started_at").to_dicts()
     without_row = {"kind": incident.error_kind, "export_id": incident.export_id, "failed_at": incident.failed_at}
     said = {"expected": incident.expected, "found": incident.found}
     parts = "".join(f"; {name}: {part}" for name, part in said.items() if part)
-    places = [incident.stage, incident.partition, incident.export_id and f"export {incident.export_id}"]
+    places = [incident.stage, incident.partition, incident.export_id and f"{word} {incident.export_id}"]
     failure = known[-1] if known else without_row
     return Alert(
         key=failure_key(attempts, stage=incident.stage, last_good_at=incident.last_good_at, **failure),
