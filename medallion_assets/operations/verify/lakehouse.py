@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.replay import Replay
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -36,7 +37,7 @@ from medallion_assets.operations.verify.findings import (
     rebuild,
 )
 from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
-from medallion_assets.operations.verify.log import LOG_FOLDER, verify_log
+from medallion_assets.operations.verify.log import verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
     is_behind,
