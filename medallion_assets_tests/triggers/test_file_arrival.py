@@ -159,7 +159,7 @@ def test_any_change_of_the_listing_starts_the_quiet_time_anew() -> None:
         decision = evaluate(at(seconds), cursor, sorted_out(*exports), timers)
         assert decision.ask is None
         cursor = decision.cursor
-    assert decision.reason == "1 export waits for the quiet time: 30 s"
+    assert decision.reason == "1 batch waits for the quiet time: 30 s"
     assert evaluate(at(120), cursor, sorted_out(*looks[90]), timers).ask is not None
 
 
@@ -238,7 +238,7 @@ def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> 
     assert held.ask is None
     again = evaluate(at(505), held.cursor, sorted_out(export(1)), AT_ONCE)
     assert again.ask is None
-    assert again.reason == "1 export waits for attempt 2 of 8: 55 s"
+    assert again.reason == "1 batch waits for attempt 2 of 8: 55 s"
     again = evaluate(at(560), again.cursor, sorted_out(export(1)), AT_ONCE)
     assert again.ask is not None
     assert again.ask.attempt == 2
@@ -251,7 +251,7 @@ def test_giving_up_is_seen_once() -> None:
         cursor = decision.cursor
         given_up += [seconds] if decision.gives_up else []
     assert given_up == [7440]
-    assert decision.reason == "given up after 8 attempts: 1 export; new files or a manual run start it again"
+    assert decision.reason == "given up after 8 attempts: 1 batch; new files or a manual run start it again"
 
 
 def test_thousands_of_exports_are_decided_in_a_second() -> None:

@@ -127,7 +127,7 @@ class DemoPipeline:
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
             loaded = self.lakehouse.catalog.loaded_by(table.name)
             ledger = Ledger.read(loaded, self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
-            lines = sum(export.records for export in ledger.batches if export.id not in ledger.pending_ids)
+            lines = sum(batch.records for batch in ledger.batches if batch.id not in ledger.pending_ids)
             quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
         return TableSummary(
             name=table.name,

@@ -74,6 +74,7 @@ def test_a_gap_is_told_when_the_missing_window_is_late(ago: float, is_told: bool
     waiting = WaitingBatch(
         table=SILVER,
         batch_id="e2",
+        word="export",
         why="export e2 waits",
         to_at=NOW - timedelta(seconds=ago),
         covered_until=REACHED,

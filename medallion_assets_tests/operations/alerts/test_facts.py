@@ -67,7 +67,7 @@ def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(lakehouse:
     land(lakehouse, window(TRANSACTIONS, LATE, AT + 3 * DAY, AT + 4 * DAY, []))
     run_silver(lakehouse)
     (waiting,) = read_facts(lakehouse, NOW).waiting
-    assert (waiting.table, waiting.export_id, waiting.to_at) == (SILVER, LATE, AT + 4 * DAY)
+    assert (waiting.table, waiting.batch_id, waiting.to_at) == (SILVER, LATE, AT + 4 * DAY)
     assert "nothing covers 2025-05-02T00:00:00+00:00 to 2025-05-04" in waiting.why
     land(lakehouse, window(TRANSACTIONS, "01746230400000-0000000e", AT + DAY, AT + 3 * DAY, []))
     run_silver(lakehouse)
