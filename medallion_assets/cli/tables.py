@@ -208,7 +208,7 @@ def quarantine_show(
         if held:
             listing = list_held(lakehouse, loaded, held, now=datetime.now(UTC), limit=limit)
         else:
-            listing = list_quarantine(lakehouse, loaded.table, exports=export or (), reasons=reason or (), limit=limit)
+            listing = list_quarantine(lakehouse, loaded.table, batches=export or (), reasons=reason or (), limit=limit)
         terminal.answer(listing, lambda: quarantine_page(listing))
 
 

@@ -48,7 +48,7 @@ def list_quarantine(
     lakehouse: Lakehouse,
     table: Table,
     *,
-    exports: Collection[str] = (),
+    batches: Collection[str] = (),
     reasons: Collection[str] = (),
     limit: int = 20,
 ) -> QuarantineListing:
@@ -60,7 +60,7 @@ def list_quarantine(
     contract = quarantine_table(table)
     if not lakehouse.exists(contract):
         return QuarantineListing(table=contract.name)
-    rows = lakehouse.open(contract).scan().filter(chosen_rows(lakehouse, table, exports, reasons))
+    rows = lakehouse.open(contract).scan().filter(chosen_rows(lakehouse, table, batches, reasons))
     is_waiting = pl.col(REDRIVEN_AT).is_null()
     total, redriven = rows.select(pl.len(), (~is_waiting).sum()).collect(engine="streaming").row(0)
     counted = rows.filter(is_waiting).select(pl.col("reasons").explode().value_counts(sort=True).struct.unnest())

@@ -58,7 +58,7 @@ def test_exports_and_reasons_choose(lakehouse: Lakehouse) -> None:
     ("names", "words"),
     [
         ({"reasons": ["curency_unsupported"]}, ["no reason of that name", "amount_out_of_range (3 rows)", "--reason"]),
-        ({"exports": ["another"]}, ["no export of that name", f"{FIRST} (3 rows)", "--export"]),
+        ({"batches": ["another"]}, ["no export of that name", f"{FIRST} (3 rows)", "--export"]),
     ],
 )
 def test_names_that_there_are_not_are_refused_with_those_that_there_are(
