@@ -35,7 +35,7 @@ LOOKS: dict[str, Callable[[Lakehouse, Table], object]] = {
     "verify --deep": lambda lakehouse, _: verify(lakehouse, deep=True),
     "status": lambda lakehouse, _: read_status(lakehouse, NOW),
     "explain": lambda lakehouse, table: explain(lakehouse, declared(table), "t1"),
-    "quarantine show": lambda lakehouse, table: list_quarantine(lakehouse, table, exports=(), reasons=(), limit=5),
+    "quarantine show": lambda lakehouse, table: list_quarantine(lakehouse, table, batches=(), reasons=(), limit=5),
     "sensor of updates": lambda lakehouse, table: watch_bronze(lakehouse, declared(table)),
     "sensor of enrichment": lambda lakehouse, _: watch_sources(lakehouse, ENRICHMENT),
 }
