@@ -129,7 +129,7 @@ class DisturbedFolder(TableFolder):
 
     take: Callable[[str, Call, str], Any]
 
-    def stage(self, *rows: Any, **named: Any) -> WrittenFile:
+    def write(self, *rows: Any, **named: Any) -> WrittenFile:
         return self.take(WRITE, lambda: TableFolder.write(self, *rows, **named), self.uri)
 
     def __reduce__(self) -> tuple[Any, ...]:

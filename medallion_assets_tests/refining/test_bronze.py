@@ -193,5 +193,5 @@ def test_a_file_that_mixes_exports_is_no_ledger(tmp_path: Path) -> None:
     day = snapshot.partitions[0]
     mixed = snapshot.folder.write(snapshot.scan(), partition=day, bounds=LEDGER_BOUNDS)
     snapshot.commit([mixed], remove=snapshot.files["path"])
-    with pytest.raises(PermanentError, match="mixes exports"):
+    with pytest.raises(PermanentError, match="mixes batches"):
         batches_in(bronze(lakehouse), EXPORTS)

@@ -54,6 +54,7 @@ class CsvFiles:
     final_verdicts: ClassVar[frozenset[str]] = frozenset()
     ids_ascend: ClassVar[bool] = False
     technology: ClassVar[str] = "file"
+    batch_word: ClassVar[str] = "file"
 
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
         return list(batches)

@@ -45,7 +45,7 @@ def test_a_required_column_without_a_value_holds_the_export_back(tmp_path: Path)
     """C8: three records are far under the floor of C3; the error names table, export, column, and what to do."""
     _, done = refined(tmp_path, *upserts(3, amount=None), delete_line(micros(AT) + 9, {"transaction_id": {"S": "t0"}}))
     assert [failing.batch.id for failing in done.held] == [EXPORT]
-    said = str(gate_error(CUSTOMER_TRANSACTIONS, done.held, Gate.of(declared(CUSTOMER_TRANSACTIONS).gate)))
+    said = str(gate_error(declared(CUSTOMER_TRANSACTIONS), done.held, Gate.of(declared(CUSTOMER_TRANSACTIONS).gate)))
     assert f"silver.customer_transactions: export {EXPORT} failed the quality gate" in said
     assert "expected: a value of amount in at least one record" in said
     assert "found: null_columns: amount, null in all of 3 records" in said
