@@ -66,6 +66,11 @@ def text_bytes(rows: pl.LazyFrame) -> int:
     return int(rows.select(pl.sum_horizontal(lengths)).collect(engine="streaming").item() or 0) if names else 0
 
 
+def row_count(rows: pl.LazyFrame) -> int:
+    """How many rows there are; of files alone their footers tell."""
+    return int(rows.select(pl.len()).collect(engine="streaming").item())
+
+
 def row_group_rows(rows: int, size: int) -> int | None:
     """How many of some rows make a row group when their text has `size` bytes; None: as many as the writer likes."""
     length = size // max(1, rows)

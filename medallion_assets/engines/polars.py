@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,14 +54,13 @@ class PolarsEngine:
         return frame
 
     def map_items(
-        self, function: Callable[[Item], Answer], items: Iterable[Item], *, are_large: bool = False
+        self, function: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
     ) -> Iterator[Answer]:
-        """In a few threads: most of an item's work is Polars'."""
-        if are_large:
+        """In a few threads: most of an item's work is Polars'. One at a time needs none."""
+        if at_once == 1:
             yield from map(function, items)
             return
-        with ThreadPoolExecutor(threads()) as pool:
-            yield from pool.map(function, items)
+        yield from in_turns(function, items, at_once=at_once or threads())
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None

@@ -28,6 +28,7 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.fingerprints import contract_notes, expect_same_key, fingerprint
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.blocks import blocks
+from medallion_assets.engines.pieces import row_count
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.chosen_rows import chosen_rows
@@ -93,9 +94,9 @@ def redrive(
     chosen = chosen_rows(lakehouse, table, batches, reasons) & pl.col(REDRIVEN_AT).is_null()
     rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
     conflicts = pl.col("reasons").list.contains(CONFLICTING)
-    done.conflicting = _height(rows.filter(conflicts))
+    done.conflicting = row_count(rows.filter(conflicts))
     waiting = rows.filter(~conflicts)
-    total = _height(waiting)
+    total = row_count(waiting)
     bounds = lakehouse.engine.bounds
     rounds = replace(bounds, block_rows=bounds.group_rows, block_bytes=bounds.group_bytes)  # few: each of them commits
     for block in blocks([waiting], rounds):
@@ -224,7 +225,7 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
         held = {path: kept.scan(paths=[path]) for path in kept.files["path"]}
         unmarked = pl.col(REDRIVEN_AT).is_null()
         paths = [
-            path for path, rows in held.items() if _height(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
+            path for path, rows in held.items() if row_count(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
         ]
         written = [
             write_rows(
@@ -240,7 +241,3 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
             kept.commit(written, remove=paths)
 
     until_committed(mark)
-
-
-def _height(rows: pl.LazyFrame) -> int:
-    return int(rows.select(pl.len()).collect(engine="streaming").item())

@@ -6,6 +6,7 @@ Does not: making the files a table's (delta.files.writing).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,6 +16,7 @@ from polars.io.partition import FileProviderArgs
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.writing import COMPRESSION_LEVEL
+from medallion_assets.delta.schema import polars_schema
 
 MOST_OPEN = 128
 """So many files Polars writes at a time (POLARS_MAX_OPEN_SINKS): of more partitions each row group is a file."""
@@ -56,3 +58,17 @@ def write_partitions(
         engine="streaming",
     )
     return sorted(files, key=lambda file: file.path)
+
+
+def by_partition(files: Iterable[LocalFile], table: Table) -> dict[date | None, pl.LazyFrame]:
+    """The rows of each partition, with all columns of the contract."""
+    schema = polars_schema(table)
+    paths: dict[date | None, list[Path]] = {}
+    for file in files:
+        paths.setdefault(file.partition, []).append(file.path)
+    return {
+        partition: pl.scan_parquet(some, glob=False, hive_partitioning=False)
+        .with_columns(pl.lit(partition, dtype=pl.Date).alias(str(table.partition_by)))
+        .select(schema.names())
+        for partition, some in paths.items()
+    }

@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.partitions import parts_of
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.engines.pieces import row_count
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
@@ -48,7 +49,7 @@ def recompute(
         with lakehouse.workspace() as folder:
             judged = judge_batches(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])
-            if stricter := _height(bad.join(waiting, on=POSITION, how="anti")):
+            if stricter := row_count(bad.join(waiting, on=POSITION, how="anti")):
                 return stricter
             replay.apply(group, [part.join(waiting, on=POSITION, how="anti") for part in judged.good], folder)
         progress(sum(batch.records for batch in group))
@@ -133,7 +134,3 @@ def _waiting(lakehouse: Lakehouse, table: Table) -> pl.LazyFrame:
     if not lakehouse.exists(contract):
         return pl.LazyFrame(schema={name: polars_schema(contract)[name] for name in POSITION})
     return lakehouse.open(contract).scan().filter(pl.col(REDRIVEN_AT).is_null()).select(POSITION)
-
-
-def _height(rows: pl.LazyFrame) -> int:
-    return int(rows.select(pl.len()).collect(engine="streaming").item())

@@ -19,6 +19,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.files import Files
+from medallion_assets.engines.pieces import row_count
 from medallion_assets.refining.merging.merge_days import STATE
 
 
@@ -41,7 +42,7 @@ def held_rows(silver: Snapshot, parts: Sequence[pl.LazyFrame], workspace: Place)
         _found, keys=[[keys[number] for number in sought] for sought in passes], names=names, place=workspace
     )
     found = list(
-        engine.map_items(look, [(number, held) for number in range(len(passes)) for held in slices], are_large=True)
+        engine.map_items(look, [(number, held) for number in range(len(passes)) for held in slices], at_once=1)
     )
     of_pass = [pl.concat(found[start : start + len(slices)]) for start in range(0, len(found), len(slices))]
     return [rows for rows, sought in zip(of_pass, passes, strict=True) for _ in sought]
@@ -53,17 +54,13 @@ def _passes(keys: Sequence[pl.LazyFrame], engine: Engine) -> list[list[int]]:
         return [list(range(len(keys)))]
     passes: list[list[int]] = [[]]
     held = 0
-    for number, height in enumerate(engine.map_items(_height, keys)):
+    for number, height in enumerate(engine.map_items(row_count, keys)):
         if passes[-1] and held + height > engine.bounds.keys:
             passes.append([])
             held = 0
         passes[-1].append(number)
         held += height
     return passes
-
-
-def _height(keys: pl.LazyFrame) -> int:
-    return int(keys.select(pl.len()).collect(engine="streaming").item())
 
 
 def _found(

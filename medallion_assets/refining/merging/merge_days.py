@@ -23,7 +23,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import of_group, row_group_rows, text_bytes
+from medallion_assets.engines.pieces import of_group, row_count, row_group_rows, text_bytes
 from medallion_assets.refining.judging.events import tombstones
 from medallion_assets.refining.ledger.full_batches import FullBatches, bad_in, older_than
 from medallion_assets.refining.ledger.origins import counted_sequence
@@ -129,7 +129,7 @@ def _replace_day(item: DayItem, rows: pl.LazyFrame, work: DaysWork) -> Replaced:
     return Replaced(
         partition=item.day,
         absent=absent,
-        written=[part.written for part in made if part.written is not None],
+        written=[file for part in made for file in part.written],
         removed=item.held.paths,
         restated=any(part.restated for part in made),
     )
@@ -140,7 +140,7 @@ class _ReplacedKeys:
     """Some keys of a day made anew."""
 
     absent: pl.DataFrame
-    written: WrittenFile | None = None
+    written: Sequence[WrittenFile] = ()
     changes: bool = False
     restated: bool = False
 
@@ -161,16 +161,24 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
     changes = bool(new.height or gone.height or absent.height)
     if not changes and not writes:
         return _ReplacedKeys(absent=absent)
-    made = pl.concat([kept, new])
-    length = row_group_rows(made.height, text_bytes(made.lazy()))
     return _ReplacedKeys(
         absent=absent,
-        written=work.folder.write(made.lazy(), partition=item.day, bounds=STATE[:1], row_group_rows=length)
-        if made.height
-        else None,
+        written=_written(work, item.day, kept, new),
         changes=changes,
         restated=bool(gone.height or absent.height) or _says_more(new, old, table),
     )
+
+
+def _written(work: DaysWork, day: date, kept: pl.DataFrame, new: pl.DataFrame) -> list[WrittenFile]:
+    """Rows that stay and new ones in one file; new ones alone as they lie, where these are all that the day has."""
+    files = [] if kept.height else work.new.files_of(day)
+    if sum(row_count(pl.scan_parquet(file.path)) for file in files) == new.height > 0:
+        return [work.folder.write_file(file.path, partition=day, bounds=STATE[:1]) for file in files]
+    made = pl.concat([kept, new])
+    if not made.height:
+        return []
+    length = row_group_rows(made.height, text_bytes(made.lazy()))
+    return [work.folder.write(made.lazy(), partition=day, bounds=STATE[:1], row_group_rows=length)]
 
 
 def _without(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

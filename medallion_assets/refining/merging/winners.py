@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.delta.files.partitioned_files import LocalFile
 from medallion_assets.engines.aside import Place, streamed_apart
 from medallion_assets.engines.extent import Extent, total
 
@@ -34,6 +35,7 @@ class NewRows:
     parts: Sequence[WonRows]
     schema: pl.Schema
     place: Place
+    files: Sequence[LocalFile] = ()
 
     def by_day(self, in_parts: Mapping[date, int], expected: Mapping[date, Extent]) -> dict[date, pl.LazyFrame]:
         """Those of some neighbouring days (`of`), to be read several times; a part is opened once for all of them.
@@ -57,6 +59,10 @@ class NewRows:
             for part in self._chosen(in_parts)
         ]
         return pl.concat(rows) if rows else pl.LazyFrame(schema=self.schema)
+
+    def files_of(self, partition: date | None) -> list[LocalFile]:
+        """The files of a partition; none where its rows are in no such files."""
+        return [file for file in self.files if file.partition == partition]
 
     def _chosen(self, in_parts: int) -> list[Any]:
         return [part for number, part in enumerate(self.parts) if in_parts >> number & 1]

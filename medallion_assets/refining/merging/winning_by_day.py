@@ -20,13 +20,14 @@ import polars as pl
 
 from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.files.partitioned_files import LocalFile, by_partition, write_partitions
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place, streamed_apart
+from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place, expect_all_written
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.extent import Extent, extents, total
 from medallion_assets.engines.files import Files
-from medallion_assets.engines.pieces import of_group
+from medallion_assets.engines.pieces import of_group, row_count
 from medallion_assets.refining.judging.events import has_deletes, upserts
 from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.merge_days import STATE
@@ -57,7 +58,9 @@ def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatche
     height = held_of_each(days, engine.bounds)
     if height is None:
         return None
-    apart = streamed_apart(rows, workspace, by=partition_by, expected=days, row_group_rows=height)
+    files = write_partitions(rows, table, workspace.url, row_group_rows=height, most_bytes=engine.bounds.group_bytes)
+    apart = by_partition(files, table)
+    expect_all_written(days, {day: row_count(some) for day, some in apart.items()}, where=workspace.url)
     work = _Work(table=table, fulls=fulls, place=workspace)
     items = [item for day in {*apart, *silver.partitions} for item in _items(silver, day, apart, days)]
     compared = list(engine.map_items(partial(_compare, work=work), items))
@@ -70,7 +73,7 @@ def win_by_day(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatche
         groups=groups_of((max(heights), engine.bounds.keys)),
         folder=workspace,
     )
-    return _winners([*(day.decided for day in compared), *found], apart, days, work)
+    return _winners([*(day.decided for day in compared), *found], apart, files, days, work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +173,11 @@ def _look_up(frames: list[pl.DataFrame], put: PutAside, *, work: _Work) -> _Deci
 
 
 def _winners(
-    decided: Iterable[_Decided], apart: Mapping[Day, pl.LazyFrame], days: Mapping[Day, Extent], work: _Work
+    decided: Iterable[_Decided],
+    apart: Mapping[Day, pl.LazyFrame],
+    files: Sequence[LocalFile],
+    days: Mapping[Day, Extent],
+    work: _Work,
 ) -> Winners:
     """The rows of each day, less those that lose, and the tombstones."""
     every = list(decided)
@@ -193,5 +200,6 @@ def _winners(
         moved=pl.concat([some.moved for some in every]),
         count=total(held.values()).rows,
     )
-    new = NewRows(partition_by=by, parts=[rows], schema=polars_schema(work.table), place=work.place)
+    whole = [file for file in files if rows.get(file.partition) is apart[file.partition]]
+    new = NewRows(partition_by=by, parts=[rows], schema=polars_schema(work.table), place=work.place, files=whole)
     return Winners.of_parts(new, [won])

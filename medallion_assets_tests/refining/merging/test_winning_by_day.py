@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.delta.files.partitioned_files import write_partitions
+from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
+from medallion_assets.errors import PermanentError
 from medallion_assets.refining.merging import merge, winning_by_day
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import delete_line, item_line, transaction, upsert_line
@@ -163,3 +166,45 @@ def test_only_keys_that_are_new_in_their_day_are_looked_for(
     refined(lakehouse, full_of(5, *items(*range(7), 20), moves, at=AT + 4 * HOUR))
     assert any(by_day)
     assert [sum(heights) for heights in zip(*sought, strict=True)] == [2, 2]
+
+
+def test_a_day_that_is_all_new_is_not_written_twice(
+    tmp_path: Path, by_day: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its rows lie in files of the table's form; a day of which something stays, loses or is gone is written anew."""
+    lakehouse = lake(tmp_path, BOUNDS)
+    refined(lakehouse, FIRST)
+    anew: list[date | None] = []
+    copied: list[date | None] = []
+
+    def noted(writing: Any, into: list[date | None]) -> Any:
+        def write(folder: TableFolder, rows: Any, *, partition: date | None = None, **options: Any) -> Any:
+            into.append(partition)
+            return writing(folder, rows, partition=partition, **options)
+
+        return write
+
+    with monkeypatch.context() as patches:
+        patches.setattr(TableFolder, "write", noted(TableFolder.write, anew))
+        patches.setattr(TableFolder, "write_file", noted(TableFolder.write_file, copied))
+        late = window_of(3, upsert_line(micros(AT + 5 * HOUR), sale(0, quantity={"N": "2"})), length=6 * HOUR)
+        refined(lakehouse, late)
+        anew.clear()
+        refined(lakehouse, full_of(5, *items(*range(7), 8, quantity={"N": "7"}), at=AT + 4 * HOUR))
+    assert any(by_day)
+    assert (set(copied), set(anew) & set(DAYS)) == ({DAYS[1], DAYS[2]}, {DAYS[0]})
+    assert lakehouse.open(SILVER).scan().filter(~pl.col("is_deleted")).collect().height == 8
+
+
+def test_a_row_that_is_not_written_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is committed of a pass that wrote less than was counted."""
+
+    def lossy(rows: pl.LazyFrame, *args: Any, **options: Any) -> list[Any]:
+        return write_partitions(rows.filter(pl.col("transaction_id") != "t4"), *args, **options)
+
+    lakehouse = lake(tmp_path, BOUNDS)
+    refined(lakehouse, FIRST)
+    monkeypatch.setattr(winning_by_day, "write_partitions", lossy)
+    with pytest.raises(PermanentError, match=f"expected: 3 rows of {DAYS[1]}; found: 2 of {DAYS[1]}"):
+        refined(lakehouse, full_of(5, *items(*range(9)), at=AT + 4 * HOUR))
+    assert lakehouse.open(SILVER).scan().collect()["_export_id"].n_unique() == 1
