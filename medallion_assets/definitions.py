@@ -25,6 +25,7 @@ from medallion_assets.orchestration.assets.dashboard import KEY as DASHBOARD
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset
 from medallion_assets.orchestration.assets.dbt import dbt_assets
 from medallion_assets.orchestration.assets.fetched import fetch_jobs, fetched_asset
+from medallion_assets.orchestration.assets.fresh_checks import fresh_check_keys, fresh_checks
 from medallion_assets.orchestration.assets.gold import gold_asset
 from medallion_assets.orchestration.assets.incidents import diagnose_job, incident
 from medallion_assets.orchestration.assets.monitor import monitor_job, operations_assets
@@ -69,6 +70,7 @@ def build_defs(
     expect_known_recipients(settings, catalog)
     queries = read_query_alerts(settings.query_alerts)
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
+    fresh_keys = fresh_check_keys(catalog)
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
     return dg.Definitions(
         assets=[
@@ -93,15 +95,16 @@ def build_defs(
             *([query_alerts_asset(settings, queries)] if queries else []),
             incident,
         ],
+        asset_checks=[fresh_checks(catalog)] if fresh_keys else [],
         resources={
             "lakehouse": LakehouseResource.of_settings(settings, catalog),
             "dynamodb": DynamoDBResource.of_settings(settings),
             **(resources or {}),
         },
         jobs=[
-            *jobs(catalog),
+            *jobs(catalog, fresh_keys),
             *(job for pipeline in catalog.pipelines for job in fetch_jobs(pipeline)),
-            monitor_job(also=[DASHBOARD, *([BUSINESS] if catalog.pictures else [])]),
+            monitor_job(also=[DASHBOARD, *([BUSINESS] if catalog.pictures else [])], checks=fresh_keys),
             diagnose_job(),
             *([query_alerts_job(queries)] if queries else []),
         ],

@@ -17,6 +17,7 @@ from medallion_assets.delta.files.data_files import file_in_the_way, file_withou
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
 from medallion_assets.delta.store import TableStore
 from medallion_assets.errors import MissingTableError
+from medallion_assets.storage.credentials import expect_credentials
 
 
 def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
@@ -25,6 +26,7 @@ def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
     Raises:
         UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
     """
+    expect_credentials(table.name, uri, options)
     with storage_errors(table.name, uri):
         return DeltaTable.is_deltatable(uri, storage_options=dict(options))
 
@@ -39,6 +41,7 @@ def load_table(
         TableFeatureError: it uses features that cannot be read.
         UnreadableTableError, PermanentError, TransientError: see `storage_errors`.
     """
+    expect_credentials(table.name, uri, options)
     with storage_errors(table.name, uri):
         try:
             delta = store.open(uri, options, version)

@@ -15,8 +15,8 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
-from medallion_assets.errors.aws import REQUEST_KEYS
 from medallion_assets.errors.native import native_failures
+from medallion_assets.storage.credentials import without_credentials
 
 REFUSED = re.compile(
     r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
@@ -56,7 +56,7 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
             raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
             if NO_CREDENTIALS.search(str(error)):
-                raise _without_credentials(table_name) from error
+                raise without_credentials(table_name) from error
             do = "run it again; if it persists, check the disk, or the network and the AWS variables"
             raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
         raise not_a_table(table_name, uri, found) from error
@@ -129,16 +129,6 @@ def _refused(table_name: str, uri: str, found: str) -> PermanentError:
         found=found,
         do="give it access, or move away what stands in the way; or set MEDALLION_LAKEHOUSE_URL (on S3 also the AWS "
         "variables) to the place of the tables",
-    )
-
-
-def _without_credentials(table_name: str) -> TransientError:
-    """A role of the host may be out of reach for a moment: then it passes."""
-    return TransientError(
-        f"{table_name}: this process has no AWS credentials",
-        expected=REQUEST_KEYS,
-        found="none of them",
-        do="set them where this process is started, or give the host a role; with a role, run it again",
     )
 
 

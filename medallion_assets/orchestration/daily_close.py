@@ -12,7 +12,7 @@ missed nothing: its past is restated days, which have a sensor of their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -56,11 +56,23 @@ def first_published(instance: dg.DagsterInstance, table: Table) -> date | None:
     return min((day for day in days if day is not None), default=None)
 
 
-def closed_days(instance: dg.DagsterInstance, table: Table, days: Collection[date]) -> set[date]:
-    """Those of `days` that a run published which began after the day had ended."""
+def made_before(instance: dg.DagsterInstance, table: Table, moment: datetime) -> bool:
+    """Whether any partition of a table was made before a moment, as the event log knows."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset_key(table), before_timestamp=moment.timestamp())
+    return bool(instance.fetch_materializations(wanted, limit=1).records)
+
+
+def closed_days(
+    instance: dg.DagsterInstance,
+    table: Table,
+    days: Collection[date],
+    *,
+    end_of: Callable[[date], datetime] = end_of_business_day,
+) -> set[date]:
+    """Those of `days`, or months, that a run published which began after they had ended."""
     closed: set[date] = set()
     for day in days:
-        ended = end_of_business_day(day).timestamp()
+        ended = end_of(day).timestamp()
         wanted = dg.AssetRecordsFilter(asset_key=asset_key(table), asset_partitions=[str(day)], after_timestamp=ended)
         records = instance.fetch_materializations(wanted, limit=1).records
         if records and _began(instance, records[0]) >= ended:

@@ -84,12 +84,12 @@ JOBS = {
 """The jobs of a pipeline that has tables of these kinds: DAILY or MONTHLY, as it has days or months."""
 
 
-def jobs(catalog: Catalog) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Every job that moves data."""
+def jobs(catalog: Catalog, monitored: Collection[dg.AssetCheckKey] = ()) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Every job that moves data; the checks that are `monitored` are the monitor's business."""
     return [
         dg.define_asset_job(
             pipeline.job(name),
-            selection=dg.AssetSelection.assets(*_fetched(pipeline, name), *map(asset_key, tables)),
+            selection=_without(dg.AssetSelection.assets(*_fetched(pipeline, name), *map(asset_key, tables)), monitored),
             description=JOBS[name].description,
             tags={**run_tags(stages_of(pipeline), tables, priority=0), **job_limit(catalog, pipeline.job(name))},
             executor_def=_executor(pipeline, name),
@@ -109,6 +109,10 @@ def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
     refreshes = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines}
     refresh = refreshes.get(job)
     return {} if refresh is None else {"dagster/max_runtime": str(refresh.time_limit_seconds)}
+
+
+def _without(selection: dg.AssetSelection, checks: Collection[dg.AssetCheckKey]) -> dg.AssetSelection:
+    return selection - dg.AssetSelection.checks(*checks) if checks else selection
 
 
 def _fetched(pipeline: Pipeline, job: str) -> list[dg.AssetKey]:

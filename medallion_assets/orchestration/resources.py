@@ -26,6 +26,7 @@ from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.configured_runs import choose_configured_month, record_configured_user
+from medallion_assets.orchestration.dashboard_renewal import DashboardRenewal
 from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, AssetEvent, stage_errors, step_retries
@@ -63,8 +64,9 @@ def utc_now() -> datetime:
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `clock` is that of
-    stages and sensors, `store` what the lakehouse is handed.
+    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `dashboard` says how a run
+    that ends renews the page (None: it does not). `clock` is that of stages and sensors, `store` what the lakehouse is
+    handed.
     """
 
     catalog: ClassVar[Catalog] = Catalog()
@@ -77,6 +79,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     repetitions: dg.ResourceDependency[int] = _given(Repeating.attempts)
     first_wait_seconds: dg.ResourceDependency[float] = _given(Repeating.first_wait_seconds)
     step_retry_seconds: dg.ResourceDependency[float] = _given(STEP_RETRY_SECONDS)
+    dashboard: dg.ResourceDependency[DashboardRenewal | None] = _given(None)
     clock: dg.ResourceDependency[Callable[[], datetime]] = _given(utc_now)
     store: dg.ResourceDependency[TableStore] = _given(TableStore())
 
@@ -106,6 +109,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             repetitions=settings.repetitions,
             first_wait_seconds=settings.first_wait_seconds,
             step_retry_seconds=settings.step_retry_seconds,
+            dashboard=DashboardRenewal.of(settings),
             clock=clock,
         )
 
@@ -119,6 +123,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 record_configured_user(context.instance, context.run, steps)
         with carried_out_here(context):
             yield self
+            if context.run is not None and self.dashboard is not None:
+                self.dashboard.renew(self.lakehouse(), self.now(), raw_url=self.raw_url)
 
     @contextmanager
     def attempt(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Attempt]:

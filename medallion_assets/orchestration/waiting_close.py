@@ -23,7 +23,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import closing_job, is_promised, stages_of
 from medallion_assets.orchestration.close_requests import close_request, month_request, tables_of
 from medallion_assets.orchestration.closing_lines import daily_lines, monthly_lines
-from medallion_assets.orchestration.daily_close import day_to_close, ticks
+from medallion_assets.orchestration.daily_close import closed_days, day_to_close, made_before, ticks
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
 from medallion_assets.stages.months import has_month
@@ -34,6 +34,8 @@ LINES = ("*/15 * * * *",)
 RESOURCE = "lakehouse"
 _LONGEST = timedelta(days=1, hours=1)
 """No close waits longer than to the end of the business day on which it was due."""
+_MONTH = timedelta(days=32)
+"""So far back the last tick of a schedule of months is found."""
 
 
 def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, *, due: date, now: datetime) -> bool:
@@ -129,15 +131,33 @@ def may_be_made(context: dg.ScheduleEvaluationContext, pipeline: Pipeline, month
 def waiting_months(
     settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline
 ) -> Iterator[dg.RunRequest]:
-    """The same of the month whose close was due in the last day."""
+    """The same of the month whose close was due last; once the daemon was down for over a day, if nobody closed it."""
     now, zone = context.scheduled_execution_time, settings.schedule_time_zone
     lines = monthly_lines(settings, pipeline)
-    before = [tick for line in lines for tick in ticks(line, zone, now - _LONGEST, now) if tick < now]
+    before = [tick for line in lines for tick in ticks(line, zone, now - _MONTH, now) if tick < now]
     if (due_at := max(before, default=None)) is None:
         return
+    asked = month_request(due_at, pipeline)
+    if isinstance(asked, dg.SkipReason) or runs_of_key(context.instance, asked):
+        return
+    if now - due_at > _LONGEST and not _stayed_open(settings, context.instance, pipeline, due_at):
+        return
     asked = month_to_close(settings, context, pipeline, due_at)
-    if isinstance(asked, dg.RunRequest) and not runs_of_key(context.instance, asked):
+    if isinstance(asked, dg.RunRequest):
         yield asked
+
+
+def _stayed_open(settings: Settings, instance: dg.DagsterInstance, pipeline: Pipeline, due_at: datetime) -> bool:
+    """Whether nobody closed the month that was due at a tick, of a Gold table that had been made before (rule V7).
+
+    As with days, what nobody was to close is not made up for: settings may say so, and a table that is new then.
+    """
+    month = month_before(due_at.date())
+    lasts = [(tables_of(pipeline, gold)[-1], gold.end_of) for gold in pipeline.gold]
+    return settings.closes_missed_days and any(
+        made_before(instance, last, due_at) and not closed_days(instance, last, [month], end_of=end_of)
+        for last, end_of in lasts
+    )
 
 
 def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from obstore.store import S3Store
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.storage.credentials import expect_credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -30,6 +31,7 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
 
     Raises:
         SettingsError: an endpoint without encryption that nobody has allowed.
+        TransientError, PermanentError: nobody hands out credentials.
         obstore.exceptions.BaseError: no store can have such a URL.
     """
     options = dict(storage_options)
@@ -42,6 +44,7 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
             found=options["AWS_ENDPOINT_URL"],
             do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
         )
+    expect_credentials(url, url, options)
     return S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
 
 

@@ -17,7 +17,9 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.errors import SettingsError
+from medallion_assets.orchestration import waiting_close
 from medallion_assets.orchestration.jobs import DAILY
+from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
@@ -143,6 +145,53 @@ def test_a_month_whose_tick_was_missed_for_a_day_is_closed(settings: Settings, i
     close = "ecommerce_month_schedule"
     assert tick(settings, instance, close, due, MONTHS, late=timedelta(minutes=59)) == []
     assert len(tick(settings, instance, close, due, MONTHS, late=timedelta(hours=26))) == 1
+
+
+LATER = timedelta(days=4)
+
+
+def this_month(settings: Settings, instance: dg.DagsterInstance) -> tuple[date, datetime]:
+    """The month in which tests run, whose close waits, and when it was due: what is told to Dagster is told now."""
+    month = datetime.now(UTC).date().replace(day=1)
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
+    next_month = (month + timedelta(days=31)).replace(day=1)
+    due = datetime.combine(next_month + timedelta(days=1), time(4), ZoneInfo(BUSINESS_TIME_ZONE))
+    assert tick(settings, instance, "ecommerce_month_schedule", due, MONTHS) == []
+    return month, due
+
+
+def back(settings: Settings, instance: dg.DagsterInstance, due: datetime) -> list[str | None]:
+    """What is asked for once the daemon is back."""
+    requests = tick(settings, instance, "ecommerce_month_waiting_schedule", due + LATER, MONTHS)
+    return [request.run_key for request in requests]
+
+
+def test_a_month_that_waited_while_the_daemon_was_down_for_days_is_closed_once(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Its next tick would ask for another month. One that was made for the first time since has missed nothing."""
+    month, due = this_month(settings, instance)
+    assert back(settings, instance, due) == []
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset_key(REVENUE.table), partition="2019-11-01"))
+    assert back(replace(settings, closes_missed_days=False), instance, due) == []
+    assert back(settings, instance, due) == [f"{REVENUE.table.path}/close:{month}"]
+    assert back(settings, instance, due) == []
+
+
+def test_a_month_that_somebody_closed_since_is_left(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a run that began after it had ended; another month's does not."""
+    lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
+    monkeypatch.setattr(waiting_close, "made_before", lambda *_: True)
+    due = datetime(2025, 5, 2, 4, tzinfo=ZoneInfo(BUSINESS_TIME_ZONE))
+    made = dg.AssetMaterialization(asset_key(REVENUE.table), partition="2025-03-01")
+    instance.report_runless_asset_event(made)
+    with instance_on_disk() as other:
+        other.report_runless_asset_event(made)
+        assert len(back(settings, other, due)) == 1
+    instance.report_runless_asset_event(made._replace(partition="2025-04-01"))
+    assert back(settings, instance, due) == []
 
 
 def test_where_both_schedules_tick_at_one_moment_the_close_alone_asks(

@@ -186,7 +186,15 @@ def _key(table: RowTable[Row], row: Row) -> tuple[Any, ...]:
 
 
 def _values(table: RowTable[Row], row: Row) -> dict[str, Any]:
-    return {name: _day(table, row) if name == table.partition_by else getattr(row, name) for name in table.column_names}
+    return {
+        name: _day(table, row) if name == table.partition_by else _storable(getattr(row, name))
+        for name in table.column_names
+    }
+
+
+def _storable(value: Any) -> Any:
+    """Text as UTF-8 can have it: an error of a user's code may name a file whose name is none (a lone surrogate)."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _column(name: str, hint: Any) -> Column:

@@ -12,8 +12,9 @@ they ask later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
+from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.alerts import Alert
 
 
@@ -29,6 +30,18 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
         where=table,
         table=table,
         do="start a backfill of these days in the UI, if you need them",
+    )
+
+
+def arrivals_unseen(table: str, error: PermanentError, now: datetime) -> Alert:
+    """What a sensor of several tables says, once a day, of one that it cannot look at while it goes on for others."""
+    return Alert(
+        key=f"arrivals_unseen/{table}/{now.date()}",
+        kind="failure",
+        what=f"nobody knows what has arrived for {table}: {error}",
+        where=table,
+        table=table,
+        do=error.do or "do what the error says; what has arrived is then loaded by itself",
     )
 
 

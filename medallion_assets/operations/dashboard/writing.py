@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import obstore
+
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import DashboardFacts, read_facts
 from medallion_assets.operations.dashboard.page import render
-from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets.storage.failures import store_errors
+from medallion_assets.storage.stores import NOT_THERE, open_store, write_bytes
 
 PAGE = "operations/dashboard.html"
 """Where the page lies below the lakehouse URL."""
@@ -25,6 +28,20 @@ class Written:
 
     facts: DashboardFacts
     size_bytes: int
+
+
+def written_at(lakehouse: Lakehouse) -> datetime | None:
+    """When the page was written, as the storage says; None when there is none.
+
+    Raises:
+        PermanentError: no access to the place.
+        TransientError: the storage did not answer.
+    """
+    with store_errors(PAGE):
+        try:
+            return obstore.head(open_store(lakehouse.url, lakehouse.storage_options), PAGE)["last_modified"]
+        except NOT_THERE:
+            return None
 
 
 def write_dashboard(

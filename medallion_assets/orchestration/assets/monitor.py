@@ -77,12 +77,17 @@ def operations_assets() -> list[dg.AssetsDefinition]:
     return [pipeline_runs, pipeline_checkpoint, data_freshness]
 
 
-def monitor_job(also: Collection[dg.AssetKey] = ()) -> "dg.UnresolvedAssetJobDefinition":
-    """The job that renews what people want to know of the pipeline; `also` names assets of other rooms."""
+def monitor_job(
+    also: Collection[dg.AssetKey] = (), checks: Collection[dg.AssetCheckKey] = ()
+) -> "dg.UnresolvedAssetJobDefinition":
+    """The job that renews what people want to know of the pipeline.
+
+    `also` names assets of other modules, and `checks` those of other assets that it evaluates.
+    """
     own = [asset_key(table) for table in (PIPELINE_RUNS, PIPELINE_CHECKPOINT, DATA_FRESHNESS)]
     return dg.define_asset_job(
         MONITOR,
-        selection=dg.AssetSelection.assets(*own, *also),
+        selection=dg.AssetSelection.assets(*own, *also) | dg.AssetSelection.checks(*checks),
         description="Complete operations.pipeline_runs; update the checkpoint and the freshness of every table.",
         tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/priority": "0"},
         executor_def=dg.in_process_executor,

@@ -16,8 +16,17 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.notices import arrivals_unseen
 from medallion_assets.operations.stages import INGEST_AND_REFINE
-from medallion_assets.orchestration.requests import Part, is_at_work, joint_request, sensor_status, timers_of
+from medallion_assets.orchestration.requests import (
+    Part,
+    alert_or_log,
+    is_at_work,
+    joint_request,
+    sensor_status,
+    timers_of,
+)
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
 from medallion_assets.orchestration.sensors.asking import Look, Subject
@@ -90,7 +99,8 @@ def _refines_at_once(settings: Settings, loaded: Loaded) -> bool:
 def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loaded]) -> dg.SensorDefinition:
     """The sensor of some tables, each with its own cursor and attempts, which asks for one run of all that wait.
 
-    A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept.
+    A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept, and is
+    told to people else, unless it may pass by itself.
     """
     limits = replace(LIMITS, share_requests=max(1, LIMITS.share_requests // len(tables)))
     subjects = {
@@ -117,6 +127,10 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         cursor = dump_cursor(before.after(looks, unreached=seen.unreached))
         if seen.errors and cursor == context.cursor:
             raise next(iter(seen.errors.values()))
+        if lasting := {name: error for name, error in seen.errors.items() if isinstance(error, PermanentError)}:
+            now = lakehouse.now()
+            told = [arrivals_unseen(subjects[name].of.name, error, now) for name, error in lasting.items()]
+            alert_or_log(context, lakehouse, settings, told)
         alone = [name for name in seen.asks if _goes_alone(context, lakehouse, declared[name])]
         together = before.go_together(looks, alone=alone)
         return dg.SensorResult(

@@ -24,6 +24,7 @@ MONITORS = tuple(
 INCIDENT = "operations/incident"
 """It is of a run that failed, which its run config names."""
 NO_REGION = "there is no way to DynamoDB; found: You must specify a region"
+NO_CREDENTIALS = "this process has no AWS credentials; expected: AWS_ACCESS_KEY_ID"
 NO_FOLDER = "the lakehouse is missing; expected: tables that the pipelines declare in "
 Plant = Callable[[Path], Mapping[str, str]]
 
@@ -60,6 +61,10 @@ def no_credentials(folder: Path) -> Mapping[str, str]:
     return {**nothing(folder), "MEDALLION_LAKEHOUSE_URL": "s3://tables/lakehouse"}
 
 
+def raw_without_credentials(folder: Path) -> Mapping[str, str]:
+    return {**nothing(folder), "MEDALLION_RAW_URL": "s3://exports/raw"}
+
+
 STARTS: dict[str, tuple[Plant, Mapping[tuple[str, ...], str]]] = {
     "nothing": (
         nothing,
@@ -88,7 +93,8 @@ STARTS: dict[str, tuple[Plant, Mapping[tuple[str, ...], str]]] = {
     ),
     "raw is too high": (raw_is_too_high, {BRONZE: "set MEDALLION_RAW_URL to "}),
     "raw is of one table": (raw_is_of_one_table, {BRONZE[1:]: "what to do: set MEDALLION_RAW_URL to "}),
-    "no credentials": (no_credentials, {MONITORS: "this process has no AWS credentials"}),
+    "no credentials": (no_credentials, {(*BRONZE, *SILVER, *GOLD, *MONITORS): NO_CREDENTIALS}),
+    "raw without credentials": (raw_without_credentials, {BRONZE: NO_CREDENTIALS}),
 }
 
 

@@ -54,6 +54,11 @@ def a_bug_of_two(tickets: Frame, _: Frame) -> Frame:
     return a_bug(tickets)
 
 
+def a_text_that_is_none(_: Frame) -> Frame:
+    """As Python calls a file whose name is not UTF-8."""
+    raise ValueError("no rates in \udcff.csv")
+
+
 def a_check(_: Frame) -> Frame:
     """Dagster checks the types of what it is given."""
     return dg.AssetKey(5)  # type: ignore[return-value]
@@ -148,6 +153,7 @@ def _next_commit(graph: Graph) -> Path:
 FAILURES = {
     "polars": Failure(GOLD, gold_of(a_library), ("ColumnNotFoundError", "minuets")),
     "python": Failure(DERIVED, a_bug_in_silver, ("KeyError: 'green'",)),
+    "python: a text": Failure(GOLD, gold_of(a_text_that_is_none), ("no rates in ?.csv",)),
     "dagster: a check": Failure(GOLD, gold_of(a_check), ("CheckError",)),
     "dagster: a failure": Failure(GOLD, gold_of(a_users_word), ("the rates of the day are not in yet",)),
     "dagster: a resource": Failure(SERVING, no_resource, ("ConnectionError: the vault does not answer",)),

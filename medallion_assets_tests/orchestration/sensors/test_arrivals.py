@@ -16,7 +16,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.source import Listing, Share
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
-from medallion_assets.operations.tables.alerts import ALERTS
+from medallion_assets.operations.tables.alerts import ALERTS, read_events
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.sensors import arrivals
@@ -219,6 +219,9 @@ def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
     assert sensor.run(request).success
     assert sensor.requests(10) == []
     assert sensor.reason.startswith("customers: no new export; customer_transactions cannot be looked at: ")
+    (told,) = read_events(graph.lakehouse, NOON)  # of a tick that is green, and once a day
+    assert (told.kind, told.table) == ("failure", "bronze.customer_transactions")
+    assert "nobody knows what has arrived for bronze.customer_transactions: " in told.what
     with pytest.raises(LAKEHOUSE_ERRORS, match=PAYMENTS):
         sensor.requests(15)
     sensor.cursor = None

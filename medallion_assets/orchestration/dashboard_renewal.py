@@ -1,0 +1,52 @@
+"""Renewing the dashboard: a run that ends writes the page where there is none, or where it is old.
+
+Belongs here: when that is, and that no run fails for want of a page.
+Does not: what the page says (operations.dashboard), or the asset that writes it (assets/dashboard.py).
+
+The monitor writes the page every few minutes where a daemon is. Where none is, runs do, and each sees by one question
+for the page's time that it has to.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard, written_at
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.settings import Settings
+
+LOG = logging.getLogger(__name__)
+OLD = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DashboardRenewal:
+    """How the page is written when a run ends: where runs are linked, and what people type before a command."""
+
+    ui_url: str
+    command_prefix: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> DashboardRenewal:
+        """As the settings say."""
+        return cls(ui_url=settings.ui_url, command_prefix=settings.command_prefix)
+
+    def renew(self, lakehouse: Lakehouse, now: datetime, *, raw_url: str) -> bool:
+        """Write the page if an attempt of a stage is known, and there is none or an old one; says whether it was.
+
+        What the storage refuses is logged; the monitor, or the next run, tries again.
+        """
+        try:
+            if not lakehouse.exists(PIPELINE_RUNS):
+                return False
+            if (written := written_at(lakehouse)) is not None and now - written < OLD:
+                return False
+            write_dashboard(lakehouse, now, ui_url=self.ui_url, raw_url=raw_url, command_prefix=self.command_prefix)
+        except LAKEHOUSE_ERRORS as error:
+            LOG.warning("%s was not updated: %s", PAGE, error)
+            return False
+        return True

@@ -1,0 +1,68 @@
+"""Credentials of AWS: whether this process has any, asked before a library that would look for them for half a minute.
+
+Belongs here: the question, and the error where the answer is no.
+Does not: finding them for a request, which each library does itself, or whether AWS accepts them.
+
+boto3 knows every place that the others know: variables, profiles, SSO, web identity, containers, and the host's role.
+It asks the host's metadata service once and waits a second (AWS_METADATA_SERVICE_TIMEOUT); delta-rs and obstore ask ten
+times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from medallion_assets.errors import MedallionError, PermanentError, TransientError
+from medallion_assets.errors.aws import REQUEST_KEYS
+from medallion_assets.settings import inherited_environment
+
+KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
+
+
+def expect_credentials(what: str, url: str, options: Mapping[str, str]) -> None:
+    """See that requests to `url` can be signed: with the keys of `options`, of the environment, or any others.
+
+    Raises:
+        TransientError: it is a bucket, and nobody hands out credentials; a role of the host may in a moment.
+        PermanentError: the environment says that there is no such role.
+    """
+    if not url.startswith("s3://") or _are_given(options):
+        return
+    environment = inherited_environment()
+    if _are_given(environment):
+        return
+    try:
+        _find()
+    except LookupError:
+        raise without_credentials(what, passes=environment.get(NO_ROLE, "").lower() != "true") from None
+
+
+def without_credentials(what: str, *, passes: bool = True) -> MedallionError:
+    """The error, which `passes` unless no role of the host can hand some out."""
+    kind = TransientError if passes else PermanentError
+    return kind(
+        f"{what}: this process has no AWS credentials",
+        expected=REQUEST_KEYS,
+        found="none of them",
+        do="set them where this process is started, or give the host a role; with a role, run it again",
+    )
+
+
+def _are_given(options: Mapping[str, str]) -> bool:
+    return UNSIGNED in options or all(options.get(name) for name in KEYS)
+
+
+@cache
+def _find() -> None:
+    """Ask boto3 until it has found some; raises LookupError where it knows none, which is asked again each time."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.session import get_session
+
+    try:
+        found = get_session().get_credentials()
+    except BotoCoreError:  # they are somewhere, and the library that needs them says what is wrong with them
+        return
+    if found is None:
+        raise LookupError
