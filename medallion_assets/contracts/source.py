@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import RecordOrder
+from medallion_assets.contracts.search import EVERYTHING, Search
 from medallion_assets.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -53,14 +54,6 @@ class Found:
     def is_dated_ahead(self, now: datetime) -> bool:
         """Whether it says that it reaches further than any clock can be wrong."""
         return self.reaches_until is not None and self.reaches_until > now + AHEAD_SLACK
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """How much of a place is listed at once: with at most so many `requests`, and what comes after the key `after`."""
-
-    requests: int
-    after: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,21 +209,8 @@ class Source(Protocol):
         """The source as that of one table, which may have to know what is read, and which months there are."""
         ...
 
-    def find(
-        self,
-        place: ObjectStore,
-        *,
-        after: str | None = None,
-        known: Collection[str] = frozenset(),
-        held: Collection[str] = frozenset(),
-        among: Collection[str] = (),
-        share: Share | None = None,
-    ) -> Listing:
-        """What lies in the place: of ids greater than `after` alone, and of none that are `known`.
-
-        `among` are prefixes of an earlier listing: to look below these, and at what comes behind the last, is enough.
-        `share`: so much of the place is enough. A batch is listed whole or not at all, which may take more requests.
-        `held` are ids that are in and are listed all the same: what an id says may depend on those (rule F1).
+    def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
+        """What lies in the place, as far as it is looked for.
 
         Raises:
             PermanentError: the place is not there, or cannot be listed.
@@ -287,6 +267,21 @@ class Source(Protocol):
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         """What to say of bad records (`raw`, `_reasons`, `_reason_columns`) that hold what no contract can read."""
         ...
+
+
+class AsItIs:
+    """A source that is the same for every table, and whose batches cover what they say."""
+
+    __slots__ = ()
+
+    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Each with its own window (rules R1, F2)."""
+        return list(batches)
+
+    def of(self, table: Table, months: Months | None = None) -> Self:
+        """The same."""
+        del table, months
+        return self
 
 
 WRONG_TYPE = "wrong_type"

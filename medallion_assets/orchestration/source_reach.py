@@ -10,7 +10,6 @@ changes nothing for the others. A source that another step of the run fetches is
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.errors import PermanentError, StaleSourceError
 from medallion_assets.orchestration.attempt import Attempt
@@ -49,7 +49,7 @@ class SourceReach:
 
     def kept(self) -> str:
         """The text of the tag."""
-        return json.dumps({"run_id": self.run_id, "reaches": self.reaches, "stale": self.stale})
+        return to_json(replace(self, error=None))
 
     def and_of(self, other: SourceReach) -> SourceReach:
         """The answer for more sources."""
@@ -135,8 +135,5 @@ def _sources_of(context: dg.AssetExecutionContext, known: Iterable[Loaded]) -> l
 
 def _remembered(context: dg.AssetExecutionContext) -> SourceReach | None:
     run = context.instance.get_run_by_id(context.run.run_id)
-    text = run.tags.get(REACH_TAG) if run else None
-    if text is None:
-        return None
-    known = SourceReach(**json.loads(text))
-    return known if known.run_id == context.run.run_id else None
+    known = from_json_or_none(SourceReach, run.tags.get(REACH_TAG) if run else None)
+    return known if known is not None and known.run_id == context.run.run_id else None

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 
 from medallion_assets.contracts.pipeline import Gold, Loaded
+from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
@@ -75,7 +76,7 @@ def has_month(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, month: date) -
         return True
     held = {batch.id for batch in batches}
     place = RawPlace.of(lakehouse, raw_url, loaded).open(lambda: held)
-    found = () if place is None else loaded.source.find(place, known=held).batches
+    found = () if place is None else loaded.source.find(place, Search(known=held)).batches
     return any(batch.partition == month for batch in found)
 
 

@@ -19,8 +19,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.triggers.cursors import Moment
 
 ATTEMPTS = 8
 """Seven waits after failed runs are two hours together: longer than most outages, and no noise for a whole night."""

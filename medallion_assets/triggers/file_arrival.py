@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Literal
 
+from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
@@ -26,7 +27,6 @@ from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_A
 from medallion_assets.refining.loading.refusals import is_due
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.triggers.asking import Asking, asking
-from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.debounce import Observation, State, signature_of
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import Prefixes

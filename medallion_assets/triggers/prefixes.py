@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from medallion_assets.contracts.documents import Names
 from medallion_assets.contracts.source import Listing
-from medallion_assets.triggers.cursors import Names
 from medallion_assets.triggers.debounce import signature_of
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 

@@ -22,9 +22,9 @@ from typing import Annotated
 from pydantic import Field
 
 from medallion_assets.contracts.declared import AS_OF_KEEP_DAYS
+from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.deriving.kept_days import kept_as_of_days, missing_as_of_days
-from medallion_assets.triggers.cursors import Moment
 
 NEVER = -1
 """Lower than any version of a table."""

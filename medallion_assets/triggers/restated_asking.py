@@ -16,9 +16,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from medallion_assets.contracts.documents import Moment, Names
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import DayRange
-from medallion_assets.triggers.cursors import Moment, Names
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, debounce
 from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps

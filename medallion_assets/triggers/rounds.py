@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.source import Found, Listing
-from medallion_assets.triggers.cursors import Moment
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import by_age
 

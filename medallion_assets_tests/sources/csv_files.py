@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -21,10 +21,10 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
-from medallion_assets.contracts.source import BatchRefusedError, Found, Listing, Owner, Share, wrong
+from medallion_assets.contracts.search import EVERYTHING, Search
+from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, Listing, Owner, wrong
 from medallion_assets.contracts.table import Table
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes, write_bytes
@@ -41,7 +41,7 @@ class CsvDelivery:
 
 
 @dataclass(frozen=True)
-class CsvFiles:
+class CsvFiles(AsItIs):
     """Files whose lines have the values of `columns`, in this order."""
 
     columns: tuple[str, ...]
@@ -56,29 +56,12 @@ class CsvFiles:
     technology: ClassVar[str] = "file"
     batch_word: ClassVar[str] = "file"
 
-    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
-        return list(batches)
-
-    def of(self, table: Table, months: Months | None = None) -> CsvFiles:
-        del table, months
-        return self
-
-    def find(
-        self,
-        place: ObjectStore,
-        *,
-        after: str | None = None,
-        known: Collection[str] = frozenset(),
-        held: Collection[str] = frozenset(),
-        among: Collection[str] = (),
-        share: Share | None = None,
-    ) -> Listing:
-        del held, among, share
+    def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         found = sorted(list_objects(place, passed_over=lambda _: None, unseen=Unseen()), key=lambda stored: stored.key)
         batches = [
             Found(id=stored.key, prefix="", fingerprint=f"{stored.size} {stored.tag}")
             for stored in found
-            if NAME.fullmatch(stored.key) and stored.key not in known and (after is None or stored.key > after)
+            if NAME.fullmatch(stored.key) and search.wants(stored.key)
         ]
         return Listing(batches=batches, foreign=0, unclaimed=[], unseen={})
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, debounce, signature_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -178,7 +178,7 @@ def test_signatures_differ_when_a_part_does() -> None:
     )
 )
 def test_a_state_survives_its_cursor(state: State) -> None:
-    assert load_cursor(State, dump_cursor(state)) == state
+    assert from_json_or_none(State, to_json(state)) == state
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_a_state_survives_its_cursor(state: State) -> None:
     ],
 )
 def test_what_is_no_state_is_not_read(wrong: dict[str, object]) -> None:
-    assert load_cursor(State, json.dumps(wrong)) is None
+    assert from_json_or_none(State, json.dumps(wrong)) is None

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.source import DATED_AHEAD, Found
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
@@ -20,7 +21,6 @@ from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -208,7 +208,7 @@ def test_everything_is_listed_now_and_then_and_when_nothing_is_known() -> None:
 
 def test_a_cursor_survives_as_text() -> None:
     decision = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
-    assert load_cursor(Cursor, dump_cursor(decision.cursor)) == decision.cursor
+    assert from_json_or_none(Cursor, to_json(decision.cursor)) == decision.cursor
 
 
 @pytest.mark.parametrize(
@@ -224,12 +224,12 @@ def test_a_cursor_survives_as_text() -> None:
 )
 def test_a_cursor_that_cannot_be_read_is_none(change: dict[str, object]) -> None:
     known = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
-    assert load_cursor(Cursor, json.dumps(json.loads(dump_cursor(known)) | change)) is None
+    assert from_json_or_none(Cursor, json.dumps(json.loads(to_json(known)) | change)) is None
 
 
 @pytest.mark.parametrize("text", [None, "", "null", "5", "[]", "{", '"text"'])
 def test_a_cursor_that_is_lost_is_none(text: str | None) -> None:
-    assert load_cursor(Cursor, text) is None
+    assert from_json_or_none(Cursor, text) is None
 
 
 def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.source import Listing
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.prefixes import Prefixes
 
@@ -70,4 +70,4 @@ def test_a_change_of_the_folders_is_kept_until_everything_is_looked_at() -> None
 def test_as_many_are_remembered_as_take_turns_and_the_last() -> None:
     many = known({f"{number:03}/": f"{999 - number}" for number in range(500)})
     assert list(many.newest) == [f"{number:03}/" for number in [*range(LIMITS.prefixes), 499]]
-    assert load_cursor(Prefixes, dump_cursor(many.holding({"b/", "a/"}))) == many.holding({"a/", "b/"})
+    assert from_json_or_none(Prefixes, to_json(many.holding({"b/", "a/"}))) == many.holding({"a/", "b/"})

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
 from medallion_assets.triggers.restated import RestatedRange
 from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Chosen, choose
@@ -248,7 +248,7 @@ def test_the_tables_timers_hold() -> None:
 
 def test_a_memory_survives_the_cursor_and_a_broken_one_is_none() -> None:
     memory = AskingCursor(asked_at=NOW, seen={"a": NOW}, given_up=frozenset({"a"}))
-    assert load_cursor(AskingCursor, dump_cursor(memory)) == memory
-    assert load_cursor(AskingCursor, dump_cursor(AskingCursor())) == AskingCursor()
+    assert from_json_or_none(AskingCursor, to_json(memory)) == memory
+    assert from_json_or_none(AskingCursor, to_json(AskingCursor())) == AskingCursor()
     for broken in (None, [], {"asked_at": 3, "seen": {}, "given_up": []}, {"asked_at": None, "seen": []}):
-        assert load_cursor(AskingCursor, json.dumps(broken)) is None
+        assert from_json_or_none(AskingCursor, json.dumps(broken)) is None

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.triggers import Condition
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
     OVERLAP_SECONDS,
@@ -114,7 +114,7 @@ def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
         again, following = evaluate(condition, UPSTREAM, 30.0, cursor, seen)
         assert first == again
         asked += again
-        cursor = load_cursor(Cursor, dump_cursor(following)) or NOTHING_KNOWN
+        cursor = from_json_or_none(Cursor, to_json(following)) or NOTHING_KNOWN
     assert keys(asked) == expected_asks(condition, runs)
 
 
@@ -160,4 +160,4 @@ def test_a_round_goes_on_without_what_is_watched_no_more() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "no json", "[]", "7", '{"version": 1}', '{"settled_until": 1, "begun": 2}'])
 def test_a_cursor_that_cannot_be_read_counts_as_lost(text: str | None) -> None:
-    assert load_cursor(Cursor, text) is None
+    assert from_json_or_none(Cursor, text) is None

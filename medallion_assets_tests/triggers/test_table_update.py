@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from medallion_assets.contracts.documents import from_json_or_none
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.triggers.asking import while_active
-from medallion_assets.triggers.cursors import load_cursor
 from medallion_assets.triggers.table_update import Cursor, Watched, evaluate
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -116,5 +116,5 @@ def test_giving_up_is_seen_once() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "null", '{"version": 0}'])
 def test_a_cursor_that_is_lost_or_cannot_be_read_is_none(text: str | None) -> None:
-    assert load_cursor(Cursor, text) is None
-    assert load_cursor(Cursor, '{"version": 1, "state": {}}') == Cursor()
+    assert from_json_or_none(Cursor, text) is None
+    assert from_json_or_none(Cursor, '{"version": 1, "state": {}}') == Cursor()

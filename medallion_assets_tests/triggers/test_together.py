@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.asking import Asking, while_active
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Arrivals
 from medallion_assets.triggers.together import Cursor
 
@@ -84,5 +84,5 @@ def test_a_table_that_is_not_looked_at_keeps_its_cursor() -> None:
 
 def test_a_cursor_is_read_as_it_was_written() -> None:
     _, cursor = look(Cursor(), 0, a=WAITS, b=WAITS)
-    assert load_cursor(Cursor, dump_cursor(cursor)) == cursor
-    assert load_cursor(Cursor, '{"version": 2}') is None
+    assert from_json_or_none(Cursor, to_json(cursor)) == cursor
+    assert from_json_or_none(Cursor, '{"version": 2}') is None

@@ -9,14 +9,14 @@ Whoever reads tables at their latest version may meet a build between two commit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import polars as pl
 
+from medallion_assets.contracts.documents import from_json, to_json
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.as_of import version_as_of
 from medallion_assets.delta.row_tables.rows import append_rows, read_rows, row_table
@@ -26,6 +26,17 @@ from medallion_assets.errors import MissingTableError, PermanentError
 RELEASE_NOTE = "medallion_release"
 """The commit note with the id of the release that a commit belongs to; one that was never completed has no row."""
 VERSIONS = 'JSON: {"layer.table": {"version": 3, "table_id": "..."}}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableVersion:
+    """A version of a table, and the Delta id of the table that it is one of."""
+
+    version: int
+    table_id: str
+
+
+VersionsByTable = dict[str, TableVersion]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,27 +60,36 @@ class Release:
         Raises:
             PermanentError: it is about other tables.
         """
-        return int(self._entry(table)["version"])
+        return self._entry(table).version
 
     def table_id_of(self, table: Table) -> str:
         """The Delta id of the table that this is a version of; raises as `version_of` does."""
-        return str(self._entry(table)["table_id"])
+        return self._entry(table).table_id
 
     def is_of(self, table: Table, table_id: str) -> bool:
         """Whether it published a table, and that is the one with this Delta id: none that was made anew since."""
-        entry = json.loads(self.tables).get(table.name)
-        return entry is not None and entry["table_id"] == table_id
+        entry = self.published.get(table.name)
+        return entry is not None and entry.table_id == table_id
 
-    def _entry(self, table: Table) -> Mapping[str, Any]:
-        known = {**json.loads(self.sources), **json.loads(self.tables)}
+    @property
+    def published(self) -> VersionsByTable:
+        """The versions that it published."""
+        return from_json(VersionsByTable, self.tables)
+
+    @property
+    def named(self) -> VersionsByTable:
+        """Those, and the versions that they were built from."""
+        return from_json(VersionsByTable, self.sources) | self.published
+
+    def _entry(self, table: Table) -> TableVersion:
+        known = self.named
         if table.name not in known:
             raise PermanentError(
                 f"release {self.release_id} has no {table.name}",
                 expected=f"one of {', '.join(known)}",
                 do="read the table by itself, or build a release that has it",
             )
-        entry: Mapping[str, Any] = known[table.name]
-        return entry
+        return known[table.name]
 
 
 RELEASES = row_table(
@@ -80,18 +100,16 @@ RELEASES = row_table(
 )
 
 
-def versions_of(snapshots: Iterable[Snapshot], versions: Mapping[str, int] | None = None) -> str:
-    """The versions of some tables as a release keeps them; those of `versions` in the place of the snapshots' own."""
-    given = versions or {}
-    return json.dumps(
-        {
-            snapshot.table.name: {
-                "version": given.get(snapshot.table.name, snapshot.version),
-                "table_id": snapshot.table_id,
-            }
-            for snapshot in snapshots
-        }
-    )
+def versions_of(snapshots: Iterable[Snapshot], instead: Mapping[str, int] | None = None) -> str:
+    """The versions of some tables as a release keeps them; those of `instead` in the place of the snapshots' own."""
+    given = instead or {}
+    versions = {
+        snapshot.table.name: TableVersion(
+            version=given.get(snapshot.table.name, snapshot.version), table_id=snapshot.table_id
+        )
+        for snapshot in snapshots
+    }
+    return to_json(versions, kind=VersionsByTable)
 
 
 def record_release(lakehouse: Lakehouse, release: Release) -> None:
@@ -128,7 +146,7 @@ def tables_of_newest(lakehouse: Lakehouse, build: str) -> frozenset[str]:
     """The tables that the release of a build names whose build began last, whether they are there or not."""
     rows = read_rows(lakehouse, RELEASES, pl.col("build") == build)
     newest = max(rows, key=lambda release: release.started_at, default=None)
-    return frozenset() if newest is None else frozenset({**json.loads(newest.sources), **json.loads(newest.tables)})
+    return frozenset() if newest is None else frozenset(newest.named)
 
 
 def open_release(lakehouse: Lakehouse, release: Release, table: Table) -> Snapshot:
@@ -163,13 +181,13 @@ class _Moment:
 
     def has(self, release: Release) -> bool:
         """Whether each table of a release had its version; one that was dropped or made anew since says nothing."""
-        return all(self._has(name, **entry) for name, entry in json.loads(release.tables).items())
+        return all(self._has(name, entry) for name, entry in release.published.items())
 
-    def _has(self, name: str, version: int, table_id: str) -> bool:
+    def _has(self, name: str, wanted: TableVersion) -> bool:
         if name not in self.versions:
             self.versions[name] = self._version(name)
         held = self.versions[name]
-        return held is None or held[0] != table_id or held[1] >= version
+        return held is None or held[0] != wanted.table_id or held[1] >= wanted.version
 
     def _version(self, name: str) -> tuple[str, int] | None:
         """The id of a table and its version by then, -1 before there was one; None where it is not there now."""

@@ -8,13 +8,12 @@ Importing dbt takes seconds, and so every process of Dagster would: the file is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from medallion_assets.contracts.documents import UnreadableDocumentError, from_json, to_json
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.errors import PermanentError
 
@@ -82,7 +81,7 @@ class Specs:
 
 def specs_text(specs: Specs) -> str:
     """The specifications as the text of their file."""
-    return json.dumps(asdict(specs), indent=1) + "\n"
+    return to_json(specs, indent=1) + "\n"
 
 
 @cache
@@ -94,13 +93,8 @@ def read_specs(project: Path) -> Specs:
     """
     file = project / FILE
     try:
-        said = json.loads(file.read_text())
-        return Specs(
-            models=tuple(map(_model, said["models"])),
-            tests=tuple(CheckSpec(**test) for test in said["tests"]),
-            digest=said.get("digest", ""),
-        )
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return from_json(Specs, file.read_bytes())
+    except (OSError, UnreadableDocumentError) as error:
         raise PermanentError(
             f"the dbt project {project.name} has no specifications of its models",
             expected=f"a file {file} of this release",
@@ -123,16 +117,3 @@ def expect_models(specs: Specs, models: DbtModels) -> None:
             found=", ".join(known),
             do="write its specifications again: `medallion dbt-prepare`",
         )
-
-
-def _model(said: dict[str, Any]) -> ModelSpec:
-    lineage = {column: tuple((table, name) for table, name in found) for column, found in said["lineage"].items()}
-    shown = said["shown"]
-    return ModelSpec(
-        name=said["name"],
-        unique_id=said["unique_id"],
-        path=said["path"],
-        upstream=tuple(said["upstream"]),
-        lineage=lineage,
-        shown=replace(ShownAs(**shown), owners=tuple(shown["owners"]), kinds=tuple(shown["kinds"])),
-    )

@@ -16,11 +16,24 @@ PATH_BYTES = 100
 """The path of a socket may have some 104 to 108 bytes, depending on the system."""
 
 
-def bind(sock: socket.socket, home: Path, name: str) -> None:
-    """Give a socket its place; one of streams listens before others find it there.
+def listening(home: Path, name: str, kind: int) -> socket.socket:
+    """A socket of a kind that others find in its place, which may be that of one that a killed process left.
 
-    It takes the place of one that a killed process left.
+    One of streams listens before others find it there.
+
+    Raises:
+        OSError: the folder takes none.
     """
+    listener = socket.socket(socket.AF_UNIX, kind | socket.SOCK_CLOEXEC)
+    try:
+        _bind(listener, home, name)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind(sock: socket.socket, home: Path, name: str) -> None:
     new = f"{name}.{os.getpid()}"
     with address(home, new) as place:
         with suppress(FileNotFoundError):

@@ -11,7 +11,6 @@ has a mark, which is all that stays of it, and the next one begins at the next p
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
@@ -24,6 +23,7 @@ import obstore
 from pydantic import ValidationError
 
 from medallion_assets.compute.job import TOKEN_CHARACTERS
+from medallion_assets.contracts.documents import Moment, from_json_or_none, to_json
 from medallion_assets.errors import MedallionError
 from medallion_assets.remote.place import END, JOB, MESSAGE_NAME, REQUEST, RemotePlace
 from medallion_assets.remote.request import Request
@@ -88,7 +88,7 @@ class RemoteAttempts:
                 old = _old([each for objects in obstore.list(store) for each in objects], now)
                 for first in range(0, len(old), MOST_AT_ONCE):
                     obstore.delete(store, old[first : first + MOST_AT_ONCE])
-            write_bytes(store, LOOKED_THROUGH, json.dumps({"at": now.isoformat()}).encode())
+            write_bytes(store, LOOKED_THROUGH, to_json(_Look(at=now)).encode())
         except MedallionError as error:
             LOG.warning("what is left of old remote attempts could not be removed: %s", error)
 
@@ -109,12 +109,15 @@ class RemoteAttempts:
         raise AssertionError
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    at: Moment
+
+
 def _is_due(looked: bytes | None, now: datetime) -> bool:
     """Whether the last look is long ago, or nobody can read when it was."""
-    try:
-        return looked is None or not now - BETWEEN_LOOKS < datetime.fromisoformat(json.loads(looked)["at"]) <= now
-    except (ValueError, KeyError, TypeError):
-        return True
+    last = from_json_or_none(_Look, looked)
+    return last is None or not now - BETWEEN_LOOKS < last.at <= now
 
 
 def _old(found: Sequence[ObjectMeta], now: datetime) -> list[str]:

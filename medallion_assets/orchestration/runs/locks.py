@@ -11,14 +11,14 @@ run or to give it up takes the lock first. So a run never has two processes, and
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import pwd
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.runs.processes import POLL_SECONDS, RunProcess, end_while, is_there, wait_while
 from medallion_assets.orchestration.runs.spill import folder_for, remove
@@ -41,7 +41,7 @@ class Hold:
     def note(self, process: RunProcess) -> None:
         """Write down who carries out the run."""
         os.ftruncate(self.file, 0)
-        os.pwrite(self.file, json.dumps(asdict(process)).encode(), 0)
+        os.pwrite(self.file, to_json(process).encode(), 0)
 
     def let_go(self) -> None:
         """Close it. What inherited it goes on holding it."""
@@ -132,8 +132,8 @@ def is_known(folder: Path, run_id: str) -> bool:
 def noted(folder: Path, run_id: str) -> RunProcess | None:
     """Who held the run last, as far as it was noted."""
     try:
-        return RunProcess(**json.loads((folder / run_id).read_text()))
-    except (OSError, ValueError, TypeError):
+        return from_json_or_none(RunProcess, (folder / run_id).read_bytes())
+    except OSError:
         return None
 
 

@@ -15,6 +15,7 @@ from functools import partial
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.documents import Moment, from_json_or_none, to_json
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
@@ -50,7 +51,6 @@ from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sens
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.wakes.event_notes import DO, EventNotes
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import Moment, dump_cursor, load_cursor
 
 RULES_SECONDS, SENDER_SECONDS = 300, 30
 LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
@@ -146,7 +146,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
         seen = SenderCursor(version=due_alerts.version, next_due_at=due_alerts.next_due_at)
-        return dg.SensorResult(skip_reason=f"{len(due_alerts.due)} were due", cursor=dump_cursor(seen))
+        return dg.SensorResult(skip_reason=f"{len(due_alerts.due)} were due", cursor=to_json(seen))
 
     return alert_sender
 
@@ -171,7 +171,7 @@ def sent_without_outbox(
 
 def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
-    seen = load_cursor(SenderCursor, cursor)
+    seen = from_json_or_none(SenderCursor, cursor)
     if seen is None or seen.version != version:
         return False
     return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET

@@ -16,7 +16,8 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.contracts.source import Found, Owner, Share
+from medallion_assets.contracts.search import Search, Share
+from medallion_assets.contracts.source import Found, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
@@ -209,12 +210,13 @@ def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, lim
     source, stands = known.declared.source, cursor.round or Round(began_at=now)
     share = quick = None
     if not source.ids_ascend or cursor.lists_everything(now):
-        share = source.find(store, known=known.loaded, share=Share(requests=limits.share_requests, after=stands.after))
+        requests = Share(requests=limits.share_requests, after=stands.after)
+        share = source.find(store, Search(known=known.loaded, share=requests))
         stands = stands.with_share(share, limits)
     is_whole = share is not None and share.rest is None
     if cursor.knows_the_place and not (is_whole and cursor.round is None):
-        where = cursor.prefixes.due()
-        quick = source.find(store, after=cursor.position, among=where, share=Share(requests=limits.quick_requests))
+        requests = Share(requests=limits.quick_requests)
+        quick = source.find(store, Search(after=cursor.position, among=cursor.prefixes.due(), share=requests))
     return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits)
 
 

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
@@ -36,7 +37,6 @@ from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import signature_of
 from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.next_look import SOON_SECONDS, seconds_until_next_look
@@ -120,11 +120,11 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         description=f"Requests one run for all of {', '.join(subjects)} that have what is complete and not loaded yet.",
     )
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        before = load_cursor(Cursor, context.cursor) or Cursor()
+        before = from_json_or_none(Cursor, context.cursor) or Cursor()
         seen = _look_at(subjects, context, lakehouse, before)
         looks = {name: look.asking for name, look in seen.looks.items()}
         look_again(context, names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
-        cursor = dump_cursor(before.after(looks, unreached=seen.unreached))
+        cursor = to_json(before.after(looks, unreached=seen.unreached))
         if seen.errors and cursor == context.cursor:
             raise next(iter(seen.errors.values()))
         if lasting := {name: error for name, error in seen.errors.items() if isinstance(error, PermanentError)}:

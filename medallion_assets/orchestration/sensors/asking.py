@@ -14,6 +14,7 @@ from typing import Generic
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.table import Table
@@ -23,7 +24,6 @@ from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, look_a
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.asking import Asking, Cursor, Wanted, while_active
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +105,9 @@ def asking_sensor(
         description=description,
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        seen = subject.tick(context, lakehouse, load_cursor(cursor_type, context.cursor) or cursor_type())
+        seen = subject.tick(context, lakehouse, from_json_or_none(cursor_type, context.cursor) or cursor_type())
         look_again(context, name, next_look(lakehouse.now(), seen.asking.cursor), longest=every_seconds)
-        asked, cursor = list(subject.requests(seen)), dump_cursor(seen.asking.cursor)
+        asked, cursor = list(subject.requests(seen)), to_json(seen.asking.cursor)
         return dg.SensorResult(run_requests=asked, skip_reason=None if asked else seen.asking.reason, cursor=cursor)
 
     return sensor

@@ -13,6 +13,7 @@ from datetime import date
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
@@ -26,8 +27,10 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition, known_for, read_on
 from medallion_assets.orchestration.sensors.restated_runs import (
+    ABOUT_TAG,
     ASKED_TAG,
     TRIGGER,
+    asked_about,
     asked_for,
     past_runs,
     runs_at_work,
@@ -40,7 +43,6 @@ from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.stages.together import companions
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
 from medallion_assets.triggers.restated_asking import AskingCursor, choose
 from medallion_assets.triggers.restated_batches import DayBatch, oldest_live
@@ -101,7 +103,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(kept.gold.source):
             return dg.SkipReason(f"{kept.gold.source.name} does not exist yet")
-        cursor = load_cursor(Cursor, context.cursor)
+        cursor = from_json_or_none(Cursor, context.cursor)
         at_work = runs_at_work(
             instance, lakehouse.catalog, [gold, *([serving] if serving else [])]
         )  # before the logs: what a run does meanwhile is done by then
@@ -130,7 +132,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         return dg.SensorResult(
             run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
             skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, ready),
-            cursor=dump_cursor(Cursor(reading=reading, memory=chosen.memory)),
+            cursor=to_json(Cursor(reading=reading, memory=chosen.memory)),
         )
 
     return restated
@@ -162,7 +164,8 @@ def request(instance: dg.DagsterInstance, kept: Kept, batch: DayBatch, reading: 
         priority=RECENT_PRIORITY,
         catches_up=not batch.is_live,
     )
-    return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key})
+    about = to_json(asked_about(gold, batch, reading))
+    return made.with_replaced_attrs(tags={**made.tags, ASKED_TAG: key, ABOUT_TAG: about})
 
 
 def given_up(kept: Kept, over: Sequence[RestatedRange], reading: LogPosition) -> Alert:

@@ -1,6 +1,6 @@
 """Dagster's runs for restated days: what is at work on a table, and what was asked for it before.
 
-Belongs here: reading these runs, and the tag that says what a run was asked for.
+Belongs here: reading these runs, and the tags that say what a run was asked for.
 Does not: what follows from them (restated_attempts.py, restated_asking.py).
 
 Each run carries what it was asked for: so a lost cursor neither asks too often nor, by repeating a run key, asks for
@@ -10,7 +10,6 @@ nothing.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC
@@ -18,6 +17,7 @@ from datetime import UTC
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.documents import from_json_or_none
 from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
@@ -29,12 +29,13 @@ from medallion_assets.triggers.restated_batches import DayBatch
 
 ASKED_TAG = hidden_tag("asked_for")
 """What of a Gold table a run was asked for: every attempt at the same batch carries the same."""
+ABOUT_TAG = hidden_tag("asked_about")
+"""The same as a document, an `Asked`. Runs of releases before it have none, and count as no past runs."""
 TRIGGER = "restated"
 """The trigger of all these runs."""
 MOST_PAST_RUNS = 500
 """So many runs are looked back at: far more than there are in the two hours until something is given up. What was
 given up before all of them is tried again, without another alert."""
-_ASKED = re.compile(r"(?P<what>build|publish):(?P<table>\w+):.*@(?P<version>\d+)\.(?P<table_id>\S*)")
 _ENDS = {dg.DagsterRunStatus.SUCCESS: True, dg.DagsterRunStatus.FAILURE: False}
 
 
@@ -46,19 +47,42 @@ class AtWork:
     asked_here: int
 
 
-def asked_for(gold: Table, batch: DayBatch, reading: LogPosition) -> str:
-    """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """That days of a Gold table are built from a version of its source, or published as it has them.
 
-    The version is that of the table that was read: of one that was made anew the same number is another version.
+    `table_id` begins the id of the table that has this version: of one that was made anew it is another version.
     """
-    what = "build" if batch.builds else "publish"
-    table_id = reading.silver_id if batch.builds else reading.gold_id
+
+    builds: bool
+    table: str
+    version: int
+    table_id: str
+
+    def is_of(self, gold: Table, reading: LogPosition) -> bool:
+        """Whether it was asked of the tables as they are now."""
+        return (self.table, self.table_id) == (gold.short_name, _table_id(reading, builds=self.builds))
+
+
+def asked_about(gold: Table, batch: DayBatch, reading: LogPosition) -> Asked:
+    """What a batch is asked for, whichever its days are."""
+    table_id = _table_id(reading, builds=batch.builds)
+    return Asked(builds=batch.builds, table=gold.short_name, version=batch.version, table_id=table_id)
+
+
+def _table_id(reading: LogPosition, *, builds: bool) -> str:
+    return (reading.silver_id if builds else reading.gold_id)[:8]
+
+
+def asked_for(gold: Table, batch: DayBatch, reading: LogPosition) -> str:
+    """What a batch is asked for, in short; another one when Silver (or Gold, to publish) has changed it again."""
+    about = asked_about(gold, batch, reading)
     ranges, days = ranges_of(batch.days), batch.days
     several = f"{days[0]}...{days[-1]}"
     if len(ranges) > 1:
         digest = hashlib.blake2b(days_text(ranges).encode(), digest_size=4).hexdigest()
         several = f"{len(days)} days of {several}, {digest}"
-    return f"{what}:{gold.short_name}:{several}@{batch.version}.{table_id[:8]}"
+    return f"{'build' if about.builds else 'publish'}:{about.table}:{several}@{about.version}.{about.table_id}"
 
 
 def times_asked(instance: dg.DagsterInstance, key: str) -> int:
@@ -73,15 +97,14 @@ def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -
 
 
 def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPosition) -> Iterator[PastRun]:
-    ids = {"build": reading.silver_id[:8], "publish": reading.gold_id[:8]}
     for record in records:
         run = record.dagster_run
-        asked, days = _ASKED.fullmatch(value_of(ASKED_TAG, run.tags) or ""), ranges_at_work(run.tags)
-        if asked is None or asked["table"] != gold.short_name or asked["table_id"] != ids[asked["what"]]:
+        asked, days = from_json_or_none(Asked, value_of(ABOUT_TAG, run.tags)), ranges_at_work(run.tags)
+        if asked is None or not asked.is_of(gold, reading):
             continue
         yield PastRun(
-            builds=asked["what"] == "build",
-            version=int(asked["version"]),
+            builds=asked.builds,
+            version=asked.version,
             days=[day_range for day_range in days if day_range != EVERY_DAY],
             asked_at=record.create_timestamp.replace(tzinfo=UTC),
             active_at=record.update_timestamp.replace(tzinfo=UTC),

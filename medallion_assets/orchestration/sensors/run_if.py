@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Condition, RunIf, TaskValue
@@ -33,7 +34,6 @@ from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,
     OVERLAP_SECONDS,
@@ -145,7 +145,7 @@ def run_if(
     )
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now = lakehouse.now().timestamp()
-        cursor = load_cursor(Cursor, context.cursor)
+        cursor = from_json_or_none(Cursor, context.cursor)
         if cursor is None:
             cursor = recovered(context.instance, name, now)
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
@@ -157,7 +157,7 @@ def run_if(
             for ask in asks
             if value is None or has_reported(context.instance, ask.key, value)
         ]
-        return dg.SensorResult(run_requests=requests, cursor=dump_cursor(cursor))
+        return dg.SensorResult(run_requests=requests, cursor=to_json(cursor))
 
     return sensor
 

@@ -21,6 +21,7 @@ from operator import attrgetter
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import Moment, Names, from_json_or_none, to_json
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
@@ -40,7 +41,6 @@ from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import cause_of
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.cursors import Moment, Names, dump_cursor, load_cursor
 from medallion_assets.triggers.run_if import EndStatus
 
 INTERVAL_SECONDS = 15
@@ -68,7 +68,7 @@ class Cursor:
     @classmethod
     def load(cls, text: str | None, now: datetime) -> "Cursor":
         """The cursor of the last tick; one that looks back a day if that cannot be read."""
-        cursor = load_cursor(cls, text)
+        cursor = from_json_or_none(cls, text)
         if cursor is None or cursor.until < BEFORE_ANY_RUN:
             return cls(until=now - timedelta(hours=LOOK_BACK_HOURS))
         # A clock that was set back: runs that end from now on are dated earlier than what was seen.
@@ -134,7 +134,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
                 keep_or_send(
                     lake, context.instance, settings, list(unreadable_facts(AlertFacts(unread=unread), now)), now
                 )
-        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=dump_cursor(cursor))
+        return dg.SensorResult(skip_reason=f"{seen} runs have ended", cursor=to_json(cursor))
 
     return run_outcomes
 

@@ -6,12 +6,12 @@ Does not: asking the queue (export_events.py), the alert (sensors/alerts.py).
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import TransientError
 
 NAME = "medallion/export_events"
@@ -57,15 +57,12 @@ class EventNotes:
         if last is not None and is_same and 0 <= now - last.at < NOTE_SECONDS:
             return
         note = EventNote(at=now, problem=problem, since=last.since if last is not None and is_same else now)
-        self._storage.set_cursor_values({NAME: json.dumps(asdict(note))})
+        self._storage.set_cursor_values({NAME: to_json(note)})
         self._last = note
 
     def read(self) -> EventNote | None:
         """The last note; None while there is none."""
-        try:
-            return EventNote(**json.loads(self._storage.get_cursor_values({NAME})[NAME]))
-        except (KeyError, TypeError, ValueError):
-            return None
+        return from_json_or_none(EventNote, self._storage.get_cursor_values({NAME}).get(NAME))
 
 
 def expect_asked(queue_url: str, now: float) -> str:

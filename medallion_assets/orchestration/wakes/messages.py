@@ -8,17 +8,20 @@ Who says it works on, whether somebody hears it or not, and nothing fails.
 
 from __future__ import annotations
 
-import json
 import socket
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Final, Literal
 
-from medallion_assets.orchestration.hosting.sockets import address, bind
+from pydantic import Field
+
+from medallion_assets.contracts.documents import from_json_or_none, to_json
+from medallion_assets.orchestration.hosting.sockets import address, listening
 
 NAME = "wakes"
-VERSION = 1
+VERSION: Final = 1
 """Of the messages. What says them and what hears them may be of two releases for a while."""
 LONGEST_BYTES = 65_536
 MOST_SECONDS = 60.0
@@ -31,14 +34,15 @@ class Message:
     """Sensors that are to look, `after_seconds` from now: so that what comes right behind is seen by the same look."""
 
     sensors: tuple[str, ...]
-    after_seconds: float = 0.0
+    after_seconds: Annotated[float, Field(ge=0, le=MOST_SECONDS)] = 0.0
+    version: Literal[1] = VERSION
 
 
 def wake(home: Path, sensors: Collection[str], *, after_seconds: float = 0.0) -> None:
     """Say that sensors are to look. Where nobody hears it they do so when their turn comes."""
     if not sensors:
         return
-    text = json.dumps({"version": VERSION, "sensors": sorted(sensors), "after_seconds": after_seconds}).encode()
+    text = to_json(Message(sensors=tuple(sorted(sensors)), after_seconds=after_seconds)).encode()
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
         to.settimeout(ROOM_SECONDS)
         with address(home, NAME) as place:
@@ -62,21 +66,9 @@ def listen(home: Path) -> socket.socket:
     Raises:
         OSError: the folder takes none.
     """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    try:
-        bind(listener, home, NAME)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    return listening(home, NAME, socket.SOCK_DGRAM)
 
 
 def read(text: bytes) -> Message | None:
     """What was said; None when it is no message of this version."""
-    try:
-        found = json.loads(text)
-        names, after = found["sensors"], float(found["after_seconds"])
-        is_ours = found["version"] == VERSION and isinstance(names, list) and 0 <= after <= MOST_SECONDS
-    except (KeyError, TypeError, ValueError):
-        return None
-    return Message(sensors=tuple(map(str, names)), after_seconds=after) if is_ours else None
+    return from_json_or_none(Message, text)

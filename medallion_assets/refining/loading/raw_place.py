@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus, Stray
+from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
@@ -86,7 +87,7 @@ class RawPlace:
             TransientError: the store did not answer.
         """
         place = self.open(lambda: held)
-        listing = None if place is None else self.loaded.source.find(place, known=held)
+        listing = None if place is None else self.loaded.source.find(place, Search(known=held))
         if place is None or listing is None:
             raise self.status(holds=False).error
         if not listing.batches and not (status := self.status(holds=bool(held))).is_fine:

@@ -18,6 +18,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
@@ -161,9 +162,8 @@ class _Work:
         raise AssertionError("unreachable: the last attempt returned or raised")
 
     def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
-        return (
-            found for found in self.source.find(place, held=known).batches if found.id in known and found.is_complete
-        )
+        batches = self.source.find(place, Search(held=known)).batches
+        return (found for found in batches if found.id in known and found.is_complete)
 
     def _compare(self, place: ObjectStore, found: Found, *, is_held: bool) -> bool:
         """Whether the batch could be read whole; what differs is written."""

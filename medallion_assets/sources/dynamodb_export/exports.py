@@ -7,7 +7,7 @@ Does not: any of the parts.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -16,11 +16,10 @@ from typing import ClassVar
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
-from medallion_assets.contracts.source import Found, Listing, Owner, Share
+from medallion_assets.contracts.search import EVERYTHING, Search
+from medallion_assets.contracts.source import AsItIs, Found, Listing, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
@@ -40,7 +39,7 @@ ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoDBExports:
+class DynamoDBExports(AsItIs):
     """Full and incremental exports, as DynamoDB writes them below a place, under any prefixes.
 
     They are read in pieces of such `sizes`.
@@ -62,28 +61,9 @@ class DynamoDBExports:
         """What AWS says of every full export; its manifests are read with the same."""
         return UNCERTAINTY
 
-    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
-        """An export covers its window; a full one all until a minute before its time (rule R1)."""
-        return list(batches)
-
-    def of(self, table: Table, months: Months | None = None) -> DynamoDBExports:
-        """The same for every table."""
-        del table, months
-        return self
-
-    def find(
-        self,
-        place: ObjectStore,
-        *,
-        after: str | None = None,
-        known: Collection[str] = frozenset(),
-        held: Collection[str] = frozenset(),
-        among: Collection[str] = (),
-        share: Share | None = None,
-    ) -> Listing:
+    def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         """The exports of a place (rules B1, B2)."""
-        del held
-        return list_exports(place, after=after, settled=known, among=among, share=share)
+        return list_exports(place, after=search.after, settled=search.known, among=search.among, share=search.share)
 
     def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
         """Exports one level too high, too deep, or in folders of other names."""

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from obstore.store import ObjectStore, S3Store
 
-from medallion_assets.contracts.source import Found, Listing, Share
+from medallion_assets.contracts.search import Share
+from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.sources.dynamodb_export.manifest import (
     EXPORT_ID,
     ROOT,

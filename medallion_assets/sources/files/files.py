@@ -20,7 +20,8 @@ from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
-from medallion_assets.contracts.source import Found, LineReader, Listing, Owner, Share
+from medallion_assets.contracts.search import EVERYTHING, Search
+from medallion_assets.contracts.source import Found, LineReader, Listing, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.csv_format import Csv
@@ -172,25 +173,15 @@ class Files:
         first = self.first_partition if months is None else months.first
         return replace(self, contract_columns=tuple(dict.fromkeys(sources)), first_partition=first)
 
-    def find(
-        self,
-        place: ObjectStore,
-        *,
-        after: str | None = None,
-        known: Collection[str] = frozenset(),
-        held: Collection[str] = frozenset(),
-        among: Collection[str] = (),
-        share: Share | None = None,
-    ) -> Listing:
+    def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
-        del among, share
         unseen, foreign, batches = Unseen(), 0, list[Found]()
-        latest = latest_of_a_moment([*known, *held])
+        latest = latest_of_a_moment([*search.known, *search.held])
         for stored in list_objects(place, unseen=unseen):
             partition = self._named(stored.key)
             if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
-            elif (name := batch_id(stored, latest)) not in known and (after is None or name > after):
+            elif search.wants(name := batch_id(stored, latest)):
                 batches.append(
                     Found(
                         id=name,

@@ -12,14 +12,14 @@ again without the API.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.documents import from_json, from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.rest.endpoint import Endpoint
 from medallion_assets.storage.listing import list_objects
@@ -58,6 +58,16 @@ class Page:
     sha256: str
     records: int
     bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Summary:
+    pages: list[Page]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    window: str
 
 
 @dataclass(slots=True)
@@ -114,13 +124,11 @@ def claim_window(place: ObjectStore, reached: datetime, window: Window) -> Windo
         PermanentError: what was named there before is none.
     """
     key = f"{FOLDER}/after-{_text(reached)}.json"
-    if create_bytes(place, key, json.dumps({"window": window.name}).encode()):
+    if create_bytes(place, key, to_json(_Claim(window.name)).encode()):
         return window
     found = read_bytes(place, key) or b""
-    try:
-        match = _NAME.fullmatch(json.loads(found)["window"])
-    except (ValueError, KeyError, TypeError):
-        match = None
+    claim = from_json_or_none(_Claim, found)
+    match = None if claim is None else _NAME.fullmatch(claim.window)
     if match is None or (claimed := Window(_moment(match["begin"]), _moment(match["end"]))).end <= reached:
         raise PermanentError(
             f"{key} does not name a window to continue from",
@@ -134,7 +142,7 @@ def claim_window(place: ObjectStore, reached: datetime, window: Window) -> Windo
 def write_summary(place: ObjectStore, window: Window, pages: Iterable[Page]) -> bool:
     """Make a window count; whether these are its pages: another fetcher may have been faster."""
     key = f"{window.folder}/{SUMMARY}"
-    body = json.dumps({"pages": [asdict(page) for page in pages]}, indent=1).encode()
+    body = to_json(_Summary(list(pages)), indent=1).encode()
     return create_bytes(place, key, body) or read_bytes(place, key) == body
 
 
@@ -142,15 +150,10 @@ def read_summary(place: ObjectStore, window: Window) -> list[Page] | None:
     """The pages of a window; None when it has no summary.
 
     Raises:
-        ValueError: the summary is damaged.
+        UnreadableDocumentError: the summary is damaged.
     """
     body = read_bytes(place, f"{window.folder}/{SUMMARY}")
-    if body is None:
-        return None
-    try:
-        return [Page(**page) for page in json.loads(body)["pages"]]
-    except (KeyError, TypeError) as error:
-        raise ValueError(str(error)) from error
+    return None if body is None else from_json(_Summary, body).pages
 
 
 def next_window(endpoint: Endpoint, landed: Landed, now: datetime) -> Window | None:

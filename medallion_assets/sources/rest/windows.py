@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -17,10 +17,11 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.documents import UnreadableDocumentError
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
-from medallion_assets.contracts.source import BatchRefusedError, Found, LineReader, Listing, Owner, Share
+from medallion_assets.contracts.search import EVERYTHING, Search
+from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, LineReader, Listing, Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
@@ -40,7 +41,7 @@ class WindowDelivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestWindows:
+class RestWindows(AsItIs):
     """The windows of an endpoint. `sequence` is the field with the moment of a record, `delete_flag` as in rule F3.
 
     `fetched_at` are cron lines, in the time zone of the settings' schedules; none where something else fetches.
@@ -70,33 +71,14 @@ class RestWindows:
         """Where the first window begins (rule F2)."""
         return self.endpoint.starts_at
 
-    def covered(self, batches: Sequence[Batch]) -> list[Batch]:
-        """A window covers what it names."""
-        return list(batches)
-
-    def of(self, table: Table, months: Months | None = None) -> RestWindows:
-        """The same for every table."""
-        del table, months
-        return self
-
-    def find(
-        self,
-        place: ObjectStore,
-        *,
-        after: str | None = None,
-        known: Collection[str] = frozenset(),
-        held: Collection[str] = frozenset(),
-        among: Collection[str] = (),
-        share: Share | None = None,
-    ) -> Listing:
+    def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
-        del held, among, share
         unseen, foreign, batches = Unseen(), 0, []
         for stored in list_objects(place, unseen=unseen):
             found = window_of(stored.key)
             if found is None:
                 foreign += not is_claim(stored.key)
-            elif found[1] == SUMMARY and found[0].name not in known and (after is None or found[0].name > after):
+            elif found[1] == SUMMARY and search.wants(found[0].name):
                 fingerprint = f"{stored.size} {stored.tag}"
                 batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
         return Listing(
@@ -120,7 +102,7 @@ class RestWindows:
         known = window_of(key)
         try:
             pages = read_summary(place, known[0]) if known is not None else None
-        except ValueError as error:
+        except UnreadableDocumentError as error:
             raise _refused(BROKEN_SUMMARY, key, "a summary", error) from error
         if known is None or pages is None:
             raise _refused(BROKEN_SUMMARY, key, "a summary", "none")

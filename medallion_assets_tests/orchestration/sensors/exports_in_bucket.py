@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.table import Lakehouse
@@ -19,7 +20,6 @@ from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.file_arrival import Cursor, evaluate
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets_tests.pipeline import CATALOG, declared
@@ -93,13 +93,13 @@ class Place:
         """
         self.seconds += after_seconds
         now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
-        cursor = load_cursor(Cursor, self.text) or Cursor()
+        cursor = from_json_or_none(Cursor, self.text) or Cursor()
         known = Known(self.lakehouse, declared(CUSTOMER_TRANSACTIONS))
         with self.server.counted() as requests:
             arrivals = look(known, self.raw_url, cursor, now, self.limits)
             decided = evaluate(now, cursor, arrivals, AT_ONCE)
         self.cursor, self.requests = decided.cursor, requests["LISTV2"] + requests["LIST"]
-        self.text = dump_cursor(self.cursor)
+        self.text = to_json(self.cursor)
         return [found.id for found in decided.wanted]
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.documents import to_json
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
@@ -34,7 +35,6 @@ from medallion_assets.orchestration.sensors.alerts import (
 )
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph, resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.pipeline import CATALOG
@@ -177,8 +177,8 @@ def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance
 
 
 def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
-    waiting = dump_cursor(SenderCursor(version=4, next_due_at=NOW))
-    nothing = dump_cursor(SenderCursor(version=4, next_due_at=None))
+    waiting = to_json(SenderCursor(version=4, next_due_at=NOW))
+    nothing = to_json(SenderCursor(version=4, next_due_at=None))
     assert is_quiet(waiting, version=4, now=NOW - timedelta(seconds=1))
     assert not is_quiet(waiting, version=4, now=NOW)
     assert is_quiet(nothing, version=4, now=NOW + timedelta(days=9))

@@ -7,14 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.documents import from_json_or_none
 from medallion_assets.contracts.policies import Limits
-from medallion_assets.contracts.source import Listing, Share
+from medallion_assets.contracts.search import Search
+from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.tables.alerts import ALERTS, read_events
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
@@ -28,7 +29,6 @@ from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.triggers import file_arrival
-from medallion_assets.triggers.cursors import load_cursor
 from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.together import Cursor
 from medallion_assets_tests import pipeline
@@ -57,7 +57,7 @@ def sensing(graph: Graph) -> Sensing:
 
 def tables(sensor: Sensing) -> Mapping[str, file_arrival.Cursor]:
     """What is remembered of each table."""
-    cursor = load_cursor(Cursor, sensor.cursor)
+    cursor = from_json_or_none(Cursor, sensor.cursor)
     return {} if cursor is None else cursor.tables
 
 
@@ -246,9 +246,10 @@ def test_tables_share_what_a_tick_may_list_of_everything(graph: Graph, monkeypat
     """Each goes on at every tick, so none waits for the others."""
     shares, find = list[int](), DynamoDBExports.find
 
-    def finding(source: DynamoDBExports, place: ObjectStore, *, share: Share, **asked: Any) -> Listing:
-        shares.append(share.requests)
-        return find(source, place, share=share, **asked)
+    def finding(source: DynamoDBExports, place: ObjectStore, search: Search) -> Listing:
+        assert search.share is not None
+        shares.append(search.share.requests)
+        return find(source, place, search)
 
     monkeypatch.setattr(DynamoDBExports, "find", finding)
     sensing(graph)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.orchestration.runs.outcomes import EndStatus
 from medallion_assets.orchestration.sensors import alerts, restated, run_outcomes
 from medallion_assets.orchestration.sensors.restated_logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
-from medallion_assets.triggers.cursors import dump_cursor, load_cursor
 from medallion_assets.triggers.debounce import State
 from medallion_assets.triggers.restated import DayLedger
 from medallion_assets.triggers.restated_asking import AskingCursor
@@ -73,11 +73,11 @@ BEFORE = {
 
 @pytest.mark.parametrize(("text", "cursor"), BEFORE.values(), ids=BEFORE)
 def test_a_cursor_of_the_release_before_is_read_on(text: str, cursor: Any) -> None:
-    assert load_cursor(type(cursor), text) == cursor
-    assert load_cursor(type(cursor), dump_cursor(cursor)) == cursor
+    assert from_json_or_none(type(cursor), text) == cursor
+    assert from_json_or_none(type(cursor), to_json(cursor)) == cursor
 
 
 @pytest.mark.parametrize("cursor", [cursor for _, cursor in BEFORE.values()], ids=BEFORE)
 @pytest.mark.parametrize("text", [None, "", "{", "[]", "7", "null", '"\ud800"', "[" * 100_000])
 def test_a_text_that_is_no_cursor_is_none(text: str | None, cursor: Any) -> None:
-    assert load_cursor(type(cursor), text) is None
+    assert from_json_or_none(type(cursor), text) is None

@@ -23,7 +23,7 @@ from medallion_assets.orchestration.daily_close import first_published
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG
+from medallion_assets.orchestration.sensors.restated_runs import ABOUT_TAG, ASKED_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -35,7 +35,18 @@ from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.properties.examples import examples
 
 NOW = datetime.now(UTC)
-TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS, TRIGGER_TAG, CAUSE_TAG, ASKED_TAG, UNTIL_TAG, "dagster/will_retry")
+TAGS = (
+    DAY,
+    RANGE_START,
+    RANGE_END,
+    SCATTERED_DAYS,
+    TRIGGER_TAG,
+    CAUSE_TAG,
+    ASKED_TAG,
+    ABOUT_TAG,
+    UNTIL_TAG,
+    "dagster/will_retry",
+)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["2025-2-1", str(NOW)])
 values = st.recursive(scalars, lambda some: st.lists(some) | st.dictionaries(st.text(), some), max_leaves=8)
 NAMES = (

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.documents import to_json
 from medallion_assets.contracts.triggers import Condition
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
@@ -18,7 +19,6 @@ from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets.triggers.run_if import Cursor
 from medallion_assets_tests.pipeline import CATALOG
 
@@ -115,7 +115,7 @@ def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(instance: dg.Dagste
 def test_a_clock_that_was_set_back_skips_no_run(instance: dg.DagsterInstance) -> None:
     """Runs end before what the cursor calls settled, for an hour."""
     sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
-    ahead = dump_cursor(Cursor(settled_until=time.time() + 3000))
+    ahead = to_json(Cursor(settled_until=time.time() + 3000))
     (request,), cursor = tick(sensor, instance, ahead)
     assert request.run_key == f"watcher/{failed}"
     assert tick(sensor, instance, cursor)[0] == []

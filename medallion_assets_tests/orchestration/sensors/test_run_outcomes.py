@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.documents import to_json
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.failures import unseen_failures
@@ -32,7 +33,6 @@ from medallion_assets.orchestration.sensors.run_outcomes import (
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.storage.failures import store_errors
-from medallion_assets.triggers.cursors import dump_cursor
 from medallion_assets_tests.graph import Graph, resource_of
 
 NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
@@ -249,7 +249,7 @@ def test_the_cursor_keeps_what_may_be_seen_again() -> None:
     near, far = NOW - timedelta(seconds=OVERLAP_SECONDS), NOW - timedelta(seconds=OVERLAP_SECONDS + 1)
     cursor = Cursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
     assert cursor == Cursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
-    assert Cursor.load(dump_cursor(cursor), NOW) == cursor
+    assert Cursor.load(to_json(cursor), NOW) == cursor
 
 
 def test_a_broken_channel_keeps_no_run_from_the_others(

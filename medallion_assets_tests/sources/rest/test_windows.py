@@ -17,6 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.declared import Loaded
+from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import BatchRefusedError, Source
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text, TimestampUtc
 from medallion_assets.delta.table import Lakehouse
@@ -95,8 +96,8 @@ def test_a_window_with_a_summary_is_a_batch_of_changes(place: ObjectStore) -> No
         3,
     )
     assert lines(place)["_line_number"].to_list() == [1, 1, 2]
-    assert SOURCE.find(place, known={FIRST.name}).batches == []
-    assert SOURCE.find(place, after=FIRST.name).batches == []
+    assert SOURCE.find(place, Search(known={FIRST.name})).batches == []
+    assert SOURCE.find(place, Search(after=FIRST.name)).batches == []
 
 
 def test_a_window_without_a_summary_is_not_there(place: ObjectStore) -> None:

@@ -9,13 +9,13 @@ another.
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import get_native_id
 
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.orchestration.runs.forks.messages import NAME as SOCKET
 
 NAME = "fork-launches.json"
@@ -45,7 +45,7 @@ def keep(home: Path, refusal: str, now: float) -> None:
     found = Launches(runs=before.runs + 1 if before and goes_on else 1, refusal=refusal, at=now)
     new = home / f"{NAME}.{get_native_id()}"
     try:
-        new.write_text(json.dumps(asdict(found)))
+        new.write_text(to_json(found))
         new.replace(home / NAME)
     except OSError as error:
         LOG.warning("how a run was launched cannot be written down: %s", error)
@@ -54,8 +54,8 @@ def keep(home: Path, refusal: str, now: float) -> None:
 def last(home: Path) -> Launches | None:
     """How the last runs were launched; None where nobody knows."""
     try:
-        return Launches(**json.loads((home / NAME).read_text()))
-    except (OSError, ValueError, TypeError):
+        return from_json_or_none(Launches, (home / NAME).read_bytes())
+    except OSError:
         return None
 
 

@@ -6,6 +6,8 @@ Does not: who says what when (asking.py, child.py).
 The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Then it gets
 the run's files, and says that it has them. Only the launcher's last word lets it begin. Whoever gives up before that
 closes the connection. So there is one process a run, whichever answer is lost.
+
+Messages are read by hand, and not as `contracts.documents`: a fork server may import nothing but what a run needs.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from medallion_assets.orchestration.hosting.sockets import address, bind
+from medallion_assets.orchestration.hosting.sockets import address, listening
 
 NAME = "fork-server"
 VERSION = 2
@@ -85,13 +87,7 @@ def hear(connection: socket.socket, kind: type[Message]) -> Message | None:
 
 def listen(home: Path) -> socket.socket:
     """A socket below $DAGSTER_HOME for this account alone. It takes the place of one that a killed process left."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        bind(listener, home, NAME)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
+    return listening(home, NAME, socket.SOCK_STREAM)
 
 
 def connect(home: Path, seconds: float) -> socket.socket:
