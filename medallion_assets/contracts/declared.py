@@ -176,26 +176,43 @@ class Reconciled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Daily(Policies):
-    """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows.
+class _OfGold(Policies):
+    """What Gold tables have in common.
 
-    `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
-    long day is made of some of their values at a time, and need not be in memory as a whole. Where nothing publishes
-    the table, so that readers read it, a batch may be `export_age_hours` old once it changed it (rule V5); None, or
-    without `freshness_hours`: as old as it is.
+    Where nothing publishes the table, so that readers read it, a batch may be `export_age_hours` old once it changed
+    it (rule V5); None, or without `freshness_hours`: as old as it is.
     """
 
     table: Table
     source: Table
-    compute: Callable[[Frame], Frame]
-    grouped_by: tuple[str, ...] = ()
     reconciled: Reconciled | None = None
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
     export_age_hours: float | None = EXPORT_AGE_HOURS
 
+    @property
+    def of_months(self) -> Months | None:
+        """The months that are its partitions; None where these are business days."""
+        return None
+
     def end_of(self, day: date) -> datetime:
         """The moment after a partition."""
         return end_of_business_day(day)
+
+    def counts(self, other: date, day: date) -> bool:
+        """Whether rows of `other`, a partition of the source, count for a partition."""
+        return other == day
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daily(_OfGold):
+    """A Gold table whose day follows from that day of `source` alone: `compute(rows of some days)` gives their rows.
+
+    `grouped_by` are columns of `source`: rows that differ in one of them never meet in a row of the table, so that a
+    long day is made of some of their values at a time, and need not be in memory as a whole.
+    """
+
+    compute: Callable[[Frame], Frame]
+    grouped_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse columns that are not there, as a PermanentError."""
@@ -213,35 +230,35 @@ class Monthly(Daily):
     freshness_hours: float | None = None
     export_age_hours: float | None = None
 
+    @property
+    def of_months(self) -> Months:
+        """The declared ones."""
+        return self.months
+
     def end_of(self, day: date) -> datetime:
         """The moment after a month, which is one in UTC."""
         return datetime.combine(month_after(day), time(), UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class AsOf(Policies):
+class AsOf(_OfGold):
     """A Gold table whose day follows from all days of `source` up to it.
 
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
     `base_by_day` the base of some days and that of others are the base of all of them, which then need not be small; of
     a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. Kept are the last of each month, and
-    `keep_days` before the greatest (rule G5). `export_age_hours` as in `Daily`.
+    `keep_days` before the greatest (rule G5).
     """
 
-    table: Table
-    source: Table
     base: Callable[[Frame], Frame]
     compute: Callable[[Frame, date], Frame]
     base_by_day: bool = False
     base_grouped_by: tuple[str, ...] = ()
     keep_days: int = AS_OF_KEEP_DAYS
-    reconciled: Reconciled | None = None
-    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
-    export_age_hours: float | None = EXPORT_AGE_HOURS
 
-    def end_of(self, day: date) -> datetime:
-        """The moment after the day as of which a partition is."""
-        return end_of_business_day(day)
+    def counts(self, other: date, day: date) -> bool:
+        """Every day up to it does."""
+        return other <= day
 
     def __post_init__(self) -> None:
         """Refuse columns that are not there, as a PermanentError."""

@@ -177,7 +177,7 @@ class Pipeline:
 
     def _expect_one_kind_of_partitions(self) -> None:
         kinds = {loaded.months for loaded in self.loaded}
-        kinds |= {gold.months if isinstance(gold, Monthly) else None for gold in self.gold}
+        kinds |= {gold.of_months for gold in self.gold}
         if len(kinds) > 1 or (kinds - {None} and (self.derived or self.published or self.dbt)):
             raise PermanentError(
                 f"pipeline {self.name} mixes months and days",

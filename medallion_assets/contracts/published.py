@@ -34,22 +34,36 @@ OWN_NAMES_OF_ITEMS = _OF_ANY | {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishDays:
-    """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
+class _Publishing:
+    """A Gold table as a DynamoDB table, which is called `to`.
 
-    `keys` are the names of its partition key, the day, and of its sort key: the version and the row's key in it.
     `export_age_hours` is how old a batch may be once readers see what it changed (rule V5); None: as old as it is.
     With `together` a day waits for the other published Gold tables that are made from the same source (rule P6).
     """
 
-    gold: Daily
+    gold: Daily | AsOf
     to: str
-    keys: tuple[str, str] = DAY_KEYS
     description: str = ""
     limits: Limits = SERVING_LIMITS
     freshness_hours: float | None = GOLD_FRESHNESS_HOURS
     export_age_hours: float | None = EXPORT_AGE_HOURS
     together: bool = True
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns of Gold that tell the rows of a day apart."""
+        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishDays(_Publishing):
+    """Each day of a Gold table as rows of a DynamoDB table, whole or not at all (rule P1).
+
+    `keys` are the names of its partition key, the day, and of its sort key: the version and the row's key in it.
+    """
+
+    gold: Daily
+    keys: tuple[str, str] = DAY_KEYS
 
     def __post_init__(self) -> None:
         """Refuse names that a DynamoDB table of ours cannot have.
@@ -63,11 +77,6 @@ class PublishDays:
             raise table.wrong(
                 f"no column {EXPIRES_AT}, which is when a row expires", EXPIRES_AT, do="rename it in Gold"
             )
-
-    @property
-    def row_columns(self) -> tuple[str, ...]:
-        """The columns of Gold that tell the rows of a day apart."""
-        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
 
     @property
     def value_columns(self) -> tuple[str, ...]:
@@ -92,21 +101,14 @@ class PublishDays:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishItems:
+class PublishItems(_Publishing):
     """A Gold table as of days as the items of a DynamoDB table: the latest state of each key (rule P2).
 
     `without` are columns that are not stored: those that only the clock changes are the reader's to compute.
-    `export_age_hours` and `together` as in PublishDays.
     """
 
     gold: AsOf
-    to: str
     without: tuple[str, ...] = ()
-    description: str = ""
-    limits: Limits = SERVING_LIMITS
-    freshness_hours: float | None = GOLD_FRESHNESS_HOURS
-    export_age_hours: float | None = EXPORT_AGE_HOURS
-    together: bool = True
 
     def __post_init__(self) -> None:
         """Refuse keys and names that a DynamoDB table of ours cannot have.
@@ -129,7 +131,7 @@ class PublishItems:
     @property
     def keys(self) -> tuple[str, ...]:
         """The columns that are the partition key and, if there are two, the sort key: Gold's key without the day."""
-        return tuple(name for name in self.gold.table.key if name != self.gold.table.partition_by)
+        return self.row_columns
 
     @property
     def value_columns(self) -> tuple[str, ...]:

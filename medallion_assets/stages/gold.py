@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
-from medallion_assets.contracts.pipeline import Daily, Gold, Monthly
+from medallion_assets.contracts.pipeline import Daily, Gold
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
@@ -65,7 +65,7 @@ class GoldStage:
     def reports(self, work: Work, asked: AskedDeriving) -> Iterator[Report]:
         """Build the partitions of the run, and audit them."""
         gold, lake = self.gold, work.lake
-        months = gold.months if isinstance(gold, Monthly) else None
+        months = gold.of_months
         days = asked_partitions(work.tags, of=self.table, first_day=self.first_day, months=months, now=work.now)
         expect_made(lake, gold.source)
         if months is not None:
@@ -106,7 +106,7 @@ def checks_of(gold: Gold) -> dict[str, str]:
 
 def is_of_days(gold: Gold) -> bool:
     """Whether each day of a Gold table is made of that day of its source alone."""
-    return isinstance(gold, Daily) and not isinstance(gold, Monthly)
+    return isinstance(gold, Daily) and gold.of_months is None
 
 
 def no_earlier_days(gold: Gold, source: Snapshot, first_day: date) -> Check:

@@ -11,7 +11,7 @@ from datetime import date
 
 import dagster as dg
 
-from medallion_assets.contracts.pipeline import Gold, Monthly
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.partitions import partitioned_asset
 from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check_specs
@@ -27,7 +27,7 @@ def gold_asset(gold: Gold, first_day: date, *, is_read: bool = False) -> dg.Asse
     `is_read`: nothing publishes it, so that readers read it.
     """
     stage, table, checks = GoldStage(gold, first_day, is_read=is_read), gold.table, checks_of(gold)
-    months = gold.months if isinstance(gold, Monthly) else None
+    months = gold.of_months
 
     @partitioned_asset(
         first_day,

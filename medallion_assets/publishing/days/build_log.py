@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from medallion_assets.contracts.coverage import Coverage
-from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
@@ -42,7 +42,7 @@ class BuildLog:
         A commit that may have taken rows away and says nothing of days, such as a restore, makes all before it
         uncertain.
         """
-        if not any(self._counts(held, day) for held in held_days(self.source)):
+        if not any(self.gold.counts(held, day) for held in held_days(self.source)):
             return True
         return self.is_up_to_date(day)
 
@@ -88,11 +88,7 @@ class BuildLog:
             return True
         last = self.source.version if self.up_to is None else self.up_to
         later = (change for change in self._changes if version < change["version"] <= last)
-        return any(self._counts(changed, day) for change in later for changed in _days(change, RESTATED))
-
-    def _counts(self, other: date, day: date) -> bool:
-        """Whether rows of another day of the source count for this one."""
-        return other <= day if isinstance(self.gold, AsOf) else other == day
+        return any(self.gold.counts(changed, day) for change in later for changed in _days(change, RESTATED))
 
     @cached_property
     def _commits(self) -> list[dict[str, Any]]:

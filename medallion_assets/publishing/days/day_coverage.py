@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
-from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
 from medallion_assets.delta.notes.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version
@@ -48,6 +48,6 @@ def _restated_since(gold: Gold, source: Snapshot, version: int, day: date) -> bo
     """Whether a later version of the source changed rows that count for a day; so does a note that cannot be read."""
     for commit in commits_since(source, version):
         days = noted_days(commit, RESTATED)
-        if days is None or any(changed <= day if isinstance(gold, AsOf) else changed == day for changed in days):
+        if days is None or any(gold.counts(changed, day) for changed in days):
             return True
     return False
