@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,13 +45,13 @@ class Ui:
         return answer.json()["data"]
 
 
-@pytest.fixture
-def ui(tmp_path: Path) -> Iterator[Ui]:
+@contextmanager
+def ui_in(folder: Path) -> Iterator[Ui]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environment = {**kept, "MEDALLION_HOME": str(tmp_path / "home")}
+    environment = {**kept, "MEDALLION_HOME": str(folder / "home")}
     write_next_exports(load_settings(environment).raw_url, now=NOW)
     port = free_port()
-    shown = Ui(tmp_path / "home", f"http://127.0.0.1:{port}")
+    shown = Ui(folder / "home", f"http://127.0.0.1:{port}")
 
     def ready() -> bool:
         try:
@@ -59,7 +60,13 @@ def ui(tmp_path: Path) -> Iterator[Ui]:
             return False
 
     command = [sys.executable, "-c", "from medallion_assets.cli import app; app()", "ui", "--port", str(port)]
-    with running(command, environment=environment, log=tmp_path / "log", ready=ready, seconds=SECONDS):
+    with running(command, environment=environment, log=folder / "log", ready=ready, seconds=SECONDS):
+        yield shown
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ui]:
+    with ui_in(tmp_path_factory.mktemp("ui")) as shown:
         yield shown
 
 
@@ -97,12 +104,15 @@ def test_it_has_the_settings_of_production_and_says_what_needs_a_daemon(ui: Ui) 
     assert "There is no daemon: no sensors, no schedules, no limit on concurrent runs, no restart of a run" in said
 
 
-@pytest.mark.usefixtures("ui")
-def test_ctrl_c_ends_it() -> None:
-    (server,) = [
-        process for process in psutil.Process().children() if "medallion_assets.cli.page_server" in process.cmdline()
-    ]
-    family = [server, *server.children(recursive=True)]
-    server.send_signal(signal.SIGINT)
-    _, left = psutil.wait_procs(family, timeout=60)
+def test_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with ui_in(tmp_path) as shown:
+        (server,) = [
+            process
+            for process in psutil.Process().children()
+            if "medallion_assets.cli.page_server" in process.cmdline()
+            and process.environ()["MEDALLION_HOME"] == str(shown.home)
+        ]
+        family = [server, *server.children(recursive=True)]
+        server.send_signal(signal.SIGINT)
+        _, left = psutil.wait_procs(family, timeout=60)
     assert left == []

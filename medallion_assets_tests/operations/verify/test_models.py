@@ -76,15 +76,26 @@ def test_a_burst_that_was_not_completed_is_no_difference(tmp_path: Path) -> None
         assert list(model_differences(connection, release, before)) == []
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lakehouse:
-    """A published star, with a line in January and one in February."""
-    lake = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((STAR_SCHEMA,)))
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lakehouse with a published star, of a line in January and one in February; to be copied, not changed."""
+    folder = tmp_path_factory.mktemp("published") / "lakehouse"
+    lake = star_at(folder)
     plant_shop(lake)
     plant(lake, ORDERS, {}, {"order_id": "o2", "ordered_at": FEBRUARY})
     plant(lake, ORDER_LINES, {}, {"order_id": "o2", "ordered_at": FEBRUARY})
     refreshed(lake)
-    return lake
+    return folder
+
+
+@pytest.fixture
+def lake(published: Path, tmp_path: Path) -> Lakehouse:
+    """The same, of a test's own."""
+    return star_at(shutil.copytree(published, tmp_path / "lakehouse"))
+
+
+def star_at(folder: Path) -> Lakehouse:
+    return Lakehouse(url=str(folder), catalog=Catalog((STAR_SCHEMA,)))
 
 
 def looked_at(lake: Lakehouse, models: DbtModels = STAR) -> Verification:
@@ -212,7 +223,7 @@ def test_models_that_were_never_built_are_nothing_to_speak_of(tmp_path: Path) ->
 def test_of_a_whole_lakehouse_a_changed_row_is_found_and_models_on_a_broken_source_are_named(tmp_path: Path) -> None:
     sample = tmp_path / "sample"
     keys = write_shop(str(sample), seed=5, orders=30, customers=5, products=4, days=3, bad_share=0)
-    lake = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((STAR_SCHEMA,)))
+    lake = star_at(tmp_path / "lakehouse")
     arrive(lake, tmp_path / "raw", [sample / key for key in keys])
     refresh(lake, STAR, now=NOW).build.expect_passed()
     assert verify(lake, deep=True).findings == []
