@@ -6,7 +6,7 @@ Does not: which run is disturbed, and what must hold afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -68,13 +68,19 @@ def is_killed_after_its_items(call: Call) -> None:
 
 
 class Disturbance:
-    """Counts calls of some names; does something in the place of number `at` (from 0), or of every one (None)."""
+    """Counts calls of some names; does something in the place of number `at` (from 0), or of every one (None).
 
-    def __init__(self, at: int | None, disturb: Disturb, calls: Calls = CHANGES) -> None:
+    `tables` are those whose calls count, all of them if it is None.
+    """
+
+    def __init__(
+        self, at: int | None, disturb: Disturb, calls: Calls = CHANGES, tables: Collection[Table] | None = None
+    ) -> None:
         self.calls = 0
         self._at = at
         self._disturb = disturb
         self._names = calls
+        self._places = None if tables is None else tuple(f"/{table.path}" for table in tables)
         self._is_busy = False
 
     @property
@@ -85,9 +91,9 @@ class Disturbance:
         """The same lakehouse, whose calls of the storage are counted, and disturbed."""
         return replace(lakehouse, store=DisturbedStore(self.take))
 
-    def take(self, name: str, call: Call, _: str = "") -> Any:
+    def take(self, name: str, call: Call, uri: str = "") -> Any:
         """Make a call, or what happens in its place; calls made by that are not counted."""
-        if self._is_busy or name not in self._names:
+        if self._is_busy or name not in self._names or not uri.rstrip("/").endswith(self._places or ""):
             return call()
         number = self.calls
         self.calls += 1

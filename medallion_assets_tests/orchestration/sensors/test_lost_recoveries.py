@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,11 +12,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.outbox import TAKEN_SECONDS
 from medallion_assets.operations.tables.alerts import ALERTS, Event, raise_alerts, read_events
-from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
+from medallion_assets.operations.tables.every import every_table
+from medallion_assets.operations.tables.incident import INCIDENTS, Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.orchestration.assets.incidents import failure_alerts
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, alert_sender_sensor
@@ -44,6 +46,8 @@ FAILED_AT = NOW - timedelta(hours=2)
 LATER = timedelta(seconds=TAKEN_SECONDS + 1)
 MANY = 100
 """More calls of the storage than a tick makes."""
+WRITTEN = (ALERTS, INCIDENTS)
+"""All that the sensors write: whatever else is read is the same before another daemon's look and after it."""
 FAULTS = first_quick(is_killed_after, is_killed_before, loses_its_answer, fails)
 
 
@@ -133,11 +137,15 @@ def judged(story: Story) -> Story:
 
 
 def each_call(
-    stories: Callable[[], Story], act: Callable[[Story], None], disturb: Disturb, calls: Calls = CHANGES
+    stories: Callable[[], Story],
+    act: Callable[[Story], None],
+    disturb: Disturb,
+    calls: Calls = CHANGES,
+    tables: Collection[Table] | None = None,
 ) -> Iterator[Story]:
     """A story for each of the `calls` of the storage that `act` makes, in which that one is disturbed."""
     for number in range(MANY):
-        story, disturbance = stories(), Disturbance(number, disturb, calls)
+        story, disturbance = stories(), Disturbance(number, disturb, calls, tables)
         with suppress(KilledError, *LAKEHOUSE_ERRORS):
             act(replace(story, lakehouse=disturbance.of(story.lakehouse)))
         if not disturbance.has_happened:
@@ -167,6 +175,21 @@ def test_a_disturbed_sending_loses_no_end(stories: Callable[[], Story], disturb:
     assert (twice > 0) == (disturb in (is_killed_before, is_killed_after))
 
 
+def test_a_look_writes_what_it_is_disturbed_at(stories: Callable[[], Story]) -> None:
+    story = stories()
+    before = versions(story.lakehouse)
+    story.judge()
+    story.send()
+    after = versions(story.lakehouse)
+    assert {name for name in after if after[name] != before.get(name)} == {table.name for table in WRITTEN}
+
+
+def versions(lakehouse: Lakehouse) -> dict[str, int]:
+    return {
+        table.name: lakehouse.open(table).version for table in every_table(lakehouse.catalog) if lakehouse.exists(table)
+    }
+
+
 @pytest.mark.slow
 def test_another_daemon_between_any_two_calls_tells_nothing_twice(stories: Callable[[], Story]) -> None:
     """It judges and sends as well: before the first daemon has read, between its reading and its commit, and after."""
@@ -181,7 +204,7 @@ def test_another_daemon_between_any_two_calls_tells_nothing_twice(stories: Calla
         look(begun[-1])
         return call()
 
-    for story in each_call(stories, look, another, READS_AND_COMMITS):
+    for story in each_call(stories, look, another, READS_AND_COMMITS, WRITTEN):
         story.settle()
         assert story.ends == 1
 
