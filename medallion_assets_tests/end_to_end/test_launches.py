@@ -1,6 +1,6 @@
 """Kills of single processes of the production deployment: a launch has one process and one outcome, and ticks go on.
 
-It takes minutes, and the cores to itself: `make test-kills` runs it, beside the other deployment, and CI does.
+It takes minutes, on a quiet machine: `make test-kills` runs it, beside the other deployment. In CI all else gives way.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TICKS_SECONDS = {signal.SIGKILL: 60.0, signal.SIGSTOP: 150.0}
 Type = dg.DagsterEventType
 ENDS = {Type.RUN_SUCCESS, Type.RUN_FAILURE, Type.RUN_CANCELED}
 
-pytestmark = pytest.mark.skipif(not KILLS, reason="takes minutes, and both cores to itself: make test-kills")
+pytestmark = pytest.mark.skipif(not KILLS, reason="takes minutes, on a quiet machine: make test-kills")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """The production deployment on real services: exports arrive by themselves, and after a kill of everything as well.
 
-It takes minutes, and the cores to itself: `make test-kills` runs it, beside the other deployment, and CI does.
+It takes minutes, on a quiet machine: `make test-kills` runs it, beside the other deployment. In CI all else gives way.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         yield production
 
 
-@pytest.mark.skipif(not KILLS, reason="takes minutes, and both cores to itself: make test-kills")
+@pytest.mark.skipif(not KILLS, reason="takes minutes, on a quiet machine: make test-kills")
 def test_everything_arrives_by_itself_and_again_after_each_kill(
     production: Deployment,
     postgres: PostgresServer,
