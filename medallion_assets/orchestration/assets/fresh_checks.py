@@ -23,7 +23,8 @@ from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 
-IS_FRESH = "is_fresh"
+IS_FRESH, FRESHNESS = "is_fresh", "freshness"
+"""The check, and the step that evaluates it."""
 DESCRIPTION = "The data of the table reach as far as its declaration promises; a warning where they do not."
 
 
@@ -37,7 +38,7 @@ def fresh_checks(catalog: Catalog) -> dg.AssetChecksDefinition:
     """All of them, which one step evaluates."""
 
     @dg.multi_asset_check(
-        name="freshness",
+        name=FRESHNESS,
         specs=[
             dg.AssetCheckSpec(key.name, asset=key.asset_key, description=DESCRIPTION)
             for key in fresh_check_keys(catalog)
