@@ -127,7 +127,9 @@ def test_no_command_is_left_out() -> None:
 
 
 def test_no_sample_is_written_without_credentials() -> None:
-    assert "no access to the store" in refused("sample", "--table", "customers", "--out", "s3://exports/raw")
+    assert "this process has no AWS credentials" in refused(
+        "sample", "--table", "customers", "--out", "s3://exports/raw"
+    )
 
 
 @pytest.mark.parametrize(
