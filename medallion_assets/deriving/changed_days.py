@@ -162,7 +162,7 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
     removed: list[str] = []
     with lakehouse.workspace() as folder:
         items = sources.items(sorted(_touched(sources, table)), table, folder)
-        for made in lakehouse.engine.map_items(make_days, items, at_once=1):
+        for made in lakehouse.engine.map_items(make_days, items, are_large=True):
             progress(f"{derived.table.name}: {made.days[0]} to {made.days[-1]}")
             done.rows_in += made.rows_in
             done.rows_out += made.rows_out

@@ -124,7 +124,7 @@ class Computation:
         ]
         place = self._engine.memory_or(self.workspace) if len(items) == 1 else self.workspace
         make = partial(_made, compute=compute, grouped_by=grouped_by, aside=Aside(place, memory_bytes=TRAVELLING_BYTES))
-        return _Made.of(list(self._engine.map_items(make, items, at_once=1)))
+        return _Made.of(list(self._engine.map_items(make, items, are_large=True)))
 
     def _groups(self, days: Sequence[date | None]) -> int:
         return self._groups_of(self._rows_of(days)) if len(days) == 1 else 1

@@ -35,7 +35,7 @@ class Bounds:
     and some days that are made together hold about `days_rows`. Narrow rows are a key or a hash each.
     Of each day `held_of_day` rows at least are held where those of all days are written at a time.
     `commit_rows` are the records of exports that are settled together, where one export has not more, and
-    `delivery_rows` those of one that are read one after the other.
+    `delivery_rows` those of one that are read by one process.
     """
 
     block_rows: int = 65_536
@@ -47,7 +47,7 @@ class Bounds:
     keys: int = 2_000_000
     hashes: int = 10_000_000
     commit_rows: int = 500_000
-    delivery_rows: int = 500_000
+    delivery_rows: int = 2**62
 
 
 PutAside = Callable[[pl.DataFrame], pl.LazyFrame]
@@ -94,9 +94,9 @@ class Engine(Protocol):
         ...
 
     def map_items(
-        self, function: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
+        self, function: Callable[[Item], Answer], items: Iterable[Item], *, are_large: bool = False
     ) -> Iterator[Answer]:
-        """The answer of each item, in their order; of large ones a process works on so many `at_once`, at most."""
+        """The answer of each item, in their order. Of items that `are_large` a process works on one at a time."""
         ...
 
     def map_blocks(

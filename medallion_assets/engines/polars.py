@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,13 +55,14 @@ class PolarsEngine:
         return frame
 
     def map_items(
-        self, function: Callable[[Item], Answer], items: Iterable[Item], *, at_once: int | None = None
+        self, function: Callable[[Item], Answer], items: Iterable[Item], *, are_large: bool = False
     ) -> Iterator[Answer]:
-        """In a few threads: most of an item's work is Polars'. One at a time needs none."""
-        if at_once == 1:
+        """In a few threads: most of an item's work is Polars'."""
+        if are_large:
             yield from map(function, items)
             return
-        yield from in_turns(function, items, at_once=at_once or threads())
+        with ThreadPoolExecutor(threads()) as pool:
+            yield from pool.map(function, items)
 
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None

@@ -37,6 +37,7 @@ BOUNDS = Bounds(
     keys=1_000_000,
     hashes=5_000_000,
     commit_rows=5_000_000,
+    delivery_rows=500_000,
 )
 """What a process with a gigabyte holds; of small exports many are settled together, for a round has its price."""
 LEAST_ROWS = 20_000
@@ -78,7 +79,7 @@ class RemoteEngine(ABC):
         function: Callable[[Item], Answer],
         items: Iterable[Item],
         *,
-        at_once: int | None = None,  # noqa: ARG002
+        are_large: bool = False,  # noqa: ARG002
     ) -> Iterator[Answer]:
         """Each in a process; it works on one at a time anyway."""
         yield from self.run(function, list(items))

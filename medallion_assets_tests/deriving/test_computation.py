@@ -36,10 +36,10 @@ class PicklingEngine(PolarsEngine):
 
     handed: list[int] = field(default_factory=list)
 
-    def map_items(self, function: Callable[[Any], Any], items: Iterable[Any], *, at_once: int | None = None) -> Any:
+    def map_items(self, function: Callable[[Any], Any], items: Iterable[Any], *, are_large: bool = False) -> Any:
         listed = pickle.loads(pickle.dumps(list(items)))
         self.handed.append(len(listed))
-        return super().map_items(pickle.loads(pickle.dumps(function)), listed, at_once=at_once)
+        return super().map_items(pickle.loads(pickle.dumps(function)), listed, are_large=are_large)
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,7 @@ class CuttingEngine:
         function: Callable[[Item], Answer],
         items: Iterable[Item],
         *,
-        at_once: int | None = None,  # noqa: ARG002
+        are_large: bool = False,  # noqa: ARG002
     ) -> Iterator[Answer]:
         """In any order, and each with a copy of its item."""
         held = list(items)

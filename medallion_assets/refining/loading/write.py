@@ -6,7 +6,7 @@ Does not: reading and verifying them (a source), the columns beside a line and t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,9 +26,6 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import write_lines
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, url_of
-
-PARTS_AT_ONCE = 2
-"""Taking a file out of its compression is the work of one thread, and so is writing one: two parts keep two busy."""
 
 
 def write_batch(
@@ -50,11 +47,10 @@ def write_batch(
     engine = bronze.lakehouse.engine
     parts = source.parts(delivery, engine.bounds.delivery_rows)
     if len(parts) == 1:
-        with closing(writing.frames(place, delivery)) as frames:
-            return list(in_turns(writing.write, frames, at_once=1))  # while the next frame is read
+        return writing.write(place, delivery)
     where = Place(url_of(place), StorageOptions(bronze.lakehouse.storage_options))
     items = [_Part(writing, where, part) for part in parts]
-    return list(chain.from_iterable(engine.map_items(_write_part, items, at_once=PARTS_AT_ONCE)))
+    return list(chain.from_iterable(engine.map_items(_write_part, items, are_large=True)))
 
 
 def counted(batch: Batch, written: Sequence[WrittenFile]) -> Batch:
@@ -72,12 +68,12 @@ class _Writing:
     now: datetime
     refused_as: str | None
 
-    def frames(self, place: ObjectStore, delivery: Delivery) -> Generator[pl.DataFrame]:
-        """The lines of some files of the batch."""
-        return self.source.lines(place, delivery, refused_as=self.refused_as)
+    def write(self, place: ObjectStore, delivery: Delivery) -> list[WrittenFile]:
+        """Some files of the batch, in this process."""
+        with closing(self.source.lines(place, delivery, refused_as=self.refused_as)) as frames:
+            return list(in_turns(self._write_frame, frames, at_once=1))  # while the next frame is read
 
-    def write(self, lines: pl.DataFrame) -> WrittenFile:
-        """Write a frame."""
+    def _write_frame(self, lines: pl.DataFrame) -> WrittenFile:
         written = write_lines(self.folder, self.batch, lines, now=self.now)
         if written.rows != lines.height:
             raise PermanentError(
@@ -100,6 +96,4 @@ class _Part:
 
 
 def _write_part(part: _Part) -> list[WrittenFile]:
-    place = open_store(part.place.url, part.place.storage_options)
-    with closing(part.writing.frames(place, part.delivery)) as frames:
-        return [part.writing.write(lines) for lines in frames]
+    return part.writing.write(open_store(part.place.url, part.place.storage_options), part.delivery)

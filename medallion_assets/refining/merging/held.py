@@ -42,7 +42,7 @@ def held_rows(silver: Snapshot, parts: Sequence[pl.LazyFrame], workspace: Place)
         _found, keys=[[keys[number] for number in sought] for sought in passes], names=names, place=workspace
     )
     found = list(
-        engine.map_items(look, [(number, held) for number in range(len(passes)) for held in slices], at_once=1)
+        engine.map_items(look, [(number, held) for number in range(len(passes)) for held in slices], are_large=True)
     )
     of_pass = [pl.concat(found[start : start + len(slices)]) for start in range(0, len(found), len(slices))]
     return [rows for rows, sought in zip(of_pass, passes, strict=True) for _ in sought]

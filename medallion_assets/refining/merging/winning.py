@@ -38,7 +38,7 @@ def win(silver: Snapshot, good: Sequence[pl.LazyFrame], fulls: FullBatches, work
         fulls=fulls,
         folder=engine.memory_or(workspace) if len(parts) == 1 else workspace,
     )
-    won = list(engine.map_items(partial(_won_of_part, work=work), list(enumerate(parts)), at_once=1))
+    won = list(engine.map_items(partial(_won_of_part, work=work), list(enumerate(parts)), are_large=True))
     new = NewRows(
         partition_by=str(table.partition_by),
         parts=[part.rows for part in won],

@@ -145,7 +145,7 @@ def _pieces(export: Export, file: DataFile, source: Path | bytes, most_bytes: in
         batches = pl.scan_lines(source, name="raw", glob=False).collect_batches(lazy=True, engine="streaming")
         for batch in batches:
             few.append(batch.get_column("raw"))
-            size += int(few[-1].str.len_bytes().sum())
+            size += int(few[-1].estimated_size())
             if size >= most_bytes:
                 yield pl.concat(few, rechunk=False), size
                 few, size = [], 0

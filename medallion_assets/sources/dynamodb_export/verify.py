@@ -82,12 +82,52 @@ def verified_files(
 ) -> Generator[tuple[DataFile, Path | bytes]]:
     """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
 
-    A path holds until the next file is asked for. A few small files are read ahead, each in one request, so memory does
-    not grow with their number.
+    A path holds until the next file is asked for. A few small files are read ahead, each in one request, and one large
+    file is verified (and, from S3, downloaded) while the one before it is read: memory does not grow with their number.
 
     Raises:
         ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
     """
+    ahead: deque[tuple[DataFile, bytes | Future[_Opened]]] = deque()
+    with closing(_in_order(store, export, small_bytes)) as files, ThreadPoolExecutor(1, "verified-file") as verifier:
+        try:
+            for data_file, data in files:
+                ahead.append((data_file, verifier.submit(_Opened, store, export, data_file) if data is None else data))
+                if len(ahead) > 1:
+                    yield from _given(export, *ahead.popleft())
+            while ahead:
+                yield from _given(export, *ahead.popleft())
+        finally:
+            for _, left in ahead:
+                if isinstance(left, Future) and not left.cancel() and left.exception() is None:
+                    left.result().close()
+
+
+class _Opened:
+    """A data file that was verified, until it is closed."""
+
+    def __init__(self, store: ObjectStore, export: Export, data_file: DataFile) -> None:
+        self._held = ExitStack()
+        self.path = self._held.enter_context(verified_file(store, export, data_file))
+
+    def close(self) -> None:
+        """Let go of a temporary download."""
+        self._held.close()
+
+
+def _given(
+    export: Export, data_file: DataFile, source: bytes | Future[_Opened]
+) -> Generator[tuple[DataFile, Path | bytes]]:
+    if isinstance(source, bytes):
+        _check_bytes(source, export, data_file)
+        yield data_file, source
+        return
+    with closing(source.result()) as opened_file:
+        yield data_file, opened_file.path
+
+
+def _in_order(store: ObjectStore, export: Export, small_bytes: int) -> Generator[tuple[DataFile, bytes | None]]:
+    """The data files with their bytes, of which some are read ahead; without these one that is large, or not there."""
     left = iter(export.files)
     ahead: deque[tuple[list[DataFile], Future[list[bytes | None]]]] = deque()
     turns = itertools.chain(itertools.repeat(_FIRST_FILES_A_TURN, _READERS), itertools.repeat(_FILES_A_TURN))
@@ -103,13 +143,7 @@ def verified_files(
             if not ahead:
                 return
             files, reading = ahead.popleft()
-            for data_file, data in zip(files, reading.result(), strict=True):
-                if data is None:  # large, or not there
-                    with verified_file(store, export, data_file) as path:
-                        yield data_file, path
-                else:
-                    _check_bytes(data, export, data_file)
-                    yield data_file, data
+            yield from zip(files, reading.result(), strict=True)
     finally:
         readers.shutdown(cancel_futures=True)
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.engines.engine import Bounds
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading import write as module
@@ -15,23 +14,15 @@ from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record
 from medallion_assets.storage.stores import write_bytes
-from medallion_assets_tests.pipeline import default_engine
 from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
 
 
-@pytest.fixture(params=[1, 3, Bounds().delivery_rows], ids="{} records in a part".format)
-def in_parts(landing: Landing, request: pytest.FixtureRequest) -> Landing:
-    """Of an export so many records are read one after the other, two parts at a time."""
-    landing.lakehouse = replace(landing.lakehouse, engine=default_engine(Bounds(delivery_rows=request.param)))
-    return landing
-
-
-def test_every_line_is_staged_once_in_its_place(in_parts: Landing) -> None:
+def test_every_line_is_written_once_in_its_place(landing: Landing) -> None:
     names = [[], ["a", "b"], ["c"], [], ["d"], ["e", "f", "g"]]
     files = [[full_record({"pk": {"S": name}}) for name in some] for some in names]
-    export = in_parts._write(ExportType.FULL, AT, AT, files)
-    assert [batch.id for batch in in_parts.ingest().loaded] == ids(export)
-    rows = in_parts.lakehouse.open(bronze_table(TABLE)).scan().select("_source_file", "_line_number", "raw").collect()
+    export = landing._write(ExportType.FULL, AT, AT, files)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(export)
+    rows = landing.lakehouse.open(bronze_table(TABLE)).scan().select("_source_file", "_line_number", "raw").collect()
     assert sorted(rows.rows()) == sorted(
         (file.key, number, line)
         for file, lines in zip(export.files, files, strict=True)
@@ -39,15 +30,15 @@ def test_every_line_is_staged_once_in_its_place(in_parts: Landing) -> None:
     )
 
 
-def test_of_several_bad_files_the_first_is_told_of(in_parts: Landing) -> None:
+def test_of_several_bad_files_the_first_is_told_of(landing: Landing) -> None:
     """B2: a refusal that named another file each time would be another refusal."""
     files = [[full_record({"pk": {"S": name}})] for name in "abcdef"]
-    export = in_parts._write(ExportType.FULL, AT, AT, files)
+    export = landing._write(ExportType.FULL, AT, AT, files)
     for file in (export.files[4], export.files[2], export.files[3]):
-        write_bytes(in_parts.store, file.key, b"no gzip")
-    (refused,) = in_parts.ingest().refused
+        write_bytes(landing.store, file.key, b"no gzip")
+    (refused,) = landing.ingest().refused
     assert (refused.verdict, export.files[2].key in refused.message) == (Verdict.NOT_GZIP, True)
-    assert in_parts.lines() == []
+    assert landing.lines() == []
 
 
 def test_lines_that_get_lost_while_they_are_written_are_noticed(

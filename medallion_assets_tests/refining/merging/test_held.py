@@ -31,10 +31,10 @@ class CountingEngine(PolarsEngine):
 
     handed: list[int] = field(default_factory=list)
 
-    def map_items(self, function: Callable[[Any], Any], items: Iterable[Any], *, at_once: int | None = None) -> Any:
+    def map_items(self, function: Callable[[Any], Any], items: Iterable[Any], *, are_large: bool = False) -> Any:
         listed = list(items)
         self.handed.append(len(listed))
-        return super().map_items(function, listed, at_once=at_once)
+        return super().map_items(function, listed, are_large=are_large)
 
 
 class ElsewhereEngine(CountingEngine):
