@@ -51,7 +51,9 @@ def without_credentials(what: str, *, passes: bool = True) -> MedallionError:
 
 
 def _are_given(options: Mapping[str, str]) -> bool:
-    return UNSIGNED in options or all(options.get(name) for name in KEYS)
+    """Names of options may be written in small letters, as delta-rs and obstore know both."""
+    given = {name.upper() for name, value in options.items() if value}
+    return UNSIGNED in given or given.issuperset(KEYS)
 
 
 @cache

@@ -50,6 +50,7 @@ def test_a_role_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyP
 def test_keys_of_options_and_of_the_environment_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "_find", lambda: pytest.fail("looked for"))
     expect_credentials(BUCKET, BUCKET, KEYS)
+    expect_credentials(BUCKET, BUCKET, {name.lower(): value for name, value in KEYS.items()})
     expect_credentials(BUCKET, BUCKET, {"AWS_SKIP_SIGNATURE": "true"})
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
