@@ -20,7 +20,8 @@ from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.settings import Settings
 
 LOG = logging.getLogger(__name__)
-OLD = timedelta(minutes=5)
+OLD = timedelta(minutes=20)
+"""More than passes between two looks of the monitor: where it is at work no run writes the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ Belongs here: the question, and the error where the answer is no.
 Does not: finding them for a request, which each library does itself, or whether AWS accepts them.
 
 boto3 knows every place that the others know: variables, profiles, SSO, web identity, containers, and the host's role.
-It asks the host's metadata service once and waits a second (AWS_METADATA_SERVICE_TIMEOUT); delta-rs and obstore ask ten
-times.
+It asks the host's metadata service here three times and waits a second each (unless AWS_METADATA_SERVICE_NUM_ATTEMPTS
+and AWS_METADATA_SERVICE_TIMEOUT say otherwise); delta-rs and obstore ask ten times.
 """
 
 from __future__ import annotations
@@ -19,29 +19,28 @@ from medallion_assets.settings import inherited_environment
 
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
+TRIES = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
 
 
 def expect_credentials(what: str, url: str, options: Mapping[str, str]) -> None:
     """See that requests to `url` can be signed: with the keys of `options`, of the environment, or any others.
 
     Raises:
-        TransientError: it is a bucket, and nobody hands out credentials; a role of the host may in a moment.
-        PermanentError: the environment says that there is no such role.
+        TransientError, PermanentError: it is a bucket, and nobody hands out credentials (`without_credentials`).
     """
     if not url.startswith("s3://") or _are_given(options):
         return
-    environment = inherited_environment()
-    if _are_given(environment):
+    if _are_given(inherited_environment()):
         return
     try:
         _find()
     except LookupError:
-        raise without_credentials(what, passes=environment.get(NO_ROLE, "").lower() != "true") from None
+        raise without_credentials(what) from None
 
 
-def without_credentials(what: str, *, passes: bool = True) -> MedallionError:
-    """The error, which `passes` unless no role of the host can hand some out."""
-    kind = TransientError if passes else PermanentError
+def without_credentials(what: str) -> MedallionError:
+    """The error: a role of the host may hand some out in a moment, unless the environment says that there is none."""
+    kind = PermanentError if inherited_environment().get(NO_ROLE, "").lower() == "true" else TransientError
     return kind(
         f"{what}: this process has no AWS credentials",
         expected=REQUEST_KEYS,
@@ -52,8 +51,8 @@ def without_credentials(what: str, *, passes: bool = True) -> MedallionError:
 
 def _are_given(options: Mapping[str, str]) -> bool:
     """Names of options may be written in small letters, as delta-rs and obstore know both."""
-    given = {name.upper() for name, value in options.items() if value}
-    return UNSIGNED in given or given.issuperset(KEYS)
+    given = {name.upper(): value for name, value in options.items() if value}
+    return given.get(UNSIGNED, "").lower() in ("true", "1") or given.keys() >= set(KEYS)
 
 
 @cache
@@ -63,7 +62,10 @@ def _find() -> None:
     from botocore.session import get_session
 
     try:
-        found = get_session().get_credentials()
+        session = get_session()
+        if TRIES not in inherited_environment():
+            session.set_config_variable("metadata_service_num_attempts", 3)
+        found = session.get_credentials()
     except BotoCoreError:  # they are somewhere, and the library that needs them says what is wrong with them
         return
     if found is None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -159,12 +161,13 @@ def stat(store: ObjectStore, key: str) -> ObjectMeta | None:
 
 
 @contextmanager
-def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
+def local_path(store: ObjectStore, key: str, is_over: Event | None = None) -> Iterator[Path | None]:
     """A local path with the object's bytes, or None when there is no such object.
 
     For a local store that is the file itself; for S3 a temporary download, streamed, removed on leaving.
 
     Raises:
+        CancelledError: `is_over` was set meanwhile.
         UnreadableObjectError: this object is refused, whatever else may be read.
         PermanentError, TransientError: see `store_errors`.
     """
@@ -177,13 +180,14 @@ def local_path(store: ObjectStore, key: str) -> Iterator[Path | None]:
         return
     with workspace() as folder:
         path = folder / "object"  # a key may be longer than a name on a disk
-        yield path if download(store, key, path) else None
+        yield path if download(store, key, path, is_over) else None
 
 
-def download(store: ObjectStore, key: str, path: Path) -> bool:
+def download(store: ObjectStore, key: str, path: Path, is_over: Event | None = None) -> bool:
     """Stream an object into a local file; give whether there is such an object. A full disk is no fault of the store.
 
     Raises:
+        CancelledError: `is_over` was set meanwhile.
         UnreadableObjectError: this object is refused, whatever else may be read.
         PermanentError, TransientError: see `store_errors`.
         OSError: the local disk is full, or fails.
@@ -199,6 +203,8 @@ def download(store: ObjectStore, key: str, path: Path) -> bool:
                     return False
             if chunk is None:
                 return True
+            if is_over is not None and is_over.is_set():
+                raise CancelledError
             file.write(chunk)
 
 

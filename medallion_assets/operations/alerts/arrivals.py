@@ -61,7 +61,7 @@ def gap(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
                 where=f"{batch.table}, {batch.word} {batch.batch_id}",
                 table=batch.table,
                 condition=f"gap/{batch.table}/{reached}",
-                do=f"deliver the {batch.word} of the missing window, or a full {batch.word}",
+                do=f"make the {batch.word} of the missing window, or a full one",
             )
 
 
@@ -76,7 +76,7 @@ def unprotected_minute(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
                 where=f"{table}, {minute.word} {minute.batch_id}",
                 table=table,
                 condition=f"unprotected_minute/{table}/{minute.full_id}",
-                do=f"deliver a window that covers the minute, or a full {minute.word}; nothing waits for it",
+                do=f"make the {minute.word} of a window that covers the minute, or a full one; nothing waits for it",
             )
 
 

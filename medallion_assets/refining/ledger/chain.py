@@ -32,7 +32,7 @@ class Gap:
             return f"{self.word} {self.batch_id} waits: no full {self.word} has begun the chain yet"
         return (
             f"{self.word} {self.batch_id} waits: nothing covers {self.covered_until.isoformat()} to "
-            f"{self.window_from.isoformat()}; deliver that window, or a full {self.word}"
+            f"{self.window_from.isoformat()}; make the {self.word} of that window, or a full one"
         )
 
 
@@ -54,8 +54,8 @@ class UnprotectedMinute:
         return (
             f"full {self.word} {self.full_id} certainly contains what was written by "
             f"{self.covered_until.isoformat()}, and the window of {self.word} {self.batch_id} begins at "
-            f"{self.window_from.isoformat()}: writes between the two may be in neither; deliver a window that covers "
-            f"them, or a full {self.word}"
+            f"{self.window_from.isoformat()}: writes between the two may be in neither; make the {self.word} of a "
+            f"window that covers them, or a full one"
         )
 
 

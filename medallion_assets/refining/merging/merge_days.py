@@ -171,7 +171,7 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
 
 def _written(work: DaysWork, day: date, kept: pl.DataFrame, new: pl.DataFrame) -> list[WrittenFile]:
     """Rows that stay and new ones in one file; new ones alone as they lie, where these are all that the day has."""
-    files = [] if kept.height else work.new.files_of(day)
+    files = [] if kept.height else work.new.files.get(day, [])
     if sum(row_count(pl.scan_parquet(file.path)) for file in files) == new.height > 0:
         return [work.folder.write_file(file.path, partition=day, bounds=STATE[:1]) for file in files]
     made = pl.concat([kept, new])

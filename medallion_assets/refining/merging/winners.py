@@ -7,7 +7,7 @@ Does not: which rows win (winning.py), or putting them into the table (merge_day
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from operator import or_
@@ -29,13 +29,15 @@ class NewRows:
 
     What days have in several parts is put together in `place`, a file for each day: to open every part for each day
     would be most of what merging into a table of many days takes.
+
+    `files` are those of partitions whose rows lie in files as the table has them, with nothing else in these.
     """
 
     partition_by: str
     parts: Sequence[WonRows]
     schema: pl.Schema
     place: Place
-    files: Sequence[LocalFile] = ()
+    files: Mapping[date | None, Sequence[LocalFile]] = field(default_factory=dict)
 
     def by_day(self, in_parts: Mapping[date, int], expected: Mapping[date, Extent]) -> dict[date, pl.LazyFrame]:
         """Those of some neighbouring days (`of`), to be read several times; a part is opened once for all of them.
@@ -59,10 +61,6 @@ class NewRows:
             for part in self._chosen(in_parts)
         ]
         return pl.concat(rows) if rows else pl.LazyFrame(schema=self.schema)
-
-    def files_of(self, partition: date | None) -> list[LocalFile]:
-        """The files of a partition; none where its rows are in no such files."""
-        return [file for file in self.files if file.partition == partition]
 
     def _chosen(self, in_parts: int) -> list[Any]:
         return [part for number, part in enumerate(self.parts) if in_parts >> number & 1]

@@ -200,6 +200,9 @@ def _winners(
         moved=pl.concat([some.moved for some in every]),
         count=total(held.values()).rows,
     )
-    whole = [file for file in files if rows.get(file.partition) is apart[file.partition]]
+    whole: dict[Day, list[LocalFile]] = {}
+    for file in files:
+        if rows.get(file.partition) is apart[file.partition]:
+            whole.setdefault(file.partition, []).append(file)
     new = NewRows(partition_by=by, parts=[rows], schema=polars_schema(work.table), place=work.place, files=whole)
     return Winners.of_parts(new, [won])

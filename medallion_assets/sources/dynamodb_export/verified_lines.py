@@ -30,9 +30,9 @@ LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw
 class ReadSizes:
     """How many bytes of an export are read at a time.
 
-    A frame ends behind the line with which its text reaches `frame`. A data file up to `small_file` is held whole, and
-    one whose text is up to `short_text` is read together with others. Of a larger one `piece` of text is handled at a
-    time.
+    A frame ends behind the line with which its lines reach `frame` in memory. A data file up to `small_file` is held
+    whole, and one whose text is up to `short_text` is read together with others. Of a larger one `piece` of text is
+    handled at a time.
     """
 
     frame: int = 64 * MEBIBYTE

@@ -12,10 +12,11 @@ import hashlib
 import itertools
 from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from obstore.store import ObjectStore
 
@@ -57,23 +58,26 @@ class VerifiedExport:
 
 
 @contextmanager
-def verified_file(store: ObjectStore, export: Export, data_file: DataFile) -> Iterator[Path]:
+def verified_file(
+    store: ObjectStore, export: Export, data_file: DataFile, is_over: Event | None = None
+) -> Iterator[Path]:
     """A local path whose bytes are those that the manifest names: there, not empty, gzip by its first bytes, md5 right.
 
     For a local store the file itself, for S3 a temporary download that is gone on leaving. Lines are not counted here:
     the caller does that while it parses, and asks `check_lines` for the name of what went wrong.
 
     Raises:
+        CancelledError: `is_over` was set meanwhile.
         ExportRefusedError: DATA_FILE_MISSING, ARCHIVED, UNREADABLE, EMPTY_DATA_FILE, NOT_GZIP, TRUNCATED_GZIP,
             DATA_FILE_MD5_MISMATCH.
         TransientError: the store did not answer.
     """
     with ExitStack() as stack:
         with unreadable_as_verdict(export.export_id, export.table_name):
-            path = stack.enter_context(local_path(store, data_file.key))
+            path = stack.enter_context(local_path(store, data_file.key, is_over))
         if path is None:
             raise _missing(export, data_file)
-        _check_bytes(path, export, data_file)
+        _check_bytes(path, export, data_file, is_over)
         yield path
 
 
@@ -89,30 +93,40 @@ def verified_files(
         ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
     """
     ahead: deque[tuple[DataFile, bytes | Future[_Opened]]] = deque()
+    begun: deque[Future[_Opened]] = deque(maxlen=2)  # what is read, and what comes after it
+    is_over = Event()
     with closing(_in_order(store, export, small_bytes)) as files, ThreadPoolExecutor(1, "verified-file") as verifier:
         try:
             for data_file, data in files:
-                ahead.append((data_file, verifier.submit(_Opened, store, export, data_file) if data is None else data))
+                if data is None:
+                    begun.append(verifier.submit(_Opened, store, export, data_file, is_over))
+                ahead.append((data_file, begun[-1] if data is None else data))
                 if len(ahead) > 1:
                     yield from _given(export, *ahead.popleft())
             while ahead:
                 yield from _given(export, *ahead.popleft())
         finally:
-            for _, left in ahead:
-                if isinstance(left, Future) and not left.cancel() and left.exception() is None:
-                    left.result().close()
+            is_over.set()
+            for opening in begun:
+                if not opening.cancel():
+                    opening.add_done_callback(_close)
 
 
 class _Opened:
     """A data file that was verified, until it is closed."""
 
-    def __init__(self, store: ObjectStore, export: Export, data_file: DataFile) -> None:
+    def __init__(self, store: ObjectStore, export: Export, data_file: DataFile, is_over: Event) -> None:
         self._held = ExitStack()
-        self.path = self._held.enter_context(verified_file(store, export, data_file))
+        self.path = self._held.enter_context(verified_file(store, export, data_file, is_over))
 
     def close(self) -> None:
         """Let go of a temporary download."""
         self._held.close()
+
+
+def _close(opening: Future[_Opened]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 def _given(
@@ -230,12 +244,14 @@ def verify_export(store: ObjectStore, found: Found) -> VerifiedExport:
     return VerifiedExport(found=found, verdict=Verdict.COMPLETE, detail=None, export=export, items=items, files=files)
 
 
-def _check_bytes(source: Path | bytes, export: Export, data_file: DataFile) -> None:
+def _check_bytes(source: Path | bytes, export: Export, data_file: DataFile, is_over: Event | None = None) -> None:
     digest = hashlib.md5(usedforsecurity=False)
     with opened(source) as file:
         start = file.read(len(GZIP_MAGIC))
         digest.update(start)
         while chunk := file.read(CHUNK_BYTES):
+            if is_over is not None and is_over.is_set():
+                raise CancelledError
             digest.update(chunk)
     if not start:
         raise _refused(

@@ -68,7 +68,7 @@ def test_a_gap_is_named_with_both_edges() -> None:
     ]
     text = str(gaps([waiting], until(AT), "export")[0])
     assert "2025-03-08T12:00:00+00:00 to 2025-03-08T14:00:00+00:00" in text
-    assert "; deliver that window, or a full export" in text
+    assert "; make the export of that window, or a full one" in text
     assert "no full export has begun the chain" in str(gaps([waiting], until(None), "export")[0])
 
 

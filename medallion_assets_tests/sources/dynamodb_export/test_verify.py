@@ -5,21 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import obstore
 import pytest
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.dynamodb_export import verify as module
 from medallion_assets.sources.dynamodb_export.find import find_exports
-from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME, DataFile, Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SUMMARY_NAME, Export
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, check_lines, verified_file, verify_export
-from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
     EXPORT_AT,
@@ -291,38 +288,3 @@ def test_what_the_manifests_say_is_read_before_any_data(store: ObjectStore) -> N
     missing_data(store, export)
     (found,) = find_exports(store)
     assert read_export(store, found) == export
-
-
-def test_one_large_file_is_verified_ahead_and_none_is_held_at_the_end(
-    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While a file is read the next one is looked at, and no other; who stops early leaves no temporary file."""
-    export = write_export(
-        store,
-        table_name="orders",
-        export_type=ExportType.FULL,
-        from_at=EXPORT_AT,
-        to_at=EXPORT_AT,
-        files=[[full_record({"pk": {"S": f"{number}"}})] for number in range(4)],
-    )
-    begun: list[str] = []
-    held: list[str] = []
-
-    @contextmanager
-    def noted(store: ObjectStore, export: Export, data_file: DataFile) -> Iterator[Path]:
-        begun.append(data_file.key)
-        with verified_file(store, export, data_file) as path:
-            held.append(data_file.key)
-            yield path
-            held.remove(data_file.key)
-
-    monkeypatch.setattr(module, "verified_file", noted)
-    names = [file.key for file in export.files]
-    with closing(module.verified_files(store, export, small_bytes=0)) as files:
-        for number, (file, _) in enumerate(files):
-            assert (file.key, file.key in held) == (names[number], True)
-            if number == 1:
-                break
-    assert (begun[:2], set(begun) <= set(names[:3]), held) == (names[:2], True, [])
-    assert [file.key for file, _ in module.verified_files(store, export, small_bytes=0)] == names
-    assert held == []
