@@ -41,7 +41,7 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
         raise PermanentError(
             f"{table.name}: nothing can be decided about {word} {subject}",
             expected=f"one of the {word}s that wait: {_listed(ledger)}",
-            found="it is settled" if subject in held else f"{bronze.table.name} lacks it",
+            found="one that is settled" if subject in held else f"one that {bronze.table.name} lacks",
             do=f"correct or leave out this {word} in the run config",
         )
     record_decisions(lakehouse, decisions)

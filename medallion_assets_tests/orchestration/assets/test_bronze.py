@@ -108,7 +108,7 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
     looked = look(Known(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, Cursor(), NOW)
-    assert str(looked) == "no new export (folders not examined: 1)"
+    assert str(looked) == "no new batch (folders not examined: 1)"
 
 
 def test_a_summary_that_lies_in_no_export_folder_is_a_warning(graph: Graph) -> None:

@@ -150,8 +150,8 @@ def test_a_decision_may_come_with_the_run_that_meets_the_export(graph: Graph) ->
 @pytest.mark.parametrize(
     ("subject", "found"),
     [
-        (export_id(9), "found: an export that bronze.customer_transactions lacks"),
-        (export_id(1), "found: an export that is settled"),
+        (export_id(9), "found: one that bronze.customer_transactions lacks"),
+        (export_id(1), "found: one that is settled"),
     ],
 )
 def test_a_decision_without_effect_is_refused(graph: Graph, subject: str, found: str) -> None:
