@@ -44,8 +44,9 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
             found=options["AWS_ENDPOINT_URL"],
             do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
         )
+    store = S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
     expect_credentials(url, url, options)
-    return S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    return store
 
 
 def s3_client(store: S3Store) -> S3Client:
