@@ -7,10 +7,11 @@ Does not: what is done with a block.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
+from threading import Event
 
 import polars as pl
 
@@ -92,3 +93,26 @@ def in_turns(
         finally:
             for left in ahead:
                 left.cancel()
+
+
+def side_by_side(givers: Sequence[Generator[Item, None, None]], is_over: Event) -> Generator[Item, None, None]:
+    """What some generators give, as it comes: each goes on in a thread, one item ahead of who takes them.
+
+    When one of them fails, or this is closed, `is_over` is set, which the others look at where they wait for long; all
+    are closed.
+    """
+    with ThreadPoolExecutor(len(givers), thread_name_prefix="side-by-side") as pool:
+        asked = {pool.submit(next, giver, None): giver for giver in givers}
+        try:
+            while asked:
+                first = next(iter(wait(asked, return_when=FIRST_COMPLETED).done))
+                giver = asked.pop(first)
+                if (item := first.result()) is not None:
+                    asked[pool.submit(next, giver, None)] = giver
+                    del first  # holds the item
+                    yield item
+        finally:
+            is_over.set()
+            wait(asked)
+            for giver in givers:
+                giver.close()

@@ -1,13 +1,14 @@
-"""A few blocks at a time, in their order."""
+"""A few blocks at a time, in their order; and generators side by side."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from threading import Event
 
 import pytest
 
-from medallion_assets.engines.blocks import in_turns
+from medallion_assets.engines.blocks import in_turns, side_by_side
 
 
 def test_items_are_taken_as_threads_get_free_and_answered_in_order() -> None:
@@ -104,3 +105,73 @@ def test_one_at_a_time_is_worked_on_while_the_next_is_taken() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert list(in_turns(str, iter(()))) == []
+
+
+def numbers(of: str, until: int, closed: list[str] | None = None) -> Generator[str, None, None]:
+    try:
+        for number in range(until):
+            yield f"{of}{number}"
+    finally:
+        if closed is not None:
+            closed.append(of)
+
+
+def test_generators_side_by_side_give_all_they_have_each_in_its_order() -> None:
+    """However many each has; the two first items are made at the same time."""
+    meeting = threading.Barrier(2, timeout=30)
+
+    def met(of: str, until: int) -> Generator[str, None, None]:
+        meeting.wait()
+        yield from numbers(of, until)
+
+    given = list(side_by_side([met("a", 5), met("b", 2)], Event()))
+    assert [item for item in given if item[0] == "a"] == ["a0", "a1", "a2", "a3", "a4"]
+    assert [item for item in given if item[0] == "b"] == ["b0", "b1"]
+    assert len(given) == 7
+
+
+def test_each_generator_is_one_item_ahead_at_most() -> None:
+    """Whatever is made and not taken is held in memory."""
+    made: list[int] = []
+
+    def making() -> Generator[int, None, None]:
+        for number in range(9):
+            made.append(number)
+            yield number
+
+    for taken, _ in enumerate(side_by_side([making(), making()], Event()), start=1):
+        assert len(made) <= taken + 2
+    assert sorted(made) == sorted([*range(9), *range(9)])
+
+
+@pytest.mark.parametrize("how", ["fails", "is closed"])
+def test_at_the_end_of_one_the_others_end_where_they_wait(how: str) -> None:
+    """Who waits for long looks at the event: nothing is waited for that nobody wants, and all are closed."""
+    closed: list[str] = []
+    is_over, is_waiting = Event(), Event()
+
+    def waiting() -> Generator[str, None, None]:
+        try:
+            is_waiting.set()
+            assert is_over.wait(30)
+            yield "too late"
+        finally:
+            closed.append("waiting")
+
+    def other() -> Generator[str, None, None]:
+        assert is_waiting.wait(30)
+        yield from numbers("a", 1, closed)
+        if how == "fails":
+            raise ValueError("a file is bad")
+        yield from numbers("b", 1, closed)
+
+    given = side_by_side([waiting(), other()], is_over)
+    assert next(given) == "a0"
+    if how == "fails":
+        with pytest.raises(ValueError, match="a file is bad"):
+            next(given)
+    else:
+        given.close()
+    assert is_over.is_set()
+    assert "waiting" in closed
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("side-by-side")]

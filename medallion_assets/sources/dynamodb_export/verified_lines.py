@@ -1,4 +1,4 @@
-"""Export lines: the verified lines of an export in its order, in frames of bounded size.
+"""Export lines: the verified lines of an export, in frames of bounded size.
 
 Belongs here: reading large data files in pieces and many small ones together, and refusing what was not read whole.
 Does not: verifying bytes (sources.dynamodb_export.verify), or writing lines (refining.bronze).
@@ -11,18 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.engines.blocks import side_by_side
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, check_lines, verified_files
 
 MEBIBYTE = 1024 * 1024
+READERS = 2
 LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
 
 
@@ -32,25 +35,38 @@ class ReadSizes:
 
     A frame ends behind the line with which its lines reach `frame` in memory. A data file up to `small_file` is held
     whole, and one whose text is up to `short_text` is read together with others. Of a larger one `piece` of text is
-    handled at a time.
+    handled at a time. An export of twice `side_by_side` records is read by two threads.
     """
 
-    frame: int = 64 * MEBIBYTE
+    frame: int = 48 * MEBIBYTE
     small_file: int = SMALL_FILE_BYTES
     short_text: int = 4 * MEBIBYTE
     piece: int = 4 * MEBIBYTE
+    side_by_side: int = 100_000
 
 
 def export_lines(store: ObjectStore, export: Export, sizes: ReadSizes = ReadSizes()) -> Generator[pl.DataFrame]:
     """Every line of an export with its data file and its number there, in frames of bounded size; none is empty.
+
+    The lines of a frame are in the order of the export. Taking gzip apart is the work of one thread a file, so every
+    other file of a large export is read by a second one; their frames come as they are ready.
 
     Raises:
         ExportRefusedError: a data file does not verify; frames before it may have been given.
         PermanentError: a file was read otherwise than it was verified.
         TransientError: the store did not answer.
     """
+    is_over = Event()
+    shares = [export]
+    if sum(file.item_count for file in export.files) >= READERS * sizes.side_by_side:
+        shares = [replace(export, files=export.files[n::READERS]) for n in range(min(READERS, len(export.files)))]
+    with closing(side_by_side([_frames(store, share, sizes, is_over) for share in shares], is_over)) as frames:
+        yield from frames
+
+
+def _frames(store: ObjectStore, export: Export, sizes: ReadSizes, is_over: Event) -> Generator[pl.DataFrame]:
     frame = _Frame(export, sizes.frame)
-    with closing(verified_files(store, export, small_bytes=sizes.small_file)) as files:
+    with closing(verified_files(store, export, small_bytes=sizes.small_file, is_over=is_over)) as files:
         for file, source in files:
             text = text_if_short(source, at_most=sizes.short_text) if isinstance(source, bytes) else None
             if text is not None:

@@ -82,7 +82,7 @@ def verified_file(
 
 
 def verified_files(
-    store: ObjectStore, export: Export, *, small_bytes: int = SMALL_FILE_BYTES
+    store: ObjectStore, export: Export, *, small_bytes: int = SMALL_FILE_BYTES, is_over: Event | None = None
 ) -> Generator[tuple[DataFile, Path | bytes]]:
     """Every data file of an export in order, verified as `verified_file` does: small ones as bytes, others as a path.
 
@@ -90,11 +90,12 @@ def verified_files(
     file is verified (and, from S3, downloaded) while the one before it is read: memory does not grow with their number.
 
     Raises:
+        CancelledError: `is_over` was set meanwhile, by another thread.
         ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
     """
     ahead: deque[tuple[DataFile, bytes | Future[_Opened]]] = deque()
     begun: deque[Future[_Opened]] = deque(maxlen=2)  # what is read, and what comes after it
-    is_over = Event()
+    is_over = is_over or Event()
     with closing(_in_order(store, export, small_bytes)) as files, ThreadPoolExecutor(1, "verified-file") as verifier:
         try:
             for data_file, data in files:

@@ -13,6 +13,7 @@ from medallion_assets.refining.bronze import batch_files, batches_in, bronze_tab
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.storage.stores import read_bytes, write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
@@ -63,6 +64,27 @@ def test_large_files_say_the_same(landing: Landing, sizes: ReadSizes) -> None:
     """Files that are streamed, and small ones whose text is long, between others."""
     export = exported(landing, FILES)
     assert rows(list(export_lines(landing.store, export, sizes))) == expected(export, FILES)
+
+
+@pytest.mark.parametrize("sizes", [ReadSizes(side_by_side=1), ReadSizes(side_by_side=1, small_file=30, frame=30)])
+def test_a_large_export_is_read_by_two_and_says_the_same(landing: Landing, sizes: ReadSizes) -> None:
+    """Each reads every other file; the lines of a file are in their order, and none is there twice."""
+    export = exported(landing, FILES)
+    read = rows(list(export_lines(landing.store, export, sizes)))
+    assert sorted(read) == sorted(expected(export, FILES))
+    for file in export.files:
+        numbers = [number for name, number, _ in read if name == file.key]
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("bad", [2, 3])
+def test_a_file_that_is_bad_ends_both_who_read(landing: Landing, bad: int) -> None:
+    """B1: it is named, whichever of the two it falls to."""
+    export = exported(landing, [["a"], ["b"], ["c"], ["d"]])
+    change_data(landing.store, export, bad, b"no gzip")
+    with pytest.raises(ExportRefusedError) as refused:
+        list(export_lines(landing.store, export, ReadSizes(side_by_side=1, frame=1)))
+    assert (refused.value.verdict, export.files[bad].key in str(refused.value)) == (Verdict.NOT_GZIP, True)
 
 
 def test_a_frame_ends_where_it_has_enough_bytes(landing: Landing) -> None:
