@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +12,15 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
+from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import customer, delete_line, item_line, key_of, transaction, upsert_line
 from medallion_assets_tests.oracle.model import TRANSACTIONS, micros
 from medallion_assets_tests.services.s3 import S3Server
+from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data
 
 AT = datetime(2025, 3, 8, 12, tzinfo=UTC)
 
@@ -74,6 +79,33 @@ def run(lakehouse: Lakehouse, raw_url: str) -> int:
     ]
     pipeline.run_silver(lakehouse)
     return sum(map(len, loaded))
+
+
+@pytest.mark.parametrize("is_bad", [False, True])
+def test_large_files_of_an_export_are_downloaded_by_two_and_none_is_left(
+    s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_bad: bool
+) -> None:
+    """B1: each reads every other file; a bad one is named, and no download is kept."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    store = open_store(f"s3://{s3_server.make_bucket()}/raw", s3_server.environment)
+    lines = [[item_line(transaction(f"t{file}-{n}")) for n in range(20)] for file in range(6)]
+    export = write_export(
+        store, table_name=TRANSACTIONS, export_type=ExportType.FULL, from_at=AT, to_at=AT, files=lines
+    )
+    if is_bad:
+        change_data(store, export, 3, b"no gzip")
+    frames = export_lines(store, export, ReadSizes(side_by_side=1, small_file=0, short_text=0, frame=1))
+    if is_bad:
+        with pytest.raises(ExportRefusedError, match=export.files[3].key):
+            list(frames)
+    else:
+        read, held = [], []
+        for frame in frames:
+            read += frame["raw"].to_list()
+            held.append(len(list(tmp_path.iterdir())))
+        assert sorted(read) == sorted(line for some in lines for line in some)
+        assert 1 <= max(held) <= 4, "two that are read, and two that are next"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_storage_that_does_not_answer_is_tried_again_later(s3_server: S3Server) -> None:
