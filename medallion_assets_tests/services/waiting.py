@@ -12,13 +12,25 @@ from typing import TypeVar
 
 SECONDS = 180.0
 POLL_SECONDS = 0.05
+REST, LONGEST_REST_SECONDS = 4, 1.0
+"""Who asks takes from those who work: the pause is so many times what asking took, up to a second."""
 Found = TypeVar("Found")
 
 
-def wait_until(ready: Callable[[], Found], what: str, seconds: float = SECONDS) -> Found:
+def wait_until(
+    ready: Callable[[], Found],
+    what: str,
+    seconds: float = SECONDS,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Found:
     """What `ready` gives, as soon as that is true; `what` is told when it is not within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (found := ready()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(POLL_SECONDS)
-    return found
+    deadline = clock() + seconds
+    while True:
+        asked_at = clock()
+        if found := ready():
+            return found
+        answered_at = clock()
+        assert answered_at < deadline, f"not within {seconds:g} s: {what}"
+        sleep(max(POLL_SECONDS, min(REST * (answered_at - asked_at), LONGEST_REST_SECONDS)))
