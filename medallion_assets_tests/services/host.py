@@ -12,19 +12,20 @@ import shlex
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from medallion_assets_tests.services.processes import ServiceMissingError
+from medallion_assets_tests.services.small_disk import small_disk
 
 PLACES = ("/opt", "/etc", "/var/lib", "/var/backups")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """That of an account of a new host: no Python of somebody's home."""
 STANDS_IN = '#!/bin/sh\n[ "$*" = daemon-reload ]\n'
 """For systemctl in the middle of a line; lines that begin with it are `Units`."""
+DISK_MEGABYTES = 4000
 COMMAND_SECONDS = 600.0
 TOLD_TO_END_SECONDS = 60.0
 
@@ -147,16 +148,17 @@ class Host:
 def host(environment: Mapping[str, str]) -> Iterator[Host]:
     """An empty host while the block runs; `environment` is that of its commands, beside this machine's.
 
+    Its disk is in memory: what is installed there is written and removed in no time.
+
     Raises:
         ServiceMissingError: this account may mount nothing, or the system has no Python that makes environments.
     """
-    root = Path(tempfile.mkdtemp(prefix="medallion-host-"))
-    try:
-        _expect_python()
+    _expect_python()
+    with small_disk(megabytes=DISK_MEGABYTES) as disk:
+        root = disk.path
         for place in PLACES:
             (root / place.removeprefix("/")).mkdir(parents=True)
         subprocess.run(["cp", "-a", "/etc/.", str(root / "etc")], check=True)
-        root.chmod(0o755)
         binds = "".join(f"mount --bind {root}{place} {place} && " for place in PLACES)
         holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation", "private", "sh", "-c", f"{binds}echo ready && exec sleep infinity"],
@@ -177,8 +179,6 @@ def host(environment: Mapping[str, str]) -> Iterator[Host]:
         finally:
             holder.kill()
             holder.communicate()
-    finally:
-        shutil.rmtree(root)
 
 
 def _variables(root: Path, environment: Mapping[str, str]) -> dict[str, str]:

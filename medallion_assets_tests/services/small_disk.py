@@ -1,4 +1,4 @@
-"""A disk of a few hundred megabytes that can be filled to its last byte and emptied again: a tmpfs.
+"""A disk in memory that can be filled to its last byte and emptied again: a tmpfs.
 
 Only root may mount one.
 """
