@@ -20,7 +20,7 @@ from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.operations.tables.every import every_table
-from medallion_assets_tests.cli.demo.conftest import settings_at
+from medallion_assets_tests.cli.demo.conftest import Told, settings_at
 from medallion_assets_tests.demo_snapshot import SMALL
 
 pytestmark = pytest.mark.slow
@@ -28,7 +28,7 @@ CATALOG = load_catalog(PIPELINES)
 
 
 class Demo:
-    """One that was run, and where."""
+    """One that was run on Spark, and where."""
 
     def __init__(self, home: Path, **environment: str) -> None:
         settings = settings_at(home, **environment)
@@ -37,15 +37,11 @@ class Demo:
         self.home = demo_settings(settings).home
         self.lakehouse = Lakehouse(url=demo_settings(settings).lakehouse_url, catalog=CATALOG)
 
-    def rows(self, table: Table) -> list[str]:
-        """But for what the clock and the ids of batches are in, which begin with an underscore."""
-        frame = self.lakehouse.open(table).scan().collect()
-        return sorted(map(repr, frame.drop(pl.selectors.starts_with("_")).rows()))
 
-
-@pytest.fixture(scope="module")
-def on_polars(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    return Demo(tmp_path_factory.mktemp("polars") / "home")
+def rows(lakehouse: Lakehouse, table: Table) -> list[str]:
+    """But for what the clock and the ids of batches are in, which begin with an underscore."""
+    frame = lakehouse.open(table).scan().collect()
+    return sorted(map(repr, frame.drop(pl.selectors.starts_with("_")).rows()))
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +53,16 @@ def on_spark(tmp_path_factory: pytest.TempPathFactory, spark: SparkEngine) -> De
     return Demo(tmp_path_factory.mktemp("spark") / "home", MEDALLION_ENGINE="spark", **where)
 
 
-def test_every_table_is_the_one_that_polars_makes(on_polars: Demo, on_spark: Demo) -> None:
+def test_every_table_is_the_one_that_polars_makes(told: Told, on_spark: Demo) -> None:
     """Of Silver and Gold; the others hold the clock, runs, and how busy the machine is."""
     tables = [table for table in every_table(CATALOG) if table.layer in {"silver", "gold"}]
     assert len(tables) > 15
+    by_polars = Lakehouse(url=told.settings.lakehouse_url, catalog=CATALOG)
     for table in tables:
-        assert on_spark.lakehouse.exists(table) == on_polars.lakehouse.exists(table), table.name
-        if on_polars.lakehouse.exists(table):
-            assert on_spark.rows(table) == on_polars.rows(table), table.name
-    assert on_spark.told.sales == on_polars.told.sales
+        assert on_spark.lakehouse.exists(table) == by_polars.exists(table), table.name
+        if by_polars.exists(table):
+            assert rows(on_spark.lakehouse, table) == rows(by_polars, table), table.name
+    assert on_spark.told.sales == told.second.sales
     assert on_spark.told.readable_unchanged
 
 

@@ -25,7 +25,7 @@ from medallion_assets.operations.tables.every import every_table, tables_without
 from medallion_assets_tests.cli.demo.conftest import Told
 from medallion_assets_tests.services.spark import spark_package
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("spark")]
 LAYERS = {"bronze", "silver", "quarantine", "gold", "operations"}
 
 

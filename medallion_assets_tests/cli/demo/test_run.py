@@ -18,7 +18,7 @@ from medallion_assets_tests.cli.demo.conftest import Told, settings_at
 from medallion_assets_tests.demo_snapshot import SMALL, SNAPSHOT, WORK, commands, difference, expect_ours, looks, take
 from medallion_assets_tests.services.instance_settings import of_production, relied_on
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]  # told once, not by every worker
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("spark")]  # told once, for the demo on Spark too
 
 
 def test_telling_it_again_makes_the_same_tables(told: Told) -> None:
