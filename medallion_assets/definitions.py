@@ -18,6 +18,7 @@ from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.deriving.dbt.docs_place import DocsPlace
 from medallion_assets.operations.alerts.queries import read_query_alerts
 from medallion_assets.operations.fetching import fetched_tables
+from medallion_assets.operations.tables.every import expect_kept_apart
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.assets.business import KEY as BUSINESS
 from medallion_assets.orchestration.assets.business import business_asset
@@ -63,6 +64,7 @@ def build_defs(
         PermanentError: a contract, or what the pipelines make of them together, cannot be kept.
     """
     catalog = load_catalog(settings.pipelines) if pipelines is None else Catalog(tuple(pipelines))
+    expect_kept_apart(catalog)
     for table in catalog.loaded_tables:
         checked(table)  # a contract that cannot work is refused here, not in its first run
     first_day = settings.first_day

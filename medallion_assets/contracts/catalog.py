@@ -12,6 +12,7 @@ from functools import cached_property
 from importlib import import_module
 from traceback import extract_tb
 
+from medallion_assets.contracts.beside import names_beside
 from medallion_assets.contracts.pictures import Picture
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.table import Table
@@ -25,22 +26,17 @@ class Catalog:
     pipelines: tuple[Pipeline, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what two pipelines make both.
+        """Refuse what two pipelines make both, and what one makes twice, with what is kept beside loaded tables.
 
         Raises:
             PermanentError: with the table or job, and the pipelines.
         """
-        seen: dict[str, str] = {}
+        seen: dict[str, Pipeline] = {}
         for pipeline in self.pipelines:
             for name in (*_names(pipeline), pipeline.job("")):
                 if name in seen:
-                    raise PermanentError(
-                        f"{name or 'a job without a prefix'} belongs to two pipelines",
-                        expected="tables, jobs and sensors of different names",
-                        found=f"it in {seen[name]} and in {pipeline.name}",
-                        do="give one of them another name",
-                    )
-                seen[name] = pipeline.name
+                    raise _twice(name, seen[name], pipeline)
+                seen[name] = pipeline
 
     @cached_property
     def loaded(self) -> tuple[Loaded, ...]:
@@ -134,7 +130,7 @@ class Catalog:
 
 
 def _names(pipeline: Pipeline) -> Iterator[str]:
-    """What may be there once: tables, and what pipelines, Bronze tables and sensors are called by."""
+    """What may be there once: tables, and what is kept beside them, and what pipelines and sensors are called by."""
     yield f"arrivals_{pipeline.name}"
     yield from (table.name for table in pipeline.tables)
     yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
@@ -142,6 +138,21 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
     yield from (f"the dbt models {built.name}" for built in pipeline.dbt)
     yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
     yield from (condition.name for condition in pipeline.run_if)
+    yield from (name for loaded in pipeline.loaded for name in names_beside(loaded.table))
+
+
+def _twice(name: str, first: Pipeline, second: Pipeline) -> PermanentError:
+    if first is second:
+        what, found = "is there twice", f"it twice in {first.name}"
+    else:
+        what, found = "belongs to two pipelines", f"it in {first.name} and in {second.name}"
+    return PermanentError(
+        f"{name or 'a job without a prefix'} {what}",
+        expected="tables, jobs and sensors of different names; bronze.x, quarantine.x and the events of a history are "
+        "kept beside a loaded table x",
+        found=found,
+        do="give one of them another name",
+    )
 
 
 def load_catalog(names: Sequence[str]) -> Catalog:

@@ -141,7 +141,8 @@ class Table:
     `name` is `layer.table`. `key` identifies a row. A table with columns that items fill is loaded: it has, after its
     own columns, those that every loaded table has.
     `history` keeps every version of a key (rule H1) instead of its present state. `left_out` are attributes of items
-    that are not read on purpose: they are no drift. `is_appended`: loads only ever add to it.
+    that are not read on purpose: they are no drift. `is_appended`: loads only ever add to it. `begins_empty`: it is
+    made with its first row; its rows exist nowhere else, unless it is `rebuilt_with` the table of that name.
     """
 
     name: str
@@ -153,6 +154,8 @@ class Table:
     history: bool = False
     left_out: tuple[str, ...] = ()
     is_appended: bool = False
+    begins_empty: bool = False
+    rebuilt_with: str | None = None
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
     def __post_init__(self) -> None:

@@ -37,9 +37,6 @@ STORED_TYPES: dict[str, pl.DataType] = {
     "boolean": pl.Boolean(),
 }
 
-MADE_AGAIN = ("silver", "gold")
-"""The layers whose rows can be made again from what lies before them, with a column that they lack."""
-
 
 def polars_type(column_type: Type) -> pl.DataType:
     """The Polars type that holds a contract type."""
@@ -101,7 +98,7 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
 
 def rebuild_command(table: Table) -> str:
     """What a person types to have a table made again by its present contract."""
-    return f'`medallion rebuild {table.name.removesuffix("_events")} --why "the contract has changed"`'
+    return f'`medallion rebuild {table.rebuilt_with or table.name} --why "the contract has changed"`'
 
 
 def expect_partition(delta: DeltaTable, table: Table) -> None:
@@ -132,7 +129,8 @@ def migrate(delta: DeltaTable, table: Table, add_columns: Callable[[DeltaTable, 
     held = {field.name for field in delta.schema().fields}
     gained = [field for field in delta_schema(table).fields if field.name not in held]
     required = [column.name for column in table.columns if not column.nullable and column.name not in held]
-    if required and table.layer in MADE_AGAIN and delta.get_add_actions().num_rows:
+    is_made_again = not (table.is_appended or table.begins_empty)
+    if required and is_made_again and delta.get_add_actions().num_rows:
         raise PermanentError(
             f"{table.name} has rows without {', '.join(required)}, which the contract requires of every row",
             expected=f"columns {', '.join(table.column_names)}",

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.columns import BATCH_ID, HIGHEST_BATCH_ID, LOWEST_BATCH_ID
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
@@ -39,7 +40,7 @@ LEDGER_BOUNDS = (BATCH_ID, "_export_type", "_export_from_at", "_export_to_at")
 def bronze_table(name: str) -> Table:
     """The contract of the Bronze table that keeps the batches of one table (rule B4)."""
     return Table(
-        name=f"bronze.{name}",
+        name=bronze_name(name),
         description=f"Every record of every complete export of {name}, exactly as exported.",
         partition_by="_export_date",
         is_appended=True,

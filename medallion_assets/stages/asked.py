@@ -10,6 +10,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
@@ -65,7 +66,7 @@ class AskedLoad(Asked):
         """
         if not self.confirm_table_id:
             return []
-        about = f"bronze.{table_name}: the decision about table {self.confirm_table_id}"
+        about = f"{bronze_name(table_name)}: the decision about table {self.confirm_table_id}"
         expect_reason(about, self.reason, do="give a reason in the run config")
         return [
             Decision(

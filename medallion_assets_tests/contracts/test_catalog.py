@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog, load_catalog
-from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.pipeline import Daily, Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
@@ -38,6 +38,20 @@ def test_two_pipelines_share_no_table_job_or_sensor(other: Pipeline, shared: str
     with pytest.raises(PermanentError, match=f"{shared} belongs to two pipelines") as error:
         Catalog((SHOP, other))
     assert error.value.found == f"it in shop and in {other.name}"
+
+
+@pytest.mark.parametrize("name", ["silver.orders_events", "quarantine.orders", "bronze.orders"])
+def test_what_is_kept_beside_a_loaded_table_has_its_name_for_itself(name: str) -> None:
+    """The two would be written to one folder."""
+    history = Loaded(table=replace(ORDERS, history=True), source=DynamoDBExports())
+    gold = Daily(
+        table=Table(name=name, description="", key=("id",), columns=(ORDERS.column("id").derived,)),
+        source=ORDERS,
+        compute=lambda orders: orders,
+    )
+    with pytest.raises(PermanentError, match=f"{name} is there twice") as error:
+        Catalog((replace(SHOP, loaded=(history,), gold=(gold,)),))
+    assert error.value.found == "it twice in shop"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def row_table(
         columns=tuple(columns),
         key=key,
         partition_by=partition_by,
+        begins_empty=True,
         row=row,
         day_of=day_of,
     )

@@ -16,6 +16,7 @@ from functools import partial
 
 import polars as pl
 
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.operations.alerts.arrivals import gap, late_batch, no_new_records, unprotected_minute
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
 from medallion_assets.operations.alerts.drift import schema_drift
@@ -111,7 +112,8 @@ def refused_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """
     failed = set(facts.attempts.filter(pl.col("outcome") == Outcome.FAILED).select("stage", "export_id").rows())
     for refusal in facts.refused:
-        if (f"bronze.{refusal.table_name}", refusal.export_id) in failed:
+        table = bronze_name(refusal.table_name)
+        if (table, refusal.export_id) in failed:
             continue
         is_old = refusal.judged_at < now - timedelta(days=WINDOW_DAYS)
         if is_old or refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
@@ -121,8 +123,8 @@ def refused_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
             key=f"{refused(refusal)}/{refusal.verdict}/{refusal.fingerprint}",
             kind="failure",
             what=f"{word} {refusal.export_id} was refused ({refusal.verdict}): {refusal.message}",
-            where=f"bronze.{refusal.table_name}, {word} {refusal.export_id}",
-            table=f"bronze.{refusal.table_name}",
+            where=f"{table}, {word} {refusal.export_id}",
+            table=table,
             condition=refused(refusal),
             do=f"do what the message says; other {word}s continue, and this one is read again when its files change",
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Source
@@ -40,7 +41,8 @@ def parse_key(table: Table, text: str) -> Key:
             f"the rows of {table.name} have no key",
             expected="a table with a key, whose records are told together",
             found=f"one whose rows are told apart by {' and '.join(table.row_id)}",
-            do=f"look at Silver or quarantine by these, and at the line in bronze.{table.short_name}: `medallion sql`",
+            do="look at Silver or quarantine by these (`medallion sql`), and at the line in "
+            f"{bronze_name(table.short_name)}",
         )
     parts = [text] if len(table.key) == 1 else text.split(",")
     if len(parts) != len(table.key):

@@ -13,7 +13,7 @@ from medallion_assets.contracts.coverage import NOTHING, Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.stages import Kind, Stage, stages
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import batches_in, bronze_table
@@ -42,7 +42,7 @@ def _coverage(lakehouse: Lakehouse, stage: Stage, published: Mapping[str, Covera
     return NOTHING if snapshot is None else noted_coverage(snapshot)
 
 
-def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: str) -> Coverage:
+def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: Kind) -> Coverage:
     """How far Bronze reaches (`bronze`), by the batches that it holds, or Silver, by those that it has settled."""
     table = loaded.table
     bronze = find_readable(lakehouse, bronze_table(table.short_name))

@@ -21,8 +21,6 @@ from medallion_assets.operations.tables.every import every_table
 LAYERS = ("silver", "gold", "bronze", "quarantine", "operations")
 """Where a bare name is looked for, in this order."""
 ALL = "_all"
-BY_FIRST_ROW = ("quarantine", "operations")
-"""The layers whose tables are made with their first row: until then they are empty."""
 NAME = re.compile(r"(?P<table>[^@]+)(?:@(?P<version>.+))?", re.DOTALL)
 
 
@@ -118,7 +116,7 @@ def open_version(lakehouse: Lakehouse, named: NamedTable, as_of: datetime | None
     """
     table, version = named.table, named.version if named.version is not None else as_of
     latest = lakehouse.find(table)
-    may_be_empty = table.layer in BY_FIRST_ROW and not isinstance(version, int)
+    may_be_empty = table.begins_empty and not isinstance(version, int)
     if latest is None and may_be_empty:
         _expect_lakehouse(lakehouse)
         return None

@@ -15,6 +15,7 @@ from medallion_assets.delta.row_tables.identity import LAKEHOUSE
 from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
+from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.alerts import ALERTS
 from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS
@@ -39,6 +40,23 @@ KEPT_TABLES = (
     DBT_FAILURES,
 )
 """One of each in a lakehouse."""
+
+
+def expect_kept_apart(catalog: Catalog) -> None:
+    """See that no pipeline writes to the place of a table that operations keep.
+
+    Raises:
+        PermanentError: with the table.
+    """
+    kept = {table.name for table in KEPT_TABLES}
+    for table in delta_tables(catalog):
+        if table.name in kept:
+            raise PermanentError(
+                f"{table.name} is kept beside what pipelines declare",
+                expected=f"tables of other names than {', '.join(sorted(kept))}",
+                found="it among those that a pipeline declares, or that are kept beside them",
+                do="give the declared table another name",
+            )
 
 
 def every_table(catalog: Catalog) -> Iterator[Table]:

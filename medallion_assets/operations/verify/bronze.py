@@ -52,7 +52,7 @@ def _batch(bronze: Snapshot, word: str, batch_id: str, noted: Batch | None, rows
             check="data_is_in_the_ledger",
             expected=f"a commit that says it brought the {word}",
             found=f"{rows} lines of {word} {batch_id} that no commit mentions",
-            do=rebuild(name),
+            do=rebuild(bronze.table),
         )
     elif noted.records != rows:
         yield Finding(
@@ -60,7 +60,7 @@ def _batch(bronze: Snapshot, word: str, batch_id: str, noted: Batch | None, rows
             check="export_is_whole",
             expected=f"{noted.records} lines of {word} {batch_id}, as the commit that brought it says",
             found=f"{rows} lines",
-            do=rebuild(name),
+            do=rebuild(bronze.table),
         )
     if bronze.transaction(batch_id) is None:
         yield Finding(
@@ -68,7 +68,7 @@ def _batch(bronze: Snapshot, word: str, batch_id: str, noted: Batch | None, rows
             check="export_has_its_transaction",
             expected=f"an application transaction {batch_id}",
             found="none",
-            do=rebuild(name),
+            do=rebuild(bronze.table),
         )
 
 
@@ -115,5 +115,5 @@ def _lines(bronze: Snapshot, word: str, batch_id: str, files: pl.DataFrame) -> I
             file=files["path"][0] if files.height == 1 else None,
             expected=f"every line of {word} {batch_id} once, numbered from 1 in its source file",
             found="; ".join(problems),
-            do=rebuild(bronze.table.name),
+            do=rebuild(bronze.table),
         )

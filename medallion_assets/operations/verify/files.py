@@ -196,6 +196,5 @@ def _rows(snapshot: Snapshot, path: str) -> pl.LazyFrame:
 
 
 def _finding(snapshot: Snapshot, check: str, path: str, expected: str, found: str) -> Finding:
-    name = snapshot.table.name
-    do = f"restore the file from a backup; else {rebuild(name)}"
-    return Finding(table=name, check=check, file=path, expected=expected, found=found, do=do)
+    do = f"restore the file from a backup; else {rebuild(snapshot.table)}"
+    return Finding(table=snapshot.table.name, check=check, file=path, expected=expected, found=found, do=do)

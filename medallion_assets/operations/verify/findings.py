@@ -22,17 +22,13 @@ MADE_ANEW = (
 """For a table whose log is lost: it cannot be rebuilt as itself, and those that are made from it notice its new id."""
 
 
-def rebuild(table_name: str) -> str:
-    """What makes a table anew from what lies before it."""
-    layer, _, name = table_name.partition(".")
-    match layer:
-        case "bronze" | "silver" | "gold":
-            judged = f"{layer}.{name.removesuffix('_events')}"
-            return f'`medallion rebuild {judged} --why "{REASON}"`; its rows are rebuilt from its sources'
-        case "quarantine":
-            return f'`medallion rebuild silver.{name} --why "{REASON}"`; it rebuilds the table and its quarantine'
-        case _:
-            return FROM_BACKUP
+def rebuild(table: Table) -> str:
+    """What makes a table anew from what lies before it; from a backup what nothing makes, or no pipeline declares."""
+    if not table.columns or (table.begins_empty and table.rebuilt_with is None):
+        return FROM_BACKUP
+    if table.rebuilt_with is None:
+        return f'`medallion rebuild {table.name} --why "{REASON}"`; its rows are rebuilt from its sources'
+    return f'`medallion rebuild {table.rebuilt_with} --why "{REASON}"`; it rebuilds {table.name} as well'
 
 
 @dataclass(frozen=True, kw_only=True)

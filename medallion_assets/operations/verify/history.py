@@ -84,7 +84,7 @@ def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
         check="table_was_not_rolled_back",
         expected="the rows of every commit",
         found=f"the table was restored to an older version: {found}",
-        do=f"restore version {latest} to go forward again; else {rebuild(snapshot.table.name)}",
+        do=f"restore version {latest} to go forward again; else {rebuild(snapshot.table)}",
     )
 
 
@@ -115,7 +115,7 @@ def _ends_early(
         check=check,
         expected=f"version {version} at least, {expected}",
         found=f"version {snapshot.version}: it was replaced by an older copy or recreated, or its log lost commits",
-        do=f"restore it from a backup that is recent enough; else {rebuild(made_anew.name)}",
+        do=f"restore it from a backup that is recent enough; else {rebuild(made_anew)}",
     )
 
 
@@ -158,7 +158,7 @@ def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) 
         check="source_is_the_same_table",
         expected=f"to be made from {source.table.name} with the table id {source.table_id}",
         found=f"{taken[-1].removeprefix(name)}: {source.table.name} was removed and recreated",
-        do=f"run its asset, which takes all of {source.table.name} once more; else {rebuild(reader.table.name)}",
+        do=f"run its asset, which takes all of {source.table.name} once more; else {rebuild(reader.table)}",
     )
 
 

@@ -277,7 +277,7 @@ class _Look:
         """What makes it another table than it should be, or than the commits say: delta-rs reads checkpoints."""
         table, named = snapshot.table, snapshot.delta.metadata().name
         if table.columns and named not in (None, table.name):
-            do = f"put each table's folder in its own place; else {rebuild(table.name)}"
+            do = f"put each table's folder in its own place; else {rebuild(table)}"
             return Finding(table=table.name, check="table_is_itself", expected=table.name, found=str(named), do=do)
         columns = ("path", "size_bytes", "num_records")
         seen = set(snapshot.files.select(columns).rows()) if snapshot.files.height else set()

@@ -125,7 +125,7 @@ def _failures(models: DbtModels, built: Build, release: Release) -> Iterator[Fin
             check="tests_pass_again" if fails else "builds_again",
             expected=f"{should}, as when release {release.release_id} was built",
             found=now if fails else str(node.message),
-            do=f"look at Silver first (`medallion verify --deep` makes it again as well); then {rebuild(table.name)}",
+            do=f"look at Silver first (`medallion verify --deep` makes it again as well); then {rebuild(table)}",
         )
 
 

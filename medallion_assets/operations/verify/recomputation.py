@@ -90,7 +90,7 @@ def difference(
         expected=f"{found.should} rows{where} {given}",
         found=f"{found.held} rows, {found.wrong} of them other, {found.missing} missing; keys such as "
         f"{found.keys.unique(maintain_order=True).rows()[:SHOWN_KEYS]}",
-        do=f"{look}{rebuild(table.name)}",
+        do=f"{look}{rebuild(table)}",
     )
 
 

@@ -19,7 +19,7 @@ from medallion_assets.delta.notes.source_versions import SOURCE_ID_NOTE, SOURCE_
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
-from medallion_assets.refining.bronze import loaded_ids, rebuilt_exports
+from medallion_assets.refining.bronze import bronze_table, loaded_ids, rebuilt_exports
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.refined import EXPORTS_NOTE
@@ -31,16 +31,16 @@ LOAD_BRONZE = "run the Bronze asset, which loads what is missing; then verify ag
 def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, rows: bool) -> Iterator[Finding]:
     """A judged table against its Bronze table (None: not made); with `rows` its keys as well."""
     name = silver.table.name
-    bronze_name = f"bronze.{silver.table.short_name}"
+    before = bronze_table(silver.table.short_name)
     version = -1 if bronze is None else bronze.version
     checkpoint = None if bronze is None else marked_version(silver, bronze)
     if checkpoint is not None and checkpoint > version:
         yield Finding(
             table=name,
             check="checkpoint_is_in_bronze",
-            expected=f"a checkpoint of at most {version}, the version of {bronze_name}",
+            expected=f"a checkpoint of at most {version}, the version of {before.name}",
             found=f"{checkpoint}",
-            do=f"{bronze_name} lost commits: {rebuild(bronze_name)}; then {rebuild(name)}",
+            do=f"{before.name} lost commits: {rebuild(before)}; then {rebuild(silver.table)}",
         )
     commits = _since_rebuild(_history(silver))
     settled = {batch_id for commit in commits for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
@@ -59,13 +59,13 @@ def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, 
             check="settled_exports_are_in_the_data",
             expected=f"the rows of every {loaded.source.batch_word} that counts as settled",
             found=f"the table was rolled back behind {len(lost)} of them: {_some(lost)}",
-            do=rebuild(name),
+            do=rebuild(silver.table),
         )
     if bronze is not None:
         yield from _sources(silver, bronze, commits)
     yield from _contracts(silver, loaded)
     if rows:
-        yield from _unique(silver, rebuild(name))
+        yield from _unique(silver, rebuild(silver.table))
 
 
 def verify_rebuild(silver: Snapshot, quarantine: Snapshot) -> Iterator[Finding]:
@@ -77,7 +77,7 @@ def verify_rebuild(silver: Snapshot, quarantine: Snapshot) -> Iterator[Finding]:
             check="rebuild_is_whole",
             expected=f"the rows of the rebuild {wanted}, which {silver.table.name} has",
             found=f"those of {done or 'before any rebuild'}: it was cut off between the two",
-            do=rebuild(silver.table.name),
+            do=rebuild(silver.table),
         )
 
 
@@ -95,7 +95,7 @@ def verify_quarantine(
             check="rows_are_there_once",
             expected=f"one row for each ({loaded.source.batch_word}, file, line)",
             found=f"{repeated} more",
-            do=rebuild(quarantine.table.name),
+            do=rebuild(quarantine.table),
         )
     batches = quarantine.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID]
     if lost := sorted(set(batches) - _known_to(bronze)):
@@ -120,7 +120,7 @@ def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterat
                 check="rows_are_the_live_ones",
                 expected=f"{live} rows, the live ones of {source.table.name}",
                 found=f"{derived.row_count} rows",
-                do=rebuild(name),
+                do=rebuild(derived.table),
             )
         if rows and (leaked := leaked_tombstones(source, derived)):
             yield Finding(
@@ -128,10 +128,10 @@ def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterat
                 check="no_tombstone_leaks",
                 expected="no row of a deleted key",
                 found=f"{leaked}",
-                do=rebuild(name),
+                do=rebuild(derived.table),
             )
     if rows:
-        yield from _unique(derived, rebuild(name))
+        yield from _unique(derived, rebuild(derived.table))
 
 
 def is_behind(derived: Snapshot, source: Snapshot) -> bool:
@@ -153,7 +153,7 @@ def _contracts(snapshot: Snapshot, loaded: Loaded) -> Iterator[Finding]:
             check="judged_by_one_contract",
             expected=f"rows that were judged by the current contract, {present}",
             found=f"some that were judged by an older contract: {', '.join(others)}",
-            do=rebuild(loaded.table.name),
+            do=rebuild(loaded.table),
         )
 
 
@@ -167,7 +167,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
             check="source_is_the_same_table",
             expected=f"to be made from {bronze_name} with the table id {bronze.table_id}",
             found=f"{commit_note(made_from[-1], SOURCE_ID_NOTE)}: {bronze_name} was removed and recreated",
-            do=f"{rebuild(name)}; what the former {bronze_name} had and this one lacks is gone from it",
+            do=f"{rebuild(silver.table)}; what the former {bronze_name} had and this one lacks is gone from it",
         )
     read_at = {
         batch_id: commit_note(commit, SOURCE_NOTE)
@@ -181,7 +181,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
             check="source_has_the_same_lines",
             expected=f"batches as {bronze_name} holds them",
             found=f"{len(stale)} that were applied before {bronze_name} was rebuilt: {_some(stale)}",
-            do=rebuild(name),
+            do=rebuild(silver.table),
         )
 
 

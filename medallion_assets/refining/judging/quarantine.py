@@ -15,6 +15,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.beside import quarantine_name
 from medallion_assets.contracts.columns import BATCH_ID, REASONS, REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
@@ -33,7 +34,7 @@ from medallion_assets.refining.typing.decode import decode
 def quarantine_table(table: Table) -> Table:
     """The contract of the table that keeps a table's bad records."""
     return Table(
-        name=f"quarantine.{table.short_name}",
+        name=quarantine_name(table),
         description=f"Records of {table.name} that are not valid, with every reason.",
         columns=(
             Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
@@ -45,6 +46,8 @@ def quarantine_table(table: Table) -> Table:
             Column("failed_at", TimestampUtc(), "when it was judged"),
             Column(REDRIVEN_AT, TimestampUtc(), "when it was driven again with success", nullable=True),
         ),
+        begins_empty=True,
+        rebuilt_with=table.name,
     )
 
 

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Owner, Source
 from medallion_assets.contracts.table import Table
@@ -139,7 +140,7 @@ def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str])
         latest, word = sorted(there, reverse=True), loaded.source.batch_word
         more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"bronze.{loaded.table.short_name}: {word}s that are named were not found",
+            f"{bronze_name(loaded.table.short_name)}: {word}s that are named were not found",
             expected=f"{word}s of this table: {', '.join(latest[:NAMED])}{more}",
             found=", ".join(unknown),
             do=f"correct `exports` in the run config, or leave it out: every complete {word} that is not loaded yet "

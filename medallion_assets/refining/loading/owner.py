@@ -97,8 +97,7 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
     elif not is_named:
         do = (
             f"it is not recorded whose table was loaded before: if {batch.owner} is yours, name it as `source_arn` "
-            f"where "
-            f"silver.{table_name} is declared, then run bronze/{table_name}; if it is not, move the export away"
+            f"where {table_name} is declared, then run bronze/{table_name}; if it is not, move the export away"
         )
     else:
         do = f"if that was meant, run bronze/{table_name} with confirm_table_id: {batch.origin}"

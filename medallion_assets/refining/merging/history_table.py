@@ -17,6 +17,7 @@ from functools import partial
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.beside import events_name
 from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, SEQUENCE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
@@ -42,7 +43,7 @@ NEVER_MICROS = 2**62
 def events_table(table: Table) -> Table:
     """The contract of the log of valid events behind a history table."""
     return Table(
-        name=f"{table.name}_events",
+        name=events_name(table),
         description=f"Every valid upsert and delete of {table.name}: what its versions are made from.",
         key=(*table.key, SEQUENCE, BATCH_ID),
         columns=(
@@ -52,6 +53,7 @@ def events_table(table: Table) -> Table:
             Column("_is_incremental", Boolean(), "it came with an incremental export"),
             Column(BATCH_ID, Text(), "the export that brought it"),
         ),
+        rebuilt_with=table.name,
     )
 
 

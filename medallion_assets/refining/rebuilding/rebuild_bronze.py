@@ -77,6 +77,7 @@ def rebuild_bronze(
         snapshot = lakehouse.open(bronze)
         work = _Work(
             bronze=snapshot,
+            judged=loaded.table.name,
             raw=RawPlace.of(lakehouse, raw_url, loaded),
             now=now,
             source=loaded.source,
@@ -94,6 +95,7 @@ class _Work:
     """One attempt: the batches are read in the order of their ids."""
 
     bronze: Snapshot
+    judged: str
     raw: RawPlace
     now: datetime
     source: Source
@@ -138,9 +140,9 @@ class _Work:
             done.foreign = foreign
         if self.rebuilt or done.dropped:
             drop = " --drop-lost" if done.dropped else ""
-            done.next_steps = [f'`medallion rebuild silver.{name}{drop} --why "bronze.{name} was rebuilt"`']
+            done.next_steps = [f'`medallion rebuild {self.judged}{drop} --why "{bronze.table.name} was rebuilt"`']
         elif foreign:
-            again = f'`medallion rebuild bronze.{name} --drop-foreign --why "{REASON}"`'
+            again = f'`medallion rebuild {bronze.table.name} --drop-foreign --why "{REASON}"`'
             done.next_steps = [f"{again} takes out what is of another source"]
         if self.writes:
             dropped = {DROPPED_EXPORTS_NOTE: done.dropped} if done.dropped else {}
