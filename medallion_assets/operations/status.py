@@ -136,7 +136,7 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
             *problems(fresh, found),
             *(str(error) for _, error in refused_tables(lakehouse)),
         ],
-        warnings=[*warnings(found), *chain_warnings(lakehouse)],
+        warnings=[*warnings(found), *map(str, chain_warnings(lakehouse))],
     )
 
 
@@ -195,18 +195,32 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
     ]
 
 
-def chain_warnings(lakehouse: Lakehouse) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainWarning:
+    """What is to be known of the batches of a judged table."""
+
+    table: str
+    what: str
+    do: str | None = None
+
+    def __str__(self) -> str:
+        """As one sentence."""
+        return f"{self.table}: {self.what}" + ("" if self.do is None else f"; {self.do}")
+
+
+def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
     """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
     found = []
     for table, ledger in read_ledgers(lakehouse):
-        if ledger.unprotected_minute is not None:
-            found.append(f"{table.name}: {ledger.unprotected_minute}")
+        if (minute := ledger.unprotected_minute) is not None:
+            found.append(ChainWarning(table=table.name, what=minute.what, do=minute.do))
         if outdated := ledger.outdated:
             latest = max(outdated, key=lambda batch: batch.order)
-            found.append(
-                f"{table.name}: nothing of {len(outdated)} {ledger.word}s counts, the latest {latest.id}: they are "
-                "of a former table, and begin after another one followed it"
+            what = (
+                f"nothing of {len(outdated)} {ledger.word}s counts, the latest {latest.id}: they are of a former "
+                "table, and begin after another one followed it"
             )
+            found.append(ChainWarning(table=table.name, what=what))
     return found
 
 

@@ -18,11 +18,12 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MedallionError
 from medallion_assets.operations.business.day_totals import Totals, read_totals
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.freshness.reach import Reaches, reaches
-from medallion_assets.operations.status import Status, chain_warnings, read_status
+from medallion_assets.operations.status import ChainWarning, Status, chain_warnings, read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, read_events
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
@@ -53,8 +54,8 @@ class DashboardFacts:
     refusals: list[RefusedBatch]
     gaps: list[tuple[str, Gap]]
     pending: Mapping[str, Collection[str]]
-    refused: list[tuple[str, str]]
-    chain_warnings: list[str]
+    refused: list[tuple[str, MedallionError]]
+    chain_warnings: list[ChainWarning]
     totals: list[Totals]
     wrong_places: list[PlaceStatus]
 
@@ -99,7 +100,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         refusals=refused_batches(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},
-        refused=[(table.name, str(error)) for table, error in refused_tables(lakehouse)],
+        refused=[(table.name, error) for table, error in refused_tables(lakehouse)],
         chain_warnings=chain_warnings(lakehouse),
         wrong_places=[place for place in status.places if raw_url is not None and not place.is_fine],
         totals=[

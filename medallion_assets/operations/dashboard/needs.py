@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from medallion_assets.errors import parts_of
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.exports.sources import see_arrivals
@@ -28,8 +29,6 @@ from medallion_assets.refining.bronze import bronze_table
 ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
 ALERTED_WITHIN = timedelta(days=1)
-PARTS = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}
-"""How an error's text names its parts (errors.MedallionError)."""
 MOST_CHARACTERS = 700
 
 
@@ -76,15 +75,6 @@ def needs_of(facts: DashboardFacts) -> list[Need]:
         *_stale(facts, known, {fresh.table for fresh in of_its_own}),
     ]
     return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_alerted(facts)]
-
-
-def parts_of(error: str) -> dict[str, str | None]:
-    """The parts of an error's text: `what` is wrong, and what it says of `expected`, `found` and `do`."""
-    rest, parts = error, dict[str, str | None]()
-    for name, sign in reversed(PARTS.items()):
-        rest, found, said = rest.rpartition(sign) if sign in rest else (rest, "", "")
-        parts[name] = said if found else None
-    return {"what": rest, **parts}
 
 
 def short(text: str) -> str:
@@ -196,8 +186,8 @@ def _refused(facts: DashboardFacts) -> Iterator[Need]:
 
 
 def _refused_tables(facts: DashboardFacts) -> Iterator[Need]:
-    for table, text in facts.refused:
-        parts = parts_of(text)
+    for table, error in facts.refused:
+        parts = error.parts
         what = (parts["what"] or "").removeprefix(table).lstrip(": ")
         yield Need(where=table, what=short(what), found=parts["found"], do=parts["do"])
 
@@ -232,7 +222,7 @@ def _stale(facts: DashboardFacts, known: Iterable[Stage], tables: set[str]) -> I
 def _bad(facts: DashboardFacts, blocked: set[str]) -> Iterator[Need]:
     for found in facts.status.stages:
         if found.is_below_threshold and found.stage not in blocked:
-            table = found.stage.split(".", 1)[-1]
+            table = facts.catalog.loaded_by(found.stage).table.short_name
             yield Need(
                 where=found.stage,
                 what=f"{found.quality:.2%} of its records were good in 7 days, under {found.quality_threshold:.2%}",
@@ -243,10 +233,8 @@ def _bad(facts: DashboardFacts, blocked: set[str]) -> Iterator[Need]:
 
 
 def _warned(facts: DashboardFacts) -> Iterator[Need]:
-    for text in facts.chain_warnings:
-        where, _, what = text.partition(": ")
-        what, _, do = what.rpartition("; ") if "; " in what else (what, "", "")
-        yield Need(where=where, what=short(what), do=do or None, is_urgent=False)
+    for warning in facts.chain_warnings:
+        yield Need(where=warning.table, what=short(warning.what), do=warning.do, is_urgent=False)
 
 
 def _alerted(facts: DashboardFacts) -> Iterator[Need]:

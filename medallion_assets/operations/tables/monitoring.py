@@ -61,9 +61,7 @@ class Freshness:
     @property
     def never(self) -> str:
         """That nobody has made the table yet, or published it; empty once somebody has."""
-        if self.last_refreshed is not None:
-            return ""
-        return "never published" if self.table.startswith("serving.") else "never made"
+        return "never refreshed" if self.last_refreshed is None else ""
 
     def behind(self, now: datetime) -> timedelta | None:
         """How far behind its data are, against which `sla_hours` stands; None where nobody says it."""

@@ -49,14 +49,23 @@ class UnprotectedMinute:
     window_from: datetime
     word: str = "batch"
 
-    def __str__(self) -> str:
-        """Name it for a person."""
+    @property
+    def what(self) -> str:
+        """What is wrong, for a person."""
         return (
             f"full {self.word} {self.full_id} certainly contains what was written by "
             f"{self.covered_until.isoformat()}, and the window of {self.word} {self.batch_id} begins at "
-            f"{self.window_from.isoformat()}: writes between the two may be in neither; make the {self.word} of a "
-            f"window that covers them, or a full one"
+            f"{self.window_from.isoformat()}: writes between the two may be in neither"
         )
+
+    @property
+    def do(self) -> str:
+        """What the person does."""
+        return f"make the {self.word} of a window that covers them, or a full one"
+
+    def __str__(self) -> str:
+        """Both in one sentence."""
+        return f"{self.what}; {self.do}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

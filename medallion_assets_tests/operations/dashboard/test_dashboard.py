@@ -110,7 +110,7 @@ def test_an_empty_lakehouse_has_a_page_that_says_so(tmp_path: Path) -> None:
     page = page_of(lakehouse)
     assert "Nothing needs a person." in page.texts["needs"]
     assert {look for look, _ in page.rows["tables"][1:]} == {"unknown"}
-    assert "never made" in page.texts["tables"]
+    assert "never refreshed" in page.texts["tables"]
     assert "No stage has run yet." in page.texts["durations"]
     assert not Path(lakehouse.url).exists(), "reading made a table"
 

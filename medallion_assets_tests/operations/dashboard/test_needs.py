@@ -13,7 +13,8 @@ import pytest
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.dashboard.facts import read_facts
-from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of, parts_of
+from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of
+from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
@@ -93,6 +94,20 @@ def test_a_gap_names_the_missing_window(tmp_path: Path) -> None:
     assert need.found == "export 01746144000000-0000000b waits"
 
 
+def test_a_minute_that_no_window_covers_is_worth_a_look(tmp_path: Path) -> None:
+    """C1: the table goes on; what is wrong and what to do stand apart, as in `medallion status` in one sentence."""
+    lakehouse, start = lakehouse_at(tmp_path), NOW - 10 * HOUR
+    land(lakehouse, full_export(MODEL, "01746057600000-0000000a", start, [item_line(transaction("t1"))]))
+    changes = [upsert_line(micros(start) + 1, transaction("t1"))]
+    land(lakehouse, window(MODEL, "01746144000000-0000000b", start - timedelta(seconds=30), start + HOUR, changes))
+    run_silver(lakehouse)
+    (need,) = (need for need in needs(lakehouse) if not need.is_urgent)
+    assert (need.where, need.do) == (TRANSACTIONS, "make the export of a window that covers them, or a full one")
+    assert need.what.endswith("writes between the two may be in neither")
+    (warning,) = read_status(lakehouse, NOW).warnings
+    assert warning == f"{need.where}: {need.what}; {need.do}"
+
+
 def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
     error = str(PermanentError("a file is missing", do="export it again"))
@@ -170,14 +185,6 @@ def test_an_alert_stands_as_long_as_its_condition_whatever_its_age(tmp_path: Pat
     assert [(need.what, need.since) for need in needs(lakehouse)] == [
         ("of no_new_records/t/2", NOW - timedelta(days=2))
     ]
-
-
-def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
-    error = PermanentError("gold.x: no; such row", expected="a; b", found="c", do="d; found: e")
-    parts = parts_of(str(PermanentError("w", expected="a", found="b", do="c")))
-    assert parts == {"what": "w", "expected": "a", "found": "b", "do": "c"}
-    assert parts_of(str(error))["what"] is not None
-    assert parts_of("plain words") == {"what": "plain words", "expected": None, "found": None, "do": None}
 
 
 @pytest.mark.parametrize("error", ["x" * 10_000, "y; what to do: " + "z" * 10_000], ids=["what", "do"])

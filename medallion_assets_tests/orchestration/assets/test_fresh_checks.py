@@ -38,7 +38,7 @@ def test_the_monitor_says_of_each_table_what_data_freshness_says(refined: Graph)
     }
     assert {check.passed for check in shown.values()} == {True, False}
     assert {check.severity for check in shown.values()} == {dg.AssetCheckSeverity.WARN}
-    assert shown["gold.customer_ltv"].description == "stale; never made"
+    assert shown["gold.customer_ltv"].description == "stale; never refreshed"
     stale = run.checks["operations/data_freshness", "nothing_is_stale"].metadata["stale"].value
     assert sorted(stale) == sorted(table for table, check in shown.items() if check.description.startswith("stale"))  # type: ignore[union-attr, type-var]
 
