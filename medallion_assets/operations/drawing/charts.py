@@ -21,6 +21,7 @@ HEIGHT, ABOVE, BELOW = 190, 10, 22
 AXIS = 58
 """Pixels: of the whole, above the highest value, below the axis; and the width of what stands left of it."""
 CROSS = 4.5
+MOST_LABELS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +73,9 @@ def time_chart(
     return _framed(scale, written, [*marks, *drawn])
 
 
-def column_chart(
-    columns: Sequence[Column], scale: Scale, *, written: Callable[[float], str], labels: int = 6
-) -> Markup:
-    """Columns side by side, with a label below every so many."""
-    every = max(-(-len(columns) // labels), 1)
+def column_chart(columns: Sequence[Column], scale: Scale, *, written: Callable[[float], str]) -> Markup:
+    """Columns side by side, at most MOST_LABELS of them with a label below."""
+    every = max(-(-len(columns) // MOST_LABELS), 1)
     width, drawn = 1 / max(len(columns), 1), list[Content]()
     for number, column in enumerate(columns):
         left, top, zero = number * width, _y(scale, column.value), _y(scale, 0)

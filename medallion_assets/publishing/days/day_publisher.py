@@ -62,14 +62,14 @@ def publish_day(
     key_columns: Sequence[str],
     keys: DayKeys = USUAL,
     completeness: Completeness | None = None,
-    ttl_seconds: int = EXPIRE_AFTER_SECONDS,
 ) -> PublishResult:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
     The pointer says their `completeness`, and moves alone where it has only become surer.
 
     `key_columns` tell the rows of a day apart. An interrupted call is completed by calling again with the same
-    arguments. Superseded rows expire `ttl_seconds` later. Rows that DynamoDB cannot take are left out (rule P4).
+    arguments. Superseded rows expire EXPIRE_AFTER_SECONDS later. Rows that DynamoDB cannot take are left out (rule
+    P4).
 
     Raises:
         PermanentError: two rows have the same key, a value has a type without an exact form, another publish took over,
@@ -97,7 +97,7 @@ def publish_day(
     return publish.done(
         outcome,
         written=rows_in.count,
-        deleted=_expire_superseded(table, keys, day, current, int(publish.now.timestamp()) + ttl_seconds),
+        deleted=_expire_superseded(table, keys, day, current, int(publish.now.timestamp()) + EXPIRE_AFTER_SECONDS),
         left_out=left_out,
         began_at=began_at,
         newest=current if outcome == "superseded" else None,

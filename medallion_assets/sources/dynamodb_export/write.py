@@ -59,7 +59,6 @@ def write_export(
     account_id: str = SAMPLE_ACCOUNT,
     region: str = SAMPLE_REGION,
     table_id: str | None = None,
-    view: str = NEW_AND_OLD_IMAGES,
     gzip_level: int = 6,
     replaces: bool = True,
 ) -> Export:
@@ -110,7 +109,7 @@ def write_export(
         table_id=table_id or origin_of(table_arn),
         item_count=sum(file.item_count for file in written),
         output_format=JSON_FORMAT,
-        output_view=view if export_type is ExportType.INCREMENTAL else None,
+        output_view=NEW_AND_OLD_IMAGES if export_type is ExportType.INCREMENTAL else None,
         prefix=prefix,
         files=tuple(written),
     )

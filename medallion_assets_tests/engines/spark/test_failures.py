@@ -25,10 +25,6 @@ NO_MEMORY = (
     '  File "work.py", line 40, in _answer\n    raise ours from None\n'
     "medallion_assets.errors.OutOfMemoryError: an executor: out of memory; found: MemoryError: \n\n\tat x\n"
 )
-PANICKED = NO_MEMORY.replace(
-    "OutOfMemoryError: an executor: out of memory; found: MemoryError",
-    ("PanicError: an executor: a native library failed; found: PanicException"),
-)
 LOST_EXECUTOR = (
     f"{RECENT}ExecutorLostFailure (executor 1 exited caused by one of the running tasks) Reason: Command exited with "
     "code 137\n"

@@ -30,12 +30,11 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.settings import Settings
 from medallion_assets_tests.deriving.planting import Sale, enriched
-from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
+from medallion_assets_tests.pipeline import CATALOG
 
 NOON = datetime(2025, 6, 1, 19, tzinfo=UTC)
 SALES, LTV = DAILY_SALES_SUMMARY, CUSTOMER_LTV
 DAY = date(2025, 3, 9)
-SERVED_BY = {gold.name: serving for gold, serving in PUBLISHED_TABLES}
 
 
 def day(number: int) -> date:
