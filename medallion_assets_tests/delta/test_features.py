@@ -183,6 +183,7 @@ def test_protocols_without_names_are_written(sales: Snapshot, version: int) -> N
     write(sales, [{"protocol": {"minReaderVersion": 1 if version < 5 else 2, "minWriterVersion": version}}])
     snapshot = sales.lakehouse.ready(SALES)
     snapshot.commit([written(snapshot, 2)])
+    assert sales.lakehouse.open(SALES).row_count == 2
 
 
 def test_the_sixth_protocol_of_writers_has_identity_columns(sales: Snapshot) -> None:

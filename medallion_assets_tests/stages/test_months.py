@@ -69,8 +69,11 @@ def test_a_month_whose_file_is_refused_names_file_and_verdict(shop: Shop) -> Non
 
 
 def test_a_newer_version_that_is_refused_leaves_the_month_as_it_is(shop: Shop) -> None:
+    held = shop.bronze()
     write_bytes(shop.place, "2/2019-Oct.csv", b"of,other,columns\n1,2,3\n")
     load(shop, OCTOBER)
+    shop.refine()
+    assert (shop.bronze(), shop.products()) == (held, ["a"])
 
 
 def test_a_month_that_is_loaded_is_there_though_its_file_is_gone(shop: Shop) -> None:
@@ -108,6 +111,10 @@ def test_gold_refuses_a_month_of_which_nothing_is_settled(shop: Shop) -> None:
 
 def test_a_month_that_is_gone_from_silver_can_go_from_gold(shop: Shop) -> None:
     build(shop.lakehouse, GOLD, [OCTOBER])
-    bronze = shop.lakehouse.open(bronze_table("ecommerce_events"))
-    bronze.commit(remove=bronze.files["path"].to_list())
+    assert shop.lakehouse.open(GOLD.table).row_count == 1
+    for table in (bronze_table("ecommerce_events"), LOADED.table):
+        snapshot = shop.lakehouse.open(table)
+        snapshot.commit(remove=snapshot.files["path"].to_list())
     expect_settled(shop.lakehouse, GOLD, [OCTOBER])
+    build(shop.lakehouse, GOLD, [OCTOBER])
+    assert shop.lakehouse.open(GOLD.table).row_count == 0

@@ -92,7 +92,7 @@ def _replace_day(lake: Lakehouse, line: dict[str, object]) -> None:
     snapshot.commit([snapshot.folder.write(rows_of_day, partition=JANUARY.date())], remove=held)
 
 
-def test_few_months_or_all_give_the_same_tables(tmp_path: Path) -> None:
+def test_few_months_give_the_tables_that_all_of_them_give(tmp_path: Path) -> None:
     """Late customers, repriced days, moved and emptied orders, members that come and go."""
     lake = lakehouse_at(tmp_path)
     shop = RandomShop(Random(2)).fill(customers=40, orders=60)

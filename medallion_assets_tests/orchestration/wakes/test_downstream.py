@@ -102,4 +102,6 @@ def test_there_is_a_sensor_of_every_name_that_is_woken(dagster_instance: dg.Dags
     names = {sensor.name for sensor in build_defs(settings).sensors or ()}
     written = [*CATALOG.loaded_tables, *(bronze_table(table.short_name) for table in CATALOG.loaded_tables), ENRICHED]
     for table in written:
-        assert woken(dagster_instance, table, [table]).keys() <= names
+        found = woken(dagster_instance, table, [table]).keys()
+        assert found
+        assert found <= names

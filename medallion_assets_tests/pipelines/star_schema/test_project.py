@@ -18,8 +18,11 @@ AGAIN = "it was changed, or what it follows from was: medallion dbt-prepare writ
 
 
 def test_files_that_are_made_are_as_they_would_be_made_now() -> None:
-    for path, text in generated_texts(STAR).items():
-        assert (PROJECT / path).read_text() == text, f"{path}: {AGAIN}"
+    made = generated_texts(STAR)
+    assert {path: (PROJECT / path).read_text() for path in made} == made, AGAIN
+    of_sources = {file.relative_to(PROJECT).as_posix() for file in PROJECT.glob("models/sources/*")}
+    assert of_sources
+    assert of_sources < made.keys()
 
 
 @pytest.mark.slow

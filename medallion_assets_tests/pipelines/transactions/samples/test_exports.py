@@ -62,7 +62,9 @@ def test_a_full_sample_holds_the_items_asked_for_in_the_files_asked_for(tmp_path
 def test_customers_have_the_attributes_of_their_contract(tmp_path: Path) -> None:
     export = write_sample(str(tmp_path), table="customers", items=40, kind="full")
     sources = {column.source for column in CUSTOMERS.columns if column.source}
-    for record in records(tmp_path, export):
+    written = list(records(tmp_path, export))
+    assert len(written) == 40
+    for record in written:
         assert set(record["Item"]) == sources
         assert datetime.fromisoformat(value(record["Item"], "signup_date")).date() <= export.to_at.date()
         assert value(record["Item"], "email").isascii()
