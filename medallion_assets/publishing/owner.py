@@ -4,9 +4,8 @@ Belongs here: the `#owner` item, its conditional changes, and what may be known 
 Does not: whether a table without an owner may be adopted (publishing.adoption), or publishing.
 
 Each change of the owner begins a generation. A publish is numbered by its generation first
-(publishing.publisher.Source),
-so a slow publisher of a former Gold table or lakehouse loses every comparison from then on, and its rows never share a
-key with newer ones.
+(publishing.publisher.GoldVersion), so a slow publisher of a former Gold table or lakehouse loses every comparison from
+then on, and its rows never share a key with newer ones.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Belongs here: what is asked for, as pure functions of what the tables' logs and Dagster's event log say.
 Does not: reading these logs, or asking for runs.
 
+What a Gold table is made from is called Silver here, whatever table that is; cursors call it so too.
+
 A day is to be built when Silver restated it (for `as_of` tables: it or an earlier day) at a later version than the one
 that Gold last built it from, and for an `as_of` table also when it is kept and was never built (rules G5, K4). A day
 that is built is to be published until serving has published the version of Gold that built it, or a later one.

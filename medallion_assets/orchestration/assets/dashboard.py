@@ -1,7 +1,7 @@
 """The dashboard in Dagster: an asset that writes the page, and links to it.
 
 Belongs here: what Dagster shows of the page.
-Does not: what the page says (operations.dashboard), or writing it (writing.py).
+Does not: what the page says (operations.dashboard), or writing it (operations.dashboard.writing).
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
