@@ -194,6 +194,11 @@ class _OfGold(Policies):
         """The months that are its partitions; None where these are business days."""
         return None
 
+    @property
+    def keep_days(self) -> int | None:
+        """How many days before the greatest are kept (rule G5); None where all are."""
+        return None
+
     def end_of(self, day: date) -> datetime:
         """The moment after a partition."""
         return end_of_business_day(day)

@@ -14,7 +14,7 @@ from decimal import Decimal
 
 import polars as pl
 
-from medallion_assets.contracts.pipeline import AsOf, Gold, Reconciled
+from medallion_assets.contracts.pipeline import Gold, Reconciled
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version, taken_version
@@ -90,9 +90,7 @@ def _totals(gold: Gold, reconciled: Reconciled, source: Snapshot, days: Sequence
     engine = before.lakehouse.engine
     totals = engine.fetch(reconciled.totals(engine.scan(before.part())))
     by_day: dict[date, Decimal] = dict(totals.iter_rows())
-    if isinstance(gold, AsOf):
-        return {as_of: sum((by_day[day] for day in by_day if day <= as_of), ZERO) for as_of in days}
-    return {day: by_day.get(day, ZERO) for day in days}
+    return {day: sum((total for other, total in by_day.items() if gold.counts(other, day)), ZERO) for day in days}
 
 
 def _difference(stored: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:

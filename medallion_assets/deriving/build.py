@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from medallion_assets.contracts.coverage import Coverage
-from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion
@@ -61,7 +61,7 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
 
 
 def _outdated(gold: Gold, table: Snapshot, source: Snapshot) -> set[date]:
-    if not isinstance(gold, AsOf):
+    if gold.keep_days is None:
         return set()
     greatest = max(held_days(source), default=None)
     return set(housekeeping(held_days(table), greatest, keep_days=gold.keep_days))

@@ -11,7 +11,7 @@ from datetime import date
 
 import polars as pl
 
-from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
@@ -72,7 +72,7 @@ def _rebuild(lakehouse: Lakehouse, gold: Gold, why: str, progress: Progress, *, 
 
 
 def _days(gold: Gold, held: set[date], of_source: set[date]) -> Iterable[date]:
-    if not isinstance(gold, AsOf):
+    if gold.keep_days is None:
         return held | of_source
     if not of_source:
         return ()

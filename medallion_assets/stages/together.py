@@ -86,10 +86,9 @@ class Companion:
 
     def _has_to_hold(self, day: date) -> bool:
         """Whether there is something that a day is made of, and a table as of days keeps it."""
-        if isinstance(self.gold, AsOf):
-            greatest = max(self._held, default=None)
-            return bool(kept_as_of_days([day], greatest, keep_days=self.gold.keep_days))
-        return day in self._held
+        if (keep_days := self.gold.keep_days) is None:
+            return day in self._held
+        return bool(kept_as_of_days([day], max(self._held, default=None), keep_days=keep_days))
 
     @cached_property
     def _built(self) -> Snapshot | None:
