@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.judging.checked_contracts import expect_conditions
 from medallion_assets.refining.ledger.decisions import Decision, read_decisions, record_decisions
 from medallion_assets.refining.loading.load import Ingested, ingest
 from medallion_assets.refining.loading.owner import FORMER_TABLE, expect_new_table_id
@@ -64,8 +65,9 @@ class BronzeStage:
         return CHECKS if self.loaded.source_freshness_hours is None else CHECKS | FRESHNESS_CHECKS
 
     def reports(self, work: Work, asked: AskedLoad) -> Iterator[Report]:
-        """Load what is complete and not in yet, or what is asked for."""
+        """Load what is complete and not in yet, or what is asked for, of a contract whose conditions can be asked."""
         loaded, table, lake, now, done = self.loaded, self.table, work.lake, work.now, Ingested()
+        expect_conditions(loaded.table)
         wanted = loaded_months(work.tags, of=table, months=loaded.months, now=now)
         confirm_table(lake, asked.decisions(table.short_name, by=work.started_by, at=now))
         read = partial(rebuild_bronze, lake, work.raw_url, loaded, now=now)

@@ -191,7 +191,7 @@ def test_a_wrong_setting_is_told() -> None:
 
 
 def test_a_condition_on_a_column_that_is_not_read_is_told() -> None:
-    """Definitions load with it, and Silver's first run would fail."""
+    """Definitions load with it, and Bronze's first run would fail."""
     pipeline = {"MEDALLION_PIPELINES": MISSPELT, "PYTHONPATH": str(REPOSITORY)}
     code, parts = health("--only", "settings", MEDALLION_TRIGGERS="on", **pipeline)
     assert (code, parts["settings"]["do"]) == (1, "did you mean total?")

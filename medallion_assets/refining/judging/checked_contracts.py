@@ -69,7 +69,8 @@ def expect_conditions(table: Table) -> None:
     """See that each condition can be asked of the columns that are read, and says yes or no of each record.
 
     It asks Polars, whose threads then stay: definitions are loaded without it, for runs are forked from what loaded
-    them. `medallion validate` and `dev`, the health of the settings, and a stage before it makes its table ask it.
+    them. `medallion validate` and `dev`, the health of the settings, and loading and judging, before they make a table,
+    ask it.
 
     Raises:
         PermanentError: with the table, the condition, and what is wrong with it.

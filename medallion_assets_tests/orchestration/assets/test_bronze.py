@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -19,6 +20,7 @@ from medallion_assets.stages.bronze import exports_verified
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets.triggers.file_arrival import Cursor
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.contracts.misspelt_condition import SHOP
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, Landing
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
@@ -145,6 +147,18 @@ def test_a_run_that_finds_another_tables_exports_alone_fails(graph: Graph) -> No
     assert run.failed_checks == {CHECK}
     assert "the raw place of customer_transactions is wrong" in run.failure
     assert "exports of another table only" in run.failure
+
+
+def test_a_condition_that_cannot_be_asked_ends_the_run_before_a_table_is_made(graph: Graph) -> None:
+    """Its export lies there, and is sound. Loading the definitions does not look."""
+    Landing(graph.settings.home, raw_url=graph.settings.raw_url).full("a")
+    shop = replace(graph, pipelines=(SHOP,))
+    run = shop.run("bronze/orders")
+    assert run.failure.startswith(
+        "the contract of silver.orders cannot be kept; expected: expectation total_positive: "
+    )
+    assert "did you mean total?" in run.failure
+    assert (run.retries, shop.lakehouse.exists(bronze_table("orders"))) == (0, False)
 
 
 def test_every_commit_carries_the_run_and_who_started_it(graph: Graph) -> None:
