@@ -13,6 +13,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
 from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, Gate
+from medallion_assets.refining.judging.unfilled_columns import meant_attributes
 from medallion_assets.refining.refined import Failing, Refined
 from medallion_assets.stages.figures import as_table, counts
 from medallion_assets.stages.reports import Check, check
@@ -70,10 +71,17 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
             f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)}{failures})"
         )
         look_at.append("the rows in the check quality_threshold")
-    if nulls := counted.null_columns:
+    paths = counted.unreachable_columns
+    if nulls := [name for name in counted.null_columns if name not in paths]:
         expected.append(f"a value of {' and of '.join(nulls)} in at least one record: required, or expected by a rule")
         found.append(f"null_columns: {', '.join(nulls)}, null in all of {counted.upserts:,} records")
         look_at.append("whether the source still writes these attributes, and under the names in the contract")
+    if paths:
+        sources = ", ".join(f"{name} (source {table.column(name).source})" for name in paths)
+        expected.append("attributes of items as the sources of columns")
+        found.append(f"null_columns: {sources}, null in all of {counted.upserts:,} records")
+        meant = meant_attributes(table, map(table.column, paths), counted.unknown_attributes)
+        look_at.append(f"the contract ({'; '.join(meant.values())})")
     if gate.is_mass_delete(counted):
         expected.append(
             f"a full {word} that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "

@@ -31,7 +31,8 @@ class Counts:
     `deletes` counts good deletes of an incremental batch, `absent` the live rows that a full batch lacks and so
     deletes, or by how many a version of a partition is smaller than the one before. `live` is how many live rows there
     were: for a full batch those older than its S, which it decides. `duplicates` are identical records left out.
-    `nulls` says in how many of the `upserts` that could be read a column has no value that the contract counts on.
+    `nulls` says in how many of the `upserts` that could be read a column has no value that the contract counts on;
+    `unreachable` in how many an optional one has none, although they have the attribute that its source leads into.
     """
 
     export_id: str
@@ -48,6 +49,7 @@ class Counts:
     live: int = 0
     upserts: int = 0
     nulls: Mapping[str, int] = field(default_factory=Counter)
+    unreachable: Mapping[str, int] = field(default_factory=Counter)
 
     @property
     def score(self) -> float:
@@ -71,6 +73,7 @@ class Counts:
             live=self.live + sign * other.live,
             upserts=self.upserts + sign * other.upserts,
             nulls=_plus(self.nulls, other.nulls, sign),
+            unreachable=_plus(self.unreachable, other.unreachable, sign),
         )
 
     @property
@@ -78,7 +81,15 @@ class Counts:
         """Rule C8: the columns of which no record has a value; of fewer records than three nobody can tell."""
         if self.upserts < LEAST_UPSERTS:
             return []
-        return sorted(name for name, count in self.nulls.items() if count == self.upserts)
+        wanted = (name for name, count in self.nulls.items() if count == self.upserts)
+        return sorted([*wanted, *self.unreachable_columns])
+
+    @property
+    def unreachable_columns(self) -> list[str]:
+        """Rule C8: those of them that are optional, and whose values lie in a map, which is never read."""
+        return sorted(
+            name for name, count in self.unreachable.items() if count >= LEAST_UPSERTS and name not in self.filled
+        )
 
 
 def rules_of(loaded: Loaded) -> str:

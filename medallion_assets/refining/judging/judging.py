@@ -124,7 +124,7 @@ def count_records(
     looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
     judged = records.select(BATCH_ID, *counted, *looked_at)
     for (batch_id,), part in judged.partition_by(BATCH_ID, as_dict=True).items():
-        upserts, nulls = count_nulls(part, table)
+        nulls = count_nulls(part, table)
         bad = part.filter(pl.col(REASONS).list.len() > 0)
         result[batch_id] = Counts(
             export_id=batch_id,
@@ -136,8 +136,9 @@ def count_records(
             warnings=_occurrences(part["_warnings"]),
             failures=_occurrences(part["_failures"]),
             unknown_attributes=_occurrences(part["_unknown_attributes"]),
-            upserts=upserts,
-            nulls=nulls,
+            upserts=nulls.upserts,
+            nulls=nulls.wanted,
+            unreachable=nulls.unreachable,
             filled=Counter({name: many for name in sourced if (many := part.height - part[name].null_count())}),
         )
     return result

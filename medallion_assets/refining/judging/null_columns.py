@@ -1,4 +1,4 @@
-"""Columns of which no record of a batch has a value, although the contract counts on one (rule C8).
+"""Columns of which no record of a batch has a value, although the contract counts on one, or none can (rule C8).
 
 Belongs here: which columns these may be, and counting their nulls.
 Does not: what follows for the batch (gate.py).
@@ -7,7 +7,10 @@ Does not: what follows for the batch (gate.py).
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
+from typing import NamedTuple
 
 import narwhals as nw
 import polars as pl
@@ -18,15 +21,28 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 
 
-def count_nulls(records: pl.DataFrame, table: Table) -> tuple[int, Counter[str]]:
-    """How many of some judged records should have values, and in how many of them each such column has none.
+class Nulls(NamedTuple):
+    """How many of some judged records should have values, and in how many of them a column has none.
 
-    These are the upserts that could be taken apart. Whether a value is missing or cannot be read makes no difference.
+    `wanted` counts by column that the contract counts on; `unreachable` by optional column whose source is a path into
+    an attribute, of the records that have this attribute.
     """
+
+    upserts: int
+    wanted: Counter[str]
+    unreachable: Counter[str]
+
+
+def count_nulls(records: pl.DataFrame, table: Table) -> Nulls:
+    """Count in the upserts that could be taken apart: whether a value is missing or cannot be read is the same."""
     is_read = ~pl.col(REASONS).list.eval(pl.element().is_in(UNREADABLE)).list.any()
     upserts = records.filter(~pl.col(IS_DELETE) & is_read)
-    nulls = {name: upserts[name].null_count() for name in wanted_columns(table)}
-    return upserts.height, Counter({name: count for name, count in nulls.items() if count})
+    wanted = {name: upserts[name].null_count() for name in wanted_columns(table)}
+    unreachable = {
+        name: upserts.filter(pl.col(name).is_null() & _has(attribute, table)).height
+        for name, attribute in optional_paths(table).items()
+    }
+    return Nulls(upserts.height, _some(wanted), _some(unreachable))
 
 
 @lru_cache(maxsize=64)
@@ -36,6 +52,28 @@ def wanted_columns(table: Table) -> tuple[str, ...]:
     empty = pl.DataFrame({name: [None] for name in polars_schema(table)}, schema=polars_schema(table))
     expected = {name for expectation in table.expectations for name in _refuses_null(expectation, empty)}
     return tuple(column.name for column in filled if not column.nullable or column.name in expected)
+
+
+@lru_cache(maxsize=64)
+def optional_paths(table: Table) -> Mapping[str, str]:
+    """By column that may be null, and whose source is a path: the attribute that it leads into."""
+    may_be_null = (column for column in table.decoded_columns if column.missing is None)
+    paths = {column.name: str(column.source or "").partition(".") for column in may_be_null}
+    wanted = wanted_columns(table)
+    return MappingProxyType(
+        {name: outer for name, (outer, dot, _) in paths.items() if outer and dot and name not in wanted}
+    )
+
+
+def _has(attribute: str, table: Table) -> pl.Expr:
+    """Whether a record has an attribute that the contract does not read; of one that it leaves out, it says so."""
+    if attribute in table.left_out:
+        return pl.lit(value=True)
+    return pl.col("_unknown_attributes").list.contains(attribute)
+
+
+def _some(counts: Mapping[str, int]) -> Counter[str]:
+    return Counter({name: count for name, count in counts.items() if count})
 
 
 def _refuses_null(expectation: Expectation, empty: pl.DataFrame) -> list[str]:

@@ -26,6 +26,7 @@ AT, END = datetime(2025, 5, 1, tzinfo=UTC), datetime(2025, 5, 1, 1, tzinfo=UTC)
 BASE, EXPORT = "01746057600000-0000000a", "01746061200000-0000000b"
 EXPECTED = expect("payment_method_there", ~nw.col("payment_method").is_null(), "payment_method")
 """The one column of the table that may be null."""
+MAP = {"M": {"by": {"S": "Ada"}}}
 
 
 def refined(folder: Path, *lines: str, table: Table = CUSTOMER_TRANSACTIONS) -> tuple[Lakehouse, Refined]:
@@ -96,10 +97,34 @@ def test_a_condition_that_null_does_not_meet_expects_a_value(expectation: Expect
     assert "amount" in wanted_columns(table)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "is_held"),
+    [
+        pytest.param([{"paid": MAP}] * 3, True, id="nobody can"),
+        pytest.param([{"paid": MAP}] * 3 + [{}] * 3, True, id="not all have the attribute"),
+        pytest.param([{"paid": MAP}] * 2 + [{}] * 3, False, id="two say nothing"),
+        pytest.param([{}] * 5, False, id="nobody has the attribute"),
+        pytest.param([{"paid": MAP}] * 3 + [{"paid.by": {"S": "Ada"}}], False, id="it is an attribute with a point"),
+    ],
+)
+def test_an_optional_column_that_is_a_path_holds_the_export_back(
+    tmp_path: Path, attributes: list[dict[str, Any]], is_held: bool
+) -> None:
+    """C8: of an attribute that records have and no column reads; other optional columns may be null for ever."""
+    columns = [
+        replace(each, source="paid.by", missing=None) if each.name == "payment_method" else each
+        for each in CUSTOMER_TRANSACTIONS.columns
+    ]
+    table = replace(CUSTOMER_TRANSACTIONS, columns=tuple(columns))
+    lines = [upserts(number, **each)[-1] for number, each in enumerate(attributes, start=1)]
+    _, done = refined(tmp_path, *lines, table=table)
+    assert [failing.counted.null_columns for failing in done.held] == [["payment_method"]] * is_held
+
+
 def test_counts_of_parts_add_up_and_can_be_taken_back() -> None:
     """A column is without a value in the export, not in a part of it."""
-    first = Counts(export_id="e", upserts=3, nulls={"amount": 3, "status": 3})
-    second = Counts(export_id="e", upserts=2, nulls={"status": 2})
+    first = Counts(export_id="e", upserts=3, nulls={"amount": 3, "status": 3}, unreachable={"who": 2})
+    second = Counts(export_id="e", upserts=2, nulls={"status": 2}, unreachable={"who": 1})
     both = first.plus(second)
-    assert (first.null_columns, both.null_columns) == (["amount", "status"], ["status"])
+    assert (first.null_columns, both.null_columns) == (["amount", "status"], ["status", "who"])
     assert both.plus(second, sign=-1) == first
