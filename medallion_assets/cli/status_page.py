@@ -42,11 +42,9 @@ def _all_well(status: Status) -> Text:
     unknown, known = states["unknown"], states["fresh"]
     if not unknown:
         return Text("every table is fresh, and no stage's last attempt failed", style="bold green")
-    which = "of 1 table" if unknown == 1 else f"of {unknown} tables"
+    which = "1 table's data reach" if unknown == 1 else f"the data of {unknown} tables reach"
     others = "every other table is fresh, and " if known else ""
-    return Text(
-        f"{which} nobody knows how far the data reach; {others}no stage's last attempt failed", style="bold yellow"
-    )
+    return Text(f"how far {which} is unknown; {others}no stage's last attempt failed", style="bold yellow")
 
 
 def _identity(status: Status) -> list[Text]:

@@ -31,6 +31,7 @@ from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
+from medallion_assets.operations.unrecorded import unrecorded_failures
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
@@ -80,8 +81,8 @@ class Status:
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.tables.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `places` says what the places of tables and batches are. `problems` are places where nothing of ours lies, tables
-    that are stale or have features that are in the way, and stages whose last attempt failed or was lost; `warnings`
-    what else a person should know.
+    that are stale or have features that are in the way, stages whose last attempt failed or was lost, and failures of
+    what leaves no attempts, such as a fetch; `warnings` what else a person should know.
     """
 
     at: datetime
@@ -133,7 +134,7 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
         incidents=incidents,
         problems=[
             *(str(place) for place in places if not place.is_fine),
-            *problems(fresh, found),
+            *problems(fresh, found, unrecorded_failures(lakehouse, now)),
             *(str(error) for _, error in refused_tables(lakehouse)),
         ],
         warnings=[*warnings(found), *map(str, chain_warnings(lakehouse))],
@@ -169,8 +170,10 @@ def stage_status(stage: Stage, attempts: pl.DataFrame, scores: pl.DataFrame) -> 
     )
 
 
-def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[str]:
-    """What must not stay as it is, each with where and since when."""
+def problems(
+    fresh: Sequence[Freshness], found: Sequence[StageStatus], unrecorded: Sequence[Incident] = ()
+) -> list[str]:
+    """What must not stay as it is, each with where and since when; `unrecorded` failures are of no stage."""
     stale = [
         f"{table.table} is stale: {_reach(table)}, limit {table.sla_hours:g} h; "
         f"last refreshed {_moment(table.last_refreshed)}"
@@ -182,7 +185,11 @@ def problems(fresh: Sequence[Freshness], found: Sequence[StageStatus]) -> list[s
         for stage in found
         if stage.last is not None and stage.is_broken
     ]
-    return stale + broken
+    failed = [
+        f"{incident.stage}: failed ({_moment(incident.failed_at)}): {_cut(incident.headline)}"
+        for incident in unrecorded
+    ]
+    return stale + broken + failed
 
 
 def warnings(found: Sequence[StageStatus]) -> list[str]:
@@ -226,8 +233,11 @@ def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
 
 def _became(attempt: StageAttempt) -> str:
     words = "was lost" if attempt.outcome is Outcome.LOST else "failed"
-    error = attempt.error or ""
-    return f"{words}: {error if len(error) <= ERROR_CHARACTERS else error[: ERROR_CHARACTERS - 1] + '…'}"
+    return f"{words}: {_cut(attempt.error or '')}"
+
+
+def _cut(error: str) -> str:
+    return error if len(error) <= ERROR_CHARACTERS else f"{error[: ERROR_CHARACTERS - 1]}…"
 
 
 def _reach(table: Freshness) -> str:

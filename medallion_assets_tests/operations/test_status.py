@@ -19,7 +19,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.quality import published_scores
 from medallion_assets.operations.status import Status, problems, read_status, stage_status, status_facts
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
-from medallion_assets.operations.tables.incident import Incident, record_incidents
+from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
@@ -114,6 +114,30 @@ def test_what_is_a_problem(empty_lakehouse: Lakehouse) -> None:
     assert "failed: eee" in told[Outcome.FAILED][0]
 
 
+def test_a_fetch_that_fails_is_a_problem_until_it_is_done(lakehouse: Lakehouse) -> None:
+    """It leaves no attempts: after a week it goes on nevertheless."""
+    refused = Incident(
+        run_id="r1",
+        job="fetch_orders",
+        stage="raw.orders",
+        error="e",
+        headline=f"the request is refused {'x' * 1000}",
+        failed_at=NOW - 10 * 24 * HOUR,
+        raised_at=NOW,
+    )
+
+    def told() -> list[str]:
+        return [problem for problem in read_status(lakehouse, NOW).problems if "is stale" not in problem]
+
+    assert told() == []
+    record_incidents(lakehouse, [refused])
+    (problem,) = told()
+    assert problem.startswith("raw.orders: failed (2025-04-28 00:00 UTC): the request is refused xxx")
+    assert len(problem) < 600
+    end_incidents(lakehouse, [replace(refused, ended_at=NOW)])
+    assert told() == []
+
+
 def test_only_seven_days_count(empty_lakehouse: Lakehouse) -> None:
     """An hour too old is too old; what begins after the moment of asking is not known yet."""
     given = [replace(ONE, run_id=f"r{age}", started_at=NOW - age * HOUR) for age in (-1, 1, 7 * 24, 7 * 24 + 1)]
@@ -130,8 +154,8 @@ def test_a_table_whose_reach_nobody_knows_is_not_said_to_be_fresh(empty_lakehous
     fresh = replace(unknown, table="gold.u", covered_until=NOW)
     assert "every table is fresh, and no stage's" in page(replace(fine, freshness=[fresh]))
     alone, both = page(replace(fine, freshness=[unknown])), page(replace(fine, freshness=[unknown, fresh, unknown]))
-    assert "of 1 table nobody knows how far the data reach; no stage's last" in alone
-    assert "of 2 tables nobody knows how far the data reach; every other table is fresh, and no stage's" in both
+    assert "how far 1 table's data reach is unknown; no stage's last" in alone
+    assert "how far the data of 2 tables reach is unknown; every other table is fresh, and no stage's" in both
 
 
 def test_a_lakehouse_that_is_not_there_is_a_problem(empty_lakehouse: Lakehouse) -> None:

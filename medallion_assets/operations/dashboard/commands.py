@@ -18,18 +18,28 @@ from medallion_assets.operations.tables.pipeline_runs import day_ranges
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
+MODULE = "-m medallion_assets.definitions"
+WITHOUT_JOB = "__ASSET_JOB"
+"""What Dagster calls the job of a run of chosen assets."""
 MOST_WINDOWS = 7
 """How many windows of a long gap are written out."""
 
 
 def materialize(stage: Stage, partition: str | None = None) -> str:
     """Run a stage again, for the days that an attempt was about; of several ranges for the first."""
-    command = f"dagster asset materialize -m medallion_assets.definitions --select {shlex.quote(stage.step.path)}"
+    command = f"dagster asset materialize {MODULE} --select {shlex.quote(stage.step.path)}"
     ranges = contiguous(days_in(day_ranges(partition)))
     if not ranges:
         return command
     first, last = ranges[0][0], ranges[0][-1]
     return f"{command} --partition {first}" if first == last else f"{command} --partition-range {first}...{last}"
+
+
+def again(job: str, step: str) -> str:
+    """Run again what is the stage of no pipeline (`layer.table`): its job, or by itself where it ran without one."""
+    if job == WITHOUT_JOB:
+        return f"dagster asset materialize {MODULE} --select {shlex.quote(step.replace('.', '/'))}"
+    return f"dagster job execute {MODULE} -j {shlex.quote(job)}"
 
 
 def decide(stage: Stage, export_id: str, action: str) -> str:

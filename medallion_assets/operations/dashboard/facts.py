@@ -29,6 +29,7 @@ from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.tables.refused import refused_tables
+from medallion_assets.operations.unrecorded import unrecorded_failures
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
@@ -41,8 +42,8 @@ class DashboardFacts:
 
     `refusals` are batches that were refused and are still not in; `gaps` batches that wait, with their table;
     `pending` by table the batches that Silver has not settled. `refused` are tables that cannot be read or written,
-    with the error, `chain_warnings` where writes may be in no batch, `wrong_places` places in which nothing of ours
-    lies. `alerts` are all events of alerts that are kept, oldest first.
+    with the error, `unrecorded` failures of what leaves no attempts, `chain_warnings` where writes may be in no batch,
+    `wrong_places` places in which nothing of ours lies. `alerts` are all events of alerts that are kept, oldest first.
     """
 
     catalog: Catalog
@@ -50,6 +51,7 @@ class DashboardFacts:
     attempts: pl.DataFrame
     results: pl.DataFrame
     incidents: list[Incident]
+    unrecorded: list[Incident]
     alerts: list[AlertEvent]
     refusals: list[RefusedBatch]
     gaps: list[tuple[str, Gap]]
@@ -96,6 +98,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         attempts=read_attempts(lakehouse, since=since),
         results=read_results(lakehouse, since=since),
         incidents=read_incidents(lakehouse, since=since),
+        unrecorded=unrecorded_failures(lakehouse, now),
         alerts=read_events(lakehouse, now),
         refusals=refused_batches(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],

@@ -23,13 +23,17 @@ from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.alerts import RECOVERED, Event, open_alerts
+from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, run_of
+from medallion_assets.operations.unrecorded import fetch_of
 from medallion_assets.refining.bronze import bronze_table
 
 ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
 ALERTED_WITHIN = timedelta(days=1)
 MOST_CHARACTERS = 700
+SEE_LOG = "look at the log of the run; then run it again"
+"""What a person does where no error says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class Need:
 def needs_of(facts: DashboardFacts) -> list[Need]:
     """Every need, the urgent ones first; the same facts give the same entries in the same order."""
     known = list(stages(facts.catalog))
-    causes = [*_failed(facts, known), *_gaps(facts, known), *_refused(facts)]
+    causes = [*_failed(facts, known), *_unrecorded(facts), *_gaps(facts, known), *_refused(facts)]
     blocked = {need.where for need in causes}
     behind = {stage.table.name: _cause_of(stage, known, blocked) for stage in known}
     stale = [fresh for fresh in facts.status.freshness if fresh.is_stale]
@@ -109,11 +113,17 @@ def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
             where=stage.table.name,
             what=short(_without(stage.table.name, parts["what"] or "")),
             found=parts["found"] and short(parts["found"]),
-            do=short(parts["do"] or "look at the log of the run; then run it again"),
+            do=short(parts["do"] or SEE_LOG),
             command=do,
             run_id=attempt.run_id,
             since=attempt.started_at,
         )
+
+
+def _unrecorded(facts: DashboardFacts) -> Iterator[Need]:
+    """Failures of what leaves no attempts, such as a fetch."""
+    for incident in facts.unrecorded:
+        yield _need_of(incident, commands.again(incident.job, incident.stage))
 
 
 def _unended(facts: DashboardFacts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
@@ -122,16 +132,20 @@ def _unended(facts: DashboardFacts, known: Iterable[Stage], blocked: set[str]) -
     for stage in known:
         incident = by_stage.get(stage.table.name)
         if incident is not None and incident.stage not in blocked:
-            yield Need(
-                where=incident.stage,
-                what=short(f"still open: {_without(incident.stage, incident.headline)}"),
-                found=incident.found and short(incident.found),
-                do=short(incident.do or "look at the log of the run; then run it again"),
-                command=commands.materialize(stage, incident.partition),
-                run_id=incident.run_id,
-                since=incident.failed_at,
-                is_urgent=False,
-            )
+            need = _need_of(incident, commands.materialize(stage, incident.partition))
+            yield replace(need, what=short(f"still open: {need.what}"), is_urgent=False)
+
+
+def _need_of(incident: Incident, command: str) -> Need:
+    return Need(
+        where=incident.stage,
+        what=short(_without(incident.stage, incident.headline)),
+        found=incident.found and short(incident.found),
+        do=short(incident.do or SEE_LOG),
+        command=command,
+        run_id=incident.run_id,
+        since=incident.failed_at,
+    )
 
 
 def _held(facts: DashboardFacts, stage: Stage, attempt: StageAttempt) -> str | None:
@@ -266,9 +280,11 @@ def _run(facts: DashboardFacts, table: str, *, by: datetime | None = None) -> st
 
 
 def _cause_of(stage: Stage, known: Iterable[Stage], blocked: set[str]) -> str | None:
-    """The nearest table at or before a stage's that cannot go on."""
+    """The nearest table at or before a stage's that cannot go on, or what fetches its batches."""
     if stage.table.name in blocked:
         return stage.table.name
+    if stage.kind == "bronze" and (fetch := fetch_of(stage.table)) in blocked:
+        return fetch
     by_table = {other.table.name: other for other in known}
     for source in stage.sources:
         before = by_table.get(source.name)

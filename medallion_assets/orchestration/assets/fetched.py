@@ -12,6 +12,7 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
+from medallion_assets.operations.unrecorded import fetch_of
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
@@ -26,7 +27,7 @@ WINDOWS_SHOWN = 100
 
 def fetched_key(loaded: Loaded) -> dg.AssetKey:
     """`raw/<table>`."""
-    return dg.AssetKey(["raw", loaded.table.short_name])
+    return dg.AssetKey(fetch_of(loaded.table).split("."))
 
 
 def fetch_job_name(pipeline: Pipeline, loaded: Loaded) -> str:
@@ -68,7 +69,7 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
 
         with (
             lakehouse.retried(context, limits),
-            StageLimit(context, f"raw.{loaded.table.short_name}", limits) as limit,
+            StageLimit(context, fetch_of(loaded.table), limits) as limit,
             limit.heard(),
         ):
             repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)

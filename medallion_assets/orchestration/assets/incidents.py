@@ -22,7 +22,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key, failure_of
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
-from medallion_assets.operations.tables.incident import INCIDENTS, Incident, record_incidents
+from medallion_assets.operations.tables.incident import INCIDENTS, Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.orchestration.reporting import column_schema
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -122,11 +122,14 @@ def failure_alerts(lakehouse: Lakehouse, incidents: Sequence[Incident]) -> list[
     """An alert for each stage that failed.
 
     Its key is that of the alert rule about failed stages, which knows them by their rows: whoever is first raises it,
-    and the same cause raises one.
+    and the same cause raises one. An incident that is known counts as it was found first: what its stage last did well
+    may be of a later run by now.
     """
     first = min(incident.failed_at for incident in incidents).date()
     try:
         attempts = read_attempts(lakehouse, since=first - timedelta(days=WINDOW_DAYS))
+        known = {found.incident_id: found for found in read_incidents(lakehouse, since=first)}
+        incidents = [known.get(incident.incident_id, incident) for incident in incidents]
     except LAKEHOUSE_ERRORS:  # the lakehouse is what fails: then the same cause may be two alerts
         attempts = pl.DataFrame(schema=polars_schema(PIPELINE_RUNS))
     return [_alert(incident, attempts, lakehouse.catalog.batch_word(incident.stage)) for incident in incidents]

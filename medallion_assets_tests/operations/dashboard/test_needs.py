@@ -156,6 +156,33 @@ def test_an_incident_that_is_open_is_an_entry_also_where_its_stage_goes_on(tmp_p
     assert [need.what for need in needs(lakehouse)] == ["the gate"]
 
 
+def test_a_fetch_that_fails_is_the_cause_of_what_waits_for_it(lakehouse: Lakehouse) -> None:
+    """It leaves no attempts; neither does the monitor."""
+    refused = Incident(
+        run_id="r1",
+        job="shop_fetch_customers",
+        stage="raw.customers",
+        error="raw.customers: the request is refused; found: 401",
+        headline="raw.customers: the request is refused",
+        found="401",
+        failed_at=NOW - HOUR,
+        raised_at=NOW,
+    )
+    monitor = replace(refused, run_id="r2", job="__ASSET_JOB", stage="operations.data_freshness", headline="no room")
+    record_incidents(lakehouse, [refused, monitor])
+    by_table = {need.where: need for need in needs(lakehouse)}
+    fetch, other = by_table["raw.customers"], by_table["operations.data_freshness"]
+    assert (fetch.what, fetch.found, fetch.run_id, fetch.since) == ("the request is refused", "401", "r1", NOW - HOUR)
+    assert (fetch.is_urgent, other.is_urgent, other.what) == (True, True, "no room")
+    assert fetch.also == ("bronze.customers", "silver.customers", "silver.enriched_transactions")
+    assert not by_table.keys() & {*fetch.also}
+    assert fetch.command == "dagster job execute -m medallion_assets.definitions -j shop_fetch_customers"
+    command = "dagster asset materialize -m medallion_assets.definitions --select operations/data_freshness"
+    assert other.command == command
+    end_incidents(lakehouse, [replace(found, ended_at=NOW) for found in (refused, monitor)])
+    assert {need.where for need in needs(lakehouse)} == {"bronze.customer_transactions", "bronze.customers"}
+
+
 def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
 

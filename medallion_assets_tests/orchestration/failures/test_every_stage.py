@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
-from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.table import Table
+from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import stages_of
+from medallion_assets.operations.unrecorded import fetch_of
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.ecommerce.samples.months import write_month
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.sources.rest.windows import RestWindows
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import STORY, Graph, Run
 from medallion_assets_tests.orchestration.failures.on_call import on_call
+from medallion_assets_tests.sources.rest.api import Failure, serving
+from medallion_assets_tests.sources.rest.test_windows import ENDPOINT, ORDERS
 from medallion_assets_tests.support_tickets.help_desk import HelpDesk, agent, ticket
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 
@@ -32,9 +38,14 @@ class Case:
     partition: date | None = None
 
     @property
+    def fetched(self) -> list[Table]:
+        """The tables that come from an API."""
+        return [loaded.table for loaded in fetched_tables(self.pipeline)]
+
+    @property
     def steps(self) -> dict[str, list[str]]:
         """The assets that each step makes, by the table that it is called like, in the order of the data."""
-        made: dict[str, list[str]] = {}
+        made = {name: [name.replace(".", "/")] for name in map(fetch_of, self.fetched)}
         for stage in stages_of(self.pipeline):
             made.setdefault(stage.step.name, []).append(stage.table.path)
         return made
@@ -70,6 +81,21 @@ CASES = first_quick(
 @pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
 @pytest.mark.parametrize("of", CASES)
 def test_every_stage_that_fails_is_told_once_and_so_is_its_end(graph: Graph, of: Case) -> None:
+    expect_told(graph, of)
+
+
+def test_a_fetch_that_fails_is_told_once_and_so_is_its_end(graph: Graph) -> None:
+    """It leaves no attempts. The API refuses whoever asks, until somebody has corrected that."""
+    midnight = datetime.combine(datetime.now(UTC), time(), UTC)
+    record = {"id": "a", "placed_at": midnight.isoformat(), "total": 1, "updated_at": midnight.isoformat()}
+    with serving(lambda asked: {"data": [record] if asked["page"] == "1" else []}) as api:
+        api.failures = [Failure(status=401)] * 9
+        endpoint = replace(ENDPOINT, url=api.url, starts_at=midnight - timedelta(days=1))
+        orders = Loaded(table=ORDERS, source=RestWindows(endpoint=endpoint, sequence="updated_at"))
+        expect_told(graph, Case(Pipeline(name="shop", loaded=(orders,)), lambda _: api.failures.clear()))
+
+
+def expect_told(graph: Graph, of: Case) -> None:
     """The lakehouse is empty, and nothing has landed. Everything is looked at, tried and looked at again."""
     with on_call(replace(graph, pipelines=(of.pipeline,))) as person:
         runs = {step: of.run(person.graph, step) for step in of.steps}
