@@ -35,12 +35,12 @@ def answers_of(facts: DashboardFacts) -> list[Answer]:
 
 
 def _complete(facts: DashboardFacts) -> Answer:
-    """The day up to which everything is complete that readers see; what promises no limit is behind by nature."""
+    """The day up to which everything is complete that readers see; late where one of their tables is stale."""
     ends = [stage for stage in stages(facts.catalog) if stage.is_read]
     promised = [stage for stage in ends if stage.freshness_hours is not None]
     seen = [facts.reaches.get(stage.table.name) for stage in promised or ends]
     known = [moment for moment in seen if moment is not None]
-    unknown = f"{len(seen) - len(known)} of {len(seen)} do not say how far they reach" if len(known) < len(seen) else ""
+    unknown = f"unknown of {len(seen) - len(known)} of {len(seen)} tables" if len(known) < len(seen) else ""
     if not known:
         return Answer(
             question="Complete", answer="unknown", more="no table declares how far its data reach", mood=Mood.UNKNOWN
@@ -48,9 +48,11 @@ def _complete(facts: DashboardFacts) -> Answer:
     day = last_complete_day(min(known))
     yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
-    is_late = bool(promised) and not is_sample and day < yesterday
-    behind = f"{(yesterday - day).days:,} days behind" if is_late else "sample data" if is_sample else ""
-    unpromised = "" if promised else "no table promises how far"
+    stale = {table.table for table in facts.status.freshness if table.is_stale}
+    is_late = any(stage.table.name in stale for stage in promised)
+    days = max((yesterday - day).days, 0) if promised else 0
+    behind = "sample data" if is_sample else f"{days:,} {'day' if days == 1 else 'days'} behind" if days else ""
+    unpromised = "" if promised else "no table that readers see has a limit"
     return Answer(
         question="Complete",
         answer=f"until {day:%a %-d %b %Y}",
@@ -62,7 +64,7 @@ def _complete(facts: DashboardFacts) -> Answer:
 def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
-    unsaid = f"of {unknown} more do not declare how far their data reach" if unknown else ""
+    unsaid = f"unknown of {unknown} {'table' if unknown == 1 else 'tables'}" if unknown else ""
     if not fresh + stale:
         return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
     return Answer(

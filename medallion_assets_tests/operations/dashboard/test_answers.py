@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+
+import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
@@ -12,13 +15,18 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.answers import Answer, answers_of
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.tables import Mood
+from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets_tests.operations.business.gold import plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import attempt
 
 END = datetime(2019, 11, 1, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""In Los Angeles: readers see all of 28 February."""
 
 
 def complete(folder: Path, pipeline: Pipeline, table: Table, now: datetime) -> Answer:
@@ -30,8 +38,30 @@ def complete(folder: Path, pipeline: Pipeline, table: Table, now: datetime) -> A
 
 def test_months_that_nobody_promises_are_not_behind(tmp_path: Path) -> None:
     answer = complete(tmp_path, ECOMMERCE, BRAND_REVENUE, datetime(2019, 11, 20, tzinfo=UTC))
-    assert (answer.mood, answer.more) == (Mood.GOOD, "no table promises how far")
+    assert (answer.mood, answer.more) == (Mood.GOOD, "no table that readers see has a limit")
     assert answer.answer == "until Wed 30 Oct 2019"
+
+
+@pytest.mark.parametrize(
+    ("limit", "hours", "mood", "more"),
+    [
+        (26, 24.5, Mood.GOOD, "1 day behind"),  # half past midnight: the close of the day is not due yet
+        (26, 27, Mood.BAD, "1 day behind"),
+        (200, 5 * 24, Mood.GOOD, "5 days behind"),  # an export a week
+        (200, 9 * 24, Mood.BAD, "9 days behind"),
+    ],
+)
+def test_what_is_behind_is_late_once_it_is_stale(
+    tmp_path: Path, limit: float, hours: float, mood: Mood, more: str
+) -> None:
+    """No answer is red where every table is within its limit."""
+    published = tuple(replace(served, freshness_hours=limit) for served in TRANSACTIONS.published)
+    catalog = Catalog((replace(TRANSACTIONS, published=published),))
+    lakehouse = Lakehouse(catalog=catalog, url=str(tmp_path / "lakehouse"))
+    until = MIDNIGHT - timedelta(days=1)
+    record_attempts(lakehouse, [attempt(served.table.name, 48, covered_until=until) for served in published])
+    answer = answers_of(read_facts(lakehouse, until + timedelta(hours=hours)))[0]
+    assert (answer.mood, answer.more, answer.answer) == (mood, more, "until Sat 28 Feb 2026")
 
 
 def test_models_of_dbt_are_complete_as_far_as_the_least_of_their_sources(tmp_path: Path) -> None:
