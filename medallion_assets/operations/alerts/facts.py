@@ -74,9 +74,9 @@ class AlertFacts:
     """What the rules look at. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
     `minutes` names Silver tables with the minute of a full batch that no window covers, `last_records` judged tables
-    with when they were last brought a record. `known_runs` are the ids of
-    runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day
-    that each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
+    with when they were last brought a record, or a batch that is promised also without any. `known_runs` are the ids
+    of runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day that
+    each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
     that were raised about conditions which nobody has been told the end of, by condition; `incidents` say whether a
     stage that failed was done since.
     """
@@ -115,11 +115,7 @@ def read_facts(
         "refused": lambda: refused_batches(lakehouse),
         "waiting": lambda: waiting_batches(lakehouse),
         "minutes": lambda: unprotected_minutes(lakehouse),
-        "last_records": lambda: last_records(
-            lakehouse,
-            [table.name for table in lakehouse.catalog.loaded_tables],
-            since=(now - timedelta(days=SILENT_DAYS)).date(),
-        ),
+        "last_records": lambda: last_brought(lakehouse, now),
         "open_alerts": lambda: open_alerts(read_events(lakehouse, now)),
     }
     read: dict[str, Any] = {}
@@ -168,3 +164,18 @@ def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinu
     """The tables whose newest full batch was joined by a window that leaves some of its minute out."""
     found = [(table.name, ledger.unprotected_minute) for table, ledger in read_ledgers(lakehouse)]
     return [(table, minute) for table, minute in found if minute is not None]
+
+
+def last_brought(lakehouse: Lakehouse, now: datetime) -> dict[str, datetime]:
+    """When the last attempt of each judged table began that read a record, in SILENT_DAYS; others are absent.
+
+    What declares `source_freshness_hours` is promised a batch also where nothing has changed: its newest one counts,
+    whatever is in it.
+    """
+    tables = [table.name for table in lakehouse.catalog.loaded_tables]
+    found = last_records(lakehouse, tables, since=(now - timedelta(days=SILENT_DAYS)).date())
+    promised = {loaded.table.name for loaded in lakehouse.catalog.loaded if loaded.source_freshness_hours is not None}
+    for table, ledger in read_ledgers(lakehouse) if promised & found.keys() else ():
+        if table.name in promised and table.name in found:
+            found[table.name] = max([found[table.name], *(batch.covers_to for batch in ledger.settled)])
+    return found

@@ -1,7 +1,7 @@
 """Coverage: how far the data of every stage reach (rules V1 to V3).
 
 Belongs here: reading it: of Bronze and Silver from what they hold, of what is made of them from its commits, and of
-serving from the attempts that published.
+serving from the attempts that published; where nobody can ever know it.
 Does not: whether that is far enough (operations.freshness).
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.coverage import NOTHING, Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
@@ -21,6 +22,7 @@ from medallion_assets.refining.ledger.coverage import coverage_of
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.ledger.origins import Origins
+from medallion_assets.sources.files.files import Files
 
 
 def read_coverage(lakehouse: Lakehouse) -> dict[str, Coverage]:
@@ -54,3 +56,21 @@ def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: Kind) -> Coverag
         return coverage_of(loaded.source, batches, loaded.chain_begins, Origins.read(bronze, decisions))
     silver = find_readable(lakehouse, table)
     return NOTHING if silver is None else Ledger.read(loaded, bronze, silver, decisions).coverage(loaded.source)
+
+
+def never_known(catalog: Catalog) -> set[str]:
+    """The tables of which nobody can know how far they reach, as a file that they are made of says nothing (V1, V2)."""
+    unsaid = {bronze_table(loaded.table.short_name).name for loaded in catalog.loaded if not _says(loaded)}
+    by_table = {stage.table.name: stage for stage in stages(catalog)}
+
+    def is_unsaid(table: str) -> bool:
+        sources = by_table[table].sources if table in by_table else ()
+        return table in unsaid or any(is_unsaid(source.name) for source in sources)
+
+    return {table for table in by_table if is_unsaid(table)}
+
+
+def _says(loaded: Loaded) -> bool:
+    """Whether a batch says what it covers; of sources of a user's own that is asked of their batches alone."""
+    source = loaded.source
+    return not isinstance(source, Files) or (source.covers or source.partition) is not None

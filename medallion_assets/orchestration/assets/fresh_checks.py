@@ -1,4 +1,4 @@
-"""Freshness in Dagster's graph: a check of each table that promises how far its data reach.
+"""Freshness in Dagster's graph: a check of each table that has a limit, unless nobody can know how far it reaches.
 
 Belongs here: what Dagster shows of the figure that data_freshness, `status`, the dashboard and the alerts show.
 Does not: the judgement (operations.freshness), or when the monitor runs.
@@ -17,6 +17,7 @@ import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+from medallion_assets.operations.freshness.coverage import never_known
 from medallion_assets.operations.freshness.freshness import HOUR, read_freshness
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.monitoring import Freshness
@@ -29,9 +30,10 @@ DESCRIPTION = "The data of the table reach as far as its declaration promises; a
 
 
 def fresh_check_keys(catalog: Catalog) -> list[dg.AssetCheckKey]:
-    """The check of each table that promises how far its data reach."""
+    """The check of each table that has a limit; a warning that never ends would teach people to look past all."""
+    unknown = never_known(catalog)
     promised = [stage.table for stage in stages(catalog) if stage.freshness_hours is not None]
-    return [dg.AssetCheckKey(asset_key(table), IS_FRESH) for table in promised]
+    return [dg.AssetCheckKey(asset_key(table), IS_FRESH) for table in promised if table.name not in unknown]
 
 
 def fresh_checks(catalog: Catalog) -> dg.AssetChecksDefinition:
@@ -83,5 +85,5 @@ def verdict(key: dg.AssetCheckKey, row: Freshness, now: datetime) -> dg.AssetChe
 
 def _said(row: Freshness) -> str:
     if row.state == "unknown":
-        return row.never or "unknown: nobody says how far its data reach"
+        return row.never or "unknown: nothing says yet how far its data reach"
     return f"{row.state}; {row.never}" if row.never else row.state

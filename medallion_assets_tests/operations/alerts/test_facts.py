@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -9,15 +10,23 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.arrivals import no_new_records
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_batch
 from medallion_assets.operations.status import read_status
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import record_results, results_of
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, record_attempts
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.star_schema.products import PRODUCTS
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.judging.gate import Counts
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
+from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
@@ -60,6 +69,29 @@ def test_the_last_days_are_read(tmp_path: Path) -> None:
     facts = read_facts(lake, NOW)
     assert facts.attempts["run_id"].to_list() == ["young"]
     assert set(facts.results["export_id"]) == {"young"}
+
+
+def test_a_file_with_a_header_alone_is_an_arrival_where_one_is_promised(tmp_path: Path) -> None:
+    """Its declaration says so by `source_freshness_hours`; elsewhere only records are."""
+    (products,) = [loaded for loaded in STAR_SCHEMA.loaded if loaded.table is PRODUCTS]
+    header = "product_id,product_name,category,list_price,updated_at,deleted"
+    folder = tmp_path / "raw" / "products"
+    folder.mkdir(parents=True)
+    days = {"a.csv": (f"{header}\np1,Mug,home,3.50,2025-05-05 10:00:00,N\n", 3), "b.csv": (f"{header}\n", 1)}
+    for name, (text, age) in days.items():
+        (folder / name).write_text(text)
+        os.utime(folder / name, ((NOW - age * DAY).timestamp(),) * 2)
+
+    def silent(loaded: Loaded) -> list[Alert]:
+        catalog = Catalog((Pipeline(name="shop", loaded=(loaded,)),))
+        lake = Lakehouse(catalog=catalog, url=str(tmp_path / "lakehouse"))
+        ingest(lake, str(tmp_path / "raw"), loaded, now=NOW)
+        refine(lake, loaded, now=NOW)
+        record_attempts(lake, [attempt(stage=PRODUCTS.name, ago=3 * 24 * 3600, records_in=1)], if_unknown=True)
+        return list(no_new_records(read_facts(lake, NOW), NOW))
+
+    assert silent(products) == []
+    assert [alert.table for alert in silent(replace(products, source_freshness_hours=None))] == [PRODUCTS.name]
 
 
 def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(lakehouse: Lakehouse) -> None:
