@@ -1,6 +1,6 @@
 """What a deployment costs while nothing arrives: CPU seconds a minute of each of its processes, and looks of sensors.
 
-Runs what benchmarks.latency runs, until the first exports are in and nothing is missing; then it looks on for a while.
+Runs what benchmarks.latency runs, until the first exports are in and nothing is missing; then it watches for a while.
 Without PostgreSQL and DynamoDB.
 """
 
@@ -51,7 +51,7 @@ def run(tell: Callable[[str], None] = lambda _: None, *, seconds: float = WATCHE
         daemon.start()
         wait_until_complete(destination, landed)
         time.sleep(SETTLING_SECONDS)
-        tell(f"looking on for {seconds:.0f} s")
+        tell(f"watching for {seconds:.0f} s")
         with Usage(daemon.pid, part_of) as usage:
             began, before = time.time(), usage.seconds()
             time.sleep(seconds)

@@ -93,7 +93,7 @@ def expect_in_bronze(lakehouse: Lakehouse, loaded: Loaded, wanted: Sequence[date
     held = set() if snapshot is None else {batch.partition for batch in batches_in(snapshot, loaded.source)}
     if missing := [month for month in wanted if month not in held]:
         do = f"run {bronze.path} for it once its {loaded.source.batch_word}s have arrived, or name another month"
-        raise _missing(loaded.table, f"{bronze.name} has nothing of", missing, held, do=do)
+        raise _missing(loaded.table, f"{bronze.name} holds no data of", missing, held, do=do)
 
 
 def expect_settled(lakehouse: Lakehouse, gold: Gold, wanted: Sequence[date]) -> None:
@@ -118,7 +118,7 @@ def expect_settled(lakehouse: Lakehouse, gold: Gold, wanted: Sequence[date]) -> 
         missing = [month for month in missing if log.built_at(month) is None]
     if missing:
         do = f"run bronze, {loaded.table.path} and {gold.table.path} together for it, or name another month"
-        raise _missing(gold.table, f"{loaded.table.name} has nothing of", missing, settled, do=do)
+        raise _missing(gold.table, f"{loaded.table.name} holds no data of", missing, settled, do=do)
 
 
 def _missing(
@@ -128,7 +128,7 @@ def _missing(
     more = f"{len(months) - MOST_NAMED} before these, " if len(months) > MOST_NAMED else ""
     return PermanentError(
         f"{table.name}: {what} {_named(missing)}",
-        expected="something of each month that the run names",
+        expected="data of each month that the run names",
         found=f"{more}{_named(months[-MOST_NAMED:])}" if months else "no month at all",
         do=do,
     )

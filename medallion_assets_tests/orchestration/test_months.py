@@ -110,7 +110,7 @@ def test_a_month_without_a_file_is_refused_by_each_stage(shop: Graph) -> None:
     assert "there are no files of 2019-11; expected: " in done.failure
     assert done.started == {BRONZE}
     for asset in (SILVER, GOLD):
-        assert "has nothing of 2019-11" in shop.run(asset, tags={"dagster/partition": "2019-11-01"}).failure
+        assert "holds no data of 2019-11" in shop.run(asset, tags={"dagster/partition": "2019-11-01"}).failure
     assert shop.lakehouse.find(BRAND_REVENUE) is None
     write(shop, "2019-Nov.csv")
     assert run(shop, NOVEMBER).partitions(GOLD) == {"2019-11-01"}

@@ -1,4 +1,4 @@
-"""What Dagster's processes log, as lines for a person who looks on.
+"""What Dagster's processes log, as lines for a person who watches.
 
 Belongs here: which of these lines say something, and in which words.
 Does not: colours, or where the lines come from. Nothing is lost: the UI shows every log whole.

@@ -38,7 +38,7 @@ def arrivals_unseen(table: str, error: PermanentError, now: datetime) -> Alert:
     return Alert(
         key=f"arrivals_unseen/{table}/{now.date()}",
         kind="failure",
-        what=f"nobody knows what has arrived for {table}: {error}",
+        what=f"arrivals of {table} cannot be checked: {error}",
         where=table,
         table=table,
         do=error.do or "do what the error says; what has arrived is then loaded by itself",

@@ -136,7 +136,7 @@ def unreadable_facts(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
         yield Alert(
             key=f"{UNREADABLE}{missing.what}/{now.date()}",
             kind="warning",
-            what=f"alert rules cannot see {missing.what}: {missing.error}",
+            what=f"the alert rules cannot read {missing.what}: {missing.error}",
             where="operations",
             condition=f"{UNREADABLE}{missing.what}",
             do="do what the error says; until then these rules report nothing",

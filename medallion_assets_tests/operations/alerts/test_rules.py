@@ -211,4 +211,4 @@ def test_a_refused_month_is_told_by_the_run_that_failed_for_it_alone() -> None:
 def test_what_cannot_be_read_is_told() -> None:
     (alert,) = unreadable_facts(AlertFacts(unread=[Unread(what="freshness", error="the storage did not answer")]), NOW)
     assert alert.key == "blind/freshness/2025-05-08"
-    assert alert.what == "alert rules cannot see freshness: the storage did not answer"
+    assert alert.what == "the alert rules cannot read freshness: the storage did not answer"

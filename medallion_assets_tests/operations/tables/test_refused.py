@@ -129,7 +129,7 @@ def test_nothing_is_over_while_a_table_cannot_be_read(
     harm(lakehouse, CUSTOMER_TRANSACTIONS)
     facts = replace(read_facts(lakehouse, NOW), open_alerts=known)
     (raised,) = unreadable_facts(facts, NOW)
-    assert raised.what.startswith("alert rules cannot see silver.customer_transactions: ")
+    assert raised.what.startswith("the alert rules cannot read silver.customer_transactions: ")
     assert known.keys() < standing_conditions(facts, [raised], NOW)
 
 

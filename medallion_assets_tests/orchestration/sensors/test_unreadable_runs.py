@@ -76,7 +76,7 @@ def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
     told = read_alerts(lakehouse, since=(datetime.now(UTC) - timedelta(days=1)).date()).to_dicts()
     assert sorted((alert["kind"], alert["what"].partition(": ")[0]) for alert in told) == [
         ("failure", "refine failed"),
-        ("warning", "alert rules cannot see run odd"),
+        ("warning", "the alert rules cannot read run odd"),
     ]
 
 
