@@ -40,7 +40,7 @@ from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
 from medallion_assets.stages.reports import Report
-from medallion_assets.stages.work import Repeating, Serving, Stage, Work
+from medallion_assets.stages.work import Repeating, Serving, StageBody, Work
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -147,7 +147,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     def run(
         self,
         context: dg.AssetExecutionContext,
-        stage: Stage[Wish],
+        stage: StageBody[Wish],
         config: TriggeredConfig,
         *,
         before: Callable[[Attempt], Iterator[Report]] | None = None,

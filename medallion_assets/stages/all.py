@@ -18,10 +18,10 @@ from medallion_assets.stages.derived import DerivedStage
 from medallion_assets.stages.gold import GoldStage
 from medallion_assets.stages.judged import JudgedStage
 from medallion_assets.stages.serving import ServingStage
-from medallion_assets.stages.work import Stage
+from medallion_assets.stages.work import StageBody
 
 
-def all_stages(catalog: Catalog, first_day: date) -> Iterator[Stage[Any]]:
+def all_stages(catalog: Catalog, first_day: date) -> Iterator[StageBody[Any]]:
     """The stages of a catalog; days begin with `first_day`."""
     yield from (BronzeStage(loaded) for loaded in catalog.loaded)
     yield from (JudgedStage(loaded) for loaded in catalog.loaded)
@@ -33,7 +33,7 @@ def all_stages(catalog: Catalog, first_day: date) -> Iterator[Stage[Any]]:
             yield ServingStage(published, first_day, pipeline.published_with(published))
 
 
-def stage_named(catalog: Catalog, first_day: date, table: str) -> Stage[Any]:
+def stage_named(catalog: Catalog, first_day: date, table: str) -> StageBody[Any]:
     """The stage that writes a table, `layer.table`.
 
     Raises:

@@ -120,7 +120,7 @@ class Work:
         return self.repeating.run(work, self.log.warning)
 
 
-class Stage(Protocol[Wish]):
+class StageBody(Protocol[Wish]):
     """What writes one table. Its reports come in the order in which they are to be seen; it raises where it fails."""
 
     @property

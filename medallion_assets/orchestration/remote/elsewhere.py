@@ -30,7 +30,7 @@ from medallion_assets.remote.request import Request, release
 from medallion_assets.settings import Settings
 from medallion_assets.settings.compute import SERVICES, Compute, Where
 from medallion_assets.stages.reports import AttemptFigures, Made, Report
-from medallion_assets.stages.work import Stage, Work
+from medallion_assets.stages.work import StageBody, Work
 
 DAY_TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS)
 ROOT_RUN = "dagster/root_run_id"
@@ -66,7 +66,7 @@ class Elsewhere:
         )
 
     def reports(
-        self, context: dg.OpExecutionContext, stage: Stage[Any], work: Work, asked: BaseModel
+        self, context: dg.OpExecutionContext, stage: StageBody[Any], work: Work, asked: BaseModel
     ) -> Iterator[Report]:
         """What the stage reports, wherever it runs.
 
@@ -115,7 +115,7 @@ class Elsewhere:
         self,
         context: dg.OpExecutionContext,
         where: Where,
-        stage: Stage[Any],
+        stage: StageBody[Any],
         work: Work,
         request: Request,
         attempt: RemoteAttempt,
@@ -144,7 +144,7 @@ class Elsewhere:
 
 
 def request_of(
-    stage: Stage[Any], work: Work, asked: BaseModel, lakehouse_url: str, look_seconds: float = 10.0
+    stage: StageBody[Any], work: Work, asked: BaseModel, lakehouse_url: str, look_seconds: float = 10.0
 ) -> Request:
     """What the remote process is to do: nothing of it is a setting, or a secret."""
     return Request(
