@@ -14,7 +14,7 @@ AT_PORT := $(if $(PORT),--port $(PORT))
 # A worker that dies is told of at once: without its part the others would wait for ever.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --max-worker-restart 0
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
-UNITS := contracts delta deriving errors oracle pipelines refining sources storage triggers
+UNITS := compute contracts delta deriving errors oracle pipelines refining settings sources storage triggers
 ON_SPARK := refining deriving pipelines
 NOT_ON_SPARK := deriving/dbt
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
