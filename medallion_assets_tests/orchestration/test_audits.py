@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import dagster as dg
 import pytest
 
 from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def a_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.DagsterRun:
@@ -34,10 +26,10 @@ def a_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus) -> dg.Dagst
     ],
 )
 def test_a_run_that_has_begun_builds_its_tables(
-    instance: dg.DagsterInstance, status: dg.DagsterRunStatus, expected: bool
+    dagster_instance: dg.DagsterInstance, status: dg.DagsterRunStatus, expected: bool
 ) -> None:
     """One that is queued may wait for the place of the run that asks."""
-    run = a_run(instance, status)
-    assert other_runs(instance).build([DAILY_SALES.table]) is expected
-    assert not other_runs(instance).build([LIFETIME_VALUE.table])
-    assert not other_runs(instance, run).build([DAILY_SALES.table]), "nobody waits for oneself"
+    run = a_run(dagster_instance, status)
+    assert other_runs(dagster_instance).build([DAILY_SALES.table]) is expected
+    assert not other_runs(dagster_instance).build([LIFETIME_VALUE.table])
+    assert not other_runs(dagster_instance, run).build([DAILY_SALES.table]), "nobody waits for oneself"

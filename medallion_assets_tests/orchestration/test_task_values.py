@@ -3,7 +3,6 @@
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -14,12 +13,6 @@ from medallion_assets.orchestration.task_values import read_value
 from medallion_assets.stages.task_values import LARGEST_BYTES, task_values
 
 DAYS = dg.StaticPartitionsDefinition(["2025-01-01", "2025-01-02"])
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 def setting(**values: Any) -> dg.AssetsDefinition:
@@ -47,20 +40,20 @@ def run(instance: dg.DagsterInstance, *assets: dg.AssetsDefinition, **options: A
 
 
 @pytest.mark.parametrize("value", [5, 0, 2.5, "text", True, False, None, [1, "x"], {"a": {"b": None}}])
-def test_a_value_is_read_as_it_was_set(instance: dg.DagsterInstance, value: object) -> None:
+def test_a_value_is_read_as_it_was_set(dagster_instance: dg.DagsterInstance, value: object) -> None:
     """Of each type that JSON has, those that count as false too: no default stands in for them."""
     read: list[Any] = []
-    run(instance, setting(records=value), reading(read, "records", default="the default"))
+    run(dagster_instance, setting(records=value), reading(read, "records", default="the default"))
     assert read == [value]
     assert type(read[0]) is type(value)
 
 
-def test_the_value_of_the_same_run_wins_over_a_later_one(instance: dg.DagsterInstance) -> None:
+def test_the_value_of_the_same_run_wins_over_a_later_one(dagster_instance: dg.DagsterInstance) -> None:
     """Another run came in between: this one goes on with what it made itself."""
 
     @dg.asset(deps=[dg.AssetKey(["bronze", "source"])])
     def another_run() -> None:
-        run(instance, setting(records=99))
+        run(dagster_instance, setting(records=99))
 
     read: list[Any] = []
 
@@ -68,59 +61,59 @@ def test_the_value_of_the_same_run_wins_over_a_later_one(instance: dg.DagsterIns
     def reader(context: dg.AssetExecutionContext) -> None:
         read.append(read_value(context, "bronze/source", "records"))
 
-    run(instance, setting(records=1), another_run, reader)
+    run(dagster_instance, setting(records=1), another_run, reader)
     assert read == [1]
 
 
-def test_without_the_stage_in_the_run_its_latest_value_is_read(instance: dg.DagsterInstance) -> None:
+def test_without_the_stage_in_the_run_its_latest_value_is_read(dagster_instance: dg.DagsterInstance) -> None:
     read: list[Any] = []
-    run(instance, setting(records=1))
-    run(instance, setting(records=2))
-    run(instance, reading(read, "records"))
+    run(dagster_instance, setting(records=1))
+    run(dagster_instance, setting(records=2))
+    run(dagster_instance, reading(read, "records"))
     assert read == [2]
 
 
-def test_every_entry_of_the_metadata_can_be_read(instance: dg.DagsterInstance) -> None:
+def test_every_entry_of_the_metadata_can_be_read(dagster_instance: dg.DagsterInstance) -> None:
     read: list[Any] = []
-    run(instance, setting(rows_in="set on purpose"))
+    run(dagster_instance, setting(rows_in="set on purpose"))
     for name in ("row_count", "dagster/row_count", "rows_in"):
-        run(instance, reading(read, name))
+        run(dagster_instance, reading(read, name))
     assert read == [7, 7, "set on purpose"]
 
 
 @pytest.mark.parametrize("default", [0, None])
 @pytest.mark.parametrize("is_made", [False, True])
 def test_a_default_stands_in_for_a_value_that_is_not_there(
-    instance: dg.DagsterInstance, is_made: bool, default: int | None
+    dagster_instance: dg.DagsterInstance, is_made: bool, default: int | None
 ) -> None:
     if is_made:
-        run(instance, setting(other=1))
+        run(dagster_instance, setting(other=1))
     read: list[Any] = []
-    run(instance, reading(read, "records", default=default))
+    run(dagster_instance, reading(read, "records", default=default))
     assert read == [default]
 
 
-def test_without_a_default_the_error_lists_what_there_is(instance: dg.DagsterInstance) -> None:
-    run(instance, setting(records=1))
+def test_without_a_default_the_error_lists_what_there_is(dagster_instance: dg.DagsterInstance) -> None:
+    run(dagster_instance, setting(records=1))
     with pytest.raises(PermanentError, match=r"no task value 'record'.*one of records, row_count, rows_in.*what to do"):
-        run(instance, reading([], "record"))
+        run(dagster_instance, reading([], "record"))
 
 
-def test_without_a_materialization_the_error_says_so(instance: dg.DagsterInstance) -> None:
+def test_without_a_materialization_the_error_says_so(dagster_instance: dg.DagsterInstance) -> None:
     with pytest.raises(PermanentError, match="expected: a materialization of bronze/source"):
-        run(instance, reading([], "records"))
+        run(dagster_instance, reading([], "records"))
 
 
-def test_the_value_of_a_day_can_be_asked_for(instance: dg.DagsterInstance) -> None:
+def test_the_value_of_a_day_can_be_asked_for(dagster_instance: dg.DagsterInstance) -> None:
     @dg.asset(key=["bronze", "source"], partitions_def=DAYS)
     def source(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         return dg.MaterializeResult(metadata=task_values({"day": context.partition_key}))
 
     for day in DAYS.get_partition_keys():
-        run(instance, source, partition_key=day)
+        run(dagster_instance, source, partition_key=day)
     read: list[Any] = []
-    run(instance, reading(read, "day", partition="2025-01-01"))
-    run(instance, reading(read, "day"))
+    run(dagster_instance, reading(read, "day", partition="2025-01-01"))
+    run(dagster_instance, reading(read, "day"))
     assert read == ["2025-01-01", "2025-01-02"]
 
 

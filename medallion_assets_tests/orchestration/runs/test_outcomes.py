@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -33,16 +32,10 @@ DEFINITIONS = dg.Definitions(assets=[before, cut_off, never], jobs=[dg.define_as
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
-@pytest.fixture
-def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
+def run(dagster_instance: dg.DagsterInstance) -> dg.DagsterRun:
     """A run that made one asset and is at work on the next."""
     job = DEFINITIONS.resolve_job_def("work")
-    started = instance.create_run_for_job(job_def=job)
+    started = dagster_instance.create_run_for_job(job_def=job)
     kind, made = dg.DagsterEventType, StepMaterializationData(dg.AssetMaterialization("before"))
     for step, event, data in (
         ("before", kind.STEP_START, None),
@@ -51,7 +44,7 @@ def run(instance: dg.DagsterInstance) -> dg.DagsterRun:
         ("cut_off", kind.STEP_START, None),
     ):
         told = dg.DagsterEvent(event.value, job_name="work", step_key=step, event_specific_data=data)
-        instance.report_dagster_event(told, started.run_id)
+        dagster_instance.report_dagster_event(told, started.run_id)
     return started
 
 
@@ -61,33 +54,33 @@ def statuses(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, EndS
 
 
 def test_a_killed_process_fails_what_it_was_at_and_skips_the_rest(
-    instance: dg.DagsterInstance, run: dg.DagsterRun
+    dagster_instance: dg.DagsterInstance, run: dg.DagsterRun
 ) -> None:
-    instance.report_run_failed(run, "its process is gone")
+    dagster_instance.report_run_failed(run, "its process is gone")
     expected = {"before": EndStatus.SUCCEEDED, "cut_off": EndStatus.FAILED, "never": EndStatus.SKIPPED}
-    assert statuses(instance, run) == expected
+    assert statuses(dagster_instance, run) == expected
 
 
-def test_what_a_person_ended_did_not_fail(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    instance.report_run_canceled(run)
+def test_what_a_person_ended_did_not_fail(dagster_instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    dagster_instance.report_run_canceled(run)
     expected = {"before": EndStatus.SUCCEEDED, "cut_off": EndStatus.SKIPPED, "never": EndStatus.SKIPPED}
-    assert statuses(instance, run) == expected
+    assert statuses(dagster_instance, run) == expected
 
 
-def test_a_run_at_work_cannot_be_looked_into(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+def test_a_run_at_work_cannot_be_looked_into(dagster_instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     with pytest.raises(PermanentError, match=r"found: a run that is NOT_STARTED; what to do: .* wait until"):
-        finished_run(instance, run.run_id)
+        finished_run(dagster_instance, run.run_id)
 
 
 def test_a_stage_that_leaves_no_rows_or_a_job_is_done_when_dagster_knows_of_a_later_success(
-    instance: dg.DagsterInstance,
+    dagster_instance: dg.DagsterInstance,
 ) -> None:
     began = datetime.now(UTC) - timedelta(minutes=1)
-    assert [done_without_row(instance, stage, "work", began) for stage in ("before", "work")] == [None, None]
-    assert DEFINITIONS.resolve_job_def("work").execute_in_process(instance=instance).success
+    assert [done_without_row(dagster_instance, stage, "work", began) for stage in ("before", "work")] == [None, None]
+    assert DEFINITIONS.resolve_job_def("work").execute_in_process(instance=dagster_instance).success
     ended = datetime.now(UTC)
     for stage in ("before", "work"):
-        at = done_without_row(instance, stage, "work", began)
+        at = done_without_row(dagster_instance, stage, "work", began)
         assert at is not None
         assert began < at <= ended
-        assert done_without_row(instance, stage, "work", ended) is None
+        assert done_without_row(dagster_instance, stage, "work", ended) is None
