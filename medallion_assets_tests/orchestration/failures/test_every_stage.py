@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+import narwhals as nw
+import polars as pl
 import pytest
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
+from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.engines.engine import Answer, Item
+from medallion_assets.engines.spark.calls import called
+from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.engines.spark.session import session
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.unrecorded import fetch_of
+from medallion_assets.orchestration import resources
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.ecommerce.samples.months import write_month
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -62,6 +71,10 @@ def land_tickets(raw_url: str) -> None:
     desk.export_all("tickets", ticket(1, day=4))
 
 
+def land_shop(raw_url: str) -> None:
+    write_shop(raw_url, orders=20, customers=4, products=3, days=2, bad_share=0)
+
+
 def case(pipeline: Pipeline, land: Callable[[str], object], partition: date | None = None) -> object:
     return pytest.param(Case(pipeline, land, partition), id=pipeline.name)
 
@@ -74,8 +87,45 @@ CASES = first_quick(
     ),
     case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
     case(TRANSACTIONS, lambda raw: write_demo_history(raw, **STORY), date(2025, 1, 3)),
-    case(STAR_SCHEMA, lambda raw: write_shop(raw, orders=20, customers=4, products=3, days=2, bad_share=0)),
+    case(STAR_SCHEMA, land_shop),
 )
+
+
+AT_ONCE = Limits(retries=0)
+"""In a run of this process a step waits until it is tried again: those of the star schema for five minutes."""
+ON_SPARK = (
+    Case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
+    Case(
+        replace(
+            STAR_SCHEMA,
+            loaded=tuple(replace(loaded, limits=AT_ONCE) for loaded in STAR_SCHEMA.loaded),
+            dbt=(),
+            refresh=None,
+            pictures=(),
+        ),
+        land_shop,
+    ),
+)
+"""dbt has an engine of its own."""
+SAID = "a core of an executor is broken"
+
+
+class BrokenSpark(SparkEngine):
+    """Whatever its executors are asked for, they break."""
+
+    def run(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        del function
+
+        def breaks(_: Any) -> Any:
+            raise ArithmeticError(SAID)
+
+        yield from super().run(breaks, items)
+
+    def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
+        del rows
+        spark = session(self.settings)
+        called(spark, lambda: spark.sql(f"select raise_error('{SAID}')").collect())
+        raise AssertionError
 
 
 @pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -127,3 +177,42 @@ def expect_told(graph: Graph, of: Case) -> None:
         over = [message["title"] for message in person.messages[len(of.steps) :]]
         assert {title.partition(": ")[0] for title in over} == {"Recovered"}
         assert sorted(title.partition(" failed: ")[0].split()[-1] for title in over) == sorted(of.steps)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of", ON_SPARK, ids=lambda of: of.pipeline.name)
+def test_every_stage_that_fails_on_spark_is_told_once_and_so_is_its_end(
+    graph: Graph, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch, of: Case
+) -> None:
+    """Each in its turn, once its sources are made. Bronze and serving compute nothing on an engine."""
+    settings = replace(graph.settings, engine="spark", spark=spark.settings, repetitions=0, step_retry_seconds=0)
+    failed: dict[str, str] = {}
+    with on_call(replace(graph, settings=settings, pipelines=(of.pipeline,))) as person:
+        broken = replace(person.graph)
+        with monkeypatch.context() as patched:
+            patched.setattr(resources, "engine_of", lambda chosen: BrokenSpark(settings=chosen.spark))
+            assert broken.definitions
+        of.land(person.graph.settings.raw_url)
+        for step in of.steps:
+            if step.startswith(("silver", "gold")):
+                run = of.run(broken, step)
+                assert (run.success, run.materializations) == (False, {})
+                failed[step] = run.result.run_id
+                person.look()
+                assert [need.where for need in person.needs] == [step]
+            done = of.run(person.graph, step)
+            assert done.success, done.failure
+            if step in failed:
+                person.look()
+                assert person.needs == []
+        assert {told.stage: told.run_id for told in person.incidents} == failed
+        assert len(person.incidents) == len(failed)
+        assert [told.stage for told in person.incidents if told.ended_at is None] == []
+        told = [message for message in person.messages if message["title"].startswith("Failure: ")]
+        said = {message["title"].split()[1]: message["message"] for message in told}
+        assert (len(told), sorted(said)) == (len(failed), sorted(failed))
+        for step, run_id in failed.items():
+            for part in (SAID, f"Where: {step}", "What to do: ", f"/runs/{run_id}"):
+                assert part in said[step]
+        over = [message["title"] for message in person.messages if message["title"].startswith("Recovered: ")]
+        assert sorted(title.partition(" failed: ")[0].split()[-1] for title in over) == sorted(failed)
