@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import threading
@@ -40,6 +39,7 @@ from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.settings import inherited_environment, load_settings
 from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
 from medallion_assets_tests.graph import Graph
+from medallion_assets_tests.orchestration.runs.ringing import ring_now
 
 MODELS = tuple(table.path for table in STAR.models)
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -216,7 +216,7 @@ def test_a_build_that_takes_too_long_is_interrupted_and_publishes_nothing(
     def ring(call: Call, event: Any) -> None:
         if event.info.name == "LogModelResult" and not built.is_set():
             built.set()
-            signal.raise_signal(signal.SIGALRM)
+            ring_now(STAR.limits)
         tell(call, event)
 
     with monkeypatch.context() as patched:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import signal
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.graph import SERVING, STORY_DAYS, Graph
+from medallion_assets_tests.orchestration.runs.ringing import ring_now
 
 SALES = SERVING[0]
 DAY = STORY_DAYS[1] - timedelta(days=1)
@@ -27,7 +27,7 @@ def test_in_the_middle_of_a_write(refined: Graph, monkeypatch: pytest.MonkeyPatc
     def slow(client: Any, operation: str, arguments: Any) -> Any:
         answer = call(client, operation, arguments)
         if operation == "BatchWriteItem" and next(written) == 0:
-            signal.raise_signal(signal.SIGALRM)
+            ring_now(SALES_METRICS.limits)
         return answer
 
     with monkeypatch.context() as patched:
