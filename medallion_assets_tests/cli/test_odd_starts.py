@@ -12,8 +12,13 @@ import pytest
 from typer.main import get_command
 
 from medallion_assets.cli import app
+from medallion_assets.sources.rest import requests
 from medallion_assets_tests.cli.command_line import run
 from medallion_assets_tests.services.processes import free_port
+from medallion_assets_tests.sources.rest import shop
+from medallion_assets_tests.sources.rest.api import Failure, serving
+from medallion_assets_tests.sources.rest.shop import FETCHED, TOKEN
+from medallion_assets_tests.sources.rest.test_windows import ENDPOINT
 
 COMMANDS = (
     ("demo",),
@@ -30,7 +35,7 @@ COMMANDS = (
     ("serving", "hand-over", "daily_sales_metrics", "--why", "x"),
     ("sql", "select 1 from silver.customers"),
     ("sample-export",),
-    ("fetch", "customers"),
+    ("fetch", "orders"),
     ("ui",),
 )
 APART = (
@@ -114,6 +119,8 @@ def test_a_command_ends_with_one_message(
 ) -> None:
     plant, words = STARTS[start]
     plant(tmp_path, monkeypatch)
+    if command[0] == "fetch":
+        from_an_api(monkeypatch)
     said = refused(*command)
     assert words is None or words in said, said
 
@@ -147,6 +154,33 @@ def test_an_endpoint_that_refuses_is_named(
     for name, value in {**variables, **keys}.items():
         monkeypatch.setenv(name, value)
     assert endpoint.removeprefix("http://") in refused(*command)
+
+
+def from_an_api(environment: pytest.MonkeyPatch) -> None:
+    """Orders that an API has, at an address where nobody answers; it is asked again at once."""
+    environment.setenv("MEDALLION_PIPELINES", FETCHED)
+    environment.setenv(TOKEN, "some-token")
+    environment.setattr(requests, "FIRST_WAIT_SECONDS", 0.0)
+
+
+def test_an_api_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from_an_api(monkeypatch)
+    said = refused("fetch", "orders")
+    assert f"{ENDPOINT.url} did not answer" in said
+    assert "found: ConnectError('[Errno 111] Connection refused')" in said
+
+
+def test_an_api_that_refuses_is_named_and_so_is_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its variable alone."""
+    from_an_api(monkeypatch)
+    with serving(lambda _: {}) as api:
+        api.failures = [Failure(status=401, body=b"some-token is not known")]
+        monkeypatch.setattr(shop, "SHOP", shop.shop_at(api.url))
+        said = refused("fetch", "orders")
+        assert len(api.asked) == 1
+    for part in (f"{api.url}: the request is refused", "expected: status 200", "found: 401: *** is not known"):
+        assert part in said
+    assert f"the variables that hold the secrets ({TOKEN})" in said
 
 
 def test_missing_credentials_are_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,19 @@ def expect_startable(arguments: Sequence[str], environment: Mapping[str, str]) -
     options = dict(pairwise(arguments))
     workspace = options.get("-w", options.get("--workspace"))
     if workspace is not None:
-        _expect_home(environment.get(HOME))
+        expect_home(environment)
         _expect_variables(Path(workspace), environment)
     if options.get("--port", "").isdecimal():
         _expect_free(options.get("--host", "127.0.0.1"), int(options["--port"]))
 
 
-def _expect_home(place: str | None) -> None:
+def expect_home(environment: Mapping[str, str]) -> Path:
+    """The folder of Dagster.
+
+    Raises:
+        SettingsError: there is none that this account can write to.
+    """
+    place = environment.get(HOME)
     folder = Path(place) if place else None
     if folder is None or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise SettingsError(
@@ -48,6 +54,7 @@ def _expect_home(place: str | None) -> None:
             found=place or "nothing",
             do=f"make it with deploy/put-dagster-yaml, let this account write there, and set {HOME} to it",
         )
+    return folder
 
 
 def _expect_variables(workspace: Path, environment: Mapping[str, str]) -> None:

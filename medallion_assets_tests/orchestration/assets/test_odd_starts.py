@@ -6,17 +6,27 @@ Commands and servers: cli/test_odd_starts.py, deploy/test_odd_starts.py.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.operations.fetching import fetched_tables
+from medallion_assets.operations.stages import stages_of
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, Graph
+from medallion_assets_tests.crossed import first_quick
+from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, Graph, Run
+from medallion_assets_tests.sources.rest.shop import SHOP, TOKEN
+from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 
 MONITORS = tuple(
     f"operations/{name}" for name in ("business", "dashboard", "data_freshness", "pipeline_checkpoint", "pipeline_runs")
@@ -25,6 +35,9 @@ INCIDENT = "operations/incident"
 """It is of a run that failed, which its run config names."""
 NO_REGION = "there is no way to DynamoDB; found: You must specify a region"
 NO_CREDENTIALS = "this process has no AWS credentials; expected: AWS_ACCESS_KEY_ID"
+NO_SECRET = f"{TOKEN} is the secret for "
+NO_TABLE = "cannot be read; expected: a Delta table"
+EMPTY = "the lakehouse is empty"
 NO_FOLDER = "the lakehouse is missing; expected: tables that the pipelines declare in "
 Plant = Callable[[Path], Mapping[str, str]]
 
@@ -70,17 +83,17 @@ STARTS: dict[str, tuple[Plant, Mapping[tuple[str, ...], str]]] = {
         nothing,
         {
             BRONZE: "the raw place of ",
-            (*SILVER, *GOLD): "the lakehouse is empty",
+            (*SILVER, *GOLD): EMPTY,
             SERVING: NO_REGION,
         },
     ),
     "home is a file": (
         home_is_a_file,
-        {(*BRONZE, *MONITORS): "cannot be read; expected: a Delta table", (*SILVER, *GOLD): NO_FOLDER},
+        {(*BRONZE, *MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER},
     ),
     "home is below a file": (
         home_is_below_a_file,
-        {(*BRONZE, *MONITORS): "cannot be read; expected: a Delta table", (*SILVER, *GOLD): NO_FOLDER},
+        {(*BRONZE, *MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER},
     ),
     "home is no place": (
         home_is_no_place,
@@ -108,9 +121,49 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def graph_of(settings: Mapping[str, str], instance: dg.DagsterInstance) -> Graph:
+@dataclass(frozen=True)
+class Other:
+    """Another pipeline, the day or month of those of its steps that have any, and what Bronze says of no batch."""
+
+    pipeline: Pipeline
+    partition: date | None = None
+    has_months: bool = False
+    no_batch: str = "the raw place of "
+
+    def runs(self) -> Iterator[tuple[str, list[str], date | None]]:
+        """Every step: its layer, the assets that it makes, and their partition."""
+        steps: dict[str, list[str]] = {}
+        for stage in stages_of(self.pipeline):
+            steps.setdefault(stage.step.name, []).append(stage.table.path)
+        for assets in steps.values():
+            layer = assets[0].partition("/")[0]
+            yield layer, assets, self.partition if self.has_months or layer in ("gold", "serving") else None
+        for loaded in fetched_tables(self.pipeline):
+            yield "raw", [f"raw/{loaded.table.short_name}"], None
+
+
+OTHERS = {
+    other.pipeline.name: other
+    for other in (
+        Other(ECOMMERCE, date(2019, 10, 1), has_months=True),
+        Other(SUPPORT_TICKETS, date(2025, 3, 4)),
+        Other(STAR_SCHEMA, no_batch="has no recent batch; expected: one of the last 26 hours"),
+        Other(SHOP),
+    )
+}
+OF_OTHERS: dict[str, Mapping[str, str]] = {
+    "nothing": {"raw": NO_SECRET, "bronze": "", "silver": EMPTY, "gold": EMPTY, "serving": NO_REGION},
+    "home is a file": {"bronze": NO_TABLE, "silver": NO_FOLDER, "gold": NO_FOLDER},
+    "no credentials": {"bronze": NO_CREDENTIALS, "silver": NO_CREDENTIALS, "gold": NO_CREDENTIALS},
+    "raw without credentials": {"raw": NO_CREDENTIALS, "bronze": NO_CREDENTIALS},
+}
+
+
+def graph_of(
+    settings: Mapping[str, str], instance: dg.DagsterInstance, pipelines: tuple[Pipeline, ...] = (TRANSACTIONS,)
+) -> Graph:
     """The graph over whatever these settings name, with DynamoDB as the environment says."""
-    return Graph(load_settings(settings), instance, dynamodb_resource=DynamoDBResource())
+    return Graph(load_settings(settings), instance, pipelines, dynamodb_resource=DynamoDBResource())
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -120,14 +173,42 @@ def test_an_asset_fails_with_one_message(tmp_path: Path, dagster_instance: dg.Da
     graph = graph_of(plant(tmp_path), dagster_instance)
     for assets, words in expected.items():
         for asset in assets:
-            run = graph.run(asset, first=date(2025, 1, 2) if asset in (*GOLD, *SERVING) else None)
-            assert words in run.failure, asset
-            assert "what to do: " in run.failure, asset
-            assert (run.retries, run.materializations) == (0, {}), asset
+            expect_refused(graph.run(asset, first=date(2025, 1, 2) if asset in (*GOLD, *SERVING) else None), words)
+
+
+@pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
+@pytest.mark.parametrize("name", first_quick(*OTHERS))
+@pytest.mark.parametrize("start", OF_OTHERS)
+def test_so_does_each_step_of_every_other_pipeline(
+    tmp_path: Path, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, start: str, name: str
+) -> None:
+    """The API of one of them wants a secret, which is missing where nothing is there."""
+    other, (plant, _) = OTHERS[name], STARTS[start]
+    if start != "nothing":
+        monkeypatch.setenv(TOKEN, "some-token")
+    graph = graph_of(plant(tmp_path), dagster_instance, (other.pipeline,))
+    for layer, assets, partition in other.runs():
+        if layer in OF_OTHERS[start]:
+            expect_refused(graph.run(*assets, first=partition), OF_OTHERS[start][layer] or other.no_batch)
+
+
+def expect_refused(run: Run, words: str) -> None:
+    assert words in run.failure
+    assert "what to do: " in run.failure
+    assert (run.retries, run.materializations) == (0, {})
 
 
 def test_no_asset_is_left_out(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
-    graph = graph_of(nothing(tmp_path), dagster_instance)
-    every = {key.to_user_string() for key in graph.definitions.resolve_asset_graph().executable_asset_keys}
+    """Of all pipelines together, and of each alone."""
+    others = tuple(other.pipeline for other in OTHERS.values() if other.pipeline is not SHOP)  # it has orders too
+    settings = nothing(tmp_path)
+    every = {
+        key.to_user_string()
+        for pipelines in ((TRANSACTIONS, *others), (SHOP,))
+        for key in graph_of(settings, dagster_instance, pipelines)
+        .definitions.resolve_asset_graph()
+        .executable_asset_keys
+    }
     tried = {asset for _, expected in STARTS.values() for assets in expected for asset in assets}
+    tried |= {asset for other in OTHERS.values() for _, assets, _ in other.runs() for asset in assets}
     assert every == tried | {INCIDENT}

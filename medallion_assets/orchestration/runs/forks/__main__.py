@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
+from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.hosting.startable import expect_home
 from medallion_assets.orchestration.runs.forks.server import is_possible, main, rest
-from medallion_assets.settings import forks_runs, inherited_environment
+from medallion_assets.settings import forks_runs, inherited_environment, load_settings
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Fork the processes of runs.")
     parser.add_argument("-m", dest="module", required=True, help="the module whose jobs are carried out")
     module = parser.parse_args().module
-    home = inherited_environment().get("DAGSTER_HOME")
-    if not home:
-        sys.exit("fork server: DAGSTER_HOME is not set: expected the folder with dagster.yaml")
+    try:
+        load_settings()
+        home = expect_home(inherited_environment())
+    except MedallionError as error:
+        sys.exit(f"fork server: {error}")
     if not forks_runs() or not is_possible():
         rest()
-    main(Path(home), module)
+    main(home, module)
