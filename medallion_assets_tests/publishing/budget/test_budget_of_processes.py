@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets_tests.publishing.budget_process import grants, over_budget, publisher
+from medallion_assets_tests.publishing.budget_process import consumed_log, grants, over_budget, publisher
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.processes import READY_SECONDS
 from medallion_assets_tests.services.serving_tables import make_serving_tables
@@ -27,7 +27,7 @@ def wait_for(log: Path) -> None:
 def test_two_publishers_and_one_that_follows_a_killed_one_stay_within_the_total(
     dynamodb_local: DynamoDBLocal, tmp_path: Path
 ) -> None:
-    """Each wants three quarters of it; the second is killed in the middle of its writes."""
+    """Each wants three quarters of it; the second is killed in the middle of its writes. DynamoDB says the same."""
     table = make_serving_tables(dynamodb_local.client).days
     logs = [tmp_path / name for name in ("first", "killed", "third")]
     with ExitStack() as running:
@@ -45,7 +45,12 @@ def test_two_publishers_and_one_that_follows_a_killed_one_stay_within_the_total(
         begin[2]()
         wait_for(logs[2])
         wait_for(logs[0])
-    assert over_budget(grants(logs), TOTAL) == []
+    granted, consumed = grants(logs), grants(map(consumed_log, logs))
+    assert over_budget(granted, TOTAL) == []
+    assert over_budget(consumed, TOTAL) == []
+    for log in logs:
+        used, allowed = (sum(wcu for _, wcu in grants([each])) for each in (consumed_log(log), log))
+        assert 0 < used <= allowed
 
 
 def test_what_is_over_a_budget_is_found() -> None:
