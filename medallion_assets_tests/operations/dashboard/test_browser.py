@@ -6,13 +6,19 @@ Every test leaves a picture in build/screenshots.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
+from medallion_assets.operations.stages import stages
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, plant
 from medallion_assets_tests.operations.dashboard.test_dashboard import ATTACK
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
@@ -109,3 +115,17 @@ def test_the_first_screen_of_a_desk_answers_what_one_asks_in_the_morning(chromiu
         assert box is not None
         assert box["y"] + box["height"] <= 1080, part
     context.close()
+
+
+def test_all_pipelines_side_by_side_can_be_read_as_well(offline: BrowserContext, tmp_path: Path) -> None:
+    """Three times the tables: none is left out, and the page stays small, within the window, and readable."""
+    every = Catalog((TRANSACTIONS, STAR_SCHEMA, ECOMMERCE))
+    lakehouse = replace(make_lakehouse(tmp_path), catalog=every)
+    plant(lakehouse)
+    page, _ = opened(offline, lakehouse)
+    shown = {row.strip() for row in page.locator("#tables th[scope=row]").all_inner_texts()}
+    assert shown >= {stage.table.name for stage in stages(every)}
+    assert fits(page)
+    assert page.evaluate(SPLIT_NAMES) == []
+    assert serious_findings(page) == []
+    assert Path(lakehouse.url, PAGE).stat().st_size < 500_000
