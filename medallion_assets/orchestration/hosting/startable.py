@@ -43,7 +43,7 @@ def expect_home(environment: Mapping[str, str]) -> Path:
     """The folder of Dagster.
 
     Raises:
-        SettingsError: there is none that this account can write to.
+        SettingsError: it is not set, is not there, or this account cannot write to it.
     """
     place = environment.get(HOME)
     folder = Path(place) if place else None

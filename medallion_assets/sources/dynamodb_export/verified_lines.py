@@ -26,6 +26,7 @@ from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, ch
 
 MEBIBYTE = 1024 * 1024
 READERS = 2
+"""Threads that read a large export: more did not help on two cores, and each holds a frame and two data files."""
 LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
 
 
