@@ -150,8 +150,8 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
     table, fulls = work.folder.table, work.fulls
     key = list(table.key)
     old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
-    gone = item.gone.filter(chosen)
-    kept = _without(old, pl.concat([new.select(key), gone.select(key)]))
+    gone, before = item.gone.filter(chosen), _found(old, new, key)
+    kept = _without(_unmatched(old, before), gone.select(key))
     absent = kept.clear()
     if fulls.applying:
         older = _as_counted(kept, fulls)
@@ -165,7 +165,7 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
         absent=absent,
         written=_written(work, item.day, kept, new),
         changes=changes,
-        restated=bool(gone.height or absent.height) or _says_more(new, old, table),
+        restated=bool(gone.height or absent.height) or _says_more(new, old, before, table),
     )
 
 
@@ -181,21 +181,29 @@ def _written(work: DaysWork, day: date, kept: pl.DataFrame, new: pl.DataFrame) -
     return [work.folder.write(made.lazy(), partition=day, bounds=STATE[:1], row_group_rows=length)]
 
 
+def _found(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """For each new row, where among the old ones its key is; null where they lack it. A key has one row in each."""
+    places = old.select(key).with_row_index("_row")
+    return new.select(key).join(places, on=key, how="left", maintain_order="left")["_row"]
+
+
+def _unmatched(rows: pl.DataFrame, found: pl.Series) -> pl.DataFrame:
+    """The rows that were not found. Most stay or none, so they are filtered: a join would fetch them one by one."""
+    return rows.filter(pl.repeat(value=True, n=rows.height, eager=True).scatter(found.drop_nulls(), values=False))
+
+
 def _without(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
-    """The rows of other keys. Most stay, so they are filtered: a join would fetch them one by one."""
-    left = rows.select(keys.columns).with_row_index("_row").join(keys, on=keys.columns, how="semi")["_row"]
-    return rows.filter(pl.repeat(value=True, n=rows.height, eager=True).scatter(left, values=False))
+    """The rows of other keys."""
+    return _unmatched(rows, _found(rows, keys, keys.columns)) if keys.height else rows
 
 
-def _says_more(new: pl.DataFrame, old: pl.DataFrame, table: Table) -> bool:
-    """Whether new rows have keys that the old ones lack, or another value in a business column (rule H3)."""
-    key, business = list(table.key), list(table.business_columns)
-    before = old.select(*key, *(pl.col(name).alias(f"_before_{name}") for name in business if name not in key))
-    pairs = new.select(business).join(before, on=key)
-    differs = (pl.col(name).ne_missing(pl.col(f"_before_{name}")) for name in business if name not in key)
-    return pairs.height < new.height or bool(
-        pairs.select(pl.any_horizontal(pl.lit(value=False), *differs).any()).item()
-    )
+def _says_more(new: pl.DataFrame, old: pl.DataFrame, before: pl.Series, table: Table) -> bool:
+    """Whether new rows have keys that the old ones lack, or another value in a business column (rule H3).
+
+    `before` is where among the old rows each of the new ones is (`_found`).
+    """
+    others = (name for name in table.business_columns if name not in table.key)
+    return bool(before.null_count()) or any(new[name].ne_missing(old[name].gather(before)).any() for name in others)
 
 
 def replace_tombstones(silver: Snapshot, new: pl.DataFrame, won: Winners, fulls: FullBatches) -> Replaced:

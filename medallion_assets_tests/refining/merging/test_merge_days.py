@@ -130,7 +130,8 @@ def test_columns_may_have_any_names(new: tuple[str, int, int], *, says_more: boo
     columns = (Column("key", Text(), "key"), Column("x", Integer(), "now"), Column("x before", Integer(), "then"))
     table = Table(name="silver.changes", description="values as they were", key=("key",), columns=columns)
     held, came = (pl.DataFrame([row], schema=["key", "x", "x before"], orient="row") for row in (("a", 1, 2), new))
-    assert merge_days._says_more(came, held, table) is says_more
+    found = merge_days._found(held, came, table.key)
+    assert merge_days._says_more(came, held, found, table) is says_more
 
 
 @dataclass(frozen=True)
