@@ -15,7 +15,7 @@ import polars as pl
 from polars.io.partition import FileProviderArgs
 
 from medallion_assets.engines.extent import Extent
-from medallion_assets.engines.pieces import ROW_GROUP_BYTES, rows_of_group, spilled
+from medallion_assets.engines.pieces import ROW_GROUP_BYTES, compression_aside, rows_of_group, spilled
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
 
@@ -62,7 +62,8 @@ def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.La
     """Rows of about so many bytes each, of which nobody knows how many there are, in one file of a place."""
     path, options = _new_path(place), place.storage_options
     height = rows_of_group(row_bytes, place.row_group_bytes)
-    rows.sink_parquet(path, compression="lz4", row_group_size=height, **options.of_polars)
+    compression = compression_aside(path, row_bytes)
+    rows.sink_parquet(path, compression=compression, row_group_size=height, **options.of_polars)
     return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
 
 
@@ -90,7 +91,7 @@ def streamed_apart(
     )
     longest = max((extent.row_bytes for extent in expected.values()), default=0)
     height = row_group_rows or rows_of_group(longest, place.row_group_bytes)
-    rows.sink_parquet(files, compression="lz4", row_group_size=height, **options)
+    rows.sink_parquet(files, compression=compression_aside(place.url, longest), row_group_size=height, **options)
     apart = {
         value: pl.scan_parquet(some, glob=False, hive_partitioning=False, **options)
         for value, some in paths.items()

@@ -5,13 +5,21 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
 from medallion_assets.engines import pieces as module
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.pieces import pieces, row_group_rows, rows_of_bytes, spilled, text_bytes
+from medallion_assets.engines.pieces import (
+    compression_aside,
+    pieces,
+    row_group_rows,
+    rows_of_bytes,
+    spilled,
+    text_bytes,
+)
 from medallion_assets.storage.options import StorageOptions
 
 TEXTS = pl.Series(["aaaa", None, "bb", "cccccccc", "", "d"])
@@ -98,3 +106,16 @@ def test_blocks_are_as_full_as_they_may_be() -> None:
     assert [text for block in found for text in block] == texts
     assert all(len(block) <= 17 and sum(map(len, block)) <= 60 for block in found)
     assert all(len(block) == 17 or sum(map(len, block)) + len(after[0]) > 60 for block, after in pairwise(found))
+
+
+@pytest.mark.parametrize(("length", "compression"), [(10, "UNCOMPRESSED"), (2_000, "LZ4_RAW")])
+def test_short_rows_are_put_aside_uncompressed(tmp_path: Path, length: int, compression: str) -> None:
+    """On a disk of this machine; long ones would take their whole length there."""
+    path = tmp_path / "aside.parquet"
+    spilled(pl.DataFrame({"a": [str(number) * length for number in range(8)]}), str(path), StorageOptions())
+    found = duckdb.execute("SELECT DISTINCT compression FROM parquet_metadata(?)", [str(path)]).fetchall()
+    assert found == [(compression,)]
+
+
+def test_rows_put_aside_elsewhere_are_compressed() -> None:
+    assert compression_aside("s3://bucket/aside.parquet", 10) == "lz4"
