@@ -38,8 +38,8 @@ class Bounds:
     `delivery_rows` those of one that are read by one process.
     """
 
-    block_rows: int = 65_536
-    block_bytes: int = 24 * MEBIBYTE
+    block_rows: int = 131_072
+    block_bytes: int = 48 * MEBIBYTE
     group_rows: int = 1_000_000
     group_bytes: int = 128 * MEBIBYTE
     days_rows: int = 500_000

@@ -29,8 +29,8 @@ TEXTS_HASH = "_texts_hash"
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 MOST_AHEAD = timedelta(minutes=1)
 """So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
-BLOCK_LINES = 65_536
-BLOCK_BYTES = 32 * 1024 * 1024
+BLOCK_LINES = 131_072
+BLOCK_BYTES = 64 * 1024 * 1024
 """Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
 result."""
 
