@@ -57,7 +57,7 @@ class Round:
         return replace(
             seen,
             after=self.after if share.rest is None else share.rest,
-            last=share.last_prefix or self.last,
+            last=self.last if share.last_prefix is None else share.last_prefix,
             objects=self.objects + share.objects,
         )
 

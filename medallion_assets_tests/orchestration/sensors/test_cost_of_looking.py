@@ -135,6 +135,18 @@ def test_each_of_three_prefixes_is_seen_at_every_second_look(place: Place) -> No
         place.settle()
 
 
+def test_exports_without_a_prefix_behind_those_of_days_cost_three_requests(place: Place) -> None:
+    """Their keys begin with `AWSDynamoDB`, which comes after all days."""
+    days = 365
+    planted(place, [*map(of_day, range(days)), ""], each=2)
+    assert [*place.tick(), *place.tick()] == []
+    assert place.requests <= 3
+    arrived = export_id(days, 5)
+    place.land(arrived, "")
+    assert place.tick() == [arrived]
+    assert place.requests <= 3
+
+
 def test_a_small_place_is_looked_through_as_a_whole(place: Place) -> None:
     planted(place, map(of_day, range(20)), each=4)
     place.tick()
