@@ -6,7 +6,7 @@ Does not: what is found there (`contracts.source.Listing`), or looking.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 
@@ -34,9 +34,10 @@ class Search:
     among: Collection[str] = ()
     share: Share | None = None
 
-    def wants(self, batch_id: str) -> bool:
-        """Whether a batch is looked for."""
-        return batch_id not in self.known and (self.after is None or batch_id > self.after)
+    def wants(self, batch_id: str, listed_as: Callable[[str], str] = str) -> bool:
+        """Whether a batch is looked for; `listed_as` is the source's."""
+        is_after = self.after is None or listed_as(batch_id) > listed_as(self.after)
+        return is_after and batch_id not in self.known
 
 
 EVERYTHING = Search()

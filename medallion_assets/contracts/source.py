@@ -39,8 +39,7 @@ class Found:
 
     `fingerprint` changes when anything of it comes, goes or changes (rule B2). `is_complete`: nothing more is awaited;
     whether it is whole is for reading to say. `files` are those that were seen of it, its data left out. `partition` is
-    the one that it replaces, where its name tells it. `reaches_until` is how far it reaches, as far as a listing shows
-    that (rule F8).
+    the one that it replaces, where its name tells it. `reaches_until` is how far it reaches, if that shows (rule F8).
     """
 
     id: str
@@ -198,7 +197,11 @@ class Source(Protocol):
 
     @property
     def ids_ascend(self) -> bool:
-        """Whether what arrives mostly has a greater id than what came before: then looking there first is worth it."""
+        """Whether what arrives mostly has a greater id than what came before; else a small place is looked through."""
+        ...
+
+    def listed_as(self, batch_id: str) -> str:
+        """A text by which ids sort as their batches lie in a bucket, below one prefix."""
         ...
 
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
@@ -282,6 +285,10 @@ class AsItIs:
         """The same."""
         del table, months
         return self
+
+    def listed_as(self, batch_id: str) -> str:
+        """As it is: ids of one length name folders."""
+        return batch_id
 
 
 WRONG_TYPE = "wrong_type"

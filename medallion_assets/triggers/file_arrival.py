@@ -61,13 +61,13 @@ class Cursor:
         """Whether everything was listed once, so that a quick look has where to look."""
         return self.listed_whole_at is not None
 
-    def lists_everything(self, now: datetime) -> bool:
+    def lists_everything(self, now: datetime, *, ids_ascend: bool = True) -> bool:
         """Whether this tick lists everything, or a share of it, and not only what comes after the position."""
         if self.round is not None or self.listed_whole_at is None or now < self.listed_whole_at:
             return True
-        is_small = self.prefixes.last is None
-        after = NEW_FOLDER if self.prefixes.has_new_folder else FULL_LISTING
-        return (self.position is None and is_small) or now >= self.listed_whole_at + after
+        if self.prefixes.last is None and (self.position is None or not ids_ascend):  # it is small
+            return True
+        return now >= self.listed_whole_at + (NEW_FOLDER if self.prefixes.has_new_folder else FULL_LISTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Arrivals:
     looked into: the next run says why. `place` says what is wrong with a place where no batch lies, while none is in.
     `prefixes` are where the next tick looks. `is_whole`: a look at everything has ended; `round` is one that has not.
     `listed` are all that are known, of which `far` ones were not seen now, or would not be seen at the next tick.
-    `limits` are those of the looks. `word` is what people call a batch of it.
+    `limits` are those of the looks. `word` is what people call a batch of it, and `listed_as` is the source's.
     """
 
     pending: Sequence[Found] = ()
@@ -96,6 +96,7 @@ class Arrivals:
     far: Collection[Key] = frozenset()
     limits: LookLimits = LIMITS
     word: str = "batch"
+    listed_as: Callable[[str], str] = str
 
     @property
     def unsettled(self) -> list[Found]:
@@ -148,6 +149,7 @@ def unsorted(
     share: Listing | None,
     quick: Listing | None,
     limits: LookLimits = LIMITS,
+    listed_as: Callable[[str], str] = str,
 ) -> Arrivals:
     """What a tick has listed, not sorted out yet: a `share` of everything, and a `quick` look where the cursor says it.
 
@@ -162,9 +164,8 @@ def unsorted(
     if share is not None and is_whole:
         prefixes = prefixes.after(stands.whole(share), limits, is_whole=True)
     looks, seen_at = [listing for listing in (share, quick) if listing is not None], max(now, stands.began_at)
-    listed = merged(
-        cursor.remembered, looks, seen_at, covered=_covered(cursor, quick), ended=stands if is_whole else None
-    )
+    covered, ended = _covered(cursor, quick, listed_as), stands if is_whole else None
+    listed = merged(cursor.remembered, looks, seen_at, covered=covered, ended=ended)
     reaches_all = is_whole if quick is None else quick.rest is None
     seen = {key_of(found) for listing in looks for found in listing.batches}
     return Arrivals(
@@ -175,15 +176,16 @@ def unsorted(
         listed=listed,
         far=listed.keys() - (listed if is_whole else seen) if reaches_all else listed.keys(),
         limits=limits,
+        listed_as=listed_as,
     )
 
 
-def _covered(cursor: Cursor, quick: Listing | None) -> Callable[[Found], bool]:
+def _covered(cursor: Cursor, quick: Listing | None, listed_as: Callable[[str], str]) -> Callable[[Found], bool]:
     """Whether a quick look saw all that is where a batch was."""
     due = cursor.prefixes.due()
 
     def is_covered(found: Found) -> bool:
-        is_behind = cursor.position is None or found.id > cursor.position
+        is_behind = cursor.position is None or listed_as(found.id) > listed_as(cursor.position)
         return quick is not None and quick.rest is None and is_behind and (not due or found.prefix in due)
 
     return is_covered
@@ -280,9 +282,11 @@ def _begun(now: datetime, cursor: Cursor) -> datetime:
 
 
 def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
-    """The greatest settled id below every unsettled one that is not far (rule B2); a late copy takes it back."""
-    known = set(arrivals.settled)
+    """The last settled id before every unsettled one that is not far (rule B2); a late copy takes it back."""
+    known, listed_as = set(arrivals.settled), arrivals.listed_as
     if cursor.position is not None and not arrivals.is_whole:
         known.add(cursor.position)
-    oldest = min((found.id for found in arrivals.unsettled if key_of(found) not in arrivals.far), default=None)
-    return max((batch_id for batch_id in known if oldest is None or batch_id < oldest), default=None)
+    near = [listed_as(found.id) for found in arrivals.unsettled if key_of(found) not in arrivals.far]
+    oldest = min(near, default=None)
+    before = (batch_id for batch_id in known if oldest is None or listed_as(batch_id) < oldest)
+    return max(before, key=listed_as, default=None)

@@ -209,15 +209,18 @@ def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, lim
     """What the looks of a tick see, and what is remembered beside it: nothing of it is sorted out."""
     source, stands = known.declared.source, cursor.round or Round(began_at=now)
     share = quick = None
-    if not source.ids_ascend or cursor.lists_everything(now):
+    if cursor.lists_everything(now, ids_ascend=source.ids_ascend):
         requests = Share(requests=limits.share_requests, after=stands.after)
         share = source.find(store, Search(known=known.loaded, share=requests))
         stands = stands.with_share(share, limits)
     is_whole = share is not None and share.rest is None
     if cursor.knows_the_place and not (is_whole and cursor.round is None):
         requests = Share(requests=limits.quick_requests)
-        quick = source.find(store, Search(after=cursor.position, among=cursor.prefixes.due(), share=requests))
-    return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits)
+        search = Search(after=cursor.position, among=cursor.prefixes.due(), share=requests)
+        if not source.ids_ascend:  # what an id says may depend on those that are in (rule F1)
+            search = replace(search, known=known.loaded)
+        quick = source.find(store, search)
+    return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits, listed_as=source.listed_as)
 
 
 def trigger_context(batches: Sequence[Found]) -> TriggerContext:

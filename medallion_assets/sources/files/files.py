@@ -29,15 +29,17 @@ from medallion_assets.sources.files.names import (
     batch_id,
     key_of,
     latest_of_a_moment,
+    listed_as,
     modified_at,
     pattern_of,
+    right_before,
 )
 from medallion_assets.sources.files.periods import covered_windows, name_of
 from medallion_assets.sources.files.strays import find_strays
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
-from medallion_assets.storage.listing import Unseen, list_objects
+from medallion_assets.storage.looks import Look
 from medallion_assets.storage.stores import state_of
 
 FRAME_BYTES = 64 * 1024 * 1024
@@ -174,14 +176,15 @@ class Files:
         return replace(self, contract_columns=tuple(dict.fromkeys(sources)), first_partition=first)
 
     def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
-        """The files of a place, each as it is now (rule F1); everything is listed, for any file may change."""
-        unseen, foreign, batches = Unseen(), 0, list[Found]()
+        """The files of a place, each as it is now (rule F1)."""
+        foreign, batches = 0, list[Found]()
+        look = Look(search=search, begins_after="" if search.after is None else right_before(search.after))
         latest = latest_of_a_moment([*search.known, *search.held])
-        for stored in list_objects(place, unseen=unseen):
+        for stored in look.objects(place):
             partition = self._named(stored.key)
             if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
-            elif search.wants(name := batch_id(stored, latest)):
+            elif search.wants(name := batch_id(stored, latest), listed_as):
                 batches.append(
                     Found(
                         id=name,
@@ -191,8 +194,11 @@ class Files:
                         reaches_until=stored.modified_at,
                     )
                 )
-        batches.sort(key=lambda found: found.id)
-        return Listing(batches=batches, foreign=foreign, unclaimed=[], unseen=unseen.folders)
+        return look.listing(batches, foreign=foreign)
+
+    def listed_as(self, batch_id: str) -> str:
+        """The file's key, with which another's may begin (`a.csv`, `a.csv.gz`), then its moment."""
+        return listed_as(batch_id)
 
     def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
         """Files of its pattern in the place itself, or in a folder of another name."""

@@ -20,6 +20,8 @@ _EITHER = re.compile(r"(\{[^{}]*\})")
 _MOMENT = "%Y%m%dT%H%M%S%fZ"
 _TAG_BYTES = 4
 _NUMBER_DIGITS = 4
+_BEFORE_ALL = "\0"
+"""No key has it: of two keys the one that the other begins with comes first."""
 NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -60,6 +62,17 @@ def latest_of_a_moment(batches: Iterable[str]) -> dict[str, str]:
 def key_of(batch: str) -> str:
     """The key of a batch's file."""
     return batch.rpartition("@")[0]
+
+
+def listed_as(batch: str) -> str:
+    """A text by which batches sort by their files' keys, and those of one file by their moment."""
+    key, _, moment = batch.rpartition("@")
+    return f"{key}{_BEFORE_ALL}{moment}"
+
+
+def right_before(batch: str) -> str:
+    """A key that comes before the batch's file, which may change, and behind almost all that do."""
+    return key_of(batch)[:-1]
 
 
 def modified_at(batch: str) -> datetime:

@@ -26,7 +26,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, is_claim, read_summary, window_of
-from medallion_assets.storage.listing import Unseen, list_objects
+from medallion_assets.storage.listing import NEXT
+from medallion_assets.storage.looks import Look
 from medallion_assets.storage.stores import read_bytes
 
 BROKEN_SUMMARY, BROKEN_PAGE = "broken_summary", "broken_page"
@@ -73,17 +74,18 @@ class RestWindows(AsItIs):
 
     def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
-        unseen, foreign, batches = Unseen(), 0, []
-        for stored in list_objects(place, unseen=unseen):
+        foreign, batches = 0, []
+        look = Look(search=search, begins_after=f"{FOLDER}/{search.after}{NEXT}" if search.after else "")
+        for stored in look.objects(place):
             found = window_of(stored.key)
+            if found is None and search.after is not None and is_claim(stored.key):
+                break  # there is one for each window, and they lie behind all windows
             if found is None:
                 foreign += not is_claim(stored.key)
             elif found[1] == SUMMARY and search.wants(found[0].name):
                 fingerprint = f"{stored.size} {stored.tag}"
                 batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
-        return Listing(
-            batches=sorted(batches, key=lambda batch: batch.id), foreign=foreign, unclaimed=[], unseen=unseen.folders
-        )
+        return look.listing(batches, foreign=foreign)
 
     def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
         """None: this project itself puts windows where they belong."""

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from medallion_assets.contracts.batch import BatchKind
+from medallion_assets.contracts.declared import Loaded
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.delta.files.data_files import WrittenFile
@@ -26,7 +27,6 @@ from medallion_assets_tests.pipeline import CATALOG, declared
 from medallion_assets_tests.services.s3 import S3Server
 
 TABLE = CUSTOMER_TRANSACTIONS.short_name
-BRONZE = bronze_table(TABLE)
 FIRST = date(2025, 1, 1)
 FILES = (STARTED_NAME, "manifest-files.json", "manifest-files.md5", SUMMARY_NAME, "manifest-summary.md5")
 KEYS = len(FILES) + 1
@@ -64,6 +64,7 @@ class Place:
     limits: LookLimits = LIMITS
     seconds: float = 0
     requests: int = 0
+    loaded: Loaded = field(default_factory=lambda: declared(CUSTOMER_TRANSACTIONS))
 
     def __post_init__(self) -> None:
         self.bucket = self.server.make_bucket()
@@ -83,8 +84,13 @@ class Place:
 
     def settle(self) -> None:
         """Bronze has them; their rows are nothing to a sensor."""
-        self.lakehouse.ready(BRONZE).commit([written(export) for export in self.settled])
+        bronze = bronze_table(self.loaded.table.short_name)
+        self.lakehouse.ready(bronze).commit([self.written(export) for export in self.settled])
         self.settled = []
+
+    def written(self, export: str) -> WrittenFile:
+        """What Bronze's log has of an export."""
+        return written(export)
 
     def tick(self, after_seconds: float = 5) -> list[str]:
         """The exports that a run is asked for, or would be, after some time; `requests` is how many it listed with.
@@ -94,7 +100,7 @@ class Place:
         self.seconds += after_seconds
         now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
         cursor = from_json_or_none(Cursor, self.text) or Cursor()
-        known = Known(self.lakehouse, declared(CUSTOMER_TRANSACTIONS))
+        known = Known(self.lakehouse, self.loaded)
         with self.server.counted() as requests:
             arrivals = look(known, self.raw_url, cursor, now, self.limits)
             decided = evaluate(now, cursor, arrivals, AT_ONCE)
