@@ -203,9 +203,14 @@ class _OfGold(Policies):
         """The moment after a partition."""
         return end_of_business_day(day)
 
+    @property
+    def is_cumulative(self) -> bool:
+        """Whether a partition follows from all partitions of the source up to it, and not from that one alone."""
+        return False
+
     def counts(self, other: date, day: date) -> bool:
         """Whether rows of `other`, a partition of the source, count for a partition."""
-        return other == day
+        return other <= day if self.is_cumulative else other == day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,9 +266,10 @@ class AsOf(_OfGold):
     base_grouped_by: tuple[str, ...] = ()
     keep_days: int = AS_OF_KEEP_DAYS
 
-    def counts(self, other: date, day: date) -> bool:
-        """Every day up to it does."""
-        return other <= day
+    @property
+    def is_cumulative(self) -> bool:
+        """Every day up to it counts."""
+        return True
 
     def __post_init__(self) -> None:
         """Refuse columns that are not there, as a PermanentError."""

@@ -7,10 +7,12 @@ Does not: building, or how a verdict looks in Dagster.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import accumulate
 
 import polars as pl
 
@@ -90,7 +92,11 @@ def _totals(gold: Gold, reconciled: Reconciled, source: Snapshot, days: Sequence
     engine = before.lakehouse.engine
     totals = engine.fetch(reconciled.totals(engine.scan(before.part())))
     by_day: dict[date, Decimal] = dict(totals.iter_rows())
-    return {day: sum((total for other, total in by_day.items() if gold.counts(other, day)), ZERO) for day in days}
+    if not gold.is_cumulative:
+        return {day: by_day.get(day, ZERO) for day in days}
+    ascending = sorted(by_day)
+    up_to = list(accumulate((by_day[day] for day in ascending), initial=ZERO))
+    return {day: up_to[bisect_right(ascending, day)] for day in days}
 
 
 def _difference(stored: pl.DataFrame, expected: pl.DataFrame) -> pl.DataFrame:
