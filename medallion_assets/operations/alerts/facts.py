@@ -24,6 +24,7 @@ from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
+from medallion_assets.operations.tables.every import OPERATIONS_TABLES
 from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_results
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
@@ -135,7 +136,7 @@ def read_facts(
 def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
     """Tables of data that the other facts leave out: nobody may take that for the end of what was wrong with them."""
     try:
-        refused = [(table, error) for table, error in refused_tables(lakehouse) if table.layer != "operations"]
+        refused = [(table, error) for table, error in refused_tables(lakehouse) if table not in OPERATIONS_TABLES]
     except LAKEHOUSE_ERRORS as error:
         return [Unread(what="tables", error=str(error))]
     return [Unread(what=table.name, error=str(error)) for table, error in refused]

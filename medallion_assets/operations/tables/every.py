@@ -27,7 +27,7 @@ from medallion_assets.refining.loading.refused_batches import EXPORT_VERDICTS
 from medallion_assets.storage.listing import list_folders
 from medallion_assets.storage.stores import open_store
 
-KEPT_TABLES = (
+OPERATIONS_TABLES = (
     LAKEHOUSE,
     DECISIONS,
     EXPORT_VERDICTS,
@@ -37,8 +37,9 @@ KEPT_TABLES = (
     ALERTS,
     INCIDENTS,
     RELEASES,
-    DBT_FAILURES,
 )
+"""What operations note for themselves: no data of anybody."""
+KEPT_TABLES = (*OPERATIONS_TABLES, DBT_FAILURES)
 """One of each in a lakehouse."""
 
 
