@@ -8,32 +8,29 @@ A file is the demo's when it was recorded at the end of the demo, and its size a
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final, Literal
 
+from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
-from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
-from medallion_assets.pipelines.star_schema.samples.files import FILES as SHOP_FILES
-from medallion_assets.pipelines.transactions.samples.exports import TABLES as SAMPLE_EXPORTS
 from medallion_assets.settings import Settings
 
 NAME = "demo"
 RECORD = "demo.json"
-MADE_BY = "medallion demo"
+MADE_BY: Final = "medallion demo"
 RAW, LAKEHOUSE = "raw-dynamodb-exports", "lakehouse"
-SAMPLES = frozenset({*SAMPLE_EXPORTS, *(file.table for file in SHOP_FILES), ECOMMERCE_EVENTS.short_name})
-"""The folders of exports and files that the demo writes."""
 PIPELINES = (
     "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS",
     "medallion_assets.pipelines.star_schema.pipeline:STAR_SCHEMA",
     "medallion_assets.pipelines.ecommerce.pipeline:ECOMMERCE",
 )
-"""What the demo runs, as MEDALLION_PIPELINES names it."""
+"""What the demo runs, as MEDALLION_PIPELINES names it; for each table that comes in it writes samples."""
 NAMED = 5
 """So many files are named in an error."""
 Stamp = list[int]
@@ -51,6 +48,12 @@ class DemoContents:
     files: int
     size_bytes: int
     not_made: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    made_by: Literal["medallion demo"] = MADE_BY
+    files: dict[str, Stamp]
 
 
 def demo_home(home: Path) -> Path:
@@ -107,11 +110,12 @@ def recording(home: Path) -> Iterator[None]:
         )
     for path in found:
         _remove(home, path)
+    samples = {table.short_name for table in load_catalog(PIPELINES).loaded_tables}
     _write(record, {})
     try:
         yield
     finally:
-        _write(record, {path: stamp for path, stamp in _files(home) if stamp != LINK and _is_of_samples(path)})
+        _write(record, {path: stamp for path, stamp in _files(home) if stamp != LINK and _is_ours(path, samples)})
 
 
 def contents(home: Path) -> DemoContents:
@@ -147,16 +151,15 @@ def remove(home: Path) -> None:
 def _recorded(home: Path) -> dict[str, Stamp] | None:
     """The files that the last demo made; None when none was run there."""
     try:
-        values = json.loads((home / RECORD).read_text())
-    except (OSError, ValueError):
+        record = from_json_or_none(_Record, (home / RECORD).read_bytes())
+    except OSError:
         return None
-    is_ours = isinstance(values, dict) and values.get("made_by") == MADE_BY
-    return dict(values["files"]) if is_ours else None
+    return None if record is None else record.files
 
 
 def _write(record: Path, files: Mapping[str, Stamp]) -> None:
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"made_by": MADE_BY, "files": files}))
+    record.write_text(to_json(_Record(files=dict(files))))
 
 
 def _not_made(found: Mapping[str, Stamp], recorded: Mapping[str, Stamp]) -> list[str]:
@@ -182,10 +185,10 @@ def _walk(home: Path, folder: Path) -> Iterator[tuple[str, Stamp]]:
             yield str(path.relative_to(home)), stamp
 
 
-def _is_of_samples(path: str) -> bool:
+def _is_ours(path: str, samples: Collection[str]) -> bool:
     """Whether the demo writes there: samples of its own, and any table of the lakehouse."""
     folder, name = path.split("/")[:2]
-    return folder == LAKEHOUSE or name in SAMPLES
+    return folder == LAKEHOUSE or name in samples
 
 
 def _remove(home: Path, path: str) -> None:

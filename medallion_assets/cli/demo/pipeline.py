@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -15,22 +16,19 @@ import polars as pl
 from medallion_assets.cli.demo.result import TableSummary
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.notes.commit_notes import last_commit
 from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.operations.business.writing import write_business_page
 from medallion_assets.operations.dashboard.writing import write_dashboard
+from medallion_assets.operations.stages import Kind, Stage, stages, stages_of
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.orchestration.runs.outcomes import step_error
 from medallion_assets.orchestration.runs.watch import conclude_all
-from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
-from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
-from medallion_assets.pipelines.star_schema.models import STAR
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
-from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
-from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
@@ -41,12 +39,12 @@ from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.settings import Settings
 
-INGEST = [bronze_table("customer_transactions"), bronze_table("customers")]
-REFINE = [CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS]
-SHOP = [table for source in STAR.sources for table in (bronze_table(source.short_name), source)]
-MONTH = [bronze_table(ECOMMERCE_EVENTS.short_name), ECOMMERCE_EVENTS, BRAND_REVENUE]
-SHOWN = [*INGEST, *REFINE, DAILY_SALES_SUMMARY, CUSTOMER_LTV, *STAR.models, *MONTH]
-"""What the last table lists."""
+UP_TO_SILVER: tuple[Kind, ...] = ("bronze", "judged", "derived")
+
+
+def tables_of(pipeline: Pipeline, *kinds: Kind) -> list[Table]:
+    """The tables of a pipeline that stages of these kinds write, in the order in which data flows."""
+    return [stage.table for stage in stages_of(pipeline) if stage.kind in kinds]
 
 
 class DemoPipeline:
@@ -77,7 +75,9 @@ class DemoPipeline:
         with self.view.step(title):
             result = self._execute(tables, first, last)
             if not result.success:
-                raise PermanentError(f"{title}: the run failed", found=_failure(result), do="look at the run in the UI")
+                raise PermanentError(
+                    f"{title}: the run failed", found=_failure(result)["error"], do="look at the run in the UI"
+                )
             for event in result.get_asset_check_evaluations():
                 self.view.check(event.asset_key.to_user_string(), event.check_name, passed=event.passed)
 
@@ -86,8 +86,9 @@ class DemoPipeline:
         title = f"A bad export arrives: {export_id}"
         with self.view.step(title, stops=True):
             result = self._execute(tables, None, None)
-            message = _failure(result)
-            if result.success or f"export {export_id} failed the quality gate" not in message:
+            failure = _failure(result)
+            message, kind = str(failure["error"]), str(failure["error_kind"])
+            if not kind.startswith(QualityGateError.__name__) or failure["export_id"] != export_id:
                 raise PermanentError(
                     f"{title}: the gate did not stop it", found=message, do="look at the run in the UI"
                 )
@@ -117,12 +118,13 @@ class DemoPipeline:
 
     def summaries(self) -> list[TableSummary]:
         """One line a table, from the tables' logs and the latest materializations."""
-        return [self._summary(table) for table in SHOWN]
+        return [self._summary(stage) for stage in stages(self.lakehouse.catalog) if stage.kind != "serving"]
 
-    def _summary(self, table: Table) -> TableSummary:
+    def _summary(self, stage: Stage) -> TableSummary:
+        table = stage.table
         snapshot = self.lakehouse.open(table)
         quality = quarantined = None
-        if table in (CUSTOMER_TRANSACTIONS, CUSTOMERS):
+        if stage.kind == "judged":
             quarantine = quarantine_table(table)
             bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
             loaded = self.lakehouse.catalog.loaded_by(table.name)
@@ -173,12 +175,7 @@ def _logger(view: DemoView) -> dg.LoggerDefinition:
     return dg.LoggerDefinition(make, config_schema={})
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
-    """What the first failed step said."""
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.user_failure_data
-            if error is not None and error.description:
-                return error.description
-            return str(event.step_failure_data.error_display_string)
-    return "no step failed"
+def _failure(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
+    """What the first failed step said, in the parts of an incident."""
+    failures = (step_error(event) for event in result.all_events if event.is_step_failure)
+    return next(failures, {"error": "no step failed", "error_kind": None, "export_id": None})
