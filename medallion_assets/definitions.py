@@ -76,7 +76,11 @@ def build_defs(
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
     return dg.Definitions(
         assets=[
-            *(fetched_asset(loaded) for pipeline in catalog.pipelines for loaded in fetched_tables(pipeline)),
+            *(
+                fetched_asset(loaded, settings.environment)
+                for pipeline in catalog.pipelines
+                for loaded in fetched_tables(pipeline)
+            ),
             *(bronze_asset(loaded) for loaded in catalog.loaded),
             *(silver_asset(loaded) for loaded in catalog.loaded),
             *(derived_asset(derived) for derived in catalog.derived),

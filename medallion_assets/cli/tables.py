@@ -62,12 +62,12 @@ def fetch(table: TableName, json: Json = False) -> None:
         from rich.text import Text
 
         from medallion_assets.operations.fetching import fetch as fetch_table
-        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.settings import load_settings
 
         settings = load_settings()
         loaded = lakehouse_for("fetch", settings).catalog.loaded_by(table)
         windows = fetch_table(
-            loaded, settings.raw_url, settings.storage_options, inherited_environment(), datetime.now(UTC)
+            loaded, settings.raw_url, settings.storage_options, settings.environment, datetime.now(UTC)
         )
         names = [fetched.window.name for fetched in windows]
         terminal.answer(names, lambda: Text("\n".join(names) or "nothing new"))

@@ -86,6 +86,7 @@ class Settings:
     `compute` says where the stage of each table runs, `remote_url` where its requests and messages lie.
     `databricks_token` is a secret. `events_queue` is the SQS queue that tells of new exports, or empty;
     `arrivals_seconds` pass at most between two looks, `net_seconds` between those of a sensor that is woken.
+    `environment` is what all of this was read from: declarations name secrets in it.
     """
 
     home: Path
@@ -129,6 +130,7 @@ class Settings:
     databricks_host: str
     databricks_token: str = field(repr=False)
     step_retry_seconds: float = 10.0
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def dagster_home(self) -> Path:
@@ -225,6 +227,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         remote_url=remote_url,
         databricks_host=host,
         databricks_token=token,
+        environment=dict(env),
     )
 
 

@@ -6,6 +6,7 @@ Does not: fetching (sources.rest.fetch), or loading what was fetched: that is `b
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
@@ -16,7 +17,6 @@ from medallion_assets.operations.unrecorded import fetch_of
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
-from medallion_assets.settings import inherited_environment
 from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Location, as_table
 from medallion_assets.stages.work import Repeating
@@ -40,8 +40,11 @@ def fetched_keys(pipeline: Pipeline) -> list[dg.AssetKey]:
     return [fetched_key(loaded) for loaded in fetched_tables(pipeline)]
 
 
-def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
-    """The asset `raw/<table>`: windows of the API, in the table's raw place. Its pool lets one run fetch at a time."""
+def fetched_asset(loaded: Loaded, environment: Mapping[str, str]) -> dg.AssetsDefinition:
+    """The asset `raw/<table>`: windows of the API, in the table's raw place. Its pool lets one run fetch at a time.
+
+    `environment` holds the secrets that the declaration names.
+    """
     key, limits = fetched_key(loaded), loaded.loading_limits
 
     @dg.asset(
@@ -62,8 +65,8 @@ def fetched_asset(loaded: Loaded) -> dg.AssetsDefinition:
 
         def work() -> None:
             """What an attempt that failed had landed stays, and the next one goes on after it."""
-            options, environment = lakehouse.storage_options, inherited_environment()
-            for found in fetch(loaded, lakehouse.raw_url, options, environment, lakehouse.now(), report=report):
+            options, now = lakehouse.storage_options, lakehouse.now()
+            for found in fetch(loaded, lakehouse.raw_url, options, environment, now, report=report):
                 context.log.info("%s: window %s is landed", loaded.table.short_name, found.window.name)
                 windows.append(found)
 

@@ -46,23 +46,20 @@ def declared(api: Api | None = None, **options: Any) -> Loaded:
     return Loaded(table=ORDERS, source=RestWindows(endpoint=endpoint, sequence="updated_at", **options))
 
 
-def run(folder: Path, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> dg.ExecuteInProcessResult:
+def run(folder: Path, loaded: Loaded) -> dg.ExecuteInProcessResult:
     """Fetch, then load, as one run; a source that reaches less than an hour back is stale."""
-    monkeypatch.setenv("SHOP_TOKEN", SECRET)
     places = {"url": str(folder / "lakehouse"), "raw_url": str(folder / "raw")}
     lakehouse = LakehouseResource(**places, repetitions=0, clock=lambda: NOW)
-    assets = [bronze_asset(replace(loaded, source_freshness_hours=1)), fetched_asset(loaded)]
+    assets = [bronze_asset(replace(loaded, source_freshness_hours=1)), fetched_asset(loaded, {"SHOP_TOKEN": SECRET})]
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
 
 
-def test_a_window_is_fetched_and_then_loaded(
-    tmp_path: Path, api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_window_is_fetched_and_then_loaded(tmp_path: Path, api: Api, caplog: pytest.LogCaptureFixture) -> None:
     """F8: freshness is judged of what was fetched. Nothing that Dagster keeps has the secret."""
     caplog.set_level(logging.DEBUG)
     api.failures = [Failure(status=503, headers={"Retry-After": "0"}, body=f'"{SECRET}"'.encode())]
-    done = run(tmp_path, declared(api), monkeypatch)
+    done = run(tmp_path, declared(api))
     assert done.success
     (landed,) = done.asset_materializations_for_node("raw__orders")
     shown = {name: landed.metadata[name].value for name in ("windows", "pages", "records", "retries", "reaches_until")}
@@ -70,17 +67,30 @@ def test_a_window_is_fetched_and_then_loaded(
     assert landed.metadata["bytes"].value == sum(path.stat().st_size for path in tmp_path.rglob("page-*"))
     assert Lakehouse(url=str(tmp_path / "lakehouse")).open(bronze_table("orders")).row_count == 1
     assert SECRET not in caplog.text + str(done.all_events)
-    again = run(tmp_path, declared(api), monkeypatch)
+    again = run(tmp_path, declared(api))
     assert again.asset_materializations_for_node("raw__orders")[0].metadata["windows"].value == 0
 
 
-def test_a_refusal_stops_what_comes_after_it(tmp_path: Path, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_stops_what_comes_after_it(tmp_path: Path, api: Api) -> None:
     """Nothing is loaded from an API that cannot be asked, and the step is not tried again."""
     api.failures = [Failure(status=401, body=f'"{SECRET}"'.encode())]
-    done = run(tmp_path, declared(api), monkeypatch)
+    done = run(tmp_path, declared(api))
     assert [event.step_key for event in done.all_events if event.is_step_failure] == ["raw__orders"]
     assert len(api.asked) == 1
     assert SECRET not in str(done.all_events)
+
+
+def test_secrets_are_those_of_the_environment_that_settings_were_read_from(
+    tmp_path: Path, api: Api, dagster_instance: dg.DagsterInstance
+) -> None:
+    """Nothing looks them up later, and no text of the settings has them."""
+    settings = load_settings({"MEDALLION_HOME": str(tmp_path), "SHOP_TOKEN": SECRET})
+    places = {"url": settings.lakehouse_url, "raw_url": settings.raw_url}
+    lakehouse = LakehouseResource(**places, repetitions=0, clock=lambda: NOW)
+    shop = Pipeline(name="shop", loaded=(declared(api),))
+    job = build_defs(settings, [shop], resources={"lakehouse": lakehouse}).resolve_job_def("shop_fetch_orders")
+    assert job.execute_in_process(instance=dagster_instance).success
+    assert SECRET not in repr(settings)
 
 
 def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> None:
