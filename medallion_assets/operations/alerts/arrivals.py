@@ -54,13 +54,12 @@ def gap(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
         is_new = (batch.table, reached) not in seen
         if is_new and now - batch.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
             seen.add((batch.table, reached))
-            yield Alert(
-                key=f"gap/{batch.table}/{reached}",
+            yield Alert.about(
+                f"gap/{batch.table}/{reached}",
                 kind="gap",
                 what=batch.why,
                 where=f"{batch.table}, {batch.word} {batch.batch_id}",
                 table=batch.table,
-                condition=f"gap/{batch.table}/{reached}",
                 do=f"make the {batch.word} of the missing window, or a full one",
             )
 
@@ -69,13 +68,12 @@ def unprotected_minute(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A window joined a full batch, and writes in the minute before it may be in neither."""
     for table, minute in facts.minutes:
         if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
-            yield Alert(
-                key=f"unprotected_minute/{table}/{minute.full_id}",
+            yield Alert.about(
+                f"unprotected_minute/{table}/{minute.full_id}",
                 kind="unprotected_minute",
                 what=str(minute),
                 where=f"{table}, {minute.word} {minute.batch_id}",
                 table=table,
-                condition=f"unprotected_minute/{table}/{minute.full_id}",
                 do=f"make the {minute.word} of a window that covers the minute, or a full one; nothing waits for it",
             )
 
@@ -94,13 +92,12 @@ def no_new_records(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
             continue
         silent = (row.measured_at or now) - last
         if silent > timedelta(hours=row.sla_hours):
-            yield Alert(
-                key=f"no_new_records/{row.table}/{last.isoformat()}",
+            yield Alert.about(
+                f"no_new_records/{row.table}/{last.isoformat()}",
                 kind="no_new_records",
                 what=f"{row.table} has received no records for {silent.total_seconds() / 3600:.0f} hours; "
                 f"expected: some within {row.sla_hours:g} hours; found: the last at {last:%Y-%m-%d %H:%M} UTC",
                 where=row.table,
                 table=row.table,
-                condition=f"no_new_records/{row.table}/{last.isoformat()}",
                 do=f"{_why_silent(facts, row.table)}; or raise its freshness_hours, if it is rarely written to",
             )

@@ -59,14 +59,13 @@ def _not_done(facts: AlertFacts, stage: Stage, day: date) -> Iterator[Alert]:
     if stage.kind == "dbt":
         again = f"run the job {stage.job}, or the refresh of its pipeline, once that is fixed"
     called = f"{day:%Y-%m}" if is_month else str(day)
-    yield Alert(
-        key=f"daily_not_done/{table.name}/{day}",
+    yield Alert.about(
+        f"daily_not_done/{table.name}/{day}",
         kind="failure",
         what=f"{called} is not closed: expected: {table.name} {became} by now, as MEDALLION_SCHEDULES and "
         "MEDALLION_DAILY_DONE_BY say; found: no run that did",
         where=f"{table.name}, {called}",
         table=table.name,
-        condition=f"daily_not_done/{table.name}/{day}",
         do=f"find out why its run fails or waits; {again}",
         **run_of(tried),
     )

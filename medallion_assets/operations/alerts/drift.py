@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 
@@ -44,30 +45,24 @@ def _appeared(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
     new = found.unique("expectation", keep="first", maintain_order=True)
     for row in new.head(MOST_ALERTS).iter_rows(named=True):
         name, records = row["expectation"], row["passed"] + row["failed"]
-        yield Alert(
-            key=f"schema_drift/{table.name}/appeared/{name}",
-            condition=f"schema_drift/{table.name}/appeared/{name}",
-            kind="schema_drift",
+        yield _drift(
+            loaded,
+            row,
+            f"appeared/{name}",
             what=f"{table.name}: records have an attribute {name} that the contract lacks, {row['failed']:,} of "
             f"{records:,} in one {word}",
-            where=f"{table.name}, {word} {row['export_id']}",
-            table=table.name,
             do=f"add a column for it to the contract of {table.name}, or name it in left_out; Bronze keeps it",
-            run_id=row["run_id"],
         )
     if new.height > MOST_ALERTS:
         row = new.row(MOST_ALERTS, named=True)
-        yield Alert(
-            key=f"schema_drift/{table.name}/appeared",
-            condition=f"schema_drift/{table.name}/appeared",
-            kind="schema_drift",
+        yield _drift(
+            loaded,
+            row,
+            "appeared",
             what=f"{table.name}: records have at least {new.height - MOST_ALERTS} more attributes that the contract "
             f"lacks, such as {row['expectation']}",
-            where=f"{table.name}, {word} {row['export_id']}",
-            table=table.name,
             do=f"see who writes them, as their names may be data; name in left_out of {table.name} what is to stay "
             "out; Bronze keeps all of it",
-            run_id=row["run_id"],
         )
 
 
@@ -86,16 +81,13 @@ def _vanished(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
         first = next(place for place, batch_id in enumerate(large) if batch_id in without)
         if first < FEWEST_BATCHES or any(batch_id not in without for batch_id in large[first:]):
             continue
-        yield Alert(
-            key=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
-            condition=f"schema_drift/{table.name}/vanished/{name}/{large[first]}",
-            kind="schema_drift",
+        yield _drift(
+            loaded,
+            {**row, "export_id": large[first]},
+            f"vanished/{name}/{large[first]}",
             what=f"{table.name}: no record has the attribute {name} any more; expected: some in each {word}, as in the "
             f"{first} before; found: none of {row['failed']:,} records",
-            where=f"{table.name}, {word} {large[first]}",
-            table=table.name,
             do="ask who writes them whether it was renamed or dropped; then change the contract",
-            run_id=row["run_id"],
         )
 
 
@@ -122,18 +114,27 @@ def _unfilled(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
 
 
 def _unfilled_alert(loaded: Loaded, name: str, do: str, records: Mapping[str, int], run: pl.DataFrame) -> Alert:
-    table, word = loaded.table, loaded.source.batch_word
+    table = loaded.table
     source = str(table.column(name).source)
-    key = f"schema_drift/{table.name}/unfilled/{name}/{source}"
-    batch_id, run_id = run.select("export_id", "run_id").row(-1)
-    return Alert(
-        key=key,
-        condition=key,
-        kind="schema_drift",
+    return _drift(
+        loaded,
+        run.row(-1, named=True),
+        f"unfilled/{name}/{source}",
         what=f"{table.name}: no record fills the column {name}; expected: its source {source} in some records; "
         f"found: in none of {records[source]:,}",
-        where=f"{table.name}, {word} {batch_id}",
-        table=table.name,
         do=f"correct {name} in the contract of {table.name}: {do}",
-        run_id=run_id,
+    )
+
+
+def _drift(loaded: Loaded, result: Mapping[str, Any], name: str, *, what: str, do: str) -> Alert:
+    """Where and in which run a result of a rule says it was found."""
+    table = loaded.table.name
+    return Alert.about(
+        f"schema_drift/{table}/{name}",
+        kind="schema_drift",
+        what=what,
+        where=f"{table}, {loaded.source.batch_word} {result['export_id']}",
+        table=table,
+        do=do,
+        run_id=result["run_id"],
     )

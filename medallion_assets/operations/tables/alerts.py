@@ -74,6 +74,23 @@ class Alert:
                 do="correct the rule that makes it",
             )
 
+    @classmethod
+    def about(
+        cls,
+        condition: str,
+        *,
+        kind: str,
+        what: str,
+        where: str,
+        do: str,
+        table: str | None = None,
+        run_id: str | None = None,
+        job: str | None = None,
+    ) -> Alert:
+        """The one alert about a condition, for as long as it goes on: the condition names the occurrence too."""
+        about: dict[str, str | None] = {"table": table, "run_id": run_id, "job": job}
+        return cls(key=condition, condition=condition, kind=kind, what=what, where=where, do=do, **about)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertEvent:
