@@ -18,13 +18,11 @@ from pathlib import Path
 
 from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
-from medallion_assets.cli.demo.home import PIPELINES, demo_home, is_demo_home
+from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 
 HOST = "127.0.0.1"
-OLD_DEMO = "demo.json"
-"""An earlier release's demo lay in the home itself, and left this there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,5 +115,5 @@ def check_port(port: int, option: str, *, host: str = HOST) -> None:
 
 
 def _has_runs(home: Path) -> bool:
-    """Whether a person ran something there: Dagster keeps its runs there, and they are not an old demo's."""
-    return (home / "dagster_home" / "history").is_dir() and not (home / OLD_DEMO).exists()
+    """Whether a person ran something there, and not an old demo, which lay in the home itself with its record."""
+    return (home / "dagster_home" / "history").is_dir() and not (home / RECORD).exists()

@@ -19,9 +19,9 @@ from medallion_assets.contracts.months import Months, month_after
 from medallion_assets.contracts.policies import (
     ARRIVAL_TIMERS,
     EXPORT_AGE_HOURS,
-    GATE,
     GOLD_FRESHNESS_HOURS,
     LOADING_LIMITS,
+    USUAL_GATE,
     GatePolicy,
     Limits,
     Policies,
@@ -58,7 +58,7 @@ class Loaded(Policies):
 
     table: Table
     source: Source
-    gate: GatePolicy = GATE
+    gate: GatePolicy = USUAL_GATE
     arrival_timers: Timers = ARRIVAL_TIMERS
     loading_limits: Limits = LOADING_LIMITS
     chain_starts_at: datetime | None = None

@@ -11,6 +11,11 @@ from enum import StrEnum
 
 from medallion_assets.errors import PermanentError
 
+FOLDERS_LOOKED_INTO = 20
+"""So many folders a look for what lies elsewhere goes into, however many there are."""
+OBJECTS_LOOKED_AT = 1_000
+"""And sees so much of each: one page of a bucket."""
+
 
 class PlaceState(StrEnum):
     """What a place is."""

@@ -91,7 +91,7 @@ class Refresh:
 
 LOADING_LIMITS = Limits(retries=2, retry_on_timeout=True)
 """Of a Bronze table, unless its declaration says otherwise."""
-GATE = GatePolicy()
+USUAL_GATE = GatePolicy()
 """Of a loaded table, unless its declaration says otherwise."""
 
 

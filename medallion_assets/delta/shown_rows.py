@@ -14,6 +14,8 @@ import polars as pl
 
 from medallion_assets.contracts.moments import FIRST_MICROS, LAST_MICROS, moment
 
+SAMPLE_ROWS = 5
+"""So many rows a check or an error shows of those that it is about."""
 MICROS_PER_YEAR = 31_556_952_000_000
 
 

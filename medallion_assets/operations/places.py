@@ -14,7 +14,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.place import PlaceState, PlaceStatus
+from medallion_assets.contracts.place import FOLDERS_LOOKED_INTO, PlaceState, PlaceStatus
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import delta_tables
@@ -29,7 +29,6 @@ from medallion_assets.storage.stores import open_store
 OPERATIONS = "operations"
 NAMED = 3
 """So many tables of others are named as examples."""
-FOLDERS_LOOKED_INTO = 20
 
 
 def looked_for_in(settings: Settings) -> list[PlaceStatus]:

@@ -14,6 +14,7 @@ from typing import Any
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.pipeline import PublishDays, PublishItems
 from medallion_assets.delta.replacing.partitions import partition
+from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
@@ -24,8 +25,6 @@ from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.publishing.tombstones import is_tombstone
-
-SAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True, kw_only=True)

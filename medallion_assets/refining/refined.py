@@ -18,6 +18,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import Judged
@@ -30,7 +31,6 @@ LEAST_NOTE = "medallion_quality_min_bad_records"
 """From how many bad records on it asked for that."""
 HAND_NOTE = "medallion_threshold_by_hand"
 """Whether these came from the run config: a person's decision about the batches of this commit."""
-SAMPLE_ROWS = 5
 HINT_ROWS = 100
 
 

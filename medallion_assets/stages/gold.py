@@ -19,6 +19,7 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.replacing.table_changes import Rebuilt
+from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.audit import Audit, audit, source_of
 from medallion_assets.deriving.build import Built, build
@@ -37,7 +38,6 @@ from medallion_assets.stages.work import Work
 RECOMPUTED = "equals_recomputation"
 EARLIER_DAYS = "no_earlier_days"
 EARLIER_CHECKS = {EARLIER_DAYS: "Its source has no days before MEDALLION_FIRST_DAY, which would never be built."}
-SAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)

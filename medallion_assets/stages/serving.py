@@ -17,13 +17,14 @@ from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.budget.write_shares import WriteShares
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import PublishResult
-from medallion_assets.publishing.read_back import SAMPLE_ROWS, ReadBack, read_back
+from medallion_assets.publishing.read_back import ReadBack, read_back
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
 from medallion_assets.stages.export_age import export_age

@@ -18,7 +18,8 @@ PACKED_BYTES = 16 * 1024
 """How much of a packed file is handed over at a time."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_GZIP_WINDOW = 31  # zlib: 15 bits of window, with gzip's header and trailer
+GZIP_WINDOW = 31
+"""Of zlib: 15 bits of window, with gzip's header and trailer."""
 
 
 class BrokenStreamError(Exception):
@@ -47,7 +48,7 @@ class _Member(Protocol):
 
 class _Gzip:
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(_GZIP_WINDOW)
+        self._stream = zlib.decompressobj(GZIP_WINDOW)
 
     def unpack(self, data: bytes) -> bytes:
         return self._stream.decompress(self._stream.unconsumed_tail + data, PIECE_BYTES)

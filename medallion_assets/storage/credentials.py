@@ -16,8 +16,10 @@ from functools import cache
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import REQUEST_KEYS
 from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.values import AWS_KEYS
 
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+SIGNING_KEYS = AWS_KEYS[:2]
+"""What signs a request; a third one goes with them where they are temporary."""
 UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
 TRIES = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
 
@@ -52,7 +54,7 @@ def without_credentials(what: str) -> MedallionError:
 def _are_given(options: Mapping[str, str]) -> bool:
     """Names of options may be written in small letters, as delta-rs and obstore know both."""
     given = {name.upper(): value for name, value in options.items() if value}
-    return given.get(UNSIGNED, "").lower() in ("true", "1") or given.keys() >= set(KEYS)
+    return given.get(UNSIGNED, "").lower() in ("true", "1") or given.keys() >= set(SIGNING_KEYS)
 
 
 @cache

@@ -22,7 +22,7 @@ ARCHIVED = "InvalidObjectState"
 GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "NoSuchBucketException"})
 OF_AN_OBJECT = frozenset({ARCHIVED, "AccessDenied", "403", "Forbidden"})
 """Codes that say something of the object that was asked for, where an object was asked for; so do all of KMS."""
-OF_SETTINGS = (
+ERRORS_OF_SETTINGS = (
     botocore.NoCredentialsError,
     botocore.PartialCredentialsError,
     botocore.ParamValidationError,
@@ -128,7 +128,7 @@ def _status(error: Exception) -> int:
 
 def _is_refused(error: Exception) -> bool:
     """Whether repeating it cannot help, although S3 said nothing: a setting, or a disk that says no."""
-    return isinstance(error, OF_SETTINGS) or (isinstance(error, OSError) and error.errno in REFUSING_DISK)
+    return isinstance(error, ERRORS_OF_SETTINGS) or (isinstance(error, OSError) and error.errno in REFUSING_DISK)
 
 
 def _is_about_the_object(error: Exception, code: str, answer: Advice | None) -> bool:

@@ -13,7 +13,7 @@ import pytest
 
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.moments import micros
-from medallion_assets.contracts.policies import GATE, GatePolicy
+from medallion_assets.contracts.policies import USUAL_GATE, GatePolicy
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
@@ -64,7 +64,7 @@ class Shop:
     def ingest(self) -> Ingested:
         return ingest(self.lakehouse, self.raw_url, declared(self.table, source=FILES), now=NOW)
 
-    def refine(self, gate: GatePolicy = GATE) -> Refined:
+    def refine(self, gate: GatePolicy = USUAL_GATE) -> Refined:
         return refine(self.lakehouse, declared(self.table, source=FILES, gate=gate), now=NOW)
 
     def live(self) -> dict[str, Decimal]:

@@ -34,7 +34,7 @@ from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[AlertFacts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
-UNREADABLE = "blind/"
+BLIND = "blind/"
 """How the condition begins that facts cannot be read; the rest names them."""
 
 
@@ -134,11 +134,11 @@ def unreadable_facts(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """Facts could not be read, so that their rule says nothing."""
     for missing in facts.unread:
         yield Alert(
-            key=f"{UNREADABLE}{missing.what}/{now.date()}",
+            key=f"{BLIND}{missing.what}/{now.date()}",
             kind="warning",
             what=f"the alert rules cannot read {missing.what}: {missing.error}",
             where="operations",
-            condition=f"{UNREADABLE}{missing.what}",
+            condition=f"{BLIND}{missing.what}",
             do="do what the error says; until then these rules report nothing",
         )
 

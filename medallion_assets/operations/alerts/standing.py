@@ -16,7 +16,7 @@ import polars as pl
 
 from medallion_assets.operations.alerts.closing import days_complete, is_closed
 from medallion_assets.operations.alerts.facts import AlertFacts
-from medallion_assets.operations.alerts.rules import QUALITY_DAYS, UNREADABLE, refused
+from medallion_assets.operations.alerts.rules import BLIND, QUALITY_DAYS, refused
 from medallion_assets.operations.quality import published_scores
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
@@ -27,7 +27,7 @@ from medallion_assets.refining.versions import SUPERSEDED
 
 Question = Callable[[AlertFacts, AlertEvent, str, datetime], bool]
 """Whether the condition of an alert goes on. Besides the alert it is given the condition without its kind and table."""
-UNREAD_RUN = f"{UNREADABLE}run "
+UNREAD_RUN = f"{BLIND}run "
 """How the condition begins that a run cannot be read; its id follows."""
 
 
@@ -38,7 +38,7 @@ def standing_conditions(facts: AlertFacts, found: Iterable[Alert], now: datetime
     """
     said = {alert.condition for alert in found if alert.condition is not None}
     unread_runs = set(runs_unread(said))
-    is_blind = any(name.startswith(UNREADABLE) and not name.startswith(UNREAD_RUN) for name in said)
+    is_blind = any(name.startswith(BLIND) and not name.startswith(UNREAD_RUN) for name in said)
     return said | {
         condition
         for condition, raised in facts.open_alerts.items()

@@ -1,7 +1,7 @@
 """Writing the page where the lakehouse is.
 
-Belongs here: its place, and that a reader finds the old page or the new one, whole.
-Does not: what the page says.
+Belongs here: its place, and when it was written.
+Does not: what the page says, or how pages are written.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import obstore
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import DashboardFacts, read_facts
 from medallion_assets.operations.dashboard.page import render
+from medallion_assets.operations.drawing.writing import write_page
 from medallion_assets.storage.failures import store_errors
-from medallion_assets.storage.stores import NOT_THERE, open_store, write_bytes
+from medallion_assets.storage.stores import NOT_THERE, open_store
 
 PAGE = "operations/dashboard.html"
 """Where the page lies below the lakehouse URL."""
-HTML = "text/html; charset=utf-8"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def written_at(lakehouse: Lakehouse) -> datetime | None:
 def write_dashboard(
     lakehouse: Lakehouse, now: datetime, *, ui_url: str, raw_url: str | None = None, command_prefix: str = ""
 ) -> Written:
-    """Write the page as of now; it takes the place of the one before when it is whole.
+    """Write the page as of now.
 
     Runs are linked at `ui_url`; `command_prefix` is what people type before a command.
 
@@ -56,6 +56,5 @@ def write_dashboard(
         TransientError: the storage did not answer.
     """
     facts = read_facts(lakehouse, now, raw_url=raw_url)
-    page = render(facts, ui_url=ui_url, command_prefix=command_prefix).encode()
-    write_bytes(open_store(lakehouse.url, lakehouse.storage_options), PAGE, page, content_type=HTML)
-    return Written(facts=facts, size_bytes=len(page))
+    page = render(facts, ui_url=ui_url, command_prefix=command_prefix)
+    return Written(facts=facts, size_bytes=write_page(lakehouse, PAGE, page))

@@ -36,7 +36,7 @@ DAY_TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS)
 ROOT_RUN = "dagster/root_run_id"
 MARGIN_SECONDS = 600
 """How long after Dagster's own time limit a job ends by itself: that is for a Dagster that is gone."""
-LOST_DO = (
+LOST_JOB_DO = (
     "look at its log where it ran (out of memory, a lost host, a missing entry point). The next attempt redoes "
     "unfinished work"
 )
@@ -99,7 +99,7 @@ class Elsewhere:
         if ended is None:
             found = figures.get("job_state", "no final message")
             raise LostJobError(
-                f"{stage.table.name}: the remote process ended without an error message", found=found, do=LOST_DO
+                f"{stage.table.name}: the remote process ended without an error message", found=found, do=LOST_JOB_DO
             )
         if ended.failure is not None:
             raise ended.failure

@@ -47,7 +47,7 @@ INTERVAL_SECONDS = 15
 LOOK_BACK_HOURS = 24.0
 """How far back runs are looked at without a cursor."""
 BEFORE_ANY_RUN = datetime(2000, 1, 1, tzinfo=UTC)
-OVERLAP_SECONDS = 60.0
+LATE_SECONDS = 60.0
 """Runs become visible up to so long after others that ended after them."""
 MOST_RUNS = 20
 """So many are looked at in one tick: it costs some reading of event logs, and other sensors wait for it."""
@@ -77,7 +77,7 @@ class Cursor:
     @property
     def since(self) -> datetime:
         """Runs that were updated later are to be looked at, but those that were handled."""
-        return self.until - timedelta(seconds=OVERLAP_SECONDS)
+        return self.until - timedelta(seconds=LATE_SECONDS)
 
     def after(self, run_id: str, updated_at: datetime, *, now: datetime | None = None) -> "Cursor":
         """The cursor after a run was looked at; what is too old to be seen again is forgotten.

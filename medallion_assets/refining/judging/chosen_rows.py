@@ -23,7 +23,7 @@ from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.typing.numbers import TOO_MANY_DECIMALS
 from medallion_assets.refining.typing.values import MISSING
 
-REASONS = frozenset(
+GENERAL_REASONS = frozenset(
     {
         *UNREADABLE,
         *(MISSING, WRONG_TYPE, CONFLICTING, "flag_malformed", "sequence_malformed", "write_time_outside_window"),
@@ -47,7 +47,7 @@ def chosen_rows(
     if reasons:
         own = {expectation.name for expectation in table.expectations if expectation.action is Action.DROP}
         held = rows.select(pl.col("reasons").explode())
-        _expect_known(table, "reason", reasons, REASONS | own, held.rename({"reasons": "named"}))
+        _expect_known(table, "reason", reasons, GENERAL_REASONS | own, held.rename({"reasons": "named"}))
     if batches:
         bronze = lakehouse.find(bronze_table(table.short_name))
         known = loaded_ids(bronze) if bronze is not None else set[str]()

@@ -42,7 +42,7 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.write import counted, write_batch
 from medallion_assets.refining.versions import superseded_batches
 
-UNREADABLE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+READING_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
 """What reading a file raises that is gone or damaged."""
 Digest = tuple[int, int]
 """How many lines, and a hash of them with their numbers."""
@@ -203,7 +203,7 @@ class _Work:
             return False
         try:
             held = self._held(batch_id)
-        except UNREADABLE:
+        except READING_ERRORS:
             held = {}
         return held == self._read(place, delivery)
 

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
+from medallion_assets.storage.compression import GZIP_WINDOW
 from medallion_assets.storage.stores import CHUNK_BYTES
 
-_GZIP_WINDOW = 31  # zlib: 15 bits of window, with gzip's header and trailer
 
-
-class BrokenStreamError(Exception):
+class BrokenDataError(Exception):
     """What is wrong with the bytes of a data file."""
 
     def __init__(self, verdict: Verdict, found: str) -> None:
@@ -42,7 +41,7 @@ def text_if_short(source: bytes, *, at_most: int) -> bytes | None:
             size += len(piece)
             if size > at_most:
                 return None
-    except BrokenStreamError:
+    except BrokenDataError:
         return None
     return b"".join(pieces)
 
@@ -51,7 +50,7 @@ def lines_in(source: Path | bytes) -> int:
     """The lines of a gzip file of UTF-8 text; a last line without a newline counts.
 
     Raises:
-        BrokenStreamError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8.
+        BrokenDataError: TRUNCATED_GZIP, CORRUPT_GZIP, INVALID_UTF8.
     """
     lines, last = 0, b"\n"
     decoder = codecs.getincrementaldecoder("utf-8")()
@@ -62,7 +61,7 @@ def lines_in(source: Path | bytes) -> int:
             last = text[-1:]
         decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise BrokenStreamError(Verdict.INVALID_UTF8, f"{error.reason} after line {lines}") from None
+        raise BrokenDataError(Verdict.INVALID_UTF8, f"{error.reason} after line {lines}") from None
     return lines if last == b"\n" else lines + 1
 
 
@@ -71,14 +70,14 @@ def _inflate(source: Path | bytes) -> Iterator[bytes]:
     with opened(source) as file:
         data = file.read(CHUNK_BYTES)
         while data:
-            member = zlib.decompressobj(_GZIP_WINDOW)
+            member = zlib.decompressobj(GZIP_WINDOW)
             while not member.eof:
                 if not data:
-                    raise BrokenStreamError(Verdict.TRUNCATED_GZIP, "the file ends inside its gzip stream")
+                    raise BrokenDataError(Verdict.TRUNCATED_GZIP, "the file ends inside its gzip stream")
                 try:
                     text = member.decompress(data, CHUNK_BYTES)
                 except zlib.error as error:
-                    raise BrokenStreamError(Verdict.CORRUPT_GZIP, str(error)) from None
+                    raise BrokenDataError(Verdict.CORRUPT_GZIP, str(error)) from None
                 if text:
                     yield text
                 data = member.unconsumed_tail or (member.unused_data if member.eof else file.read(CHUNK_BYTES))

@@ -25,7 +25,7 @@ from medallion_assets.sources.dynamodb_export.shapes import SHAPES, RecordForm, 
 from medallion_assets.sources.dynamodb_export.templates import Templates
 
 CHUNK_LINES = 4096
-CHUNK_BYTES = 4 * 1024 * 1024
+DECODED_BYTES = 4 * 1024 * 1024
 """Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
 LEAF_LINES = 64
 """When a chunk fails, this many lines around each cause go to the exact reader."""
@@ -41,7 +41,7 @@ SAMPLED_LINES = 200
 SAMPLED_BYTES = 4 * 1024 * 1024
 SEED = 1
 """The sample is taken at random, since a file may have a period, and is the same each time."""
-MOST_UNKNOWN_NAMES = 60
+MOST_NAMES_LOOKED_FOR = 60
 """How many names beyond the contract the fast path looks for: names that are data themselves must not be its schema."""
 
 
@@ -67,7 +67,7 @@ class Spelling:
         return cls(
             templates=templates,
             any_order=AnyOrder.learnt(left["_line"].to_list(), attributes),
-            unknown=sorted(unknown_names(some, attributes))[:MOST_UNKNOWN_NAMES],
+            unknown=sorted(unknown_names(some, attributes))[:MOST_NAMES_LOOKED_FOR],
         )
 
     def read(self, rows: pl.DataFrame, *, few: int) -> tuple[list[pl.DataFrame], pl.DataFrame]:
@@ -205,7 +205,7 @@ def _says_nothing(column: pl.Series) -> bool:
 
 def _decode(lines: pl.Series, schema: pl.Struct, size: int) -> Iterator[tuple[int, pl.Series | None]]:
     """The records of successive pieces of `lines`: (height, records), or (height, None) where a line prevents it."""
-    for start, height in pieces(lines, rows=size, size=CHUNK_BYTES):
+    for start, height in pieces(lines, rows=size, size=DECODED_BYTES):
         chunk = lines.slice(start, height)
         try:
             records = chunk.str.json_decode(schema)

@@ -13,16 +13,13 @@ from itertools import islice
 
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.place import Stray
+from medallion_assets.contracts.place import FOLDERS_LOOKED_INTO, OBJECTS_LOOKED_AT, Stray
 from medallion_assets.contracts.source import Found
 from medallion_assets.sources.dynamodb_export.manifest import EXPORT_ID, ROOT, SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
 from medallion_assets.storage.listing import list_folders, list_objects
 
-FOLDERS_LOOKED_INTO = 20
-OBJECTS_LOOKED_AT = 1_000
-"""In each of them: one page of a bucket."""
 _SUMMARY = re.compile(rf"(?P<prefix>(?:.*/)?){ROOT}/(?P<id>{EXPORT_ID})/{re.escape(SUMMARY_NAME)}", re.DOTALL)
 
 

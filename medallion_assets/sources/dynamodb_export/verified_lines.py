@@ -19,12 +19,12 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.engines.blocks import side_by_side
+from medallion_assets.engines.engine import MEBIBYTE
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, check_lines, verified_files
 
-MEBIBYTE = 1024 * 1024
 READERS = 2
 """Threads that read a large export: more did not help on two cores, and each holds a frame and two data files."""
 LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})

@@ -21,14 +21,14 @@ from threading import Event
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found
-from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in, opened
+from medallion_assets.sources.dynamodb_export.data_text import BrokenDataError, lines_in, opened
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.read import read_export, unreadable_as_verdict
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
+from medallion_assets.storage.compression import GZIP_MAGIC
 from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
 
-GZIP_MAGIC = b"\x1f\x8b"
 SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
 _READERS = 8
@@ -178,7 +178,7 @@ def check_lines(export: Export, data_file: DataFile, source: Path | bytes) -> in
     """
     try:
         lines = lines_in(source)
-    except BrokenStreamError as broken:
+    except BrokenDataError as broken:
         raise _refused(broken.verdict, export, data_file, "gzip of UTF-8 text", broken.found) from None
     if lines != data_file.item_count:
         expected = f"{data_file.item_count} lines, the itemCount of the file list"
@@ -271,7 +271,7 @@ def _ends_early(source: Path | bytes) -> bool:
     """Whether a file whose md5 is wrong was cut off: a copy that broke off, rather than one that was changed."""
     try:
         lines_in(source)
-    except BrokenStreamError as broken:
+    except BrokenDataError as broken:
         return broken.verdict is Verdict.TRUNCATED_GZIP
     return False
 

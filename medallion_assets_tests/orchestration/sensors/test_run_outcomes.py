@@ -24,9 +24,9 @@ from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors import run_outcomes
 from medallion_assets.orchestration.sensors.run_outcomes import (
+    LATE_SECONDS,
     LOOK_BACK_HOURS,
     MOST_RUNS,
-    OVERLAP_SECONDS,
     Cursor,
     run_outcome_sensor,
 )
@@ -246,7 +246,7 @@ def test_a_run_that_cannot_be_looked_into_hides_no_other(
 
 
 def test_the_cursor_keeps_what_may_be_seen_again() -> None:
-    near, far = NOW - timedelta(seconds=OVERLAP_SECONDS), NOW - timedelta(seconds=OVERLAP_SECONDS + 1)
+    near, far = NOW - timedelta(seconds=LATE_SECONDS), NOW - timedelta(seconds=LATE_SECONDS + 1)
     cursor = Cursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
     assert cursor == Cursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
     assert Cursor.load(to_json(cursor), NOW) == cursor

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.expectations import expect, expect_or_drop
-from medallion_assets.contracts.policies import GATE, GatePolicy
+from medallion_assets.contracts.policies import USUAL_GATE, GatePolicy
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.judging.gate import Counts, Gate, rules_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
@@ -19,7 +19,7 @@ from medallion_assets.sources.files.files import Files
 from medallion_assets_tests.pipeline import declared
 from medallion_assets_tests.refining.typing.decoding import VISITS
 
-PRESENT = Gate.of(GATE)
+PRESENT = Gate.of(USUAL_GATE)
 FILES = Files(pattern="*.csv", kind=BatchKind.CHANGES, sequence="updated_at")
 
 
@@ -46,22 +46,22 @@ def test_one_record_that_must_not_be_there_fails_the_export() -> None:
 
 def test_the_run_config_overrides_the_contracts_threshold() -> None:
     assert (PRESENT.policy.quality_threshold, PRESENT.by_hand) == (0.98, False)
-    assert Gate.of(GATE, 0.0).by_hand
-    assert Gate.of(GATE, 0.0).lets_through(Counts(export_id="e", records=10, bad=10))
-    assert not Gate.of(GATE, 1.0).lets_through(Counts(export_id="e", records=1_000_000, bad=10))
+    assert Gate.of(USUAL_GATE, 0.0).by_hand
+    assert Gate.of(USUAL_GATE, 0.0).lets_through(Counts(export_id="e", records=10, bad=10))
+    assert not Gate.of(USUAL_GATE, 1.0).lets_through(Counts(export_id="e", records=1_000_000, bad=10))
 
 
 @pytest.mark.parametrize(("least", "passes"), [(11, True), (10, False), (0, False)])
 def test_the_run_config_overrides_from_how_many_bad_records_on(least: int, passes: bool) -> None:
     """C3: beside the declared threshold."""
-    gate = Gate.of(GATE, None, least)
+    gate = Gate.of(USUAL_GATE, None, least)
     assert gate.by_hand
     assert gate.lets_through(Counts(export_id="e", records=10, bad=10)) is passes
 
 
 def test_a_contract_may_let_the_score_alone_decide() -> None:
     """C3: with 0 one bad record of one fails; an empty export passes."""
-    gate = Gate.of(replace(GATE, quality_min_bad_records=0))
+    gate = Gate.of(replace(USUAL_GATE, quality_min_bad_records=0))
     assert not gate.lets_through(Counts(export_id="e", records=1, bad=1))
     assert gate.lets_through(Counts(export_id="e"))
 

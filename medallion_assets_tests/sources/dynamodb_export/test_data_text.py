@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.sources.dynamodb_export.data_text import BrokenStreamError, lines_in
+from medallion_assets.sources.dynamodb_export.data_text import BrokenDataError, lines_in
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 
 
@@ -33,6 +33,6 @@ def test_lines_are_counted_across_chunks_and_members(tmp_path: Path, monkeypatch
 def test_counting_names_what_is_wrong_with_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(zlib.compress(b"a"))
-    with pytest.raises(BrokenStreamError) as broken:
+    with pytest.raises(BrokenDataError) as broken:
         lines_in(path)
     assert broken.value.verdict is Verdict.CORRUPT_GZIP

@@ -142,7 +142,7 @@ def test_any_name_may_be_unknown(name: str) -> None:
 
 def test_more_unknown_names_than_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest is found line by line."""
-    monkeypatch.setattr(decode_lines, "MOST_UNKNOWN_NAMES", 1)
+    monkeypatch.setattr(decode_lines, "MOST_NAMES_LOOKED_FOR", 1)
     line = item(a={"S": "x"}, b={"L": []}, c={"M": {"d": {"S": "x"}}})
     assert read([line])[0].unknown == ["a", "b", "c"]
 
