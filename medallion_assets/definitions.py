@@ -41,6 +41,7 @@ from medallion_assets.orchestration.resources import DynamoDBResource, Lakehouse
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
+from medallion_assets.orchestration.sensors.completed import completed_sensors
 from medallion_assets.orchestration.sensors.restated import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
@@ -131,6 +132,7 @@ def pipeline_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
         *arrival_sensors(settings, pipeline),
         *update_sensors(settings, pipeline),
         *restated_sensors(settings, pipeline),
+        *completed_sensors(settings, pipeline),
     ]
 
 

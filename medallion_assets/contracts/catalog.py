@@ -136,6 +136,7 @@ def _names(pipeline: Pipeline) -> Iterator[str]:
     yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
     yield from (f"table_update_{derived.table.short_name}" for derived in pipeline.derived)
     yield from (f"the dbt models {built.name}" for built in pipeline.dbt)
+    yield from (f"completed_{built.name}" for built in pipeline.dbt)
     yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
     yield from (condition.name for condition in pipeline.run_if)
     yield from (name for loaded in pipeline.loaded for name in names_beside(loaded.table))

@@ -1,4 +1,4 @@
-"""Close requests: the runs that close days of a Gold table, or a month.
+"""Close requests: the runs that close days of a Gold table, a month, or the day that dbt models are built for.
 
 Belongs here: what such a run makes, and its key.
 Does not: which days, or when (daily_close.py, waiting_close.py, schedules.py).
@@ -17,7 +17,7 @@ from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import SCHEDULE
-from medallion_assets.operations.stages import MONTHLY, stages_of
+from medallion_assets.operations.stages import DBT, MONTHLY, stages_of
 from medallion_assets.orchestration.requests import days_request, request
 from medallion_assets.orchestration.trigger_context import TriggerContext
 
@@ -45,3 +45,9 @@ def month_request(scheduled_at: datetime, pipeline: Pipeline) -> dg.RunRequest |
         return dg.SkipReason(f"{month} is before the first month")
     tables = [stage.table for stage in stages_of(pipeline)]
     return request(pipeline, MONTHLY, tables, SCHEDULED, of=tables[-1], run_key=f"close:{month}", month=month)
+
+
+def models_request(due_at: datetime, pipeline: Pipeline) -> dg.RunRequest:
+    """A build of all dbt models that was due at a tick; asked for again it has the same key."""
+    tables = [table for built in pipeline.dbt for table in built.models]
+    return request(pipeline, DBT, tables, SCHEDULED, of=tables[-1], run_key=f"close:{due_at.isoformat()}")

@@ -45,6 +45,11 @@ def refresh_lines(settings: Settings, pipeline: Pipeline) -> tuple[tuple[str, ..
     return pipeline.refresh.cron, pipeline.refresh.time_zone
 
 
+def models_lines(settings: Settings, pipeline: Pipeline) -> tuple[str, ...]:
+    """The cron lines at which a pipeline's dbt models are built by themselves: none unless settings say so."""
+    return settings.schedules.get(pipeline.job(DBT), ())
+
+
 def days_due(catalog: Catalog, settings: Settings, now: datetime) -> dict[str, date]:
     """The day, or month, that each job was to have closed by now; jobs that were to close none are left out.
 
@@ -66,10 +71,9 @@ def _due(pipeline: Pipeline, settings: Settings, now: datetime) -> Iterator[tupl
     elif (tick := last_due(daily_lines(settings, pipeline), zone, done_by, now)) is not None:
         yield job, day_to_close(tick)
     if pipeline.dbt:
-        models = pipeline.job(DBT)
-        for lines, line_zone in (refresh_lines(settings, pipeline), (settings.schedules.get(models, ()), zone)):
+        for lines, line_zone in (refresh_lines(settings, pipeline), (models_lines(settings, pipeline), zone)):
             if (tick := last_due(lines, line_zone, done_by, now)) is not None:
-                yield models, day_to_close(tick)
+                yield pipeline.job(DBT), day_to_close(tick)
 
 
 def last_due(

@@ -26,6 +26,7 @@ from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, L
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
+from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
@@ -103,7 +104,7 @@ def request(
         run_key=f"{of.path}/{run_key}",
         job_name=pipeline.job(job),
         asset_selection=[asset_key(table) for table in tables],
-        run_config=triggered_config(tables, context),
+        run_config=triggered_config(step_tables(stages_of(pipeline), tables), context),
         tags={**run_tags(stages_of(pipeline), tables), **context.tags(), **of_month},
     )
 

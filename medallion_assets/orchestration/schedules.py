@@ -15,7 +15,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.errors import PermanentError, SettingsError
-from medallion_assets.operations.stages import DAILY, MONTHLY, REFRESH, stages
+from medallion_assets.operations.stages import DAILY, DBT, MONTHLY, REFRESH, stages
 from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.close_requests import SCHEDULED, close_request, tables_of
@@ -24,7 +24,14 @@ from medallion_assets.orchestration.daily_close import day_to_close, unclosed_da
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags
 from medallion_assets.orchestration.requests import triggered_config
 from medallion_assets.orchestration.steps import step_tables
-from medallion_assets.orchestration.waiting_close import RESOURCE, closes_now, month_to_close, waiting_schedules
+from medallion_assets.orchestration.waiting_close import (
+    RESOURCE,
+    Close,
+    closes_now,
+    models_to_build,
+    month_to_close,
+    waiting_schedules,
+)
 from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
 from medallion_assets.stages.partitions import business_day
 
@@ -52,6 +59,8 @@ def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinitio
     lines |= {job: monthly_lines(settings, pipeline) for job, pipeline in monthly.items()}
     closing = {job: _closing(settings, pipeline) for job, pipeline in daily.items()}
     closing |= {job: _closing_months(settings, pipeline) for job, pipeline in monthly.items()}
+    if settings.close_waits_until is not None:
+        closing |= {pipeline.job(DBT): _building(settings, pipeline) for pipeline in catalog.pipelines if pipeline.dbt}
     asked = [
         _schedule(settings, job, given, closing.get(job) or _asking(catalog, job), time_zone=zones.get(job))
         for job, given in lines.items()
@@ -72,7 +81,7 @@ def close_requests(
     if closing < settings.first_day:
         return
     for gold in pipeline.gold:
-        if closes_now(settings, context, gold, closing, due=business_day(now)):
+        if closes_now(settings, context, Close.of_gold(gold, closing), due=business_day(now)):
             yield close_request(pipeline, tables_of(pipeline, gold), [closing])
         else:
             context.log.info("%s: %s is not complete yet; its close waits", gold.table.name, closing)
@@ -128,10 +137,18 @@ def _closing_months(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
+def _building(settings: Settings, pipeline: Pipeline) -> dict[str, Any]:
+    return {
+        "execution_fn": lambda context: models_to_build(settings, context, pipeline, context.scheduled_execution_time),
+        "description": "Builds the dbt models, once the previous business day is complete.",
+        "required_resource_keys": {RESOURCE},
+    }
+
+
 def _asking(catalog: Catalog, job: str) -> dict[str, Any]:
     tables = job_tables(catalog).get(job, ())
     tags = run_tags(stages(catalog), tables, priority=LIVE_PRIORITY) if tables else {}
-    config = triggered_config(step_tables(catalog, tables), SCHEDULED)
+    config = triggered_config(step_tables(stages(catalog), tables), SCHEDULED)
     return {"run_config": config, "tags": {**tags, **job_limit(catalog, job), **SCHEDULED.tags()}}
 
 

@@ -6,11 +6,11 @@ Does not: which steps a run has (jobs.py), or what they do (assets).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.orchestration.reporting import asset_key
 
 
@@ -24,7 +24,10 @@ def step_name(table: Table) -> str:
     return asset_key(table).to_python_identifier()
 
 
-def step_tables(catalog: Catalog, tables: Collection[Table]) -> list[Table]:
-    """Those of some tables that their steps are called like; one step may write several."""
-    names = {stage.step.name for stage in stages(catalog) if stage.table in tables}
+def step_tables(known: Iterable[Stage], tables: Collection[Table]) -> list[Table]:
+    """Those of some tables, which stages among the `known` write, that their steps are called like.
+
+    One step may write several.
+    """
+    names = {stage.step.name for stage in known if stage.table in tables}
     return [table for table in tables if table.name in names]

@@ -7,22 +7,24 @@ Does not: which that is (daily_close.py, close_requests.py), or days that were c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
+from medallion_assets.contracts.coverage import least
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.months import month_before
-from medallion_assets.contracts.pipeline import Gold, Pipeline
-from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.contracts.pipeline import DbtModels, Gold, Pipeline
+from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.stages import closing_job, is_promised, stages_of
-from medallion_assets.orchestration.close_requests import close_request, month_request, tables_of
-from medallion_assets.orchestration.closing_lines import daily_lines, monthly_lines
+from medallion_assets.operations.stages import DBT, closing_job, is_promised, stages_of
+from medallion_assets.orchestration.close_requests import close_request, models_request, month_request, tables_of
+from medallion_assets.orchestration.closing_lines import daily_lines, models_lines, monthly_lines
 from medallion_assets.orchestration.daily_close import closed_days, day_to_close, made_before, ticks
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
@@ -32,13 +34,37 @@ from medallion_assets.stages.partitions import business_day
 LINES = ("*/15 * * * *",)
 """When a close that waits is looked at again."""
 RESOURCE = "lakehouse"
+Look = Callable[[Settings, dg.ScheduleEvaluationContext, Pipeline], Iterator[dg.RunRequest]]
+"""What of a pipeline has waited and may be closed by now, at a tick of a schedule."""
 _LONGEST = timedelta(days=1, hours=1)
 """No close waits longer than to the end of the business day on which it was due."""
 _MONTH = timedelta(days=32)
 """So far back the last tick of a schedule of months is found."""
 
 
-def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, *, due: date, now: datetime) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Close:
+    """A day, or a month, of what is called `name`: complete once all its `sources` reach to `ends_at`."""
+
+    name: str
+    sources: tuple[Table, ...]
+    day: date
+    ends_at: datetime
+
+    @classmethod
+    def of_gold(cls, gold: Gold, day: date) -> Close:
+        """That of a Gold table."""
+        return cls(name=gold.table.name, sources=(gold.source,), day=day, ends_at=gold.end_of(day))
+
+    @classmethod
+    def of_models(cls, built: DbtModels, day: date) -> Close:
+        """That of dbt models, which close a business day."""
+        return cls(
+            name=f"the dbt models {built.name}", sources=built.sources, day=day, ends_at=end_of_business_day(day)
+        )
+
+
+def may_close(settings: Settings, lakehouse: Lakehouse, close: Close, *, due: date, now: datetime) -> bool:
     """Whether a day, or a month, is closed now: it is complete, nobody knows, or it has waited long enough.
 
     `due` is the business day on which its close was due.
@@ -46,14 +72,14 @@ def may_close(settings: Settings, lakehouse: Lakehouse, gold: Gold, day: date, *
     until = settings.close_waits_until
     if until is None or now >= datetime.combine(due, until, ZoneInfo(BUSINESS_TIME_ZONE)):
         return True
-    source = lakehouse.find(gold.source)
-    if source is None:
+    sources = [source for table in close.sources if (source := lakehouse.find(table)) is not None]
+    if len(sources) < len(close.sources):
         return True
-    coverage = noted_coverage(source)
-    return not coverage.is_known or coverage.includes(gold.end_of(day))
+    coverage = least(map(noted_coverage, sources))
+    return not coverage.is_known or coverage.includes(close.ends_at)
 
 
-def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: Gold, day: date, *, due: date) -> bool:
+def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, close: Close, *, due: date) -> bool:
     """The same at a tick of a schedule: what cannot be read keeps no day open.
 
     A tick that is evaluated late, as the daemon was down, is judged by what the clock says now.
@@ -62,10 +88,10 @@ def closes_now(settings: Settings, context: dg.ScheduleEvaluationContext, gold: 
         return True
     try:
         resource = getattr(context.resources, RESOURCE)
-        return may_close(settings, resource.lakehouse(), gold, day, due=due, now=resource.now())
+        return may_close(settings, resource.lakehouse(), close, due=due, now=resource.now())
     except LAKEHOUSE_ERRORS as error:
         context.log.warning(
-            "%s: it is not known whether %s is complete, so it is closed: %s", gold.table.name, day, error
+            "%s: it is not known whether %s is complete, so it is closed: %s", close.name, close.day, error
         )
         return True
 
@@ -77,7 +103,12 @@ def waiting_schedules(settings: Settings, pipelines: Iterable[Pipeline]) -> Iter
     for pipeline in pipelines:
         lines = daily_lines(settings, pipeline) if pipeline.months is None else monthly_lines(settings, pipeline)
         if pipeline.gold and lines:
-            yield _schedule(settings, pipeline)
+            what, look = ("business day", waiting_requests) if pipeline.months is None else ("month", waiting_months)
+            says = f"Closes the previous {what} once it is complete, or when it has waited long enough."
+            yield _schedule(settings, pipeline, closing_job(pipeline), look, says)
+        if pipeline.dbt and models_lines(settings, pipeline):
+            says = "Builds the dbt models once the previous business day is complete, or has waited long enough."
+            yield _schedule(settings, pipeline, pipeline.job(DBT), waiting_models, says)
 
 
 def waiting_requests(
@@ -91,9 +122,34 @@ def waiting_requests(
     for gold in pipeline.gold if was_due and day >= settings.first_day else ():
         request = close_request(pipeline, tables_of(pipeline, gold), [day])
         if not runs_of_key(context.instance, request) and closes_now(
-            settings, context, gold, day, due=business_day(now)
+            settings, context, Close.of_gold(gold, day), due=business_day(now)
         ):
             yield request
+
+
+def models_to_build(
+    settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline, due_at: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """The build of dbt models that was due at a tick, unless it is to wait for the day that it closes."""
+    day, due = day_to_close(due_at), business_day(due_at)
+    if all(closes_now(settings, context, Close.of_models(built, day), due=due) for built in pipeline.dbt):
+        return models_request(due_at, pipeline)
+    return dg.SkipReason(f"{day} is not complete yet; the build of the dbt models waits")
+
+
+def waiting_models(
+    settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline
+) -> Iterator[dg.RunRequest]:
+    """The same of the last tick since the day was over that it closes, unless that has had its build."""
+    now, zone = context.scheduled_execution_time, settings.schedule_time_zone
+    over_at = end_of_business_day(day_to_close(now))
+    before = [tick for line in models_lines(settings, pipeline) for tick in ticks(line, zone, over_at, now)]
+    due_at = max((tick for tick in before if tick < now), default=None)
+    if due_at is None or runs_of_key(context.instance, models_request(due_at, pipeline)):
+        return
+    asked = models_to_build(settings, context, pipeline, due_at)
+    if isinstance(asked, dg.RunRequest):
+        yield asked
 
 
 def month_to_close(
@@ -107,7 +163,7 @@ def month_to_close(
             "what arrives is loaded by itself"
         )
     if isinstance(asked, dg.SkipReason) or all(
-        closes_now(settings, context, gold, month, due=due) for gold in pipeline.gold
+        closes_now(settings, context, Close.of_gold(gold, month), due=due) for gold in pipeline.gold
     ):
         return asked
     return dg.SkipReason(f"{month:%Y-%m} is not complete yet; its close waits")
@@ -160,14 +216,12 @@ def _stayed_open(settings: Settings, instance: dg.DagsterInstance, pipeline: Pip
     )
 
 
-def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:
+def _schedule(settings: Settings, pipeline: Pipeline, job: str, look: Look, says: str) -> dg.ScheduleDefinition:
     is_on = settings.uses_triggers
 
     def evaluate(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-        look = waiting_requests if pipeline.months is None else waiting_months
         yield from look(settings, context, pipeline)
 
-    job, what = closing_job(pipeline), "business day" if pipeline.months is None else "month"
     return dg.ScheduleDefinition(
         name=f"{job}_waiting_schedule",
         job_name=job,
@@ -176,5 +230,5 @@ def _schedule(settings: Settings, pipeline: Pipeline) -> dg.ScheduleDefinition:
         execution_fn=evaluate,
         required_resource_keys={RESOURCE},
         default_status=dg.DefaultScheduleStatus.RUNNING if is_on else dg.DefaultScheduleStatus.STOPPED,
-        description=f"Closes the previous {what} once it is complete, or when it has waited long enough.",
+        description=says,
     )

@@ -24,6 +24,8 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
+from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.storage.stores import open_store, write_bytes
@@ -192,6 +194,50 @@ def test_a_month_that_somebody_closed_since_is_left(
         assert len(back(settings, other, due)) == 1
     instance.report_runless_asset_event(made._replace(partition="2025-04-01"))
     assert back(settings, instance, due) == []
+
+
+STAR_CATALOG = Catalog((STAR_SCHEMA,))
+
+
+def models(settings: Settings, instance: dg.DagsterInstance, name: str, due: datetime) -> list[str]:
+    """What a schedule of the star's models, due at 01:00 and 13:00, asks for."""
+    lines = replace(settings, schedules={**settings.schedules, "medallion_dbt": ("0 1,13 * * *",)})
+    requests = tick(lines, instance, f"medallion_dbt{name}_schedule", due, STAR_CATALOG)
+    return [asset for request in requests for asset in assets_of(request)]
+
+
+def sources_reach(settings: Settings, *coverages: Coverage) -> None:
+    for table, coverage in zip(STAR.sources, coverages, strict=True):
+        lakehouse_at(Path(settings.lakehouse_url)).ready(table).commit(metadata=covered_note(coverage))
+
+
+def test_dbt_models_wait_until_all_their_sources_cover_the_day(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """Then they are built once; at the next tick of their schedule again, which waits for nothing."""
+    built, before = [table.path for table in STAR.models], Coverage(END - timedelta(seconds=1))
+    sources_reach(settings, Coverage(END), Coverage(END), before, Coverage(END))
+    assert models(settings, instance, "", at(1)) == models(settings, instance, "_waiting", at(1, 15)) == []
+    sources_reach(settings, *[Coverage(END)] * 4)
+    assert models(settings, instance, "_waiting", at(1, 30)) == built
+    assert models(settings, instance, "_waiting", at(1, 45)) == models(settings, instance, "_waiting", at(5)) == []
+    assert models(settings, instance, "_waiting", at(13)) == []
+    assert models(settings, instance, "", at(13)) == built
+
+
+def test_dbt_models_wait_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance) -> None:
+    """A tick after it does not wait, whatever is covered; nor does a refresh, which loads first."""
+    sources_reach(settings, *[NOTHING] * 4)
+    assert models(settings, instance, "", at(1)) == models(settings, instance, "_waiting", at(4, 45)) == []
+    assert len(models(settings, instance, "_waiting", at(5))) == len(STAR.models)
+    assert len(models(settings, instance, "", at(13))) == len(STAR.models)
+    assert len(tick(settings, instance, "medallion_daily_refresh_schedule", at(1), STAR_CATALOG)) == 1
+
+
+def test_dbt_models_of_which_nobody_knows_are_built_at_once(settings: Settings, instance: dg.DagsterInstance) -> None:
+    assert len(models(settings, instance, "", at(1))) == len(STAR.models)
+    sources_reach(settings, NOTHING, NOTHING, UNKNOWN, NOTHING)
+    assert len(models(settings, instance, "", at(1))) == len(STAR.models)
 
 
 def test_where_both_schedules_tick_at_one_moment_the_close_alone_asks(

@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.moments import end_of_business_day, last_business_day
+from medallion_assets.delta.row_tables.releases import Release
 
 MOST_DAYS = 31
 """So many days that are not covered are named."""
@@ -36,3 +37,15 @@ def closed_days(covered: Coverage, began_at: datetime) -> dict[date, datetime]:
 def is_complete(covered: Coverage, began_at: datetime) -> bool | None:
     """Whether every business day that was over is covered; None where nobody says how far the sources reach."""
     return covered.includes(end_of_business_day(last_business_day(began_at))) if covered.is_known else None
+
+
+def provisional_days(release: Release) -> dict[date, datetime]:
+    """The days that a release closed although its sources did not cover them; each with its end.
+
+    None of a release that is complete, or of which nobody says it.
+    """
+    if release.is_complete is not False:
+        return {}
+    covered = Coverage(release.covered_until)
+    closed = closed_days(covered, release.started_at)
+    return {day: end for day, end in closed.items() if not covered.includes(end)}

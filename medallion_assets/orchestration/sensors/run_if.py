@@ -91,7 +91,7 @@ def _declared(settings: Settings, catalog: Catalog, pipeline: Pipeline, declared
             found=f"{', '.join(unknown)} upstream" if unknown else f"the job {job}",
             do="correct it in the pipeline's declaration",
         )
-    config = triggered_config(step_tables(catalog, tables_of.get(job, ())), TriggerContext(trigger="run_if"))
+    config = triggered_config(step_tables(stages(catalog), tables_of.get(job, ())), TriggerContext(trigger="run_if"))
     return run_if(
         declared.name,
         job=job,

@@ -1,6 +1,7 @@
 """Watching tables: their versions, and what those who are made from them have taken in, read from the tables' own logs.
 
-Belongs here: what Silver can settle of its Bronze table, and the versions that a derived table was made from.
+Belongs here: what Silver can settle of its Bronze table, the versions that a derived table was made from, and whether
+they cover days by now that a release of dbt models closed without (rule V6).
 Does not: deciding (triggers/table_update.py). A table that is not there yet is nothing to take in, and is not made by
 looking.
 """
@@ -10,11 +11,15 @@ from __future__ import annotations
 from datetime import date
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.pipeline import Derived, Loaded
+from medallion_assets.contracts.coverage import least
+from medallion_assets.contracts.pipeline import DbtModels, Derived, Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.commit_notes import committed_at
+from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.notes.source_versions import taken_version
+from medallion_assets.delta.row_tables.releases import Release, latest_release
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.dbt.closed_days import provisional_days
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.gate import rules_of
@@ -80,6 +85,31 @@ def watch_sources(lakehouse: Lakehouse, derived: Derived) -> list[Watched]:
     if len(found) < len(sources):
         return []
     return [_watched(source, taken_version(made, source) if made else None) for source in found]
+
+
+def watch_release(lakehouse: Lakehouse, built: DbtModels) -> list[Watched]:
+    """The sources of dbt models against the latest release, while it has days that are provisional.
+
+    They are an update once they cover one of these days; empty where there is no such release, or a source is gone.
+    """
+    release = latest_release(lakehouse, built.name, built.models[0])
+    days = {} if release is None else provisional_days(release)
+    if release is None or not days:
+        return []
+    sources = [source for table in built.sources if (source := lakehouse.find(table)) is not None]
+    if len(sources) < len(built.sources):
+        return []
+    covered = least(map(noted_coverage, sources))
+    if not covered.includes(min(days.values())):
+        waits = f"sources reach to {covered}, before the end of {min(days)}"
+        return [_watched(sources[0], _released(release, sources[0]), waits=waits)]
+    return [_watched(source, _released(release, source)) for source in sources]
+
+
+def _released(release: Release, source: Snapshot) -> int | None:
+    """The version of a source that a release was built from; None where it was built from another table."""
+    entry = release.named.get(source.table.name)
+    return entry.version if entry is not None and entry.table_id == source.table_id else None
 
 
 def failed_gate(lakehouse: Lakehouse, table: Table, batch: Batch, rules: str) -> bool:

@@ -16,7 +16,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.wakes.messages import wake
-from medallion_assets.orchestration.wakes.names import restated, table_update
+from medallion_assets.orchestration.wakes.names import completed, restated, table_update
 from medallion_assets.refining.bronze import bronze_table
 
 TOGETHER_SECONDS = 1.0
@@ -39,6 +39,7 @@ def wake_downstream(instance: dg.DagsterInstance, catalog: Catalog, run: dg.Dags
 
 def gold_sensors(catalog: Catalog, written: Table) -> Iterator[str]:
     """The sensors of the Gold tables that are made from a table, or published together with it (rule P6)."""
+    yield from (completed(built) for built in catalog.dbt if written.name in {table.name for table in built.sources})
     for pipeline in catalog.pipelines:
         for gold in pipeline.gold:
             published = pipeline.publishing(gold)

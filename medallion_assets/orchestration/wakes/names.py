@@ -5,7 +5,7 @@ Belongs here: how each is called. Does not: what it does.
 
 from __future__ import annotations
 
-from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.pipeline import DbtModels, Pipeline
 from medallion_assets.contracts.table import Table
 
 ARRIVALS = ("arrivals_", "file_arrival_")
@@ -30,3 +30,8 @@ def table_update(table: Table) -> str:
 def restated(gold: Table) -> str:
     """The sensor of a Gold table and what serves it, which looks at its source."""
     return f"restated_{gold.short_name}"
+
+
+def completed(built: DbtModels) -> str:
+    """The sensor of the models of a dbt project, which looks at their sources."""
+    return f"completed_{built.name}"

@@ -31,6 +31,7 @@ from medallion_assets.orchestration.assets.dbt import verdicts
 from medallion_assets.orchestration.assets.fresh_checks import IS_FRESH
 from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.reporting import step_retries
+from medallion_assets.orchestration.sensors.completed import completed_sensors
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
@@ -40,6 +41,7 @@ from medallion_assets.settings import inherited_environment, load_settings
 from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.runs.ringing import ring_now
+from medallion_assets_tests.orchestration.sensors.sensing import Sensing
 
 MODELS = tuple(table.path for table in STAR.models)
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -189,6 +191,28 @@ def test_a_release_says_whether_the_last_day_is_complete(graph: Graph) -> None:
         assert rows["is_complete"].to_list() == [release.is_complete] * len(MODELS)
         said.append((release.is_complete, run.figures(MODELS[-1])["provisional_days"]))
     assert said == [(None, []), (False, [str(last)]), (True, [])]
+
+
+@pytest.mark.slow
+def test_a_release_is_completed_by_one_build_once_its_day_is_covered(graph: Graph) -> None:
+    """V6: although no row has changed since."""
+    lake, now = graph.lakehouse, datetime.now(UTC)
+    end = end_of_business_day(last_business_day(now))
+    (made,) = completed_sensors(graph.settings, STAR_SCHEMA)
+    sensor = Sensing(graph, made)
+    plant_shop(lake, covered=Coverage(end - timedelta(seconds=1)))
+    assert graph.run(*MODELS).success
+    assert sensor.tick(0) is None
+    plant_shop(lake, covered=Coverage(now))
+    request = sensor.tick(60)
+    assert request is not None
+    done = sensor.run(request)
+    assert done.success
+    release = latest_release(lake, STAR.name, MART_REVENUE)
+    assert release is not None
+    assert (release.run_id, release.is_complete) == (done.result.run_id, True)
+    assert str(done.figures(MODELS[-1])["trigger"]).startswith("table_update: silver.")
+    assert sensor.tick(4000) is None
 
 
 @pytest.mark.slow

@@ -8,12 +8,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.wakes.downstream import TOGETHER_SECONDS, wake_downstream
+from medallion_assets.orchestration.wakes.downstream import TOGETHER_SECONDS, gold_sensors, wake_downstream
 from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, listen, read
+from medallion_assets.pipelines.star_schema.models import STAR
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION
@@ -61,6 +63,12 @@ def test_gold_is_woken_by_its_source_and_by_what_it_is_published_together_with(
     assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, 0)
     sales, ltv = CATALOG.gold
     assert woken(dagster_instance, sales.table, [sales.table]) == {f"restated_{ltv.table.short_name}": 0}
+
+
+def test_dbt_models_are_looked_at_when_one_of_their_sources_was_written() -> None:
+    catalog = Catalog((STAR_SCHEMA,))
+    assert [list(gold_sensors(catalog, table)) for table in STAR.sources] == [["completed_star_schema"]] * 4
+    assert list(gold_sensors(catalog, STAR.models[0])) == []
 
 
 def test_who_publishes_together_is_looked_at_again(dagster_instance: dg.DagsterInstance) -> None:
