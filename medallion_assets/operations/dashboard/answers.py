@@ -7,6 +7,7 @@ Does not: the tables behind it, or what to do.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.dashboard.tables import Mood
 from medallion_assets.operations.freshness.reach import last_complete_day
-from medallion_assets.operations.stages import stages
+from medallion_assets.operations.stages import Stage, stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,15 @@ def answers_of(facts: DashboardFacts) -> list[Answer]:
 
 
 def _complete(facts: DashboardFacts) -> Answer:
-    """The day up to which everything is complete that readers see; late where one of their tables is stale."""
-    ends = [stage for stage in stages(facts.catalog) if stage.is_read]
-    promised = [stage for stage in ends if stage.freshness_hours is not None]
+    """The day up to which everything is complete that readers see; late where one of their tables is.
+
+    Those without a limit count where they are late, or where none has one.
+    """
+    known_stages = {stage.table.name: stage for stage in stages(facts.catalog)}
+    stale = {table.table for table in facts.status.freshness if table.is_stale}
+    ends = [stage for stage in known_stages.values() if stage.is_read]
+    late = [stage for stage in ends if _is_late(stage, known_stages, stale)]
+    promised = [stage for stage in ends if stage.freshness_hours is not None or stage in late]
     seen = [facts.reaches.get(stage.table.name) for stage in promised or ends]
     known = [moment for moment in seen if moment is not None]
     unknown = f"unknown of {len(seen) - len(known)} of {len(seen)} tables" if len(known) < len(seen) else ""
@@ -48,8 +55,6 @@ def _complete(facts: DashboardFacts) -> Answer:
     day = last_complete_day(min(known))
     yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
-    stale = {table.table for table in facts.status.freshness if table.is_stale}
-    is_late = any(stage.table.name in stale for stage in promised)
     days = max((yesterday - day).days, 0) if promised else 0
     behind = "sample data" if is_sample else f"{days:,} {'day' if days == 1 else 'days'} behind" if days else ""
     unpromised = "" if promised else "no table that readers see has a limit"
@@ -57,8 +62,16 @@ def _complete(facts: DashboardFacts) -> Answer:
         question="Complete",
         answer=f"until {day:%a %-d %b %Y}",
         more="; ".join(filter(None, (behind, unpromised, unknown))),
-        mood=Mood.BAD if is_late else Mood.GOOD,
+        mood=Mood.BAD if late else Mood.GOOD,
     )
+
+
+def _is_late(stage: Stage, known: Mapping[str, Stage], stale: Collection[str]) -> bool:
+    """Whether a table is stale, or, where it has no limit, such as a month, the nearest before it that have one."""
+    if stage.freshness_hours is not None:
+        return stage.table.name in stale
+    before = [known[source.name] for source in stage.sources if source.name in known]
+    return any(_is_late(source, known, stale) for source in before)
 
 
 def _fresh(facts: DashboardFacts) -> Answer:

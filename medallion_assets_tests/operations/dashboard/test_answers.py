@@ -15,6 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.answers import Answer, answers_of
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.tables import Mood
+from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
@@ -40,6 +41,29 @@ def test_months_that_nobody_promises_are_not_behind(tmp_path: Path) -> None:
     answer = complete(tmp_path, ECOMMERCE, BRAND_REVENUE, datetime(2019, 11, 20, tzinfo=UTC))
     assert (answer.mood, answer.more) == (Mood.GOOD, "no table that readers see has a limit")
     assert answer.answer == "until Wed 30 Oct 2019"
+
+
+@pytest.mark.parametrize(("days", "mood"), [(34, Mood.GOOD), (36, Mood.BAD)])
+def test_months_that_have_stopped_arriving_are_late(tmp_path: Path, days: int, mood: Mood) -> None:
+    """The table that readers see has no limit; what it is made of has one: 35 days, since the lakehouse began here."""
+    now = datetime.now(UTC) + timedelta(days=days)
+    answer = complete(tmp_path, ECOMMERCE, BRAND_REVENUE, now)
+    assert (answer.mood, answer.answer) == (mood, "until Wed 30 Oct 2019")
+    assert answer.more.endswith("days behind") == (mood is Mood.BAD)
+
+
+def test_late_months_say_how_far_everything_is_complete_beside_days_that_are_in_time(tmp_path: Path) -> None:
+    """While they are in time, the days alone do."""
+    catalog = Catalog((TRANSACTIONS, ECOMMERCE))
+    lakehouse = Lakehouse(catalog=catalog, url=str(tmp_path / "lakehouse"))
+    plant(lakehouse, BRAND_REVENUE, date(2019, 10, 1), [{}], covered_until=END)
+    for days, mood, until in ((34, Mood.GOOD, None), (36, Mood.BAD, "until Wed 30 Oct 2019")):
+        now = datetime.now(UTC) + timedelta(days=days)
+        record_attempts(
+            lakehouse, [attempt(served.table.name, 0, covered_until=now) for served in TRANSACTIONS.published]
+        )
+        answer = answers_of(read_facts(lakehouse, now))[0]
+        assert (answer.mood, answer.answer) == (mood, until or f"until {last_complete_day(now):%a %-d %b %Y}")
 
 
 @pytest.mark.parametrize(
