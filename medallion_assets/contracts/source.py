@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import polars as pl
 
@@ -204,6 +204,11 @@ class Source(Protocol):
         """A text by which ids sort as their batches lie in a bucket, below one prefix."""
         ...
 
+    @property
+    def declares_coverage(self) -> bool:
+        """Whether a batch says what it covers (rule V1); else nobody can ever know how far its table reaches."""
+        ...
+
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
         """The batches, each with the window that it covers as the source declares it (rule V1); others are left out."""
         ...
@@ -276,6 +281,8 @@ class AsItIs:
     """A source that is the same for every table, and whose batches cover what they say."""
 
     __slots__ = ()
+
+    declares_coverage: ClassVar[bool] = True
 
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
         """Each with its own window (rules R1, F2)."""

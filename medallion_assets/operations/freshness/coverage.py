@@ -22,7 +22,6 @@ from medallion_assets.refining.ledger.coverage import coverage_of
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.ledger.origins import Origins
-from medallion_assets.sources.files.files import Files
 
 
 def read_coverage(lakehouse: Lakehouse) -> dict[str, Coverage]:
@@ -59,8 +58,9 @@ def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: Kind) -> Coverag
 
 
 def never_known(catalog: Catalog) -> set[str]:
-    """The tables of which nobody can know how far they reach, as a file that they are made of says nothing (V1, V2)."""
-    unsaid = {bronze_table(loaded.table.short_name).name for loaded in catalog.loaded if not _says(loaded)}
+    """The tables of which nobody can know how far they reach: a source that they are made of says nothing (V1, V2)."""
+    silent = [loaded.table for loaded in catalog.loaded if not loaded.source.declares_coverage]
+    unsaid = {bronze_table(table.short_name).name for table in silent}
     by_table = {stage.table.name: stage for stage in stages(catalog)}
 
     def is_unsaid(table: str) -> bool:
@@ -68,9 +68,3 @@ def never_known(catalog: Catalog) -> set[str]:
         return table in unsaid or any(is_unsaid(source.name) for source in sources)
 
     return {table for table in by_table if is_unsaid(table)}
-
-
-def _says(loaded: Loaded) -> bool:
-    """Whether a batch says what it covers; of sources of a user's own that is asked of their batches alone."""
-    source = loaded.source
-    return not isinstance(source, Files) or (source.covers or source.partition) is not None

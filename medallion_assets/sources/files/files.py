@@ -165,6 +165,11 @@ class Files:
         is_full = self.kind_of(key) is BatchKind.FULL
         return tuple(dict.fromkeys(name for name in every if not (is_full and name in beside)))
 
+    @property
+    def declares_coverage(self) -> bool:
+        """Where their names say it."""
+        return (self.covers or self.partition) is not None
+
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
         """By the date in a file's name; a month covers itself (rule V1)."""
         return covered_windows(batches, self.covers or self.partition)
