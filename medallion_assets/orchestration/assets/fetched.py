@@ -13,7 +13,7 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
-from medallion_assets.operations.unrecorded import fetch_of
+from medallion_assets.operations.unrecorded import FETCH, fetch_of
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
@@ -21,7 +21,6 @@ from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Location, as_table
 from medallion_assets.stages.work import Repeating
 
-FETCH = "fetch"
 WINDOWS_SHOWN = 100
 
 
