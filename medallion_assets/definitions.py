@@ -38,6 +38,7 @@ from medallion_assets.orchestration.hosting.shell_commands import refusals_in_on
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.recipients import expect_known_recipients
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.orchestration.runs.planned_code import CODE, loaded_code, note_in_plans
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
@@ -75,6 +76,8 @@ def build_defs(
     duckdb_limits = DuckDBLimits(memory=settings.duckdb_memory, threads=settings.duckdb_threads)
     fresh_keys = fresh_check_keys(catalog)
     docs = DocsPlace(folder=settings.home / DOCS, url=settings.dbt_docs_url)
+    code = loaded_code(settings, catalog)
+    note_in_plans(code)
     return dg.Definitions(
         assets=[
             *(
@@ -104,7 +107,7 @@ def build_defs(
         ],
         asset_checks=[fresh_checks(catalog)] if fresh_keys else [],
         resources={
-            "lakehouse": LakehouseResource.of_settings(settings, catalog),
+            "lakehouse": LakehouseResource.of_settings(settings, catalog, code=code),
             "dynamodb": DynamoDBResource.of_settings(settings),
             **(resources or {}),
         },
@@ -123,6 +126,7 @@ def build_defs(
         ],
         executor=dg.in_process_executor,
         loggers=loggers,
+        metadata={CODE: code},
     )
 
 

@@ -20,6 +20,7 @@ ALLOWED = {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
         "dagster._core.remote_origin",
     },
+    "orchestration/runs/planned_code.py": {"dagster._core.definitions.definitions_load_context"},  # what plans keep
     "orchestration/runs/restart.py": {
         "dagster._core.events",
         "dagster._core.remote_origin",

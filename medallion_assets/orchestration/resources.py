@@ -32,6 +32,7 @@ from medallion_assets.orchestration.remote.elsewhere import Elsewhere
 from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, AssetEvent, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
+from medallion_assets.orchestration.runs.planned_code import expect_planned_by
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
@@ -66,7 +67,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `dashboard` says how a run
     that ends renews the page (None: it does not). `clock` is that of stages and sensors, `store` what the lakehouse is
-    handed.
+    handed. `code` names the code that these definitions are of (None: runs may be planned by any).
     """
 
     catalog: ClassVar[Catalog] = Catalog()
@@ -82,6 +83,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     dashboard: dg.ResourceDependency[DashboardRenewal | None] = _given(None)
     clock: dg.ResourceDependency[Callable[[], datetime]] = _given(utc_now)
     store: dg.ResourceDependency[TableStore] = _given(TableStore())
+    code: dg.ResourceDependency[str | None] = _given(None)
 
     @classmethod
     def of(cls, catalog: Catalog, engine: Engine | None = None, elsewhere: Elsewhere | None = None) -> type[Self]:
@@ -98,7 +100,12 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @classmethod
     def of_settings(
-        cls, settings: Settings, catalog: Catalog, *, clock: Callable[[], datetime] = utc_now
+        cls,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        code: str | None = None,
     ) -> "LakehouseResource":
         """The one that the settings say, for the tables of `catalog`."""
         return cls.of(catalog, engine_of(settings), Elsewhere.of(settings))(
@@ -111,6 +118,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             step_retry_seconds=settings.step_retry_seconds,
             dashboard=DashboardRenewal.of(settings),
             clock=clock,
+            code=code,
         )
 
     @contextmanager
@@ -118,6 +126,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         """The resource, while the process that works with it is known as the one that carries out the run."""
         if context.run is not None and context.instance is not None:
             with failures_in_messages(sys.argv):
+                if self.code is not None:
+                    expect_planned_by(self.code, context.instance, context.run)
                 steps = step_names(self.catalog)
                 choose_configured_month(context.instance, context.run, steps)
                 record_configured_user(context.instance, context.run, steps)

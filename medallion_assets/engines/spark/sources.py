@@ -7,6 +7,7 @@ Does not: what is done where they differ (engines.spark.versions).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.resources import files
@@ -18,6 +19,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from medallion_assets.settings.spark import PROJECT
 
 NONE = "none"
+PYTHON = ".py"
 
 
 def digest(name: str) -> str:
@@ -25,10 +27,24 @@ def digest(name: str) -> str:
     if find_spec(name) is None:
         return NONE
     source = hashlib.sha256()
-    for path, content in sorted(_files(name)):
-        if path.endswith(".py") and content:  # an empty one says nothing, and a zip may have one more
+    for path, content in sorted(_files(name, PYTHON)):
+        if content:  # an empty one says nothing, and a zip may have one more
             source.update(f"{path}\n".encode() + content)
     return source.hexdigest()[:12]
+
+
+def changed_at(name: str) -> float:
+    """When a file that `digest` reads was last written, or put in its place (UNIX seconds); 0 of what is in a zip.
+
+    Nobody can set that, unlike the time of its content.
+
+    Raises:
+        OSError: a file went away meanwhile.
+    """
+    spec = find_spec(name)
+    places = (spec.submodule_search_locations or [spec.origin or ""]) if spec else []
+    files = (file for place in places for file in _on_disk(place))
+    return max((file.stat().st_ctime for file in files), default=0.0)
 
 
 def zipped(names: Iterable[str], folder: Path) -> str:
@@ -49,7 +65,23 @@ def zipped(names: Iterable[str], folder: Path) -> str:
     return str(file)
 
 
-def _files(name: str) -> Iterator[tuple[str, bytes]]:
+def _on_disk(place: str) -> Iterator[os.DirEntry[str] | Path]:
+    if place.endswith(PYTHON) and Path(place).is_file():
+        yield Path(place)
+    if Path(place).is_dir():
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    yield from () if _is_left_out(entry.name) else _on_disk(entry.path)
+                elif entry.name.endswith(PYTHON) and not _is_left_out(entry.name):
+                    yield entry
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
+
+
+def _files(name: str, ending: str = "") -> Iterator[tuple[str, bytes]]:
     spec = find_spec(name)
     if spec is None:
         return
@@ -60,15 +92,15 @@ def _files(name: str) -> Iterator[tuple[str, bytes]]:
     is_namespace = spec.loader is None or spec.origin is None
     if is_namespace:  # it becomes a package: only so Python finds its files in a zip
         yield f"{name}/__init__.py", b""
-    yield from _within(files(name), name)
+    yield from _within(files(name), name, ending)
 
 
-def _within(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+def _within(folder: Traversable, name: str, ending: str) -> Iterator[tuple[str, bytes]]:
     for entry in folder.iterdir():
-        if entry.name.startswith(".") or entry.name == "__pycache__":
+        if _is_left_out(entry.name):
             continue
         path = f"{name}/{entry.name}"
         if entry.is_dir():
-            yield from _within(entry, path)
-        else:
+            yield from _within(entry, path, ending)
+        elif path.endswith(ending):
             yield path, entry.read_bytes()

@@ -26,7 +26,7 @@ from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
 from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left, end_with_parent
-from medallion_assets.orchestration.runs.restart import allow_restart
+from medallion_assets.orchestration.runs.restart import allow_restart, plan_anew
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, conclude, watch
 from medallion_assets.orchestration.runs.whereabouts import (
     HOST_TAG,
@@ -75,7 +75,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             self._prepare(run)
             super().launch_run(context)
             return
-        process = self._start(run)
+        process = self._start(run, context.workspace)
         if process is not None:
             self._run_ids.add(run.run_id)
             self._follow(process, run)
@@ -186,8 +186,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         allowed = allow_restart(self._instance, run) if is_gone else None
         return "\n".join(filter(None, [ended, allowed]))
 
-    def _start(self, run: dg.DagsterRun) -> Worker | None:
-        """Start the process of a run, unless there is one, or the run was given up meanwhile.
+    def _start(self, run: dg.DagsterRun, workspace: Any) -> Worker | None:
+        """Start the process of a run, unless there is one, or the run was given up or is to be planned anew.
 
         It is held before anything waits for the database or for others, so that nobody calls the launch cut short.
         """
@@ -200,7 +200,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             self._prepare(run)
             self.watch()
             current = self._instance.get_run_by_id(run.run_id)
-            if current is None or current.status not in (Status.STARTING, Status.NOT_STARTED):
+            is_due = current is not None and current.status in (Status.STARTING, Status.NOT_STARTED)
+            if not is_due or plan_anew(self._instance, run, workspace):
                 hold.end()
                 return None
             process = start_worker(run, self._instance, hold, self._clock)

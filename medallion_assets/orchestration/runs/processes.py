@@ -124,11 +124,24 @@ def _boot() -> str:
 
 def _birth(pid: int) -> str:
     """The boot of the host, and the tick of it at which a process began; empty where the kernel does not say."""
+    tick = _tick(pid)
+    return f"{_boot()}/{tick}" if tick else ""
+
+
+def _tick(pid: int) -> str:
     try:
         after_its_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return f"{_boot()}/{after_its_name[19]}"
+        return after_its_name[19]
     except (OSError, IndexError):
         return ""
+
+
+def began_at() -> float | None:
+    """When this process had begun, by the clock as it is now (UNIX seconds); None where the kernel does not say."""
+    tick = _tick(os.getpid())
+    if not tick or not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + (int(tick) + 1) / os.sysconf("SC_CLK_TCK")
 
 
 def is_there(pid: int) -> bool:

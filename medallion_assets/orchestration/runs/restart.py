@@ -1,6 +1,7 @@
 """Starting a lost run anew: what is allowed, and what Dagster has left out.
 
-Belongs here: how often a run may be lost, retries that Dagster has given up, runs that were created and never queued.
+Belongs here: how often a run may be lost, retries that Dagster has given up, runs that were created and never queued,
+and those whose plan is of code that is gone.
 Does not: noticing that a run is lost (watch.py), the retries of steps (orchestration/reporting.py).
 
 Dagster's daemon retries a run once, when it hears of its failure. If the code server is away at that moment, or the
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 from dagster._core.events import RunFailureReason
@@ -29,6 +31,7 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
+from medallion_assets.orchestration.runs.planned_code import planned_by, served_code
 
 LOST_TAG = hidden_tag("lost")
 """Its own id, on a run that was lost: a run that is started anew has the tags of the former."""
@@ -51,11 +54,29 @@ def allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | Non
     """
     if value_of(JOINT_TAG, run.tags) is not None:
         return "It is not restarted: each of its tables is requested again, alone."
+    return _allow_restart(instance, run)
+
+
+def _allow_restart(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
     restarts, allowed = _number(run, RETRY_NUMBER_TAG), _number(run, MAX_RETRIES_TAG)
     if run.status is dg.DagsterRunStatus.CANCELING or restarts >= RESTARTS:
         return None
     instance.add_run_tags(run.run_id, {MAX_RETRIES_TAG: str(max(allowed, restarts + 1)), LOST_TAG: run.run_id})
     return f"Its work did not fail: it may be restarted ({restarts + 1} of {RESTARTS})."
+
+
+def plan_anew(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Any) -> bool:
+    """Have a run planned anew if its code server was given other code while it waited in the queue; whether that is so.
+
+    Whoever calls holds the run, and does not start it then: its process would have other code than its plan.
+    """
+    served = served_code(workspace, run)
+    planned = planned_by(instance, run) if served is not None else None
+    if planned in (None, served):
+        return False
+    said = f"Not started: this run was planned by the code {planned}, and its code server has {served} by now."
+    instance.report_run_failed(run, "\n".join(filter(None, [said, _allow_restart(instance, run)])))
+    return True
 
 
 def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:

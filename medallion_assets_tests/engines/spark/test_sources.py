@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from medallion_assets.engines.spark.sources import NONE, digest, zipped
+from medallion_assets.engines.spark.sources import NONE, changed_at, digest, zipped
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.settings import load_settings
 from medallion_assets.settings.spark import PROJECT
@@ -66,6 +66,23 @@ def test_another_version_of_a_pipeline_on_an_executor(shop: Path) -> None:
     forget()
     with pytest.raises(OtherVersionError, match="has another package shop_package than the driver"):
         expect_same(driver)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_when_something_of_a_package_was_written(shop: Path, name: str) -> None:
+    """Not what else lies in its folder, nor the time that somebody gave to its content."""
+    (file,) = shop.glob(f"{name}/inner/rules.py") if (shop / name).is_dir() else shop.glob(f"{name}.py")
+    newest = max(path.stat().st_ctime for path in (file, *shop.glob(f"{name}/__init__.py")))
+    assert changed_at(name) == newest
+    (file.parent / "notes.txt").touch()
+    (file.parent / ".hidden.py").touch()
+    assert changed_at(name) == newest
+    os.utime(file, (1, 1))
+    assert changed_at(name) == file.stat().st_ctime >= newest
+
+
+def test_nobody_knows_when_what_is_not_there_was_written() -> None:
+    assert changed_at("no_such_package") == 0
 
 
 def test_what_was_compiled_has_to_be_installed(shop: Path, tmp_path: Path) -> None:

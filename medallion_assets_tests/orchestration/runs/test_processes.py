@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -54,6 +56,14 @@ def test_a_younger_process_of_the_same_id_is_another_one(seconds_later: float, *
     """Where the kernel does not say more of it, and for what an earlier release has noted."""
     began_at = psutil.Process().create_time()
     assert replace(RunProcess.of_this(), noted_at=began_at + seconds_later, birth="").lives is is_same
+
+
+def test_when_a_process_began_is_known_to_less_than_its_start_takes() -> None:
+    """A file that was written right before it is older, and one that it could not have read yet is not."""
+    tell = "from medallion_assets.orchestration.runs.processes import began_at; print(began_at())"
+    before = time.time()
+    told = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True).stdout
+    assert before < float(told) < time.time()
 
 
 def gone(pid: int) -> bool:

@@ -26,6 +26,7 @@ from pathlib import Path
 from traceback import format_exception_only
 from typing import Any
 
+from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings import inherited_environment
 from medallion_assets.settings.environment import other_variables
 
@@ -68,7 +69,8 @@ class Imported:
         self._opened: set[str] = set()
         self._written: set[str] = set()
         self._is_importing = True
-        began_at = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
+        now = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
+        began = min(now, int((began_at() or time.time()) * NANOSECONDS))
         sys.addaudithook(self._heed)
         try:
             with other_variables(NO_THREADS):
@@ -83,7 +85,7 @@ class Imported:
         self._is_importing = False
         self.variables = dict(inherited_environment().items() - self.environment.items())
         self._stamps = {path: stamp for path in self._paths() if (stamp := stamp_of(path))}
-        self._changed = {path for path, stamp in self._stamps.items() if stamp[1] >= began_at}
+        self._changed = {path for path, stamp in self._stamps.items() if stamp[1] >= began}
         gc.collect()
         gc.freeze()  # so that no collection in a child writes to memory which all of them share
 
