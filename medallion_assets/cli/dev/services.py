@@ -5,7 +5,8 @@
 Belongs here: what `dagster dev` does, with the daemon that production has, whose sensors look when they are woken.
 Does not: what must outlive `medallion dev` by a moment (child.py), which kills what is left of these.
 
-The code server is Dagster's for development: the web server's button loads the definitions anew.
+The code server is Dagster's for development: the web server's button loads the definitions anew, and so does a change
+of their code (reloading.py).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from medallion_assets.cli.dev.reloading import follow_code
 from medallion_assets.cli.web_ui import HOST
+from medallion_assets.settings import load_settings
 
 MODULE = "medallion_assets.definitions"
 LOCATION = "medallion_assets"
@@ -47,6 +50,8 @@ def main(port: int) -> int:
             if _wait(stop, [definitions], until=lambda: _answers(code)):
                 others = [_started(command) for command in (_web_server(workspace, port), _daemon(workspace))]
                 stack.callback(_end, others)
+                following = (stop, load_settings(), f"http://{HOST}:{port}", LOCATION)
+                threading.Thread(target=follow_code, args=following, name="follow-code", daemon=True).start()
                 _wait(stop, [definitions, *others])
     return 0 if stop.is_set() else 1
 

@@ -1,0 +1,68 @@
+"""Loading the definitions anew when their code has changed, as the web server's button does.
+
+Belongs here: when that is due, and asking for it. Does not: what runs are refused meanwhile (orchestration.runs).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import requests
+
+from medallion_assets.engines.spark.sources import changed_at, digest
+from medallion_assets.settings import Settings
+from medallion_assets.settings.spark import PROJECT
+
+LOOK_SECONDS = 1.0
+RELOAD_SECONDS = 180.0
+RELOAD = "mutation ($name: String!) { reloadRepositoryLocation(repositoryLocationName: $name) { __typename } }"
+LOG = logging.getLogger(__name__)
+
+
+class Stop(Protocol):
+    """What a `threading.Event` is asked."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait so many seconds; whether it is over."""
+
+
+def reload_when_changed(
+    stop: Stop, written_at: Callable[[], float], code: Callable[[], object], reload: Callable[[], object]
+) -> None:
+    """Call `reload` once the `code` is another one, until `stop`, and again when it fails.
+
+    It waits for a look at which nothing has been written since the last: somebody may save several files.
+    """
+    loaded, seen, is_settled = code(), written_at(), True
+    while not stop.wait(LOOK_SECONDS):
+        try:
+            if (latest := written_at()) != seen:
+                seen, is_settled = latest, False
+            elif not is_settled:
+                if (found := code()) != loaded:
+                    reload()
+                    loaded = found
+                is_settled = True
+        except OSError as error:  # a file is just being replaced, or the web server does not answer
+            LOG.warning("code has changed, and cannot be loaded yet: %s", error)
+
+
+def follow_code(stop: Stop, settings: Settings, url: str, location: str) -> None:
+    """Have the web server at `url` load a code location anew whenever the code of the definitions changes."""
+    packages = (PROJECT, *settings.spark.packages)
+    reload_when_changed(
+        stop,
+        written_at=lambda: max(map(changed_at, packages)),
+        code=lambda: [*map(digest, packages)],
+        reload=lambda: _reload(url, location),
+    )
+
+
+def _reload(url: str, location: str) -> None:
+    LOG.warning("code has changed: loading the definitions anew")
+    asked = requests.post(
+        f"{url}/graphql", json={"query": RELOAD, "variables": {"name": location}}, timeout=RELOAD_SECONDS
+    )
+    asked.raise_for_status()
