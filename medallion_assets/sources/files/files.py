@@ -26,9 +26,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.csv_format import Csv
 from medallion_assets.sources.files.names import (
-    batch_id,
+    Ids,
     key_of,
-    latest_of_a_moment,
     listed_as,
     modified_at,
     pattern_of,
@@ -184,12 +183,12 @@ class Files:
         """The files of a place, each as it is now (rule F1)."""
         foreign, batches = 0, list[Found]()
         look = Look(search=search, begins_after="" if search.after is None else right_before(search.after))
-        latest = latest_of_a_moment([*search.known, *search.held])
+        ids = Ids(search)
         for stored in look.objects(place):
             partition = self._named(stored.key)
             if self.kind_of(stored.key) is None or self._is_too_early(partition):
                 foreign += 1
-            elif search.wants(name := batch_id(stored, latest), listed_as):
+            elif (name := ids.wanted(stored)) is not None:
                 batches.append(
                     Found(
                         id=name,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
+from medallion_assets.contracts.search import Search
 from medallion_assets.storage.listing import StoredObject
 
 _ANY_FOLDERS = "**"
@@ -68,6 +70,25 @@ def listed_as(batch: str) -> str:
     """A text by which batches sort by their files' keys, and those of one file by their moment."""
     key, _, moment = batch.rpartition("@")
     return f"{key}{_BEFORE_ALL}{moment}"
+
+
+@dataclass
+class Ids:
+    """The ids of the files that a search looks for; what it knows is asked for when a file is the first to need it."""
+
+    search: Search
+
+    def wanted(self, file: StoredObject) -> str | None:
+        """The id of a file; None where its batch is not looked for."""
+        after = self.search.after
+        if after is not None and listed_as(batch_id(file, latest_of_a_moment([after]))) <= listed_as(after):
+            return None
+        name = batch_id(file, self._latest)
+        return name if self.search.wants(name, listed_as) else None
+
+    @cached_property
+    def _latest(self) -> Mapping[str, str]:
+        return latest_of_a_moment([*self.search.known, *self.search.held])
 
 
 def right_before(batch: str) -> str:

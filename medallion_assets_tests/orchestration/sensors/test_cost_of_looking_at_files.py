@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.orchestration.sensors import arrival
 from medallion_assets.orchestration.sensors.arrival import Known, look
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Window
@@ -84,7 +85,7 @@ def test_settled_files_cost_a_request_and_in_ten_minutes_one_for_a_page(names: s
     filled(place, NAMES[names])
     for _ in range(4):
         assert place.tick() == []
-        assert place.requests <= 3
+        assert place.requests == 1
     requests, place.seconds = list[int](), place.seconds + FULL_LISTING_SECONDS
     while not requests or place.cursor.round is not None:
         assert place.tick() == []
@@ -102,6 +103,17 @@ def test_what_comes_last_is_seen_at_once_and_so_is_the_last_file_when_it_changes
             assert place.requests <= 3
         place.load()
         assert place.tick() == []
+
+
+def test_where_nothing_waits_a_quick_look_does_not_ask_what_is_in(
+    place: FilePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(place)
+    asked = list[int]()
+    monkeypatch.setattr(arrival, "loaded_ids", lambda _: asked.append(1) or set())
+    assert [place.tick(), asked] == [[], []]
+    place.put(day(MANY, "orders-%Y-%m-%d.csv"))
+    assert len(place.tick()) == len(asked) == 1
 
 
 def test_another_version_of_the_same_second_is_asked_for_until_it_is_in(place: FilePlace) -> None:
