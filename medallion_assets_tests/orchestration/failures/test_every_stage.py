@@ -37,6 +37,8 @@ from medallion_assets_tests.sources.rest.test_windows import ENDPOINT, ORDERS
 from medallion_assets_tests.support_tickets.help_desk import HelpDesk, agent, ticket
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 
+MONTH = date(2019, 10, 1)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -79,12 +81,12 @@ def case(pipeline: Pipeline, land: Callable[[str], object], partition: date | No
     return pytest.param(Case(pipeline, land, partition), id=pipeline.name)
 
 
+def land_month(raw_url: str) -> None:
+    write_month(f"{raw_url}/ecommerce_events", month=MONTH, rows=20)
+
+
 CASES = first_quick(
-    case(
-        ECOMMERCE,
-        lambda raw: write_month(f"{raw}/ecommerce_events", month=date(2019, 10, 1), rows=20),
-        date(2019, 10, 1),
-    ),
+    case(ECOMMERCE, land_month, MONTH),
     case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
     case(TRANSACTIONS, lambda raw: write_demo_history(raw, **STORY), date(2025, 1, 3)),
     case(STAR_SCHEMA, land_shop),
@@ -95,6 +97,7 @@ AT_ONCE = Limits(retries=0)
 """In a run of this process a step waits until it is tried again: those of the star schema for five minutes."""
 ON_SPARK = (
     Case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
+    Case(ECOMMERCE, land_month, MONTH),
     Case(
         replace(
             STAR_SCHEMA,
