@@ -19,6 +19,7 @@ from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+from medallion_assets.errors import MedallionError
 from medallion_assets.operations.stages import closing_job, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.alert_direct import keep_or_send
@@ -209,5 +210,11 @@ def alert_or_log(
     """Alert people. Alerts that can neither be kept nor sent stop no sensor, and stand in the log of its tick."""
     try:
         keep_or_send(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
-    except LAKEHOUSE_ERRORS:
-        context.log.exception("alerts could neither be kept nor sent: %s", "; ".join(alert.what for alert in alerts))
+    except LAKEHOUSE_ERRORS as error:
+        what = "; ".join(alert.what for alert in alerts)
+        log_error(context, f"alerts could neither be kept nor sent: {what}", error)
+
+
+def log_error(context: dg.SensorEvaluationContext, what: str, error: Exception) -> None:
+    """Log why a tick goes on without something: an error of ours says all in its message, another shows its stack."""
+    context.log.error("%s: %s", what, error, exc_info=None if isinstance(error, MedallionError) else error)

@@ -1,7 +1,7 @@
 """Commands of `dagster` that load the definitions: what fails is shown as its message, with no traceback.
 
 Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI; the
-errors of a run that such a command carries out.
+errors of a run that such a command carries out, and of the ticks of a code server.
 Does not: commands of `medallion` (cli.terminal), processes of a deployment (startable).
 """
 
@@ -64,6 +64,28 @@ def failures_in_messages(arguments: Sequence[str]) -> Iterator[None]:
     except MedallionError:
         if is_command:
             sys.tracebacklimit = 0
+        raise
+
+
+@contextmanager
+def ticks_in_messages() -> Iterator[None]:
+    """Look at something for a sensor in this block, or in the function that this decorates.
+
+    A tick that fails by an error of ours shows its message: a code server makes no stacks from then on, until it looks
+    again, for whichever sensor; that may find a defect.
+
+    Raises:
+        Exception: what the block raises.
+    """
+    is_server = _words_of_dagster(sys.argv)[:2] == CODE_SERVER
+    if is_server and are_stacks_hidden():
+        sys.tracebacklimit = USUAL_LIMIT
+    try:
+        yield
+    except MedallionError as error:
+        if is_server:
+            sys.tracebacklimit = 0
+            raise error from None  # its message names its cause
         raise
 
 

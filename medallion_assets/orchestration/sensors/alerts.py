@@ -42,6 +42,7 @@ from medallion_assets.orchestration.alert_direct import (
 )
 from medallion_assets.orchestration.closing_lines import daily_lines, days_due
 from medallion_assets.orchestration.daily_close import day_to_close, unclosed_days
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import done_without_row
@@ -86,6 +87,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=sensor_status(settings),
         description="Raises alerts: quality, freshness, gaps, refused batches, slow runs, the daily close.",
     )
+    @ticks_in_messages()
     def alert_rules(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SkipReason:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         facts = facts_of(lake, context.instance, settings, now)
@@ -131,6 +133,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=sensor_status(settings),
         description=f"Sends alerts to {names}.",
     )
+    @ticks_in_messages()
     def alert_sender(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         lake, now = lakehouse.lakehouse(), lakehouse.now()
         marks = Marks(context.instance.run_storage)

@@ -20,11 +20,13 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.notices import arrivals_unseen
 from medallion_assets.operations.stages import INGEST_AND_REFINE
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import (
     Part,
     alert_or_log,
     is_at_work,
     joint_request,
+    log_error,
     sensor_status,
     timers_of,
 )
@@ -119,6 +121,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         default_status=sensor_status(settings),
         description=f"Requests one run for all of {', '.join(subjects)} that have what is complete and not loaded yet.",
     )
+    @ticks_in_messages()
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         before = from_json_or_none(Cursor, context.cursor) or Cursor()
         seen = _look_at(subjects, context, lakehouse, before)
@@ -154,8 +157,8 @@ def _look_at(
             continue
         try:
             seen.looks[name] = subjects[name].tick(context, lakehouse, cursor)
-        except Exception as error:  # whatever it is, the other tables go on
-            context.log.exception("%s cannot be looked at", subjects[name].of.name)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other tables go on
+            log_error(context, f"{subjects[name].of.name} cannot be looked at", error)
             seen.errors[name] = error
     seen.looks = {name: seen.looks[name] for name in subjects if name in seen.looks}
     return seen
@@ -196,6 +199,6 @@ def _goes_alone(context: dg.SensorEvaluationContext, lakehouse: LakehouseResourc
         if is_at_work(context.instance, lakehouse.catalog, [loaded.table]):
             return True
         return any(watched.is_updated for watched in watch_bronze(lakehouse.lakehouse(), loaded))
-    except Exception:  # whatever it is, the table is loaded, and no other waits for it
-        context.log.exception("it is not known what is left over of %s: it goes alone", loaded.table.name)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the table is loaded, and no other waits for it
+        log_error(context, f"it is not known what is left over of {loaded.table.name}: it goes alone", error)
         return True

@@ -18,6 +18,7 @@ from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.table import Table
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import give_up, is_at_work, request
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, look_again, minimum_interval
@@ -104,6 +105,7 @@ def asking_sensor(
         default_status=status,
         description=description,
     )
+    @ticks_in_messages()
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         seen = subject.tick(context, lakehouse, from_json_or_none(cursor_type, context.cursor) or cursor_type())
         look_again(context, name, next_look(lakehouse.now(), seen.asking.cursor), longest=every_seconds)

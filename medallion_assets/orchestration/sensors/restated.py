@@ -21,6 +21,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.stages import closing_job
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.audits import is_audited, other_runs
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -99,6 +100,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         description=f"Builds and publishes the days of {gold.name} that {kept.gold.source.name} changed, once per "
         f"change.",
     )
+    @ticks_in_messages()
     def restated(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult | dg.SkipReason:
         lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
         if not lake.exists(kept.gold.source):

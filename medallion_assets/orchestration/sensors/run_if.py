@@ -23,6 +23,7 @@ from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
@@ -143,6 +144,7 @@ def run_if(
         default_status=status,
         description=f"Runs {job} when {condition.replace('_', ' ')} of {', '.join(sorted(names))}.",
     )
+    @ticks_in_messages()
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now = lakehouse.now().timestamp()
         cursor = from_json_or_none(Cursor, context.cursor)

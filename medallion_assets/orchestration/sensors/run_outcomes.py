@@ -32,7 +32,8 @@ from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.incident import Incident, record_incidents
 from medallion_assets.orchestration.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.assets.incidents import failure_alerts, is_diagnosis
-from medallion_assets.orchestration.requests import sensor_status
+from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
+from medallion_assets.orchestration.requests import log_error, sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
@@ -107,6 +108,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         default_status=sensor_status(settings),
         description="Sends alerts for runs that failed, were canceled, or (if configured) succeeded.",
     )
+    @ticks_in_messages()
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
         cursor = Cursor.load(context.cursor, now)
@@ -125,8 +127,8 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
                 context.log.warning("run %s waits for some channels: %s", run.run_id, error)
                 cursor = replace(cursor, waiting=cursor.waiting | {run.run_id})
                 continue
-            except LAKEHOUSE_ERRORS:
-                context.log.exception("run %s and the next ones wait until alerts can be kept or sent", run.run_id)
+            except LAKEHOUSE_ERRORS as error:
+                log_error(context, f"run {run.run_id} and the next ones wait until alerts can be kept or sent", error)
                 break
             cursor, seen = cursor.after(run.run_id, updated_at, now=now), seen + 1
         if unread:

@@ -12,7 +12,11 @@ import dagster as dg
 import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages, refusals_in_one_message
+from medallion_assets.orchestration.hosting.shell_commands import (
+    failures_in_messages,
+    refusals_in_one_message,
+    ticks_in_messages,
+)
 from medallion_assets.orchestration.reporting import stage_errors
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
@@ -37,6 +41,7 @@ COMMANDS = {
     "schedule list": ("schedule", "list", *DEFINITIONS),
     "job launch": ("job", "launch", *DEFINITIONS, "--job", "monitor"),
 }
+NO_CREDENTIALS = "this process has no AWS credentials; expected: AWS_ACCESS_KEY_ID"
 THEMSELVES = ("asset materialize", "api grpc")
 """Those that load the definitions in their own process; of the others, a code server of theirs does."""
 
@@ -95,6 +100,32 @@ def test_a_step_that_is_tried_again_keeps_its_cause(no_limit: None, monkeypatch:
         assert (failed.value.__cause__ is error) is is_kept
 
 
+@pytest.mark.parametrize(("program", "is_cut"), [("/lib/dagster/__main__.py", True), ("/venv/bin/medallion", False)])
+def test_a_tick_that_cannot_go_on_is_its_message_and_a_defect_keeps_its_stack(
+    no_limit: None, monkeypatch: pytest.MonkeyPatch, program: str, *, is_cut: bool
+) -> None:
+    """In a code server, however it was started; whichever sensor looks next."""
+    del no_limit
+    monkeypatch.setattr(sys, "argv", [program, "api", "grpc", "--lazy-load-user-code"])
+
+    @dg.sensor(job_name="job")
+    @ticks_in_messages()
+    def looks(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if context.cursor == "broken":
+            raise ZeroDivisionError
+        try:
+            return dg.SkipReason(dict[str, str]()["AWS_ACCESS_KEY_ID"])
+        except KeyError as error:
+            raise PermanentError("no credentials") from error
+
+    with pytest.raises(PermanentError) as refused, dg.build_sensor_context() as context:
+        looks.evaluate_tick(context)
+    assert (stack(refused.value) == [], refused.value.__suppress_context__) == (is_cut, True)
+    with pytest.raises(ZeroDivisionError) as broken, dg.build_sensor_context(cursor="broken") as context:
+        looks.evaluate_tick(context)
+    assert stack(broken.value) != []
+
+
 def stack(error: BaseException) -> list[traceback.FrameSummary]:
     """As Dagster takes it."""
     return list(traceback.TracebackException.from_exception(error).stack)
@@ -111,6 +142,16 @@ def test_no_command_shows_a_stack(tmp_path: Path, command: str) -> None:
     assert ENGINE in said
     if command in THEMSELVES:
         assert said.count(ENGINE) == 1
+
+
+@pytest.mark.slow
+def test_a_sensor_without_credentials_is_looked_at_without_a_stack(tmp_path: Path) -> None:
+    """By the code server of plain Dagster."""
+    places = {"MEDALLION_RAW_URL": "s3://exports/raw", "DAGSTER_HOME": str(tmp_path)}
+    done = dagster(tmp_path, "sensor", "preview", "file_arrival_customers", *DEFINITIONS, **places)
+    said = done.stdout + done.stderr
+    assert NO_CREDENTIALS in said, said
+    assert is_without_stack(said), said
 
 
 def is_without_stack(said: str) -> bool:
