@@ -54,7 +54,7 @@ RAW_CHARACTERS = 60
 def explanation_page(explanation: Explanation) -> RenderableType:
     """The records, the winning one first, and what Silver holds."""
     key = ", ".join(f"{name} = {value!r}" for name, value in explanation.key.items())
-    records = grid(("written", "kind", "verdict", "export", "file", "line", "detail"), figures={"line"})
+    records = grid(("written", "kind", "verdict", "batch", "file", "line", "detail"), figures={"line"})
     for record in explanation.records:
         records.add_row(
             _written(record),
@@ -139,12 +139,12 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
     head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were redriven", style="bold")
     if listing.held:
         head = Text(
-            f"export {listing.held} waits: {waiting:,} of its rows are bad, and none is in any table", style="bold"
+            f"batch {listing.held} waits: {waiting:,} of its rows are bad, and none is in any table", style="bold"
         )
     reasons = Text(format_counts(listing.waiting_by_reason))
     if not listing.rows:
         return head
-    rows = grid(("export", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
+    rows = grid(("batch", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
     for row in listing.rows:
         raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
         place = (row[BATCH_ID], _file(row["_source_file"]), str(row["_line_number"]))
@@ -167,9 +167,9 @@ def redriven_page(table: str, done: Redriven) -> RenderableType:
     if done.still_bad:
         lines.append(Text(f"still bad: {format_counts(done.still_bad)}"))
     if done.conflicting:
-        lines.append(Text(f"{done.conflicting:,} rows stay: two records of one key differ in one export (rule R3)"))
+        lines.append(Text(f"{done.conflicting:,} rows stay: two records of one key differ in one batch (rule R3)"))
     if done.not_settled:
-        lines.append(Text(f"{done.not_settled:,} rows stay: their exports are not settled; run the Silver asset first"))
+        lines.append(Text(f"{done.not_settled:,} rows stay: their batches are not settled; run the Silver asset first"))
     if done.restated:
         days = ", ".join(str(day) for day in sorted(done.restated))
         lines.append(Text(f"{done.rows_changed:,} keys changed in version {done.version}; days restated: {days}"))

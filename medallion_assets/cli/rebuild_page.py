@@ -51,7 +51,7 @@ def _figures(done: Rebuilt) -> Grid:
         "changed": changes.changed,
         "gone": changes.gone,
         "days restated": len(changes.restated),
-        "exports read again": done.exports,
+        "batches read again": done.exports,
     }
     page = grid(figures, figures=figures)
     page.add_row(*(Text(f"{figure:,}", style=CHANGE_STYLES.get(name, "")) for name, figure in figures.items()))

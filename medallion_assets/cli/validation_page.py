@@ -17,7 +17,7 @@ def validation_page(found: Validation) -> RenderableType:
     """The contracts that can be kept, then every wrong place, and every column that no item fills."""
     lines: list[RenderableType] = []
     for table, records in found.tables.items():
-        looked = f"looked for its columns in {records:,} records" if records else "no export of it was found to check"
+        looked = f"looked for its columns in {records:,} records" if records else "no batch of it was found to check"
         lines.append(Text(f"{table}: its contract can be kept; {looked}"))
     lines.extend(place_panel(place) for place in found.wrong_places)
     for unfilled in found.unfilled:

@@ -126,7 +126,7 @@ def incidents_section(status: Status) -> Section:
         )
         for incident in status.incidents
     ]
-    about = ("stage", "what is wrong", "found", "reasons", "what to do", "days", "export", "run")
+    about = ("stage", "what is wrong", "found", "reasons", "what to do", "days", "batch", "run")
     columns = ("when (UTC)", "ended (UTC)", *about)
     return Section(
         title="Incidents",

@@ -35,7 +35,7 @@ from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.planned_code import expect_planned_by
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_names
-from medallion_assets.orchestration.trigger_context import TriggeredConfig, shown
+from medallion_assets.orchestration.trigger_context import TriggeredConfig, format_trigger
 from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings
@@ -176,7 +176,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 run_id=context.run.run_id,
                 log=context.log,
                 tags=context.run.tags,
-                trigger=shown(config.trigger),
+                trigger=format_trigger(config.trigger),
                 started_by=started_by(context),
                 rows_loaded=rows_loaded,
                 repeating=attempt.repeating,

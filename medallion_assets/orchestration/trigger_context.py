@@ -86,6 +86,6 @@ class TriggeredConfig(dg.Config):
     )
 
 
-def shown(context: TriggerContext) -> str:
+def format_trigger(context: TriggerContext) -> str:
     """The context as an asset's metadata shows it."""
     return f"{context.trigger}: {context.cause}".rstrip(": ") if context.trigger else BY_HAND

@@ -47,7 +47,7 @@ def test_a_place_that_is_missing_is_not_well(raw: Path) -> None:
 def test_a_place_into_which_no_export_has_come_yet_is_well(raw: Path) -> None:
     (raw / "tickets").mkdir(parents=True)
     page = run("validate")
-    assert (page.exit_code, "no export of it was found to check" in page.stdout) == (0, True)
+    assert (page.exit_code, "no batch of it was found to check" in page.stdout) == (0, True)
 
 
 def test_a_column_that_no_item_fills_is_not_well(raw: Path) -> None:

@@ -79,7 +79,7 @@ def list_held(
     """List the bad rows of an export that is not settled, as the current contract judges them; writes no table.
 
     Raises:
-        PermanentError: no export of that id waits; the message names those that do.
+        PermanentError: no batch of that id waits; the message names those that do.
     """
     table = loaded.table
     bronze, silver = lakehouse.find(bronze_table(table.short_name)), lakehouse.find(table)
@@ -87,12 +87,12 @@ def list_held(
     export = next((export for export in pending if export.id == export_id), None)
     if bronze is None or export is None:
         raise PermanentError(
-            f"no export {export_id} of {table.name} waits",
+            f"no {loaded.source.batch_word} {export_id} of {table.name} waits",
             expected=f"one of those that wait: {', '.join(waiting.id for waiting in pending)}"
             if pending
             else "one that waits",
             found="it is settled, or was never loaded",
-            do="correct --held, or list rows of settled exports with --export",
+            do="correct --held, or list rows of settled batches with --export",
         )
     with lakehouse.workspace() as folder:
         judged = judge_batches(bronze, loaded, [export], folder)

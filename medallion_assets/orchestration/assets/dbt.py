@@ -40,7 +40,7 @@ from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asse
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_name
-from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, shown
+from medallion_assets.orchestration.trigger_context import TriggerContext, TriggeredConfig, format_trigger
 from medallion_assets.stages.export_age import export_age
 from medallion_assets.stages.figures import completeness_figures
 from medallion_assets.stages.made import expect_made
@@ -195,7 +195,7 @@ def _result(
         rows_out=written.rows,
         covered_until=str(covered),
         **completeness_figures({day: (covered, end) for day, end in closed_days(covered, now).items()}),
-        trigger=shown(trigger),
+        trigger=format_trigger(trigger),
         **age,
         release=done.release.release_id if done.release else None,
         months=_months(done),

@@ -72,7 +72,7 @@ def enrich(transactions: nw.LazyFrame[Any], periods: nw.LazyFrame[Any]) -> nw.La
 def changed_periods(before: nw.LazyFrame[Any], after: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """The times for which a customer's attributes are others `after` than `before` (both rows of silver.customers).
 
-    One row for each longest stretch [starts_at, ends_at): `customer_id`, `starts_at`, `ends_at` (null: no end). A
+    One row for each longest period [starts_at, ends_at): `customer_id`, `starts_at`, `ends_at` (null: no end). A
     customer that is new or gone counts as UNKNOWN on the other side.
     """
     old, new = customer_periods(before), customer_periods(after)
