@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from benchmarks.measuring import CATALOG
 from medallion_assets.contracts.table import Column, Integer, Table
 from medallion_assets.delta.log.chain import LAST_COMMIT
-from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.every import every_table
 from medallion_assets.refining.bronze import bronze_table
@@ -184,7 +184,7 @@ def _older_copy(lakehouse: Lakehouse, random: Random) -> list[Planted]:
         path.unlink()
     marker = Path(lakehouse.uri(table)) / LAST_COMMIT
     marker.unlink()
-    replay = Replay()
+    replay = Replayed()
     for version, path in enumerate(paths[:kept]):
         replay.apply(version, [json.loads(line) for line in path.read_text().splitlines()])
     for path in Path(lakehouse.uri(table)).rglob("*.parquet"):

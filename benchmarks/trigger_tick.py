@@ -22,7 +22,7 @@ from medallion_assets.contracts.source import Found
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.notes.source_versions import source_app_id
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
@@ -85,7 +85,7 @@ def prepare(place: Path, total: int) -> None:
 
 def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
     """What the sensor does in a tick."""
-    known = Known(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
+    known = KnownBatches(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
     return evaluate(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
 
 

@@ -19,7 +19,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.delta.files.data_files import read_file, store_of
 from medallion_assets.delta.log.chain import commit_path
-from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.table import Snapshot
 
 READERS = 4
@@ -53,7 +53,7 @@ def sound_files(snapshot: Snapshot) -> list[str]:
 
 def _digests(store: ObjectStore, version: int) -> dict[str, str | None]:
     """What the commits up to a version say of the live files, as far as the log goes back."""
-    replay = Replay()
+    replay = Replayed()
     for number in range(version + 1):
         data = read_file(store, commit_path(number))
         replay.apply(number, list(_actions(data or b"")))

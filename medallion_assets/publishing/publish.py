@@ -35,7 +35,7 @@ from medallion_assets.publishing.keys import WATERMARK
 from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
 from medallion_assets.publishing.tables.serving_tables import ServingTable, ensure_table
-from medallion_assets.publishing.tables.table_settings import TableState
+from medallion_assets.publishing.tables.table_settings import Publishable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -47,7 +47,7 @@ class Turn:
 
     source: GoldVersion
     token: FencingToken
-    state: TableState
+    state: Publishable
     consumed_wcu: float
 
 

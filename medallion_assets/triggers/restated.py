@@ -58,7 +58,7 @@ class GoldBuild:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publish:
+class DayPublished:
     """A publish of a day that had read a version of Gold."""
 
     day: date
@@ -120,7 +120,7 @@ def advance(
     *,
     silver_changes: Iterable[SilverChange] = (),
     gold_builds: Iterable[GoldBuild] = (),
-    publishes: Iterable[Publish] = (),
+    publishes: Iterable[DayPublished] = (),
 ) -> DayLedger:
     """The ledger after what the logs say next, each in its log's order.
 
@@ -187,7 +187,7 @@ def _completed(
 
 
 def _greatest_published(
-    known: tuple[date, int] | None, publishes: Iterable[Publish], sources: Mapping[date, int]
+    known: tuple[date, int] | None, publishes: Iterable[DayPublished], sources: Mapping[date, int]
 ) -> tuple[date, int] | None:
     for day in sorted(publish.day for publish in publishes):
         if known is None or day >= known[0]:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.triggers.restated import (
     DayLedger,
+    DayPublished,
     GoldBuild,
-    Publish,
     RestatedRange,
     SilverChange,
     advance,
@@ -80,7 +80,7 @@ def test_a_published_as_of_day_after_the_greatest_is_kept_up_to_date() -> None:
         LTV,
         silver_changes=[SilverChange(version=1, days=[day(0)])],
         gold_builds=[closed],
-        publishes=[Publish(day=day(5), version=1)],
+        publishes=[DayPublished(day=day(5), version=1)],
     )
     removing = GoldBuild(version=2, source_version=1, replaced=[], removed=[day(4), day(5)])
     ledger = advance(ledger, gold_builds=[removing])
@@ -97,7 +97,7 @@ def test_a_day_is_published_once_for_the_commit_that_built_it() -> None:
     built = [GoldBuild(version=number + 1, source_version=1, replaced=[day(number)]) for number in range(2)]
     ledger = advance(SALES, gold_builds=built)
     assert to_publish(ledger) == {day(0): 1, day(1): 2}
-    ledger = advance(ledger, publishes=[Publish(day=day(0), version=1), Publish(day=day(1), version=1)])
+    ledger = advance(ledger, publishes=[DayPublished(day=day(0), version=1), DayPublished(day=day(1), version=1)])
     assert to_publish(ledger) == {day(1): 2}
     assert asked(ledger) == [RestatedRange(first=day(1), last=day(1), version=2, builds=False, publishes=True)]
 
@@ -107,7 +107,7 @@ def test_of_as_of_days_the_greatest_alone_is_published() -> None:
     built = GoldBuild(version=1, source_version=1, replaced=[day(0), day(1)])
     ledger = advance(replace(LTV, greatest_day=day(1)), gold_builds=[built])
     assert to_publish(ledger) == {day(1): 1}
-    assert to_publish(advance(ledger, publishes=[Publish(day=day(1), version=1)])) == {}
+    assert to_publish(advance(ledger, publishes=[DayPublished(day=day(1), version=1)])) == {}
 
 
 def test_contiguous_days_are_one_day_range_and_the_latest_comes_first() -> None:
@@ -154,7 +154,7 @@ def test_what_is_built_and_not_published_is_known_by_the_version_that_restated_i
         assert (to_build(ledger), restated_at(ledger, day(0))) == ({}, 5)
         gone = advance(ledger, gold_builds=[GoldBuild(version=3, source_version=9, replaced=[], removed=[day(0)])])
         assert start.as_of or to_build(gone) == {}
-    published = advance(replace(ledger, as_of=False), publishes=[Publish(day=day(0), version=2)])
+    published = advance(replace(ledger, as_of=False), publishes=[DayPublished(day=day(0), version=2)])
     assert restated_at(published, day(0)) is None
 
 
@@ -190,14 +190,14 @@ def test_the_logs_may_be_read_in_any_batches(
     silver = gold = source = 0
     start = DayLedger(as_of=as_of, first_day=day(0), greatest_day=day(SPAN - 1))
     first = SilverChange(version=0, days=[day(0)])
-    whole: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])
-    batch: tuple[list[SilverChange], list[GoldBuild], list[Publish]] = ([first], [], [])
+    whole: tuple[list[SilverChange], list[GoldBuild], list[DayPublished]] = ([first], [], [])
+    batch: tuple[list[SilverChange], list[GoldBuild], list[DayPublished]] = ([first], [], [])
     ledger = start
     for kind, chosen, lag in history:
         named = [day(number) for number in sorted(chosen)]
         if kind == "restate":
             silver += 1
-            new: SilverChange | GoldBuild | Publish = SilverChange(version=silver, days=named)
+            new: SilverChange | GoldBuild | DayPublished = SilverChange(version=silver, days=named)
             for log in (whole, batch):
                 log[0].append(new)
         elif kind == "build":
@@ -206,7 +206,7 @@ def test_the_logs_may_be_read_in_any_batches(
                 log[1].append(GoldBuild(version=gold, source_version=source, replaced=named))
         else:
             for log in (whole, batch):
-                log[2].extend(Publish(day=day, version=gold) for day in named)
+                log[2].extend(DayPublished(day=day, version=gold) for day in named)
         if data.draw(st.booleans()):
             ledger = advance(ledger, silver_changes=batch[0], gold_builds=batch[1], publishes=batch[2])
             batch = ([], [], [])
@@ -246,7 +246,7 @@ def test_a_day_that_was_not_complete_is_built_again_once_it_is() -> None:
     ledger = advance(ledger, silver_changes=[further])
     assert to_build(ledger) == {day(0): 3}
     complete = GoldBuild(version=2, source_version=3, replaced=[day(0)])
-    ledger = advance(ledger, gold_builds=[complete], publishes=[Publish(day=day(0), version=2)])
+    ledger = advance(ledger, gold_builds=[complete], publishes=[DayPublished(day=day(0), version=2)])
     assert to_build(advance(ledger, silver_changes=[replace(further, version=5)])) == {}
 
 

@@ -41,7 +41,7 @@ class Logged:
 
 
 @dataclass(kw_only=True)
-class Replay:
+class Replayed:
     """The log up to some version. Paths are as the folder has them; `named` holds those of files that are gone too.
 
     `commits` has the commitInfo of each commit with its `version`, the first one first; `table` what the log says of
@@ -82,7 +82,7 @@ class Replay:
                 self.commits.append({**action["commitInfo"], "version": version})
 
 
-def read_checkpoint(data: bytes) -> Replay:
+def read_checkpoint(data: bytes) -> Replayed:
     """What a checkpoint holds, of files that are gone only those that it still names.
 
     Raises:
@@ -90,14 +90,14 @@ def read_checkpoint(data: bytes) -> Replay:
             damaged.
     """
     rows = pl.read_parquet(io.BytesIO(data), columns=["add", "remove", "txn", "metaData", "protocol"])
-    replay = Replay()
+    replay = Replayed()
     for name in rows.columns:
         kept = rows[name].drop_nulls().to_list()
         replay.apply(-1, [{name: each} for each in kept if any(value is not None for value in each.values())])
     return replay
 
 
-def checkpoint_differences(held: Replay, expected: Replay) -> list[str]:
+def checkpoint_differences(held: Replayed, expected: Replayed) -> list[str]:
     """In which words a checkpoint differs from the commits up to its version."""
     words = []
     if other := sorted(name for name in expected.table if held.table.get(name) != expected.table[name]):

@@ -17,7 +17,7 @@ from medallion_assets.operations.dashboard.answers import answers_of
 from medallion_assets.operations.dashboard.facts import DAYS, DashboardFacts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
 from medallion_assets.operations.dashboard.pictures import groups_of
-from medallion_assets.operations.dashboard.tables import TableState, table_states
+from medallion_assets.operations.dashboard.tables import TableLine, table_states
 from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.sections import format_age, format_count, format_minute
 
@@ -61,7 +61,7 @@ def _entry(need: Need, ui_url: str, command_prefix: str) -> dict[str, Any]:
     }
 
 
-def _line(state: TableState) -> dict[str, Any]:
+def _line(state: TableLine) -> dict[str, Any]:
     limit = "" if state.limit_hours is None else f" of {state.limit_hours:g} h"
     behind = "" if state.behind is None else f"{format_age(state.behind)}{limit}"
     return {

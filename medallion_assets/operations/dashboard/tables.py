@@ -27,7 +27,7 @@ class Mood(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableState:
+class TableLine:
     """A line. `need` is the number (from 1) of the entry that says what to do; `reason` says why a state is not good.
 
     `covered_until`, and how far `behind` that is, are None where nobody says how far data reach, or nothing is covered;
@@ -47,7 +47,7 @@ class TableState:
     row_count: int | None
 
 
-def table_states(facts: DashboardFacts, needs: list[Need]) -> list[TableState]:
+def table_states(facts: DashboardFacts, needs: list[Need]) -> list[TableLine]:
     """One line a table; the same fact is not told in two of them."""
     fresh = {found.table: found for found in facts.status.freshness}
     done = {found.stage: found for found in facts.status.stages}
@@ -63,7 +63,7 @@ def table_states(facts: DashboardFacts, needs: list[Need]) -> list[TableState]:
         causes = [need for need in needs if need.where == name]
         mood, state, reason = _state(fresh[name], done[name], causes)
         lines.append(
-            TableState(
+            TableLine(
                 table=name,
                 mood=mood,
                 state=state,

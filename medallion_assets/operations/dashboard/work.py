@@ -39,7 +39,7 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publish:
+class Charged:
     """A publish: write capacity units a second that it was charged, and how many it might use."""
 
     at: datetime
@@ -52,7 +52,7 @@ class Budget:
     """The publishes of a serving table, ascending."""
 
     table: str
-    publishes: Sequence[Publish]
+    publishes: Sequence[Charged]
 
     @property
     def over(self) -> int:
@@ -94,7 +94,7 @@ def budgets_of(facts: DashboardFacts) -> list[Budget]:
         Budget(
             table=stage.table.name,
             publishes=[
-                Publish(at=at, rate=rate, budget=budget)
+                Charged(at=at, rate=rate, budget=budget)
                 for at, rate, budget in own.select("started_at", "rate", "budget").iter_rows()
             ],
         )

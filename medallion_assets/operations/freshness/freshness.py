@@ -32,7 +32,7 @@ HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownTable:
     """What is known of a table: how far it reaches, its last commit and its stage's last success, its rows.
 
     `began_at` is when the lakehouse began; `sample_ends_at` how far the samples reach that it holds. At more than
@@ -49,7 +49,7 @@ class Known:
     sample_ends_at: datetime | None = None
 
 
-def freshness(known: Known, now: datetime) -> Freshness:
+def freshness(known: KnownTable, now: datetime) -> Freshness:
     """How fresh one table is. A table without a limit is never stale; one at its limit is not stale yet."""
     last_refreshed = max(filter(None, (known.committed_at, known.succeeded_at)), default=None)
     limit, reached = known.freshness_hours, known.coverage.until
@@ -77,7 +77,7 @@ def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
     return [freshness(known, now) for known in _known(OneLook.at(lakehouse))]
 
 
-def _known(lakehouse: Lakehouse) -> Iterable[Known]:
+def _known(lakehouse: Lakehouse) -> Iterable[KnownTable]:
     tables = list(data_tables(lakehouse.catalog))
     successes = last_successes(lakehouse, [table.name for table in tables])
     snapshots = {
@@ -93,7 +93,7 @@ def _known(lakehouse: Lakehouse) -> Iterable[Known]:
     for table in tables:
         snapshot, success = snapshots.get(table.name), successes.get(table.name)
         commit = None if snapshot is None else last_commit(snapshot, COMMIT_ID)
-        yield Known(
+        yield KnownTable(
             table=table,
             freshness_hours=limits.get(table.name),
             coverage=coverage.get(table.name, NOTHING),

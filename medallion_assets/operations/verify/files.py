@@ -23,7 +23,7 @@ from obstore.store import ObjectStore
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.files.parquet_footer import FooterError
 from medallion_assets.delta.files.writing import SHORTENED_BYTES, bounds_of, footer_of
-from medallion_assets.delta.log.replay import Logged, Replay
+from medallion_assets.delta.log.replay import Logged, Replayed
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.storage.listing import list_objects
@@ -53,7 +53,7 @@ class FileLook:
 
 
 def verify_files(
-    snapshot: Snapshot, replay: Replay, *, level: Level = Level.FAST, progress: Callable[[], None] = lambda: None
+    snapshot: Snapshot, replay: Replayed, *, level: Level = Level.FAST, progress: Callable[[], None] = lambda: None
 ) -> FileLook:
     """Look at every live data file of a table; `progress` is called after each.
 

@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
-from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.notes.source_versions import (
     SOURCE_NOTE,
     SourceVersion,
@@ -38,7 +38,7 @@ Commit = Mapping[str, Any]
 def compare_histories(
     catalog: Catalog,
     tables: Mapping[str, Snapshot],
-    replays: Mapping[str, Replay],
+    replays: Mapping[str, Replayed],
     runs: Mapping[str, StageAttempt],
 ) -> Iterator[Finding]:
     """Look at tables whose logs and files are well, by name.
@@ -61,7 +61,7 @@ def compare_histories(
             yield from _found(rolled_back(snapshot, replays[name]))
 
 
-def rolled_back(snapshot: Snapshot, replay: Replay) -> Finding | None:
+def rolled_back(snapshot: Snapshot, replay: Replayed) -> Finding | None:
     """Commits that a restore took out and nothing has done again; of Bronze and judged tables the ledger says so.
 
     A restore that goes forward again puts them back. A Gold day that was built anew since counts as done again.
@@ -162,7 +162,7 @@ def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) 
     )
 
 
-def _gold_mark(gold: Replay, made_from: Snapshot) -> int | None:
+def _gold_mark(gold: Replayed, made_from: Snapshot) -> int | None:
     """The version of its source that the last commit of whole partitions was computed from, if it is this source."""
     source = SourceVersion.of(made_from)
     return next((noted_version(commit, source) for commit in reversed(gold.commits) if SOURCE_NOTE in commit), None)

@@ -16,7 +16,7 @@ from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import LOG_FOLDER
-from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
@@ -95,7 +95,7 @@ class _Look:
     progress: Progress
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
-    replays: dict[str, Replay] = field(default_factory=dict)
+    replays: dict[str, Replayed] = field(default_factory=dict)
     runs: dict[str, StageAttempt] = field(default_factory=dict)
     absent: list[Table] = field(default_factory=list)
 

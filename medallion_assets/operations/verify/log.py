@@ -23,7 +23,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
-from medallion_assets.delta.log.replay import Replay, checkpoint_differences, read_checkpoint
+from medallion_assets.delta.log.replay import Replayed, checkpoint_differences, read_checkpoint
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.refining.bronze import EXPORT_NOTE
@@ -52,7 +52,7 @@ READERS = 16
 Actions = list[dict[str, Any]]
 
 
-def verify_log(lakehouse: Lakehouse, table: Table) -> tuple[list[Finding], Replay]:
+def verify_log(lakehouse: Lakehouse, table: Table) -> tuple[list[Finding], Replayed]:
     """Look at every commit and checkpoint of a table that is there; give what the log says as well.
 
     Raises:
@@ -74,12 +74,12 @@ class _Log:
         self._commits = [int(match[1]) for name in names if (match := _COMMIT.match(name))]
         self._checkpoints = {int(match[1]): name for name in names if (match := _CHECKPOINT.match(name))}
         self._any_checkpoints = [int(match[1]) for name in names if (match := _ANY_CHECKPOINT.match(name))]
-        self._replay = Replay()
+        self._replay = Replayed()
         self._digests: dict[int, str] = {}
         self._findings: list[Finding] = []
         self._broken: set[int] = set()
 
-    def look(self) -> tuple[list[Finding], Replay]:
+    def look(self) -> tuple[list[Finding], Replayed]:
         """All of it; findings about one commit come before what follows from them."""
         self._missing()
         begins_after = self._begin()
@@ -171,7 +171,7 @@ class _Log:
             name = self._checkpoints[version]
             self._find("checkpoint_says_the_same", name, expected, "; ".join(words), _BROKEN_CHECKPOINT)
 
-    def _checkpoint(self, version: int) -> Replay | None:
+    def _checkpoint(self, version: int) -> Replayed | None:
         name = self._checkpoints[version]
         try:
             return read_checkpoint(read_bytes(self._store, name) or b"")

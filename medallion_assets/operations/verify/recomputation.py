@@ -26,7 +26,7 @@ from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
-from medallion_assets.refining.rebuilding.replay import Replay
+from medallion_assets.refining.rebuilding.replay import JudgedCopy
 
 SHOWN_KEYS = 5
 
@@ -44,7 +44,7 @@ def recompute(
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     applied = [batch for batch in ledger.batches if batch.id not in ledger.ignored]
     waiting = _waiting(lakehouse, table)
-    replay = Replay(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
+    replay = JudgedCopy(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(applied):
         with lakehouse.workspace() as folder:
             judged = judge_batches(bronze, loaded, group, folder)

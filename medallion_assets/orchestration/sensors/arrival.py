@@ -104,7 +104,7 @@ def _look(
     timers: Timers,
     limits: LookLimits,
 ) -> Look[Cursor, Found]:
-    known = Known(lakehouse.lakehouse(), loaded)
+    known = KnownBatches(lakehouse.lakehouse(), loaded)
     word = loaded.source.batch_word
     arrivals = replace(look(known, lakehouse.raw_url, cursor, now, limits), word=word)
     asking = evaluate(now, cursor, arrivals, timers)
@@ -119,7 +119,7 @@ def _look(
 
 
 @dataclass
-class Known:
+class KnownBatches:
     """What is known of a table's batches, read when it is first needed: mostly nothing is."""
 
     lakehouse: Lakehouse
@@ -180,7 +180,7 @@ class Known:
 class LoadedIds(Collection[str]):
     """The ids of the batches that are in, read when somebody asks for one: of 100,000 that takes a second."""
 
-    known: Known
+    known: KnownBatches
 
     def __contains__(self, batch_id: object) -> bool:
         return batch_id in self.known.loaded
@@ -192,7 +192,7 @@ class LoadedIds(Collection[str]):
         return len(self.known.loaded)
 
 
-def look(known: Known, raw_url: str, cursor: Cursor, now: datetime, limits: LookLimits = LIMITS) -> Arrivals:
+def look(known: KnownBatches, raw_url: str, cursor: Cursor, now: datetime, limits: LookLimits = LIMITS) -> Arrivals:
     """What lies in the table's folder: after the cursor's position where it looks, and a share of all when that is due.
 
     It lists within `limits`, unless one batch has more files than that.
@@ -221,7 +221,7 @@ def look(known: Known, raw_url: str, cursor: Cursor, now: datetime, limits: Look
     )
 
 
-def _listed(known: Known, store: ObjectStore, cursor: Cursor, now: datetime, limits: LookLimits) -> Arrivals:
+def _listed(known: KnownBatches, store: ObjectStore, cursor: Cursor, now: datetime, limits: LookLimits) -> Arrivals:
     """What the looks of a tick see, and what is remembered beside it: nothing of it is sorted out."""
     source, stands = known.declared.source, cursor.round or Round(began_at=now)
     share = quick = None

@@ -21,7 +21,15 @@ from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.audits import table_version
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.restated import NEVER, DayLedger, GoldBuild, Position, Publish, SilverChange, advance
+from medallion_assets.triggers.restated import (
+    NEVER,
+    DayLedger,
+    DayPublished,
+    GoldBuild,
+    Position,
+    SilverChange,
+    advance,
+)
 
 EVENTS_AT_ONCE = 1000
 
@@ -157,13 +165,13 @@ def _published_after(
     return event_id, found
 
 
-def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[Publish]:
+def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterator[DayPublished]:
     for record in published:
         version = table_version(record, gold)
         if version is not None and (day := partition_day(record.partition_key)) is not None:
-            yield Publish(day=day, version=version)
+            yield DayPublished(day=day, version=version)
 
 
-def _as_published(gold_builds: Iterable[GoldBuild]) -> Iterator[Publish]:
+def _as_published(gold_builds: Iterable[GoldBuild]) -> Iterator[DayPublished]:
     for build in gold_builds:
-        yield from (Publish(day=day, version=build.version) for day in build.replaced)
+        yield from (DayPublished(day=day, version=build.version) for day in build.replaced)

@@ -30,7 +30,7 @@ from medallion_assets.triggers.restated_batches import DayBatch
 ASKED_TAG = hidden_tag("asked_for")
 """What of a Gold table a run was asked for: every attempt at the same batch carries the same."""
 ABOUT_TAG = hidden_tag("asked_about")
-"""The same as a document, an `Asked`. Runs of releases before it have none, and count as no past runs."""
+"""The same as a document, an `AskedDays`. Runs of releases before it have none, and count as no past runs."""
 TRIGGER = "restated"
 """The trigger of all these runs."""
 MOST_PAST_RUNS = 500
@@ -48,7 +48,7 @@ class AtWork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AskedDays:
     """That days of a Gold table are built from a version of its source, or published as it has them.
 
     `table_id` begins the id of the table that has this version: of one that was made anew it is another version.
@@ -64,10 +64,10 @@ class Asked:
         return (self.table, self.table_id) == (gold.short_name, _table_id(reading, builds=self.builds))
 
 
-def asked_about(gold: Table, batch: DayBatch, reading: LogPosition) -> Asked:
+def asked_about(gold: Table, batch: DayBatch, reading: LogPosition) -> AskedDays:
     """What a batch is asked for, whichever its days are."""
     table_id = _table_id(reading, builds=batch.builds)
-    return Asked(builds=batch.builds, table=gold.short_name, version=batch.version, table_id=table_id)
+    return AskedDays(builds=batch.builds, table=gold.short_name, version=batch.version, table_id=table_id)
 
 
 def _table_id(reading: LogPosition, *, builds: bool) -> str:
@@ -99,7 +99,7 @@ def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -
 def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPosition) -> Iterator[PastRun]:
     for record in records:
         run = record.dagster_run
-        asked, days = from_json_or_none(Asked, value_of(ABOUT_TAG, run.tags)), ranges_at_work(run.tags)
+        asked, days = from_json_or_none(AskedDays, value_of(ABOUT_TAG, run.tags)), ranges_at_work(run.tags)
         if asked is None or not asked.is_of(gold, reading):
             continue
         yield PastRun(

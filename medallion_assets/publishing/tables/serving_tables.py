@@ -20,7 +20,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.failures import ENDPOINT, dynamodb_errors, not_dynamodb
 from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.tables import table_settings
-from medallion_assets.publishing.tables.table_settings import TableState, Wanted
+from medallion_assets.publishing.tables.table_settings import Publishable, Wanted
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -117,7 +117,7 @@ def item_table(name: str, *, keys: Keys, attributes: Mapping[str, str] | None = 
 
 def ensure_table(
     client: DynamoDBClient, table: ServingTable, *, creates: bool, target_wcu: float | None = None
-) -> TableState:
+) -> Publishable:
     """See that the table is there as publishing needs it; make what is missing only if `creates`.
 
     Raises:
@@ -135,7 +135,7 @@ def ensure_table(
         table_settings.expect_keys(wanted, found)
         rules = table_settings.index_rules(wanted, found)
         advice = [*_expiry_advice(client, table, creates=creates), *table_settings.advice(wanted, found)]
-    return TableState(index_rules=rules, advice=tuple(advice))
+    return Publishable(index_rules=rules, advice=tuple(advice))
 
 
 def _describe(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ WRITABLE = frozenset({"ACTIVE", "UPDATING"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableState:
+class Publishable:
     """A table that can be published to: what its indexes want of a row, and what a person had better change."""
 
     index_rules: tuple[KeyRule, ...] = ()

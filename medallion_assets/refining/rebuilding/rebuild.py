@@ -55,7 +55,7 @@ from medallion_assets.refining.judging.quarantine import (
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, read_decisions, record_decisions
 from medallion_assets.refining.ledger.ledger import APPLIED, DROPPED, Ledger
 from medallion_assets.refining.merging.history_table import events_table, replace_events
-from medallion_assets.refining.rebuilding.replay import Replay
+from medallion_assets.refining.rebuilding.replay import JudgedCopy
 from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, LEAST_NOTE, THRESHOLD_NOTE
 from medallion_assets.refining.replace import published_batches
 from medallion_assets.storage.workspace import workspace
@@ -113,7 +113,7 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.table = self.loaded.table
-        self.copy = Replay(loaded=self.loaded, scratch=self.scratch, quarantined_in=self.scratch)
+        self.copy = JudgedCopy(loaded=self.loaded, scratch=self.scratch, quarantined_in=self.scratch)
 
     def run(self, why: str, *, dry_run: bool) -> Rebuilt:
         """One attempt: bring the copy up to what is settled now, compare, and put it in place."""

@@ -27,7 +27,7 @@ from medallion_assets.refining.replace import replace_partition
 
 
 @dataclass(kw_only=True)
-class Replay:
+class JudgedCopy:
     """A copy of a judged table in `scratch`; `applied` are the batches that it holds.
 
     `quarantined_in` is the lakehouse whose quarantine knows which keys were bad in a full batch (rule K1);

@@ -12,7 +12,7 @@ from medallion_assets.contracts.columns import IS_DELETE
 from medallion_assets.contracts.expectations import UNKNOWN_RECORD
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
-from medallion_assets.sources.dynamodb_export.lines import LineReader
+from medallion_assets.sources.dynamodb_export.lines import AttributeReader
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.record import attributes_of
 
@@ -22,7 +22,7 @@ class ExportLines:
 
     def __init__(self, table: Table) -> None:
         self._attributes = attributes_of(table)
-        self._reader = LineReader(self._attributes)
+        self._reader = AttributeReader(self._attributes)
 
     def read(self, lines: pl.DataFrame) -> pl.DataFrame:
         """One row a line.

@@ -79,7 +79,7 @@ class Spelling:
         return parts, rows
 
 
-class LineReader:
+class AttributeReader:
     """Reads lines for one contract; several threads may call `read`.
 
     It learns from the lines how they are written, and again from many that are written otherwise; it keeps what reads

@@ -12,7 +12,7 @@ from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.freshness.freshness import Known, freshness, read_freshness
+from medallion_assets.operations.freshness.freshness import KnownTable, freshness, read_freshness
 from medallion_assets.operations.stages import data_tables
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
@@ -24,7 +24,7 @@ from medallion_assets_tests.pipeline import CATALOG, lakehouse_at, run_gold
 NOW = datetime(2025, 5, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-GOLD = Known(table=DAILY_SALES_SUMMARY, freshness_hours=26, coverage=Coverage(NOW - HOUR))
+GOLD = KnownTable(table=DAILY_SALES_SUMMARY, freshness_hours=26, coverage=Coverage(NOW - HOUR))
 SERVING = "serving.daily_sales_metrics"
 
 
@@ -59,7 +59,7 @@ def test_the_last_refresh_is_told_beside_it() -> None:
         (replace(GOLD, coverage=Coverage(NOW - 9999 * HOUR), freshness_hours=None), ""),
     ],
 )
-def test_the_state_of_a_table_in_a_word(known: Known, state: str) -> None:
+def test_the_state_of_a_table_in_a_word(known: KnownTable, state: str) -> None:
     """What nobody says is neither fresh nor stale; without a limit nothing is."""
     judged = freshness(known, NOW)
     assert (judged.state, judged.is_stale) == (state, state == "stale")

@@ -10,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.log.replay import Replay
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.changed_days import update_derived
@@ -127,7 +127,7 @@ def test_a_silver_table_that_was_made_again_is_found_until_enrichment_has_taken_
 def test_runs_at_work_meanwhile_are_no_finding(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commits between any two looks: after a log was listed, and before its table is opened."""
 
-    def meanwhile(where: Lakehouse, table: Table) -> tuple[list[Finding], Replay]:
+    def meanwhile(where: Lakehouse, table: Table) -> tuple[list[Finding], Replayed]:
         looked = verify_log(where, table)
         if table.layer in ("bronze", "silver") and table.columns:
             snapshot = where.open(table)

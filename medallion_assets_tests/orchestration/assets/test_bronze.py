@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.ledger.decisions import DECISIONS
@@ -109,7 +109,7 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
-    looked = look(Known(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, Cursor(), NOW)
+    looked = look(KnownBatches(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, Cursor(), NOW)
     assert str(looked) == "no new batch (folders not examined: 1)"
 
 

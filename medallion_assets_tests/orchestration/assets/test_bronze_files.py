@@ -17,7 +17,7 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration import source_reach
 from medallion_assets.orchestration.assets.bronze import bronze_asset
-from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.orchestration.source_reach import LOCK, REACH_TAG
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
@@ -139,7 +139,9 @@ def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: P
 
     def tick(cursor: Cursor, seconds: float, timers: Timers = timers) -> tuple[bool, Cursor]:
         now = NOON + timedelta(seconds=seconds)
-        decided = evaluate(now, cursor, look(Known(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers)
+        decided = evaluate(
+            now, cursor, look(KnownBatches(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers
+        )
         return bool(decided.ask), decided.cursor
 
     _, cursor = tick(Cursor(), 0)

@@ -17,7 +17,7 @@ from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
@@ -100,7 +100,7 @@ class Place:
         self.seconds += after_seconds
         now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
         cursor = from_json_or_none(Cursor, self.text) or Cursor()
-        known = Known(self.lakehouse, self.loaded)
+        known = KnownBatches(self.lakehouse, self.loaded)
         with self.server.counted() as requests:
             arrivals = look(known, self.raw_url, cursor, now, self.limits)
             decided = evaluate(now, cursor, arrivals, AT_ONCE)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.orchestration.sensors import arrival
-from medallion_assets.orchestration.sensors.arrival import Known, look
+from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Window
 from medallion_assets.storage import bucket
@@ -208,7 +208,10 @@ def test_a_folder_of_a_disk_is_looked_through_at_every_tick(tmp_path: Path) -> N
             (folder / key).write_text(str(seconds))
         now = START + timedelta(seconds=seconds)
         decided = evaluate(
-            now, cursor, look(Known(lakehouse, loaded), raw_url, cursor, now, replace(LIMITS, small_objects=1)), AT_ONCE
+            now,
+            cursor,
+            look(KnownBatches(lakehouse, loaded), raw_url, cursor, now, replace(LIMITS, small_objects=1)),
+            AT_ONCE,
         )
         assert [found.id.partition("@")[0] for found in decided.wanted] == asked
         cursor = decided.cursor

@@ -25,7 +25,7 @@ from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
-from medallion_assets.refining.rebuilding.replay import Replay, batch_groups
+from medallion_assets.refining.rebuilding.replay import JudgedCopy, batch_groups
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
@@ -153,7 +153,7 @@ def test_the_copy_stays_of_the_size_of_the_table(tmp_path: Path) -> None:
     """Each full export rewrites every day: what it replaced is removed, or disks would fill."""
     scratch, table = lakehouse_at(tmp_path / "scratch"), LOOSE
     lakehouse = lakehouse_at(tmp_path / "old")
-    replay = Replay(loaded=never_fails(table), scratch=scratch, quarantined_in=scratch)
+    replay = JudgedCopy(loaded=never_fails(table), scratch=scratch, quarantined_in=scratch)
     run(lakehouse, table, [])
     for number in range(4):
         export_id = f"0{micros(AT + number * DAY) // 1000}-{number:08x}"

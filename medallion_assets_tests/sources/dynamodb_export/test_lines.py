@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
-from medallion_assets.sources.dynamodb_export.lines import LineReader, Spelling
+from medallion_assets.sources.dynamodb_export.lines import AttributeReader, Spelling
 from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
@@ -21,7 +21,7 @@ from medallion_assets_tests.sources.dynamodb_export.reading import ATTRIBUTES, e
 
 def read(lines: list[str], *, sample: list[str] | None = None) -> list[Record]:
     """What the fast reader makes of the lines, in the form of the exact reader."""
-    reader = LineReader(ATTRIBUTES, few=0)
+    reader = AttributeReader(ATTRIBUTES, few=0)
     if sample:
         reader._spelling = Spelling.learnt(pl.Series(sample), ATTRIBUTES)
     frame = reader.read(pl.Series(lines, dtype=pl.String))
@@ -106,7 +106,7 @@ def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_ot
 
     monkeypatch.setattr(Spelling, "learnt", counted)
     monkeypatch.setattr(decode_lines, "FEW_TO_LEARN_FROM", 5)
-    reader = LineReader(ATTRIBUTES, few=0)
+    reader = AttributeReader(ATTRIBUTES, few=0)
     long = item(note={"S": "x" * decode_lines.FEW_BYTES})
     quoted = item(note={"S": 'a "quote"'})
     reads = [
@@ -152,7 +152,7 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
     monkeypatch.setattr(decode_lines, "LEAF_LINES", 8)
     lines = [item(pk={"S": str(n)}) for n in range(100)]
     lines[50] = item(pk="bare")
-    reader = LineReader(ATTRIBUTES, few=0)
+    reader = AttributeReader(ATTRIBUTES, few=0)
     reader._spelling = Spelling.learnt(pl.Series(lines[:1]), ATTRIBUTES)
     exact = reader._exact
     one_by_one: list[str] = []
