@@ -35,6 +35,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables, make_s
 
 if TYPE_CHECKING:  # Dagster takes seconds to import, which only some tests need
     import dagster as dg
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
     from medallion_assets_tests.graph import Graph
 
@@ -116,6 +117,13 @@ def serving(request: pytest.FixtureRequest) -> Iterator[ServingTables]:
         return
     with mock_aws():
         yield make_serving_tables(publishing_client(region_name="us-east-1"))
+
+
+@pytest.fixture
+def client() -> Iterator[DynamoDBClient]:
+    """An account's DynamoDB (moto), which is AWS to boto3; it has no tables."""
+    with mock_aws():
+        yield publishing_client(region_name="us-east-1")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ Does not: the faults (injection.py).
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.merging.history_table import events_table
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
@@ -82,6 +84,14 @@ def run(lakehouse: Lakehouse, exports: tuple[ExportInput, ...] = EXPORTS) -> Non
     """Everything that a run of the graph does with these tables."""
     for export in exports:
         pipeline.land(lakehouse, export)
+    pipeline.run_silver(lakehouse)
+    pipeline.run_gold(lakehouse, [AS_OF])
+
+
+def everything(lakehouse: Lakehouse, raw: Path) -> None:
+    """Ingest what lies in `raw`, refine, enrich, Gold."""
+    for table in pipeline.SILVER:
+        ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
     pipeline.run_gold(lakehouse, [AS_OF])
 

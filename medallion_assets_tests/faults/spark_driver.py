@@ -19,19 +19,17 @@ import polars as pl
 import psutil
 
 from medallion_assets.contracts.catalog import load_catalog
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.remote import BOUNDS
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.errors import LostJobError, MedallionError
-from medallion_assets.refining.loading.load import ingest
 from medallion_assets.settings import load_settings, storage_options
 from medallion_assets.settings.spark import SparkSettings
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import COMMIT, WRITE, Call, DisturbedStore
-from medallion_assets_tests.faults.scenario import AS_OF
+from medallion_assets_tests.faults.scenario import everything
 from medallion_assets_tests.faults.spark_items import (
     SLOW,
     WAITING,
@@ -60,14 +58,6 @@ SPECULATION = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
-
-
-def everything(lakehouse: Lakehouse, raw: Path) -> None:
-    """Ingest, refine, enrich, Gold."""
-    for table in pipeline.SILVER:
-        ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
-    pipeline.run_silver(lakehouse)
-    pipeline.run_gold(lakehouse, [AS_OF])
 
 
 def phase_of(function: Any) -> str:

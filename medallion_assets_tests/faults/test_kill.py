@@ -12,12 +12,11 @@ import pytest
 from obstore.store import LocalStore
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.refining.loading.load import ingest
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import Call, Disturbance
-from medallion_assets_tests.faults.scenario import AS_OF, EXPORTS, assert_same, check_ledger, dump
+from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump, everything
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
@@ -50,14 +49,6 @@ def child(lakehouse: Path, raw: Path, step: int) -> int:
     """A process of its own that runs everything and kills itself right after its change number `step`."""
     command = [sys.executable, "-m", __name__, str(lakehouse), str(raw), str(step)]
     return subprocess.run(command, cwd=REPOSITORY, check=False, timeout=600).returncode
-
-
-def everything(lakehouse: Lakehouse, raw: Path) -> None:
-    """Ingest, refine, enrich, Gold."""
-    for table in pipeline.SILVER:
-        ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
-    pipeline.run_silver(lakehouse)
-    pipeline.run_gold(lakehouse, [AS_OF])
 
 
 def kills_its_process(call: Call) -> None:

@@ -26,8 +26,8 @@ from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.shared_workspace import shared_workspace
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.deriving.dbt.planting import lakehouse_at, plant
-from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump
-from medallion_assets_tests.faults.spark_driver import NUMBERS, ROW, everything
+from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump, everything
+from medallion_assets_tests.faults.spark_driver import NUMBERS, ROW
 from medallion_assets_tests.faults.spark_items import GO, SLOW, WAITING
 from medallion_assets_tests.orchestration.judged_exports import base, land
 from medallion_assets_tests.orchestration.remote.remote_graph import remote_graph

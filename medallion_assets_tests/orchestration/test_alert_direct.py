@@ -21,9 +21,8 @@ NOW = datetime(2025, 5, 8, 15, tzinfo=UTC)
 
 
 @pytest.fixture
-def marks() -> Iterator[Marks]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Marks(instance.run_storage)
+def marks(dagster_instance: dg.DagsterInstance) -> Marks:
+    return Marks(dagster_instance.run_storage)
 
 
 @pytest.fixture

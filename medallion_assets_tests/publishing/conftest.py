@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests.publishing.gold_items import Gold
 from medallion_assets_tests.publishing.house import House
 from medallion_assets_tests.services.serving_tables import ServingTables
@@ -20,13 +17,6 @@ from medallion_assets_tests.services.serving_tables import ServingTables
 def gold(serving: ServingTables, limiter: CapacityLimiter) -> Gold:
     """Gold, and the table that it publishes items to."""
     return Gold(serving, limiter)
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    """An account's DynamoDB (moto), which is AWS to boto3."""
-    with mock_aws():
-        yield publishing_client(region_name="us-east-1")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, lakehouse_at, land
+from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land
 
 BRONZE = bronze_table("customer_transactions")
 QUARANTINE = quarantine_table(CUSTOMER_TRANSACTIONS)
@@ -40,12 +39,6 @@ GAP = AlertEvent(
     table=CUSTOMER_TRANSACTIONS.name,
     happened_at=datetime(2025, 5, 7, tzinfo=UTC),
 )
-
-
-@pytest.fixture
-def lakehouse(tmp_path: Path, sound: Path) -> Lakehouse:
-    shutil.copytree(sound, tmp_path / "lakehouse")
-    return lakehouse_at(tmp_path / "lakehouse")
 
 
 def switch_on(lakehouse: Lakehouse, table: Table, feature: str) -> None:

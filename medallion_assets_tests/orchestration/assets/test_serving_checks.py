@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, LIFETIME_VALUE_METRICS
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.stages.reports import Check
 from medallion_assets.stages.serving import serving_checks
@@ -22,12 +19,6 @@ from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.house import DAY, LTV, SALES, House
-
-
-@pytest.fixture
-def client() -> Iterator[Any]:
-    with mock_aws():
-        yield publishing_client(region_name="us-east-1")
 
 
 @pytest.fixture

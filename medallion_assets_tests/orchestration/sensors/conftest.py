@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +12,6 @@ from medallion_assets_tests.orchestration.sensors.restated_days import Follower
 
 
 @pytest.fixture
-def follower(tmp_path: Path) -> Iterator[Follower]:
+def follower(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Follower:
     """Sensors over an empty lakehouse, with a Dagster of their own."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield Follower(load_settings({"MEDALLION_HOME": str(tmp_path)}), instance)
+    return Follower(load_settings({"MEDALLION_HOME": str(tmp_path)}), dagster_instance)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.budget.budget_table import BUDGET_TABLE
@@ -23,7 +21,6 @@ from medallion_assets.publishing.budget.write_shares import (
     WriteShares,
     fair_share,
 )
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 
@@ -177,21 +174,14 @@ def test_a_limiter_spends_no_more_than_its_share() -> None:
     assert other.held == 500.0
 
 
-@pytest.fixture
-def account() -> Iterator[Any]:
-    """An account without the table."""
-    with mock_aws():
-        yield publishing_client(region_name="us-east-1")
-
-
-def test_the_table_is_made_only_where_that_is_allowed(account: Any) -> None:
+def test_the_table_is_made_only_where_that_is_allowed(client: Any) -> None:
     """P7: by real requests; two publishers that begin at once see each other."""
     with pytest.raises(
         PermanentError, match="create it: aws dynamodb create-table --table-name medallion_write_budget"
     ):
-        WriteShares(account, total_wcu=TOTAL, wanted_wcu=500)
-    first = WriteShares(account, total_wcu=TOTAL, wanted_wcu=500, creates=True)
-    second = WriteShares(account, total_wcu=TOTAL, wanted_wcu=500)
+        WriteShares(client, total_wcu=TOTAL, wanted_wcu=500)
+    first = WriteShares(client, total_wcu=TOTAL, wanted_wcu=500, creates=True)
+    second = WriteShares(client, total_wcu=TOTAL, wanted_wcu=500)
     assert first.renew(lambda _: None).wcu == 500.0
     assert second.renew(lambda _: None).wcu == 100.0
     first.release()
