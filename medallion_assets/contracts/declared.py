@@ -16,6 +16,7 @@ import narwhals as nw
 
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.months import Months, month_after
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.policies import (
     ARRIVAL_TIMERS,
     EXPORT_AGE_HOURS,
@@ -27,7 +28,7 @@ from medallion_assets.contracts.policies import (
     Policies,
     Timers,
 )
-from medallion_assets.contracts.source import Owner, Source
+from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.errors import PermanentError

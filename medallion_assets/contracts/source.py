@@ -7,13 +7,14 @@ Does not: any single source, or what is done with what it gives (refining).
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
@@ -75,33 +76,6 @@ class Listing:
     objects: int = 0
     rest: str | None = None
     folders: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Whose batches the table `table` takes; `name` is None before anything says it.
-
-    `accepts` are others, whose batches are taken on purpose. `by_declaration`: whoever declared the table named it.
-    `presumed_from`: nothing but the origin of that batch said that it is the table's own.
-    """
-
-    table: str
-    name: str | None = None
-    accepts: tuple[str, ...] = ()
-    by_declaration: bool = False
-    presumed_from: str | None = None
-
-    @property
-    def declared_text(self) -> str:
-        """What the declaration says, as a text that changes with it; empty when it says nothing."""
-        named = [f"source_arn={self.name}"] if self.by_declaration else []
-        return " ".join([*named, *(f"accepts={name}" for name in sorted(self.accepts))])
-
-    def or_of(self, batch: Batch, *, has_rows: bool) -> Owner:
-        """With the owner of a batch that is loaded now, where nothing says one; never one of `accepts`."""
-        if self.name is not None or batch.owner is None or batch.owner in self.accepts:
-            return self
-        return replace(self, name=batch.owner, presumed_from=batch.id if has_rows else None)
 
 
 class BatchRefusedError(PermanentError):

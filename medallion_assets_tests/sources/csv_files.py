@@ -21,10 +21,11 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
-from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, Listing, Owner, wrong
+from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, Listing, wrong
 from medallion_assets.contracts.table import Table
 from medallion_assets.storage.listing import Unseen, list_objects
 from medallion_assets.storage.stores import read_bytes, write_bytes

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import Found, Owner
+from medallion_assets.contracts.source import Found
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known

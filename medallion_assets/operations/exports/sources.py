@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.source import Owner
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import stages

@@ -14,10 +14,11 @@ from functools import cached_property, partial
 import dagster as dg
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.search import Search, Share
-from medallion_assets.contracts.source import Found, Owner
+from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE

@@ -16,7 +16,8 @@ from dataclasses import replace
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.source import BatchRefusedError, Found, Owner, Source
+from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.source import BatchRefusedError, Found, Source
 from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError

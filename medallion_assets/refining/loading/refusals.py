@@ -18,7 +18,8 @@ from datetime import datetime
 
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found, Owner
+from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found
 from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.stores import state_of

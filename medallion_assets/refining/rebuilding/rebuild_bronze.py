@@ -17,9 +17,10 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.search import Search
-from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Owner, Source
+from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Source
 from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.files.data_files import WrittenFile

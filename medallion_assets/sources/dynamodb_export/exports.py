@@ -16,10 +16,11 @@ from typing import ClassVar
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
-from medallion_assets.contracts.source import AsItIs, Found, Listing, Owner
+from medallion_assets.contracts.source import AsItIs, Found, Listing
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines

@@ -7,7 +7,7 @@ well).
 
 from __future__ import annotations
 
-from medallion_assets.contracts.source import Owner
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 

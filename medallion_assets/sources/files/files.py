@@ -10,7 +10,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import polars as pl
 from obstore.store import ObjectStore
@@ -18,13 +18,15 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
-from medallion_assets.contracts.source import Found, LineReader, Listing, Owner
+from medallion_assets.contracts.source import Found, LineReader, Listing
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.files.csv_format import Csv
+from medallion_assets.sources.files.format import Format
 from medallion_assets.sources.files.names import (
     Ids,
     key_of,
@@ -45,33 +47,6 @@ FRAME_BYTES = 64 * 1024 * 1024
 """Text in a frame; a frame ends behind the block that reaches it."""
 FRAME_ROWS = 1_000_000
 """Records in a frame, or little more: the shorter they are, the more of its memory is beside the text."""
-
-
-class Format(Protocol):
-    """What a file is to be read as."""
-
-    @property
-    def rules(self) -> str:
-        """What of it decides rows, as a text that changes with it."""
-        ...
-
-    def records(
-        self, store: ObjectStore, key: str, required: Sequence[str]
-    ) -> Generator[tuple[tuple[str, ...], pl.Series]]:
-        """The columns of a file and its records, block by block; `required` are the columns that it must have."""
-        ...
-
-    def reader(self, table: Table, columns: RecordColumns) -> LineReader:
-        """A reader of its records."""
-        ...
-
-    def canonical(self, record: str) -> str:
-        """One text for all records that say the same."""
-        ...
-
-    def spelled(self, text: str) -> str:
-        """How a text stands in a record."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,10 +18,11 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.documents import UnreadableDocumentError
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
-from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, LineReader, Listing, Owner
+from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, LineReader, Listing
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of

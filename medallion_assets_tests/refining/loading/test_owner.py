@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.contracts.source import Owner
+from medallion_assets.contracts.owner import Owner
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table, latest_origin
 from medallion_assets.refining.ledger.decisions import DecisionAction, record_decisions
