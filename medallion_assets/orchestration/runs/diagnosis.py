@@ -35,8 +35,8 @@ VALUE_CHARACTERS = 500
 SAMPLE_ROWS = 5
 MOST_NAMED = 5
 """Tables that an incident names beside its own."""
-RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
-OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_ENDS}
+RUN_FAILURES = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
+OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_FAILURES}
 LOST_DO = (
     "its process ended without an error message. If it was killed for memory (`journalctl -k --grep 'out of memory'`; "
     "signal 9 or 6 in its log), give it more, or allow fewer runs at once (max_concurrent_runs in dagster.yaml). The "
@@ -152,7 +152,7 @@ def _interruption(events: Sequence[dg.DagsterEvent]) -> dict[str, Any]:
 
 def _said(events: Sequence[dg.DagsterEvent]) -> str:
     """All that Dagster said of the run's end."""
-    return "; ".join(event.message for event in events if event.event_type in RUN_ENDS and event.message)
+    return "; ".join(event.message for event in events if event.event_type in RUN_FAILURES and event.message)
 
 
 def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import days_named
@@ -29,15 +30,14 @@ from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 LOOK_BACK = timedelta(days=3)
 """How far the monitor looks back for runs that ended badly."""
 ENDED_BADLY = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-Type = dg.DagsterEventType
-BEGINNINGS = {Type.STEP_START, Type.STEP_RESTARTED}
+BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED}
 ENDINGS = {
-    Type.STEP_SUCCESS: Outcome.SUCCEEDED,
-    Type.STEP_FAILURE: Outcome.FAILED,
-    Type.STEP_UP_FOR_RETRY: Outcome.FAILED,
+    Kind.STEP_SUCCESS: Outcome.SUCCEEDED,
+    Kind.STEP_FAILURE: Outcome.FAILED,
+    Kind.STEP_UP_FOR_RETRY: Outcome.FAILED,
 }
 ERROR_CHARACTERS = 2000
-RUN_ENDS = {Type.RUN_CANCELING, Type.RUN_CANCELED, Type.RUN_FAILURE}
+RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_CANCELED, Kind.RUN_FAILURE}
 NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
 
@@ -157,11 +157,11 @@ def _attempt(
 def _step_events(instance: dg.DagsterInstance, catalog: Catalog, run_id: str) -> Iterator[StepEvent]:
     """The events of the stages' steps, in order; other steps write no rows."""
     names = step_names(catalog)
-    entries = instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS, Type.ASSET_CHECK_EVALUATION})
+    entries = instance.all_logs(run_id, of_type={*BEGINNINGS, *ENDINGS, Kind.ASSET_CHECK_EVALUATION})
     found = [(_moment(entry.timestamp), entry.dagster_event) for entry in entries if entry.dagster_event is not None]
     events = [event for _, event in found]
     for at, event in found:
-        if event.step_key in names and event.event_type is not Type.ASSET_CHECK_EVALUATION:
+        if event.step_key in names and event.event_type is not Kind.ASSET_CHECK_EVALUATION:
             yield StepEvent(stage=names[event.step_key], at=at, **_ending(event, events))
 
 

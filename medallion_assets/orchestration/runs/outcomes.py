@@ -23,8 +23,9 @@ from medallion_assets.triggers.run_if import EndStatus
 WILL_RETRY_TAG = "dagster/will_retry"
 FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 ENDS = {Kind.STEP_SUCCESS, Kind.STEP_FAILURE, Kind.STEP_SKIPPED}
-BEGINNINGS = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
-OF_STAGES = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *BEGINNINGS}
+UNENDED = {Kind.STEP_START, Kind.STEP_RESTARTED, Kind.STEP_UP_FOR_RETRY}
+"""A step whose last event is one of these has not ended."""
+OF_STAGES = {Kind.ASSET_MATERIALIZATION_PLANNED, Kind.ASSET_MATERIALIZATION, *ENDS, *UNENDED}
 FAILED_CHECKS_ERROR = "DagsterAssetCheckFailedError"
 """The name of the error with which Dagster fails a step whose blocking checks failed."""
 MOST_SUCCESSES = 20
@@ -73,7 +74,7 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
     last: dict[str, Kind] = {}
     for event in events:
         kind, step = event.event_type, event.step_key or ""
-        if kind in ENDS or kind in BEGINNINGS:
+        if kind in ENDS or kind in UNENDED:
             last[step] = kind
         elif event.asset_key is not None:
             asset = event.asset_key.to_user_string()
@@ -81,14 +82,14 @@ def ends_of(events: Iterable[dg.DagsterEvent], ended: dg.DagsterRunStatus) -> di
             if kind is Kind.ASSET_MATERIALIZATION:
                 made.add(asset)
     cut_off = EndStatus.SKIPPED if ended is dg.DagsterRunStatus.CANCELED else EndStatus.FAILED
-    broke = any(end is Kind.STEP_FAILURE or end in BEGINNINGS for end in last.values())
+    broke = any(end is Kind.STEP_FAILURE or end in UNENDED for end in last.values())
     is_lost = ended is dg.DagsterRunStatus.FAILURE and not broke
 
     def status(of_asset: str, of_step: str) -> EndStatus:
         end = last.get(of_step)
         if end is Kind.STEP_FAILURE:
             return EndStatus.FAILED
-        if end in BEGINNINGS:
+        if end in UNENDED:
             return cut_off
         if of_asset in made:
             return EndStatus.SUCCEEDED
