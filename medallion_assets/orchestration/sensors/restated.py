@@ -9,15 +9,16 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Gold, Pipeline
+from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.table import Snapshot
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import closing_job
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.audits import is_audited, other_runs
@@ -45,7 +46,7 @@ from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.stages.together import companions
 from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
-from medallion_assets.triggers.restated_asking import AskingCursor, choose
+from medallion_assets.triggers.restated_asking import AskingCursor, Chosen, choose
 from medallion_assets.triggers.restated_batches import DayBatch, oldest_live
 
 
@@ -55,6 +56,15 @@ class Cursor:
 
     reading: LogPosition
     memory: AskingCursor = field(default_factory=AskingCursor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What a look found: up to where the logs are read now, what is `chosen`, and why all else `waits`."""
+
+    reading: LogPosition
+    chosen: Chosen
+    waits: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +99,7 @@ def restated_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDe
 
 
 def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
-    gold, serving, together = kept.table, kept.serving, kept.together
+    gold, first_day = kept.table, settings.first_day
     timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
@@ -102,42 +112,56 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     )
     @ticks_in_messages()
     def restated(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult | dg.SkipReason:
-        lake, now, instance = lakehouse.lakehouse(), lakehouse.now(), context.instance
+        lake = lakehouse.lakehouse()
         if not lake.exists(kept.gold.source):
             return dg.SkipReason(f"{kept.gold.source.name} does not exist yet")
-        cursor = from_json_or_none(Cursor, context.cursor)
-        at_work = runs_at_work(
-            instance, lakehouse.catalog, [gold, *([serving] if serving else [])]
-        )  # before the logs: what a run does meanwhile is done by then
-        before = known_for(kept.gold, cursor.reading if cursor else None)
-        reading = read_on(before, lake, instance, kept.gold, serving)
-        months = kept.pipeline.months
-        today = business_day(now) if months is None else month_now(now)
-        first = settings.first_day if months is None else months.first
-        newest = min(reading.ledger.greatest_day or today, today)
-        wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
-        found = list(_with_audits(instance, lake.find(gold), wanted, reading))
-        others = other_runs(instance)
-        ready = ready_ranges(companions(lake, together, beside=kept.gold, others=others), found)
-        chosen = choose(
-            now,
-            cursor.memory if cursor else AskingCursor(),
-            ready.ranges,
-            timers,
-            newest=newest,
-            busy=at_work.days,
-            in_flight=at_work.asked_here,
-            past=past_runs(instance, gold, reading) if ready.ranges else [],
-        )
-        if chosen.given_up:
-            alert_or_log(context, lakehouse, settings, [given_up(kept, chosen.given_up, reading)])
+        before = from_json_or_none(Cursor, context.cursor)
+        looked = look(kept, lake, context.instance, before, now=lakehouse.now(), first_day=first_day, timers=timers)
+        if looked.chosen.given_up:
+            alert_or_log(context, lakehouse, settings, [given_up(kept, looked.chosen.given_up, looked.reading)])
         return dg.SensorResult(
-            run_requests=[request(instance, kept, batch, reading) for batch in chosen.asks],
-            skip_reason=None if chosen.asks else _waiting(kept.gold, reading.ledger.first_day, first, ready),
-            cursor=to_json(Cursor(reading=reading, memory=chosen.memory)),
+            run_requests=[request(context.instance, kept, batch, looked.reading) for batch in looked.chosen.asks],
+            skip_reason=None if looked.chosen.asks else looked.waits,
+            cursor=to_json(Cursor(reading=looked.reading, memory=looked.chosen.memory)),
         )
 
     return restated
+
+
+def look(
+    kept: Kept,
+    lake: Lakehouse,
+    instance: dg.DagsterInstance,
+    before: Cursor | None,
+    *,
+    now: datetime,
+    first_day: date,
+    timers: Timers,
+) -> Looked:
+    """Read on in the logs, and choose which days to ask for now. It changes nothing: two looks choose the same."""
+    gold = kept.table
+    # Before the logs: what a run does meanwhile is done by then.
+    at_work = runs_at_work(instance, lake.catalog, [gold, *([kept.serving] if kept.serving else [])])
+    reading = read_on(known_for(kept.gold, before.reading if before else None), lake, instance, kept.gold, kept.serving)
+    months = kept.pipeline.months
+    today = business_day(now) if months is None else month_now(now)
+    first = first_day if months is None else months.first
+    newest = min(reading.ledger.greatest_day or today, today)
+    wanted = restated_ranges(reading.ledger, first=first, last=today, live_from=oldest_live(newest))
+    found = list(_with_audits(instance, lake.find(gold), wanted, reading))
+    others = other_runs(instance)
+    ready = ready_ranges(companions(lake, kept.together, beside=kept.gold, others=others), found)
+    chosen = choose(
+        now,
+        before.memory if before else AskingCursor(),
+        ready.ranges,
+        timers,
+        newest=newest,
+        busy=at_work.days,
+        in_flight=at_work.asked_here,
+        past=past_runs(instance, gold, reading) if ready.ranges else [],
+    )
+    return Looked(reading=reading, chosen=chosen, waits=_waiting(kept.gold, reading.ledger.first_day, first, ready))
 
 
 def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> str:
