@@ -235,7 +235,7 @@ def _listed(known: KnownBatches, store: ObjectStore, cursor: Cursor, now: dateti
         requests = Share(requests=limits.quick_requests)
         search = Search(after=cursor.position, among=cursor.prefixes.due(), share=requests)
         if not source.ids_ascend:  # what an id says may depend on those that are in (rule F1)
-            search = replace(search, known=LoadedIds(known))
+            search = replace(search, held=LoadedIds(known))
         quick = source.find(store, search)
     return unsorted(cursor, now, stands, share=share, quick=quick, limits=limits, listed_as=source.listed_as)
 

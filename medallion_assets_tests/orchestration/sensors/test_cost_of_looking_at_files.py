@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.policies import AT_ONCE
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.orchestration.sensors import arrival
 from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
-from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Window
 from medallion_assets.storage import bucket
 from medallion_assets.storage.stores import open_store
@@ -108,12 +109,22 @@ def test_what_comes_last_is_seen_at_once_and_so_is_the_last_file_when_it_changes
 def test_where_nothing_waits_a_quick_look_does_not_ask_what_is_in(
     place: FilePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It begins behind what came in since."""
     filled(place)
-    asked = list[int]()
-    monkeypatch.setattr(arrival, "loaded_ids", lambda _: asked.append(1) or set())
+    asked = list[str]()
+
+    def reading(bronze: Snapshot) -> set[str]:
+        asked.append(str(bronze.version))
+        return loaded_ids(bronze)
+
+    monkeypatch.setattr(arrival, "loaded_ids", reading)
     assert [place.tick(), asked] == [[], []]
-    place.put(day(MANY, "orders-%Y-%m-%d.csv"))
-    assert len(place.tick()) == len(asked) == 1
+    for number in range(MANY, MANY + 4 * PAGE_KEYS):
+        place.put(day(number, "orders-%Y-%m-%d.csv"))
+    assert len(place.tick()) == 4 * PAGE_KEYS
+    place.load()
+    assert [place.tick(), len(asked)] == [[], 2]
+    assert [place.tick(), len(asked), place.requests] == [[], 2, 1]
 
 
 def test_another_version_of_the_same_second_is_asked_for_until_it_is_in(place: FilePlace) -> None:
