@@ -95,7 +95,7 @@ def expect_planned_by(code: str, instance: dg.DagsterInstance, run: dg.DagsterRu
         "this run was planned by other code than its process has, so nothing of it was carried out",
         expected=f"the code server's, {planned}",
         found=code,
-        do="load the code that is installed into the code server: systemctl restart medallion-code-server; with "
-        "`medallion dev` or `dagster dev`, Reload in the UI (Deployment). Sensors then request again what is missing; "
-        "start again yourself what you have started",
+        do="let the code server load what is installed: systemctl restart medallion-code-server; in `dagster dev` "
+        "Reload in the UI (Deployment), `medallion dev` reloads by itself. Then sensors request again what is missing; "
+        "start again yourself what you had started",
     )
