@@ -11,11 +11,8 @@ from itertools import islice
 
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.place import Stray
+from medallion_assets.contracts.place import OBJECTS_LOOKED_AT, Stray
 from medallion_assets.storage.listing import list_objects
-
-OBJECTS_LOOKED_AT = 1_000
-"""One page of a bucket."""
 
 
 def find_strays(place: ObjectStore, tables: Collection[str], is_ours: Callable[[str], bool]) -> list[Stray]:
