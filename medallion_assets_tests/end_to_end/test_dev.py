@@ -144,7 +144,7 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     assert f"Dagster UI {url}" in dev.printed
     assert requests.get(f"{url}/server_info", timeout=10).ok
     assert of_server(url) == of_production()
-    assert is_heard(dev.settings.dagster_home), "the daemon is ours: sensors look as soon as they are woken"
+    dev.wait_until(lambda: is_heard(dev.settings.dagster_home))  # the daemon is ours: sensors look once they are woken
     landed = dev.sample_export()
     destination = Destination(Lakehouse(catalog=CATALOG, url=dev.settings.lakehouse_url), dev.dynamodb)
     dev.wait_until(lambda: destination.lacks(landed) == [])

@@ -105,6 +105,10 @@ class StageLimit:
             yield
         except _OutOfTimeError as interrupt:
             raise self._error from interrupt
+        except Exception as error:
+            if self._has_rung and error is not self._error:  # dbt, for one, calls an interrupt a lost connection
+                raise self._error from error
+            raise
         finally:
             self._is_heard = False
 

@@ -180,13 +180,12 @@ def test_an_asset_fails_with_one_message(tmp_path: Path, dagster_instance: dg.Da
 @pytest.mark.parametrize("name", first_quick(*OTHERS))
 @pytest.mark.parametrize("start", OF_OTHERS)
 def test_so_does_each_step_of_every_other_pipeline(
-    tmp_path: Path, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, start: str, name: str
+    tmp_path: Path, dagster_instance: dg.DagsterInstance, start: str, name: str
 ) -> None:
     """The API of one of them wants a secret, which is missing where nothing is there."""
     other, (plant, _) = OTHERS[name], STARTS[start]
-    if start != "nothing":
-        monkeypatch.setenv(TOKEN, "some-token")
-    graph = graph_of(plant(tmp_path), dagster_instance, (other.pipeline,))
+    secrets = {} if start == "nothing" else {TOKEN: "some-token"}
+    graph = graph_of({**plant(tmp_path), **secrets}, dagster_instance, (other.pipeline,))
     for layer, assets, partition in other.runs():
         if layer in OF_OTHERS[start]:
             expect_refused(graph.run(*assets, first=partition), OF_OTHERS[start][layer] or other.no_batch)

@@ -75,6 +75,19 @@ def test_what_handles_errors_on_the_way_does_not_take_it_for_one(carried: Carrie
     assert row["error_kind"].startswith("StageTimeError")
 
 
+def test_what_is_interrupted_may_call_it_an_error_of_its_own(carried: Carried) -> None:
+    """As dbt does, whose connection is closed then."""
+
+    def turned() -> None:
+        try:
+            RINGS()
+        except KeyboardInterrupt:
+            raise OSError("the connection is closed already") from None
+
+    (row,) = carried.run(turned)
+    assert row["error_kind"].startswith("StageTimeError: silver.things: took longer than its time limit")
+
+
 def test_a_stage_within_its_limit_leaves_nothing_behind(carried: Carried) -> None:
     before = signal.getsignal(signal.SIGALRM)
     (row,) = carried.run(lambda: None)
