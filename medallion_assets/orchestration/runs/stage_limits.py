@@ -100,8 +100,7 @@ class StageLimit:
         """
         try:
             self._is_heard = True
-            if self._has_rung:
-                raise self._error
+            self._expect_time_left()
             yield
         except _OutOfTimeError as interrupt:
             raise self._error from interrupt
@@ -111,6 +110,10 @@ class StageLimit:
             raise
         finally:
             self._is_heard = False
+
+    def _expect_time_left(self) -> None:
+        if self._has_rung:
+            raise self._error
 
     def _ring(self, _signal: int, _frame: FrameType | None) -> None:
         self._has_rung = True
