@@ -32,6 +32,7 @@ from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets_tests.operations import planted
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, lakehouse_at, pipeline_with, stage_of
+from medallion_assets_tests.sources.rest.shop import SHOP
 
 NOW = datetime(2025, 5, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -126,8 +127,10 @@ def test_a_fetch_that_fails_is_a_problem_until_it_is_done(lakehouse: Lakehouse) 
         raised_at=NOW,
     )
 
+    lakehouse = replace(lakehouse, catalog=Catalog((SHOP,)))
+
     def told() -> list[str]:
-        return [problem for problem in read_status(lakehouse, NOW).problems if "is stale" not in problem]
+        return [problem for problem in read_status(lakehouse, NOW).problems if ": failed " in problem]
 
     assert told() == []
     record_incidents(lakehouse, [refused])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.dashboard.facts import read_facts
@@ -18,13 +19,15 @@ from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
+from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
 from medallion_assets_tests.oracle.lines import full as full_export
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS as MODEL
 from medallion_assets_tests.oracle.model import micros
-from medallion_assets_tests.pipeline import lakehouse_at, land, run_silver
+from medallion_assets_tests.pipeline import declared, lakehouse_at, land, pipeline_with, run_silver
+from medallion_assets_tests.sources.rest.shop import SHOP
 
 SERVING = ("serving.daily_sales_metrics", "serving.customer_ltv_metrics")
 
@@ -158,6 +161,8 @@ def test_an_incident_that_is_open_is_an_entry_also_where_its_stage_goes_on(tmp_p
 
 def test_a_fetch_that_fails_is_the_cause_of_what_waits_for_it(lakehouse: Lakehouse) -> None:
     """It leaves no attempts; neither does the monitor."""
+    fetched = replace(declared(CUSTOMERS), source=SHOP.loaded[0].source)
+    lakehouse = replace(lakehouse, catalog=Catalog((pipeline_with(fetched),)))
     refused = Incident(
         run_id="r1",
         job="shop_fetch_customers",
