@@ -9,11 +9,11 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-import requests
+import httpx
 
-from medallion_assets.engines.spark.sources import changed_at, digest
 from medallion_assets.settings import Settings
 from medallion_assets.settings.spark import PROJECT
+from medallion_assets.storage.packages import changed_at, digest
 
 LOOK_SECONDS = 1.0
 RELOAD_SECONDS = 180.0
@@ -45,7 +45,7 @@ def reload_when_changed(
                     reload()
                     loaded = found
                 is_settled = True
-        except OSError as error:  # a file is just being replaced, or the web server does not answer
+        except (OSError, httpx.HTTPError) as error:  # a file is just being replaced, or the web server does not answer
             LOG.warning("code has changed, and cannot be loaded yet: %s", error)
 
 
@@ -62,7 +62,7 @@ def follow_code(stop: Stop, settings: Settings, url: str, location: str) -> None
 
 def _reload(url: str, location: str) -> None:
     LOG.warning("code has changed: loading the definitions anew")
-    asked = requests.post(
+    asked = httpx.post(
         f"{url}/graphql", json={"query": RELOAD, "variables": {"name": location}}, timeout=RELOAD_SECONDS
     )
     asked.raise_for_status()

@@ -28,9 +28,9 @@ from medallion_assets.engines.spark.requirements import (
     expect_s3,
 )
 from medallion_assets.engines.spark.s3 import s3_conf
-from medallion_assets.engines.spark.sources import zipped
 from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.settings.spark import PROJECT, SparkSettings
+from medallion_assets.storage.packages import zipped
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

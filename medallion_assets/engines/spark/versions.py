@@ -12,9 +12,9 @@ from functools import cache
 
 import polars as pl
 
-from medallion_assets.engines.spark.sources import digest
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings.spark import PROJECT
+from medallion_assets.storage.packages import digest
 
 
 class OtherVersionError(PermanentError):

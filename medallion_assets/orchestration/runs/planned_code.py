@@ -22,11 +22,11 @@ from dagster._core.definitions.definitions_load_context import DefinitionsLoadCo
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.deriving.dbt.specs import read_specs
-from medallion_assets.engines.spark.sources import changed_at, digest
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings import Settings
 from medallion_assets.settings.spark import PROJECT
+from medallion_assets.storage.packages import changed_at, digest
 
 CODE = "medallion_assets/code"
 """What the definitions, and each plan, note the name of the code under."""

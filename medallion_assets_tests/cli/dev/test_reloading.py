@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-import requests
+import httpx
 
 from medallion_assets.cli.dev.reloading import reload_when_changed
 
@@ -47,6 +47,6 @@ def test_what_could_not_be_loaded_is_loaded_later() -> None:
 
     def reload() -> None:
         if not next(outcomes):
-            raise requests.ConnectionError
+            raise httpx.ConnectError("nobody answers")
 
     assert Looks([(1, "a"), (2, "b"), (2, "b"), (2, "b"), (2, "b")]).reloaded(reload) == [2, 3]

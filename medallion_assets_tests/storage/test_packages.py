@@ -11,10 +11,10 @@ from zipfile import ZipFile
 
 import pytest
 
-from medallion_assets.engines.spark.sources import NONE, changed_at, digest, zipped
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.settings import load_settings
 from medallion_assets.settings.spark import PROJECT
+from medallion_assets.storage.packages import NONE, changed_at, digest, zipped
 
 RULE = "def rule() -> int:\n    return {}\n"
 NAMES = ("shop_package", "shop_namespace", "shop_module")

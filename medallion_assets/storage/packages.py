@@ -1,4 +1,4 @@
-"""Sources: this project and the packages of a user's pipelines, as they are sent along and compared.
+"""Packages: the code of this project and of a user's pipelines, as it is compared, and sent along.
 
 Belongs here: reading them wherever Python found them, in a folder or a zip; zipping them.
 Does not: what is done where they differ (engines.spark.versions).
