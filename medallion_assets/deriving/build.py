@@ -15,7 +15,7 @@ from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion
-from medallion_assets.delta.replacing.partitions import held_days, replace_days, write_day
+from medallion_assets.delta.replacing.partitions import held_days, replace_days, write_days
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import housekeeping
@@ -48,9 +48,14 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
     table, source = lakehouse.ready(gold.table), lakehouse.source(gold.source)
     files = []
     with computation(gold, source) as computed:
-        for number, (day, rows) in enumerate(computed.each(days), start=1):
+        written = (
+            made
+            for group, rows in computed.groups(days)
+            for made in zip(group, write_days(table.folder, rows, group), strict=True)
+        )
+        for number, (day, file) in enumerate(written, start=1):
             progress(f"{gold.table.name}: {day} ({number} of {len(days)})")
-            if (file := write_day(table.folder, rows, day)) is not None:
+            if file is not None:
                 files.append(file)
         rows_in = computed.rows_in(days)
     outdated = _outdated(gold, table, source) - set(days)

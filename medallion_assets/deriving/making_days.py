@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import narwhals as nw
 import polars as pl
@@ -18,6 +19,7 @@ from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.replacing.partitions import conform, write_day
 from medallion_assets.engines.aside import Place, streamed_aside
+from medallion_assets.engines.blocks import in_turns
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import of_group, text_bytes
 
@@ -91,16 +93,29 @@ def make_days(item: DaysItem) -> MadeDays:
     if item.parts > 1:
         return _make_long_day(item)
     rows = item.rows()
-    made = MadeDays(days=item.days, rows_in=item.rows_in, rows_out=rows.height, differing=[], written=[], removed=[])
-    for day in item.days:
-        new = item.of_day(rows, day)
-        if item.is_held(new, day):
-            continue
-        made.differing.append(day)
-        made.removed.extend(item.held[day].paths)
-        if (file := write_day(item.folder, new, day)) is not None:
-            made.written.append(file)
-    return made
+    some = list(in_turns(partial(_make_day, item, rows), item.days))
+    differing = [made for made in some if made is not None]
+    return MadeDays(
+        days=item.days,
+        rows_in=item.rows_in,
+        rows_out=rows.height,
+        differing=[made.day for made in differing],
+        written=[made.file for made in differing if made.file is not None],
+        removed=[path for made in differing for path in item.held[made.day].paths],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _MadeDay:
+    """A day that differs, and its file; None when the day has become empty."""
+
+    day: date
+    file: WrittenFile | None
+
+
+def _make_day(item: DaysItem, rows: pl.DataFrame, day: date) -> _MadeDay | None:
+    new = item.of_day(rows, day)
+    return None if item.is_held(new, day) else _MadeDay(day=day, file=write_day(item.folder, new, day))
 
 
 def _make_long_day(item: DaysItem) -> MadeDays:

@@ -6,7 +6,7 @@ Does not: which days, or what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -19,6 +19,7 @@ from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version, source_notes
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.engines.blocks import in_turns
 from medallion_assets.errors import CommitConflictError
 
 REPLACED = "medallion_replaced_dates"
@@ -37,6 +38,15 @@ def write_day(folder: TableFolder, rows: pl.DataFrame, day: date) -> WrittenFile
     if not rows.height:
         return None
     return folder.write(rows.sort(list(folder.table.key)).lazy(), partition=day)
+
+
+def write_days(folder: TableFolder, rows: pl.DataFrame, days: Sequence[date]) -> Iterator[WrittenFile | None]:
+    """Write rows of these days, a few days at a time, each as `write_day` does; the files come in the order of days."""
+    if len(days) == 1:
+        yield write_day(folder, rows, days[0])
+        return
+    day_column = pl.col(str(folder.table.partition_by))
+    yield from in_turns(lambda day: write_day(folder, rows.filter(day_column == day), day), days)
 
 
 def replace_days(

@@ -183,8 +183,9 @@ def _written(work: DaysWork, day: date, kept: pl.DataFrame, new: pl.DataFrame) -
 
 def _found(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str]) -> pl.Series:
     """For each new row, where among the old ones its key is; null where they lack it. A key has one row in each."""
-    places = old.select(key).with_row_index("_row")
-    return new.select(key).join(places, on=key, how="left", maintain_order="left")["_row"]
+    places, wanted = old.select(key).with_row_index("_row"), new.select(key).with_row_index("_wanted")
+    pairs = places.join(wanted, on=key, how="inner")  # the shorter one is looked up in: mostly few of many change
+    return pl.repeat(None, new.height, dtype=pairs.schema["_row"], eager=True).scatter(pairs["_wanted"], pairs["_row"])
 
 
 def _unmatched(rows: pl.DataFrame, found: pl.Series) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,7 @@ from medallion_assets.delta.replacing.partitions import (
     conform,
     replace_days,
     write_day,
+    write_days,
 )
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import CommitConflictError
@@ -74,6 +75,17 @@ def test_a_days_rows_lie_in_the_order_of_the_key(tmp_path: Path) -> None:
     assert written is not None
     snapshot.commit([written])
     assert lake(tmp_path).open(STOCK).scan().collect()["item_id"].to_list() == ["a", "b"]
+
+
+def test_each_of_some_days_has_its_own_rows_and_file(tmp_path: Path) -> None:
+    """In the order of the days, however long each took to write; one without rows has none."""
+    folder, last = lake(tmp_path).ready(STOCK).folder, NEXT_DAY + timedelta(days=1)
+    both = stock(*((f"{number:04}", last, number) for number in range(3_000)), ("x", DAY, 1)).collect()
+    some = [file and (file.partition, file.rows) for file in write_days(folder, both, [last, NEXT_DAY, DAY])]
+    assert some == [(str(last), 3_000), None, (str(DAY), 1)]
+    (alone,) = write_days(folder, stock(("x", DAY, 1), ("y", DAY, 2)).collect(), [DAY])
+    assert alone is not None
+    assert alone.rows == 2
 
 
 @pytest.mark.parametrize(("ours", "committed"), [(5, True), (6, True), (4, False)])
