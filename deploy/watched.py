@@ -81,14 +81,14 @@ def code_server(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
 
 def webserver(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
     """The web server says which version it is; TimeoutError as with a code server."""
-    import requests
+    import httpx
 
     def ask() -> bool:
         try:
-            return requests.get(f"http://{host}:{port}/server_info", timeout=seconds).ok
-        except requests.ReadTimeout as error:
+            return httpx.get(f"http://{host}:{port}/server_info", timeout=seconds).is_success
+        except httpx.ReadTimeout as error:
             raise TimeoutError from error
-        except requests.RequestException:
+        except httpx.HTTPError:
             return False
 
     return ask

@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 KIND_CHARACTERS = 500
-SAID = {"expected": "; expected: ", "found": "; found: ", "do": "; what to do: "}
-"""How an error's text names its parts."""
 
 
 class MedallionError(Exception):
@@ -34,8 +32,7 @@ class MedallionError(Exception):
         self.expected = expected
         self.found = found
         self.do = do
-        said = {"expected": expected, "found": found, "do": do}
-        super().__init__(what + "".join(f"{SAID[name]}{part}" for name, part in said.items() if part is not None))
+        super().__init__(message_of(what, expected=expected, found=found, do=do))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As it is: a type may be made of other arguments than its text."""
@@ -55,18 +52,10 @@ def _again(kind: type[MedallionError], arguments: tuple[Any, ...], parts: dict[s
     return error
 
 
-def parts_of(text: str) -> dict[str, str | None]:
-    """The parts of an error of which the text alone is kept, as `parts` gives them; any other text is all `what`."""
-    rest, parts = text, dict[str, str | None]()
-    for name, sign in reversed(SAID.items()):
-        rest, found, said = rest.rpartition(sign) if sign in rest else (rest, "", "")
-        parts[name] = said if found else None
-    return {"what": rest, **parts}
-
-
-def without_advice(text: str) -> str:
-    """An error's text up to what it says to do."""
-    return text.rpartition(SAID["do"])[0] or text
+def message_of(what: str, *, expected: object = None, found: object = None, do: str | None = None) -> str:
+    """The text of an error with these parts; nothing takes it apart again."""
+    said = {"expected": expected, "found": found, "what to do": do}
+    return "; ".join([what, *(f"{name}: {part}" for name, part in said.items() if part is not None)])
 
 
 def kind_of(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medallion_assets import errors
-from medallion_assets.errors import MedallionError, PermanentError, TransientError, parts_of, without_advice
+from medallion_assets.errors import MedallionError, PermanentError, TransientError, message_of
 
 
 def test_an_error_says_what_a_person_needs() -> None:
@@ -25,18 +25,10 @@ def test_what_is_not_known_is_left_out() -> None:
     assert str(TransientError("no answer", found=0)) == "no answer; found: 0"
 
 
-def test_an_error_is_taken_apart_as_it_was_put_together() -> None:
-    error = PermanentError("gold.x: no; such row", expected="a; b", found="c", do="d; found: e")
-    parts = parts_of(str(PermanentError("w", expected="a", found="b", do="c")))
-    assert parts == {"what": "w", "expected": "a", "found": "b", "do": "c"}
-    assert parts_of(str(error))["what"] is not None
-    assert parts_of("plain words") == {"what": "plain words", "expected": None, "found": None, "do": None}
-    assert parts_of(str(PermanentError("w", found="b"))) == PermanentError("w", found="b").parts
-
-
-def test_an_error_without_its_advice_says_what_is_wrong() -> None:
-    assert without_advice(str(PermanentError("w", found="b; c", do="d"))) == "w; found: b; c"
-    assert without_advice("plain words") == "plain words"
+def test_an_error_keeps_its_parts_beside_its_text() -> None:
+    error = PermanentError("w", expected=7, found="b; what to do: c")
+    assert error.parts == {"what": "w", "expected": "7", "found": "b; what to do: c", "do": None}
+    assert str(error) == message_of(**error.parts)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", [name for name in dir(errors) if name.endswith("Error")])

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from medallion_assets.errors import parts_of
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.exports.sources import see_arrivals
@@ -34,6 +33,7 @@ ALERTED_WITHIN = timedelta(days=1)
 MOST_CHARACTERS = 700
 SEE_LOG = "look at the log of the run; then run it again"
 """What a person does where no error says it."""
+AS_IT_SAYS = "do what the message says, or " + SEE_LOG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +104,16 @@ def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
             continue
         steps.add(stage.step.name)
         incident = incidents.get((attempt.run_id, stage.table.name))
-        parts = parts_of(attempt.error or "it ended without an error message")
-        if incident is not None:
-            parts = {"what": incident.headline, "found": incident.found, "do": incident.do}
         held = _held(facts, stage, attempt)
         do = commands.decide(stage, held, "accept") if held else commands.materialize(stage, attempt.partition)
+        if incident is not None:
+            yield replace(_need_of(incident, do), since=attempt.started_at)
+            continue
+        said = attempt.error or "it ended without an error message"  # its parts come with the incident
         yield Need(
             where=stage.table.name,
-            what=short(_without(stage.table.name, parts["what"] or "")),
-            found=parts["found"] and short(parts["found"]),
-            do=short(parts["do"] or SEE_LOG),
+            what=short(_without(stage.table.name, said)),
+            do=AS_IT_SAYS,
             command=do,
             run_id=attempt.run_id,
             since=attempt.started_at,
@@ -185,15 +185,14 @@ def _refused(facts: DashboardFacts) -> Iterator[Need]:
     for (table, verdict), numbers in groups.items():
         refusals = [facts.refusals[number] for number in numbers]
         newest = max(refusals, key=lambda refusal: (refusal.judged_at, refusal.export_id))
-        parts = parts_of(newest.message)
         batches = f"{facts.catalog.batch_word(table)} {newest.export_id}" + (
             f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
         )
         yield Need(
             where=bronze_table(table).name,
             what=short(f"{batches}: refused ({verdict})"),
-            found=short(parts["what"] or ""),
-            do=short(parts["do"] or "correct it, or deliver it again; it is checked again when its files change"),
+            found=short(newest.reason),
+            do=short(newest.do or "correct it, or deliver it again; it is checked again when its files change"),
             run_id=_run(facts, bronze_table(table).name, by=newest.judged_at),
             since=newest.judged_at,
         )

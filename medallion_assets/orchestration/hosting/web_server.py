@@ -6,7 +6,7 @@ Does not: starting one (cli.web_ui, deploy).
 
 from __future__ import annotations
 
-import requests
+import httpx
 
 from medallion_assets.errors import PermanentError
 
@@ -21,10 +21,10 @@ def expect_definitions(url: str, *, seconds: float) -> str:
         PermanentError: it does not, and whose log says why.
     """
     try:
-        version = requests.get(f"{url}/server_info", timeout=seconds).json()["dagster_version"]
-        answer = requests.post(f"{url}/graphql", json={"query": LOCATIONS}, timeout=seconds)
+        version = httpx.get(f"{url}/server_info", timeout=seconds).json()["dagster_version"]
+        answer = httpx.post(f"{url}/graphql", json={"query": LOCATIONS}, timeout=seconds)
         workspace = answer.json()["data"]["workspaceOrError"]
-    except (requests.RequestException, ValueError, KeyError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
         raise PermanentError(f"nothing answers at {url}: {error}", do=_log("webserver")) from error
     for entry in workspace.get("locationEntries", [{"name": "workspace", "locationOrLoadError": workspace}]):
         loaded = entry["locationOrLoadError"] or {"message": "it is still loading"}

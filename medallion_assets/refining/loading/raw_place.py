@@ -21,7 +21,7 @@ from medallion_assets.contracts.place import PlaceState, PlaceStatus, Stray
 from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, Listing
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import PermanentError, without_advice
+from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store
@@ -134,7 +134,7 @@ class RawPlace:
             if refusal is None or refusal.verdict != WRONG_TABLE:
                 return self._is(PlaceState.FINE)
             last = refusal
-        found = f"{self._batches} of another table only" + (f": {without_advice(last.message)}" if last else "")
+        found = f"{self._batches} of another table only" + (f": {last.reason}" if last else "")
         do = "move them to the folder of their own table, or correct its name; then run this again"
         return self._is(PlaceState.MISPLACED, found, do)
 

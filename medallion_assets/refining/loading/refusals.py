@@ -101,6 +101,7 @@ def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: d
         fingerprint=_fingerprint(found, str(refused.verdict), state, owner),
         judged_at=now,
         file=refused.watched,
+        **refused.parts,
     )
 
 

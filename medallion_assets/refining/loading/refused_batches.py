@@ -17,6 +17,7 @@ import polars as pl
 from medallion_assets.contracts.table import Text
 from medallion_assets.delta.row_tables.rows import append_rows, read_rows, row_table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import message_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +28,19 @@ class RefusedBatch:
     export_id: Annotated[str, "the export"]
     prefix: Annotated[str, "its prefix in that folder"]
     verdict: Annotated[str, "the name of what is wrong"]
-    message: Annotated[str, "what, where, expected, found, what to do"]
+    message: Annotated[str, "the whole error; its parts follow, and are null in rows of earlier releases"]
     fingerprint: Annotated[str, "of its listing, and of the file at fault, when it was judged"]
     judged_at: Annotated[datetime, "when it was judged"]
     file: Annotated[str | None, Text(trim=False), "the file at fault, where the listing does not show a change"] = None
+    what: Annotated[str | None, "what is wrong, and where"] = None
+    expected: Annotated[str | None, "what was expected; null where the error says nothing of it"] = None
+    found: Annotated[str | None, "what was found instead; null likewise"] = None
+    do: Annotated[str | None, "what to do; null likewise"] = None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong, without what to do: the whole message where its parts are not known."""
+        return self.message if self.what is None else message_of(self.what, expected=self.expected, found=self.found)
 
     def says_the_same(self, other: RefusedBatch | None) -> bool:
         """Whether another refusal says the same of the same files."""

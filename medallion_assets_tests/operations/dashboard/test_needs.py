@@ -14,7 +14,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.dashboard.facts import read_facts
-from medallion_assets.operations.dashboard.needs import MOST_CHARACTERS, Need, needs_of
+from medallion_assets.operations.dashboard.needs import AS_IT_SAYS, MOST_CHARACTERS, Need, needs_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
@@ -46,7 +46,7 @@ def test_what_waits_for_a_failed_stage_stands_in_its_entry(tmp_path: Path) -> No
     )
     record_attempts(lakehouse, [*old, failed])
     (need,) = needs(lakehouse)
-    assert (need.where, need.what, need.found, need.do) == (TRANSACTIONS, "it broke", "b", "mend it")
+    assert (need.where, need.what, need.do) == (TRANSACTIONS, error, AS_IT_SAYS), "its parts come with its incident"
     assert (need.run_id, need.since, need.is_urgent) == ("r2", NOW - HOUR, True)
     assert need.also == SERVING
     assert need.command is not None
@@ -113,16 +113,19 @@ def test_a_minute_that_no_window_covers_is_worth_a_look(tmp_path: Path) -> None:
 
 def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
-    error = str(PermanentError("a file is missing", do="export it again"))
-    refusal = {"table_name": "customers", "prefix": "", "message": error, "fingerprint": "f", "judged_at": NOW}
+    error = PermanentError("a file is missing", expected="2 files", found="1", do="export it again")
+    refusal = {"table_name": "customers", "prefix": "", "message": str(error), "fingerprint": "f", "judged_at": NOW}
     verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
-    record_refusals(lakehouse, [RefusedBatch(export_id=name, verdict=why, **refusal) for name, why in verdicts])
+    of_now = [RefusedBatch(export_id=name, verdict=why, **refusal, **error.parts) for name, why in verdicts]
+    record_refusals(lakehouse, [*of_now, RefusedBatch(export_id="e4", verdict="of an earlier release", **refusal)])
     record_attempts(lakehouse, [attempt("bronze.customers", hours, run_id=f"r{hours}") for hours in (-1, 0, 2)])
-    incomplete, tampered = needs(lakehouse)
+    incomplete, tampered, earlier = needs(lakehouse)
     assert (incomplete.run_id, tampered.run_id) == ("r0", "r0"), "the run that judged them, no later one"
     assert incomplete.what == "export e2 and 1 more: refused (incomplete)"
-    assert (incomplete.found, incomplete.do) == ("a file is missing", "export it again")
+    assert incomplete.found == "a file is missing; expected: 2 files; found: 1"
+    assert incomplete.do == "export it again"
     assert tampered.what == "export e3: refused (tampered)"
+    assert earlier.found == str(error), "whose parts nobody kept"
 
 
 def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> None:
