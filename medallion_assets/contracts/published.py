@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from medallion_assets.contracts.columns import IS_DELETED
-from medallion_assets.contracts.declared import AsOf, Daily
+from medallion_assets.contracts.declared import AsOf, Daily, Gold, Monthly
 from medallion_assets.contracts.policies import EXPORT_AGE_HOURS, GOLD_FRESHNESS_HOURS, Limits
 from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Table, Text, TimestampUtc
 
@@ -66,11 +66,12 @@ class PublishDays(_Publishing):
     keys: tuple[str, str] = DAY_KEYS
 
     def __post_init__(self) -> None:
-        """Refuse names that a DynamoDB table of ours cannot have.
+        """Refuse another Gold table than one of days, and names that a DynamoDB table of ours cannot have.
 
         Raises:
-            PermanentError: with the table, and the names.
+            PermanentError: with the table, and its kind or the names.
         """
+        _expect_kind(self.gold, Daily, otherwise="PublishItems brings the latest state of each key of an AsOf")
         table, values = self.gold.table, {*self.value_columns}
         _expect_free(table, self.keys, OWN_NAMES_OF_DAYS | values, do="name the keys otherwise: keys=(day, row)")
         if EXPIRES_AT in values:
@@ -111,11 +112,12 @@ class PublishItems(_Publishing):
     without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse keys and names that a DynamoDB table of ours cannot have.
+        """Refuse another Gold table than one as of days, and keys and names that a DynamoDB table cannot have.
 
         Raises:
-            PermanentError: with the Gold table, and its key or the names.
+            PermanentError: with the Gold table, and its kind, its key or the names.
         """
+        _expect_kind(self.gold, AsOf, otherwise="PublishDays brings the days of a Daily")
         table = self.gold.table
         if len(self.keys) not in (1, 2) or not all(isinstance(table.column(key).type, KEY_TYPES) for key in self.keys):
             expected = (
@@ -158,6 +160,13 @@ class PublishItems(_Publishing):
 
 
 Published = PublishDays | PublishItems
+
+
+def _expect_kind(gold: Gold, kind: type[Gold], *, otherwise: str) -> None:
+    """Refuse a Gold table that cannot be published so: months are not published at all."""
+    if not isinstance(gold, kind) or isinstance(gold, Monthly):
+        do = "read its months with `medallion sql`" if isinstance(gold, Monthly) else otherwise
+        raise gold.table.wrong(f"a {kind.__name__} Gold table to publish so", type(gold).__name__, do=do)
 
 
 def _expect_free(table: Table, keys: tuple[str, ...], taken: frozenset[str], *, do: str) -> None:

@@ -23,6 +23,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import knows_run
+from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.publishing.adoption import claim_of, hand_over
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
@@ -201,6 +202,21 @@ def test_rows_of_days_may_say_that_they_are_deleted() -> None:
     assert "is_deleted" in PublishDays(gold=daily, to="orders").table.column_names
     with pytest.raises(PermanentError, match="when a row expires"):
         PublishDays(gold=replace(daily, table=gold("number", columns=named("expires_at", Boolean()))), to="orders")
+
+
+@pytest.mark.parametrize(
+    ("publish", "gold_of", "do"),
+    [
+        (PublishDays, lambda: items("number").gold, "PublishItems brings the latest state of each key of an AsOf"),
+        (PublishItems, lambda: passed_on("orders").gold, "PublishDays brings the days of a Daily"),
+        (PublishDays, lambda: ECOMMERCE.gold[0], "read its months with `medallion sql`"),
+    ],
+)
+def test_a_gold_table_of_another_kind_is_refused_with_what_would_do(publish: Any, gold_of: Any, do: str) -> None:
+    """Whoever runs no type checker would find out once readers miss days that Gold no longer keeps."""
+    with pytest.raises(PermanentError, match="Gold table to publish so") as refusal:
+        publish(gold=gold_of(), to="orders")
+    assert refusal.value.do == do
 
 
 @pytest.mark.parametrize("keys", [("version", "row"), ("day", "day"), ("", "row"), ("day", "region")])
