@@ -11,7 +11,7 @@ MEDALLION_HOME ?= .medallion
 ENGINE ?= $(or $(MEDALLION_ENGINE),polars)
 DEV_HOME ?= .medallion/dev
 AT_PORT := $(if $(PORT),--port $(PORT))
-# A worker that dies is told of at once: without its part the others would wait for ever.
+# A worker that dies is reported at once: without its part the others would wait for ever.
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --max-worker-restart 0
 QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := compute contracts delta deriving errors oracle pipelines refining settings sources storage triggers

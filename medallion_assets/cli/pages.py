@@ -209,7 +209,8 @@ def verification_page(answer: Verification) -> RenderableType:
         title = f"{finding.table}: {finding.check}" + (f", {finding.file}" if finding.file else "")
         lines = [f"expected: {finding.expected}", f"found: {finding.found}", f"what to do: {finding.do}"]
         parts.append(Panel(Text(as_typed("\n".join(lines))), title=Text(title), title_align="left", border_style="red"))
-    last = f"{len(answer.findings)} findings" if answer.findings else "no problems found"
+    count = len(answer.findings)
+    last = f"{count} finding{'s' * (count > 1)}" if count else "no problems found"
     return Group(*parts, Text(last, style="bold red" if answer.findings else "bold green"))
 
 

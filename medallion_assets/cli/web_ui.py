@@ -20,7 +20,9 @@ from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import with_variables
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
+from medallion_assets.settings.command_prefix import COMMAND_PREFIX
 
 HOST = "127.0.0.1"
 
@@ -59,12 +61,11 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     dagster_home = home / "dagster_home"
     is_ours = link_dev_yaml(dagster_home)
     url, pages_url = ui_address(port), ui_address(pages_port(port))
-    variables = {name: value for name, value in environment.items() if name not in left_out} | {
-        **pipelines,
-        "MEDALLION_HOME": str(home),
+    shown = {"MEDALLION_HOME": str(home), "DAGSTER_HOME": str(dagster_home), **pipelines}
+    kept = {name: value for name, value in environment.items() if name not in left_out}
+    variables = {COMMAND_PREFIX: with_variables(shown), **kept, **shown} | {
         "MEDALLION_UI_URL": url,
         PAGES_URL: pages_url,
-        "DAGSTER_HOME": str(dagster_home),
         "DAGSTER_WEBSERVER_INSTANCE_REF": instance_at_once(dagster_home),  # in a command line all could read it
     }
     command = [sys.executable, "-m", "medallion_assets.cli.page_server", "-m", "medallion_assets.definitions"]

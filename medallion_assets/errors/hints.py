@@ -13,11 +13,14 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 OURS = ("dagster ", "medallion ")
 """How commands begin that are installed with this project."""
+VARIABLES = "env "
+"""How a prefix begins that sets variables."""
 QUOTED = re.compile(r"`((?:dagster|medallion) [^`\n]+)`")
 
 
@@ -29,13 +32,18 @@ def to_type(command: str, *, make: str | None = None, repository: Path = REPOSIT
 def typed(command: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
     """A command as it is typed: behind the `prefix` of a deployment, or in the repository as `in_environment`.
 
-    One of another program stays as it is.
+    A prefix that only sets variables (`with_variables`) stands before either. One of another program stays as it is.
     """
     if not command.startswith(OURS):
         return command
-    if prefix:
-        return f"{prefix} {command}"
-    return in_environment(command, repository) if has_makefile(repository) else command
+    if has_makefile(repository) and (not prefix or prefix.startswith(VARIABLES)):
+        command = in_environment(command, repository)
+    return f"{prefix} {command}" if prefix else command
+
+
+def with_variables(variables: Mapping[str, str]) -> str:
+    """The prefix of commands that are to see what a process with these variables sees, in whatever shell."""
+    return VARIABLES + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def in_environment(command: str, repository: Path) -> str:

@@ -38,7 +38,7 @@ WINDOW = timedelta(days=7)
 SHOWN = 10
 """How many alerts, and how many incidents."""
 INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", "headline", "do", "run_id")
-ERROR_CHARACTERS = 500
+FIRST_CHARACTERS, LAST_CHARACTERS = 500, 1_500
 BROKEN = (Outcome.FAILED, Outcome.LOST)
 
 
@@ -237,7 +237,10 @@ def _became(attempt: StageAttempt) -> str:
 
 
 def _cut(error: str) -> str:
-    return error if len(error) <= ERROR_CHARACTERS else f"{error[: ERROR_CHARACTERS - 1]}…"
+    """Without the middle of one that data made long: it begins with what is wrong, and ends with what to do."""
+    if len(error) <= FIRST_CHARACTERS + LAST_CHARACTERS:
+        return error
+    return f"{error[:FIRST_CHARACTERS]} … {error[-LAST_CHARACTERS:]}"
 
 
 def _reach(table: Freshness) -> str:

@@ -145,7 +145,7 @@ def publishing_client(**options: Any) -> DynamoDBClient:
         known = {name: value for name, value in options.items() if value is not None}
         return boto3.client("dynamodb", config=config, **known)
     except BotoCoreError as error:
-        raise PermanentError("there is no way to DynamoDB", found=str(error), do=remedy(error)) from error
+        raise PermanentError("DynamoDB cannot be reached", found=str(error), do=remedy(error)) from error
     except ValueError as error:
         raise PermanentError(
             "the endpoint of DynamoDB is no URL",

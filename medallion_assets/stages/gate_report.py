@@ -6,6 +6,7 @@ Does not: the verdict (refining.judging.gate), or what follows from it (refining
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -70,7 +71,7 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
         found.append(
             f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)}{failures})"
         )
-        look_at.append("the rows in the check quality_threshold")
+        look_at.append(f"the bad rows (`medallion quarantine show {table.short_name} --held {shlex.quote(batch_id)}`)")
     paths = counted.unreachable_columns
     if nulls := [name for name in counted.null_columns if name not in paths]:
         expected.append(f"a value of {' and of '.join(nulls)} in at least one record: required, or expected by a rule")

@@ -19,7 +19,7 @@ def expect_usable(settings: Settings) -> None:
         SparkMissingError: what a session of Spark needs is not installed.
         TransientError: nobody answers where Spark is.
         SettingsError: MEDALLION_COMPUTE names no table, or one that cannot run elsewhere.
-        PermanentError: a pipeline cannot be loaded, or a condition of a contract cannot be asked.
+        PermanentError: a pipeline cannot be loaded, or a condition of a contract cannot be evaluated.
     """
     if settings.engine == "spark":
         from medallion_assets.engines.spark.requirements import expect_answer, expect_installed

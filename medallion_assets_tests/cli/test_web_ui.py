@@ -11,7 +11,7 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from dagster._serdes import deserialize_value
 
 from medallion_assets.cli.dagster_home import own_settings
-from medallion_assets.cli.demo.home import recording
+from medallion_assets.cli.demo.home import demo_settings, recording
 from medallion_assets.cli.web_ui import HOST, WebUi, web_ui
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.hosting.instance_settings import dev_yaml
@@ -42,6 +42,10 @@ def test_a_home_without_runs_shows_those_of_its_demo(tmp_path: Path) -> None:
     settings = load_settings(shown.environment)
     assert (settings.home, settings.lakehouse_url) == (demo, str(demo / "lakehouse"))
     assert shown.environment["DAGSTER_HOME"] == str(demo / "dagster_home")
+    assert settings.command_prefix.startswith(f"env MEDALLION_HOME={demo} DAGSTER_HOME={demo}/dagster_home MEDALL")
+    assert settings.command_prefix == demo_settings(load_settings({"MEDALLION_HOME": str(tmp_path)})).command_prefix
+    own = ui(tmp_path, MEDALLION_COMMAND_PREFIX="deploy/as-medallion")
+    assert load_settings(own.environment).command_prefix == "deploy/as-medallion"
     make_runs(tmp_path)
     assert ui(tmp_path).home == tmp_path
     assert ui(tmp_path, demo=True).home == demo

@@ -13,7 +13,7 @@ from typer.main import get_command
 from medallion_assets.cli import app
 from medallion_assets.engines.spark import requirements
 from medallion_assets.errors import hints
-from medallion_assets.errors.hints import to_type, typed, typed_in
+from medallion_assets.errors.hints import to_type, typed, typed_in, with_variables
 from medallion_assets.settings import load_settings
 
 PACKAGE = Path(hints.__file__).parents[1]
@@ -80,6 +80,17 @@ def test_the_commands_of_a_text_are_put_as_they_are_typed(tmp_path: Path) -> Non
     assert typed_in(text, prefix="x/as", repository=tmp_path) == (
         "run `x/as medallion verify`, then `x/as dagster asset list`; dagster is up, `aws s3 ls` and `medallion` too"
     )
+
+
+def test_variables_stand_before_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a home that a command was told of, and the shell of whoever reads it was not."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    prefix = with_variables({"MEDALLION_HOME": "/a home", "DAGSTER_HOME": "/b"})
+    told = "env MEDALLION_HOME='/a home' DAGSTER_HOME=/b"
+    assert typed("medallion status", prefix=prefix, repository=tmp_path) == f"{told} medallion status"
+    (tmp_path / "Makefile").touch()
+    assert typed("medallion status", prefix=prefix, repository=tmp_path) == f"{told} .venv/bin/medallion status"
 
 
 def test_commands_in_texts_stand_between_backticks() -> None:

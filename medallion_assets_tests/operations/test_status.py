@@ -105,13 +105,16 @@ def test_what_is_a_problem(empty_lakehouse: Lakehouse) -> None:
     assert problems([fresh, stale], []) == ["gold.t is stale: no data, limit 24 h; last refreshed never"]
     told = {}
     for outcome in Outcome:
-        last = replace(ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 1000)
+        last = replace(
+            ONE, run_id=outcome, started_at=NOW, outcome=outcome, error="e" * 9_000 + "; what to do: mend it"
+        )
         frame = attempts(lakehouse_at(Path(empty_lakehouse.url) / outcome), [BAD, last])
         told[outcome] = problems([], [stage_status(stage_of(CUSTOMER_TRANSACTIONS), frame, NO_SCORES)])
     assert told[Outcome.SUCCEEDED] == told[Outcome.CANCELED] == []
     (lost,) = told[Outcome.LOST]
     assert lost.startswith("silver.customer_transactions: its last attempt (2025-05-08 00:00 UTC) was lost: eee")
-    assert len(lost) < 600
+    assert lost.endswith("eee; what to do: mend it"), "its middle is cut"
+    assert len(lost) < 2_200
     assert "failed: eee" in told[Outcome.FAILED][0]
 
 
@@ -122,7 +125,7 @@ def test_a_fetch_that_fails_is_a_problem_until_it_is_done(lakehouse: Lakehouse) 
         job="fetch_orders",
         stage="raw.orders",
         error="e",
-        headline=f"the request is refused {'x' * 1000}",
+        headline=f"the request is refused {'x' * 9_000}",
         failed_at=NOW - 10 * 24 * HOUR,
         raised_at=NOW,
     )
@@ -136,7 +139,7 @@ def test_a_fetch_that_fails_is_a_problem_until_it_is_done(lakehouse: Lakehouse) 
     record_incidents(lakehouse, [refused])
     (problem,) = told()
     assert problem.startswith("raw.orders: failed (2025-04-28 00:00 UTC): the request is refused xxx")
-    assert len(problem) < 600
+    assert len(problem) < 2_200
     end_incidents(lakehouse, [replace(refused, ended_at=NOW)])
     assert told() == []
 

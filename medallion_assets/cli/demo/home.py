@@ -19,6 +19,7 @@ from typing import Final, Literal
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import with_variables
 from medallion_assets.settings import Settings
 
 NAME = "demo"
@@ -82,9 +83,16 @@ def demo_settings(settings: Settings) -> Settings:
             do="unset MEDALLION_RAW_URL and MEDALLION_LAKEHOUSE_URL for the demo",
         )
     home = demo_home(settings.home)
-    return replace(
-        settings, home=home, raw_url=str(home / RAW), lakehouse_url=str(home / LAKEHOUSE), pipelines=PIPELINES
+    of_demo = replace(
+        settings,
+        home=home,
+        raw_url=str(home / RAW),
+        lakehouse_url=str(home / LAKEHOUSE),
+        pipelines=PIPELINES,
     )
+    shown = {"MEDALLION_HOME": str(of_demo.home), "DAGSTER_HOME": str(of_demo.dagster_home)}
+    prefix = with_variables({**shown, "MEDALLION_PIPELINES": " ".join(PIPELINES)})
+    return replace(of_demo, command_prefix=settings.command_prefix or prefix)
 
 
 @contextmanager

@@ -34,9 +34,11 @@ from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import with_variables
 from medallion_assets.publishing.failures import ENDPOINT
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
+from medallion_assets.settings.command_prefix import COMMAND_PREFIX
 from medallion_assets.settings.places import EVENTS_QUEUE
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for
@@ -114,23 +116,25 @@ def run_dev(
             ENDPOINT: endpoint,
         }
         defaults = DEFAULTS if published_again is None else DEFAULTS | OF_EMBEDDED
+        of_aws = {name: environment.get(name, value) for name, value in DEFAULTS.items() if name.startswith("AWS_")}
+        shown = variables | {name: value for name, value in of_aws.items() if name.startswith("AWS_DEFAULT")}
+        if published_again:
+            shown |= {name: value for name, value in of_aws.items() if value == KEY}  # any other is a secret
+        prefix = settings.command_prefix or with_variables(shown)
         docs_url = settings.dbt_docs_url or None
         if docs_url is None and load_catalog(settings.pipelines).dbt:
             docs_url = stack.enter_context(served(settings.home / DOCS))
             variables[DBT_DOCS_URL] = docs_url
-        pages = served_pages(replace(settings, ui_url=ui_url), port=pages_port(port))
+        pages = served_pages(replace(settings, ui_url=ui_url, command_prefix=prefix), port=pages_port(port))
         variables[PAGES_URL] = stack.enter_context(pages).url
-        of_dev = {"MEDALLION_UI_URL": ui_url, EVENTS_QUEUE: ""}  # its messages are the deployment's alone
+        of_dev = {"MEDALLION_UI_URL": ui_url, COMMAND_PREFIX: prefix}
+        of_dev[EVENTS_QUEUE] = ""  # its messages are the deployment's alone
         everything = {**defaults, **environment, **variables, **of_dev}
         doing("loading the definitions")
         _expect_definitions(everything)
         doing(STARTING)
         process = stack.enter_context(_services(port, everything, show, lock))
         _wait_until(lambda: _answers(ui_url), process)
-        shown = {name: value for name, value in variables.items() if name not in (DBT_DOCS_URL, PAGES_URL)}
-        shown |= {name: everything[name] for name in DEFAULTS if name.startswith("AWS_DEFAULT")}
-        if published_again:
-            shown |= {name: everything[name] for name in DEFAULTS if everything[name] == KEY}
         up(
             DevServer(
                 ui_url=ui_url,

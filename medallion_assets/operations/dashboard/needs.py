@@ -82,7 +82,7 @@ def needs_of(facts: DashboardFacts) -> list[Need]:
 
 
 def short(text: str) -> str:
-    """A text that data may have made long."""
+    """A text that data may have made long; never what a person is to do, which may be a long command."""
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
@@ -90,7 +90,7 @@ def _places(facts: DashboardFacts) -> Iterator[Need]:
     """Places in which nothing of ours lies, or that cannot be read."""
     for place in facts.wrong_places:
         what = short(f"{place.state}: {place.url}")
-        yield Need(where=place.what, what=what, found=short(place.found), do=short(place.do))
+        yield Need(where=place.what, what=what, found=short(place.found), do=place.do)
 
 
 def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
@@ -141,7 +141,7 @@ def _need_of(incident: Incident, command: str) -> Need:
         where=incident.stage,
         what=short(_without(incident.stage, incident.headline)),
         found=incident.found and short(incident.found),
-        do=short(incident.do or SEE_LOG),
+        do=incident.do or SEE_LOG,
         command=command,
         run_id=incident.run_id,
         since=incident.failed_at,
@@ -192,7 +192,7 @@ def _refused(facts: DashboardFacts) -> Iterator[Need]:
             where=bronze_table(table).name,
             what=short(f"{batches}: refused ({verdict})"),
             found=short(newest.reason),
-            do=short(newest.do or "correct it, or deliver it again; it is checked again when its files change"),
+            do=newest.do or "correct it, or deliver it again; it is checked again when its files change",
             run_id=_run(facts, bronze_table(table).name, by=newest.judged_at),
             since=newest.judged_at,
         )
@@ -265,7 +265,7 @@ def _alerted(facts: DashboardFacts) -> Iterator[Need]:
             yield Need(
                 where=where,
                 what=short(what),
-                do=alert.do and short(alert.do),
+                do=alert.do,
                 run_id=alert.run_id,
                 since=alert.happened_at,
                 is_urgent=alert.kind == "failure",

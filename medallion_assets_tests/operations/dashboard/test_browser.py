@@ -25,7 +25,7 @@ from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
 from medallion_assets_tests.services.accessibility import serious_findings
 from medallion_assets_tests.services.chromium import screenshot_path
 
-SIZES = {"phone": (360, 800), "tablet": (768, 1024), "desk": (1920, 1080)}
+SIZES = {"phone": (360, 800), "tablet": (768, 1024), "laptop": (1280, 800), "desk": (1920, 1080)}
 SPLIT_NAMES = """() => [...document.querySelectorAll("th[scope=row], .needs h3")].filter(name => {
   const pieces = [...name.childNodes].filter(node => node.nodeType === Node.TEXT_NODE);
   return pieces.some(piece => {

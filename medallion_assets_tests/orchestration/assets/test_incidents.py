@@ -76,7 +76,8 @@ def test_a_stage_that_fails_is_looked_into_and_told(failing: tuple[Graph, str]) 
     assert row["headline"].endswith(f"export {export_id} failed the quality gate and nothing of it was published")
     assert row["expected"].startswith("a score of at least 0.98")
     assert row["found"].startswith("0.0000, ")
-    assert row["do"].startswith("look at the rows in the check quality_threshold")
+    held = f"look at the bad rows (`medallion quarantine show customer_transactions --held {export_id}`)"
+    assert row["do"].startswith(held)
     assert row["reasons"] in row["found"]
     (check,) = [check for check in json.loads(row["failed_checks"]) if check["check"] == "quality_threshold"]
     assert (check["severity"], check["quality_score"]) == ("ERROR", 0.0)

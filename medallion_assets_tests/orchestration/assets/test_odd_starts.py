@@ -33,7 +33,7 @@ MONITORS = tuple(
 )
 INCIDENT = "operations/incident"
 """It is of a run that failed, which its run config names."""
-NO_REGION = "there is no way to DynamoDB; found: You must specify a region"
+NO_REGION = "DynamoDB cannot be reached; found: You must specify a region"
 NO_CREDENTIALS = "this process has no AWS credentials; expected: AWS_ACCESS_KEY_ID"
 NO_SECRET = f"{TOKEN} is the secret for "
 NO_TABLE = "cannot be read; expected: a Delta table"
