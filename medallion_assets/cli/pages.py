@@ -112,7 +112,13 @@ def exports_page(report: ExportReport) -> RenderableType:
             notes.append(Text(as_typed(line)))
         if export.unprotected_minute:
             notes.append(Text(f"warning: {export.unprotected_minute}", style="yellow"))
-    trouble = [f"{lost.key}: {lost.problem}; what to do: {lost.do}" for lost in report.unclaimed]
+    alike = dict[tuple[str, str], list[str]]()
+    for lost in report.unclaimed:
+        alike.setdefault((lost.problem, lost.do), []).append(lost.key)
+    trouble = [
+        f"{keys[0]}{f' and {len(keys) - 1} more' * (len(keys) > 1)}: {problem}; what to do: {do}"
+        for (problem, do), keys in alike.items()
+    ]
     trouble += [f"{folder} was not examined: {why}" for folder, why in report.not_looked_into.items()]
     notes += [Text(as_typed(line), style="red") for line in trouble]
     well = sum(export.is_well for export in report.exports)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Self
 
 from medallion_assets.contracts.owner import Owner
@@ -34,7 +35,7 @@ class UnclaimedExport:
 
 @dataclass(frozen=True, kw_only=True)
 class Claims:
-    """The tables whose folders lie below the raw URL, seen from another URL.
+    """The tables whose folders lie below the raw URL (`root`, if it is known), seen from another URL.
 
     A key below that URL is below the raw URL when it begins with `inside`, and `below` is what then stands before it.
     A place that has nothing to do with the raw URL is taken for another one, or for the folder of a table in one.
@@ -44,6 +45,7 @@ class Claims:
     tables: Mapping[str, Owner]
     inside: str | None = None
     below: str | None = None
+    root: str = "MEDALLION_RAW_URL"
 
     @classmethod
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
@@ -51,9 +53,9 @@ class Claims:
         declared = lakehouse.catalog.loaded if lakehouse is not None else ()
         named = {loaded.table.short_name: _owner(loaded, lakehouse) for loaded in declared}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
-            return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"))
+            return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"), root=raw_url)
         if raw_url is not None and raw_url.startswith(f"{place}/"):
-            return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="")
+            return cls(tables=named, inside=f"{raw_url.removeprefix(f'{place}/')}/", below="", root=raw_url)
         if not named:
             return cls(tables={})
         folder = place.rpartition("/")[2]
@@ -71,17 +73,19 @@ class Claims:
             return replace(verified, verdict=refused.verdict, detail=refused)
         return verified
 
-    def unclaimed(self, exports: Iterable[Found]) -> Iterator[UnclaimedExport]:
+    def unclaimed(self, exports: Iterable[VerifiedExport]) -> Iterator[UnclaimedExport]:
         """The exports that lie in no table's folder."""
-        for found in exports:
-            folder = self._folder(found)
+        for verified in exports:
+            folder = self._folder(verified.found)
             if folder is None or folder in self.tables:
                 continue
+            own = "" if verified.export is None else verified.export.table_name
+            name = own if own in self.tables else next(iter(get_close_matches(folder, self.tables, n=1)), None)
+            where = f"to {self.root}/{name}/" if name else f"below {self.root}/<table>, one of {', '.join(self.tables)}"
             yield UnclaimedExport(
-                key=f"{folder_of(found)}/{SUMMARY_NAME}",
+                key=f"{folder_of(verified.found)}/{SUMMARY_NAME}",
                 problem=f"no table is named {folder}" if folder else "in no table's folder",
-                do=f"move it below MEDALLION_RAW_URL/<table>, one of {', '.join(self.tables)}; to add a table, "
-                f"declare it in a pipeline",
+                do=f"move it {where}; to add a table, declare it in a pipeline",
             )
 
     def _folder(self, found: Found) -> str | None:

@@ -120,7 +120,7 @@ def verify_exports(
     return ExportReport(
         place=PlaceStatus(what=_WHAT, url=place, state=PlaceState.FINE),
         exports=[_facts(found, gaps, minutes) for found in verified],
-        unclaimed=[*misplaced, *claims.unclaimed(listing.batches)],
+        unclaimed=[*misplaced, *claims.unclaimed(verified)],
         foreign_objects=listing.foreign,
         not_looked_into=listing.unseen,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from medallion_assets.cli.pages import exports_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.exports.report import verify_exports
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -77,9 +80,25 @@ def test_a_summary_that_no_table_claims_is_named(tmp_path: Path) -> None:
         ("invoices/AWSDynamoDB", "no table is named invoices"),
         ("AWSDynamoDB", "in no table's folder"),
     }
+    assert {summary.do.partition(";")[0] for summary in report.unclaimed if summary.problem.startswith("no table")} == {
+        f"move it below {tmp_path}/raw/<table>, one of customer_transactions, customers"
+    }
     assert {export.prefix: export.verdict for export in report.exports if export.export_id == foreign.export_id} == {
         "customers/": Verdict.WRONG_TABLE
     }
+
+
+@pytest.mark.parametrize(("folder", "table"), [("custmers", "orders"), ("elsewhere", "customers"), ("", "customers")])
+def test_the_right_place_of_an_unclaimed_export_is_named(tmp_path: Path, folder: str, table: str) -> None:
+    """That of its own table, else of the one whose name is most alike; said once of all that it is true of."""
+    raw = tmp_path / "raw"
+    for number in range(3):
+        write_full(open_store(str(raw / folder)), table=table, at=EXPORT_AT + number * DAY)
+    report = verify_exports(str(raw), raw_url=str(raw), lakehouse=lakehouse_at(tmp_path / "lakehouse"))
+    assert {lost.do.partition(";")[0] for lost in report.unclaimed} == {f"move it to {raw}/customers/"}
+    console = Console(file=StringIO(), width=1_000)
+    console.print(exports_page(report))
+    assert console.file.getvalue().count("move it to") == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
