@@ -130,7 +130,7 @@ def incidents_section(status: Status) -> Section:
     columns = ("when (UTC)", "ended (UTC)", *about)
     return Section(
         title="Incidents",
-        nothing="No incidents.",
+        nothing="No incidents (the daemon records them).",
         grid=Grid(columns, rows),
     )
 
