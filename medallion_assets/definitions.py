@@ -43,7 +43,7 @@ from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.alerts import outcome_sensors
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.completed import completed_sensors
-from medallion_assets.orchestration.sensors.restated import restated_sensors
+from medallion_assets.orchestration.sensors.restated.sensors import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.refining.judging.checked_contracts import checked

@@ -140,7 +140,7 @@ def sample(
 ) -> None:
     """Write a sample export, byte for byte as DynamoDB writes them."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.pages import sample_page
+        from medallion_assets.cli.pages.answers import sample_page
         from medallion_assets.pipelines.transactions.samples.exports import write_sample
         from medallion_assets.pipelines.transactions.samples.places import check_only_samples
         from medallion_assets.settings import load_settings, normalise_url
@@ -172,7 +172,7 @@ def sample_export(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.pages import sample_page
+        from medallion_assets.cli.pages.answers import sample_page
         from medallion_assets.pipelines.transactions.samples.next_exports import write_next_exports
         from medallion_assets.settings import load_settings
 

@@ -62,7 +62,7 @@ def _asking(
     terminal: Terminal, settings: Settings, folder: Path, *, as_of: str | None, rows: int, as_csv: bool, as_json: bool
 ) -> Callable[[str], None]:
     """A function that answers one statement."""
-    from medallion_assets.cli.sql_page import answer_page, columns_page, tables_page, write_csv, write_json
+    from medallion_assets.cli.pages.sql import answer_page, columns_page, tables_page, write_csv, write_json
     from medallion_assets.operations.sql.answer import answer
     from medallion_assets.operations.sql.tables import named_table, read_moment
     from medallion_assets.operations.tables.every import every_table

@@ -27,7 +27,7 @@ def explain(
     Exit 1: Silver disagrees, or there is no such key.
     """
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.pages import explanation_page
+        from medallion_assets.cli.pages.answers import explanation_page
         from medallion_assets.operations.explain.explanation import explain as explain_key
         from medallion_assets.settings import load_settings
 
@@ -45,7 +45,7 @@ def status(json: Json = False) -> None:
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.status_page import status_page
+        from medallion_assets.cli.pages.status import status_page
         from medallion_assets.operations.status import read_status, status_facts
         from medallion_assets.settings import load_settings
 
@@ -94,7 +94,7 @@ def rebuild(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.rebuild_page import rebuilt_page
+        from medallion_assets.cli.pages.rebuild import rebuilt_page
         from medallion_assets.operations.rebuild import RebuildRequest, rebuildable_table
         from medallion_assets.operations.rebuild import rebuild as rebuild_table
         from medallion_assets.settings import load_settings
@@ -132,7 +132,7 @@ def verify(
 ) -> None:
     """Check the whole lakehouse: logs, names, sizes, row counts, tables against each other. Exit 1: problems found."""
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.pages import verification_page
+        from medallion_assets.cli.pages.answers import verification_page
         from medallion_assets.operations.verify.lakehouse import verify as verify_lakehouse
         from medallion_assets.settings import load_settings
 
@@ -150,7 +150,7 @@ def validate(json: Json = False) -> None:
     is missing or wrong.
     """
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.validation_page import validation_page
+        from medallion_assets.cli.pages.validation import validation_page
         from medallion_assets.operations.validation import validate as validate_contracts
         from medallion_assets.orchestration.recipients import expect_known_recipients
         from medallion_assets.settings import load_settings
@@ -171,7 +171,7 @@ def verify_exports(
     Exit 1: problems found.
     """
     with Terminal(as_json=json) as terminal:
-        from medallion_assets.cli.pages import exports_page
+        from medallion_assets.cli.pages.answers import exports_page
         from medallion_assets.operations.exports.report import verify_exports as verify
         from medallion_assets.settings import load_settings
 
@@ -195,7 +195,7 @@ def quarantine_show(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.pages import quarantine_page
+        from medallion_assets.cli.pages.answers import quarantine_page
         from medallion_assets.operations.exports.quarantine_listing import list_held, list_quarantine
         from medallion_assets.operations.places import expect_tables
         from medallion_assets.settings import load_settings
@@ -223,7 +223,7 @@ def quarantine_redrive(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.pages import redriven_page
+        from medallion_assets.cli.pages.answers import redriven_page
         from medallion_assets.operations.places import expect_tables
         from medallion_assets.refining.redrive import redrive
         from medallion_assets.settings import load_settings
@@ -253,7 +253,7 @@ def serving_hand_over(
     with Terminal(as_json=json) as terminal:
         from datetime import UTC, datetime
 
-        from medallion_assets.cli.pages import handed_over_page
+        from medallion_assets.cli.pages.answers import handed_over_page
         from medallion_assets.publishing.hand_over import hand_over_table
         from medallion_assets.refining.loading.samples import identify
         from medallion_assets.settings import load_settings

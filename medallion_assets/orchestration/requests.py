@@ -32,7 +32,7 @@ from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerCon
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.debounce import ATTEMPTS
-from medallion_assets.triggers.restated_batches import LIVE_DAYS
+from medallion_assets.triggers.restated.batches import LIVE_DAYS
 
 LAST_RUNS = 50
 """Among so many runs of a sensor the last one of a table is looked for."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from medallion_assets.cli.sql_page import write_csv, write_json
+from medallion_assets.cli.pages.sql import write_csv, write_json
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError

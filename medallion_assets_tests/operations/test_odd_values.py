@@ -17,9 +17,9 @@ import pytest
 import typer
 from rich.console import RenderableType
 
-from medallion_assets.cli.pages import explanation_page, quarantine_page, verification_page
-from medallion_assets.cli.rebuild_page import rebuilt_page
-from medallion_assets.cli.status_page import status_page
+from medallion_assets.cli.pages.answers import explanation_page, quarantine_page, verification_page
+from medallion_assets.cli.pages.rebuild import rebuilt_page
+from medallion_assets.cli.pages.status import status_page
 from medallion_assets.cli.terminal import Terminal
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.facts import read_facts

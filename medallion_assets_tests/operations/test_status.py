@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from medallion_assets.cli.status_page import status_page
+from medallion_assets.cli.pages.status import status_page
 from medallion_assets.cli.terminal import plain
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medallion_assets.cli.section_page import section_page
+from medallion_assets.cli.pages.section import section_page
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.sections import Grid, Row, Section
 from medallion_assets.operations.status_sections import status_sections

@@ -12,7 +12,7 @@ from medallion_assets.orchestration.jobs import REFINE
 from medallion_assets.orchestration.requests import Part, days_request, joint_request, request
 from medallion_assets.orchestration.runs.restart import JOINT_TAG, LOST_TAG, allow_restart
 from medallion_assets.orchestration.runs.whereabouts import HOST_TAG
-from medallion_assets.orchestration.sensors.restated_runs import ASKED_TAG, times_asked
+from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG, times_asked
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, recovered
 from medallion_assets.orchestration.source_reach import REACH_TAG
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable, cause_of

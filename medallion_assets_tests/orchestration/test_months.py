@@ -17,10 +17,10 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import refused_batch
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.orchestration.close_requests import month_request
+from medallion_assets.orchestration.closing.requests import month_request
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
-from medallion_assets.orchestration.sensors.restated import restated_sensors
+from medallion_assets.orchestration.sensors.restated.sensors import restated_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, MONTHS

@@ -16,7 +16,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.errors import SettingsError
-from medallion_assets.orchestration.daily_close import closed_days, day_to_close
+from medallion_assets.orchestration.closing.daily import closed_days, day_to_close
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, DAILY, INGEST, LIVE_PRIORITY, REFINE
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.orchestration.reporting import asset_key

@@ -19,7 +19,7 @@ from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
 from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import knows_run
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition, ledger_of, read_on
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition, ledger_of, read_on
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.refining.loading.samples import identify

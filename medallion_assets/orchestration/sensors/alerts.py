@@ -40,8 +40,8 @@ from medallion_assets.orchestration.alert_direct import (
     unwritable,
     unwritable_before,
 )
-from medallion_assets.orchestration.closing_lines import daily_lines, days_due
-from medallion_assets.orchestration.daily_close import day_to_close, unclosed_days
+from medallion_assets.orchestration.closing.daily import day_to_close, unclosed_days
+from medallion_assets.orchestration.closing.lines import daily_lines, days_due
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from medallion_assets.cli.pages import exports_page
+from medallion_assets.cli.pages.answers import exports_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.exports.report import verify_exports
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA

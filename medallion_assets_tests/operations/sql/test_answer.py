@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from medallion_assets.cli.sql_page import answer_page
+from medallion_assets.cli.pages.sql import answer_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import DbtModels
 from medallion_assets.delta.notes.as_of import version_as_of

@@ -10,11 +10,11 @@ import pytest
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.orchestration.runs.outcomes import EndStatus
 from medallion_assets.orchestration.sensors import alerts, restated, run_outcomes
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.debounce import State
-from medallion_assets.triggers.restated import DayLedger
-from medallion_assets.triggers.restated_asking import AskingCursor
+from medallion_assets.triggers.restated.asking import AskingCursor
+from medallion_assets.triggers.restated.days import DayLedger
 
 NOON, LATER = datetime(2025, 5, 8, 12, tzinfo=UTC), datetime(2025, 5, 8, 12, 0, 0, 5, tzinfo=UTC)
 DAY, EXPORT = date(2025, 5, 7), "01746705600000-0123abcd"

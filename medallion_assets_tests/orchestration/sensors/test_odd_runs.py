@@ -19,11 +19,11 @@ from medallion_assets.definitions import build_defs
 from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.source_versions import SOURCE_COMMITS_NOTE, SOURCE_NOTE
 from medallion_assets.delta.replacing.partitions import REPLACED
-from medallion_assets.orchestration.daily_close import first_published
+from medallion_assets.orchestration.closing.daily import first_published
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.restated_runs import ABOUT_TAG, ASKED_TAG
+from medallion_assets.orchestration.sensors.restated.runs import ABOUT_TAG, ASKED_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY

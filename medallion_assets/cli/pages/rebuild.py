@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.cli.section_page import grid
+from medallion_assets.cli.pages.section import grid
 from medallion_assets.cli.terminal import as_typed
 from medallion_assets.delta.replacing.table_changes import Rebuilt, TableChanges
 from medallion_assets.operations.sections import format_counts

@@ -27,8 +27,8 @@ from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition, known_for, read_on
-from medallion_assets.orchestration.sensors.restated_runs import (
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition, known_for, read_on
+from medallion_assets.orchestration.sensors.restated.runs import (
     ABOUT_TAG,
     ASKED_TAG,
     TRIGGER,
@@ -38,16 +38,16 @@ from medallion_assets.orchestration.sensors.restated_runs import (
     runs_at_work,
     times_asked,
 )
-from medallion_assets.orchestration.sensors.restated_together import Ready, ready_ranges
+from medallion_assets.orchestration.sensors.restated.together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
 from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
 from medallion_assets.stages.together import companions
-from medallion_assets.triggers.restated import RestatedRange, restated_at, restated_ranges
-from medallion_assets.triggers.restated_asking import AskingCursor, Chosen, choose
-from medallion_assets.triggers.restated_batches import DayBatch, oldest_live
+from medallion_assets.triggers.restated.asking import AskingCursor, Chosen, choose
+from medallion_assets.triggers.restated.batches import DayBatch, oldest_live
+from medallion_assets.triggers.restated.days import RestatedRange, restated_at, restated_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.orchestration.daily_close import day_to_close, days_before
+from medallion_assets.orchestration.closing.daily import day_to_close, days_before
 
 DAY = date(2025, 3, 9)
 

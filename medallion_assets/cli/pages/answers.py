@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from medallion_assets.cli.section_page import grid
+from medallion_assets.cli.pages.section import grid
 from medallion_assets.cli.terminal import as_typed
 from medallion_assets.contracts.columns import BATCH_ID, REDRIVEN_AT
 from medallion_assets.contracts.moments import LAST_MICROS, moment

@@ -12,7 +12,7 @@ from datetime import date
 
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.stages.together import Companion
-from medallion_assets.triggers.restated import RestatedRange
+from medallion_assets.triggers.restated.days import RestatedRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,10 +22,10 @@ from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, 
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.requests import runs_that_write
-from medallion_assets.orchestration.sensors.restated_logs import LogPosition
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets.triggers.restated_attempts import PastRun
-from medallion_assets.triggers.restated_batches import DayBatch
+from medallion_assets.triggers.restated.attempts import PastRun
+from medallion_assets.triggers.restated.batches import DayBatch
 
 ASKED_TAG = hidden_tag("asked_for")
 """What of a Gold table a run was asked for: every attempt at the same batch carries the same."""

@@ -17,7 +17,7 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.errors import SettingsError
-from medallion_assets.orchestration import waiting_close
+from medallion_assets.orchestration.closing import waiting as waiting_close
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from operator import attrgetter
 
 from medallion_assets.contracts.run_days import days_in
-from medallion_assets.triggers.restated import RestatedRange
+from medallion_assets.triggers.restated.days import RestatedRange
 
 LIVE_DAYS = 31
 """A run of more days than this, or of older ones, is catching up: live work goes first."""

@@ -11,7 +11,7 @@ from collections import Counter
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from medallion_assets.cli.section_page import section_page
+from medallion_assets.cli.pages.section import section_page
 from medallion_assets.operations.sections import format_minute
 from medallion_assets.operations.status import Status
 from medallion_assets.operations.status_sections import status_sections

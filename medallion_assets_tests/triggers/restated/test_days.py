@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.deriving.kept_days import kept_as_of_days
-from medallion_assets.triggers.restated import (
+from medallion_assets.triggers.restated.days import (
     DayLedger,
     DayPublished,
     GoldBuild,

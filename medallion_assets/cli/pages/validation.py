@@ -9,7 +9,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from medallion_assets.cli.pages import place_panel
+from medallion_assets.cli.pages.answers import place_panel
 from medallion_assets.operations.validation import Validation
 
 

@@ -2,7 +2,7 @@
 
 Belongs here: whether a day or a month may be closed now, and asking for it later.
 Does not: which that is (daily_close.py, close_requests.py), or days that were closed before they were complete
-(triggers/restated.py).
+(triggers/restated/days.py).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import DBT, closing_job, is_promised, stages_of
-from medallion_assets.orchestration.close_requests import close_request, models_request, month_request, tables_of
-from medallion_assets.orchestration.closing_lines import daily_lines, models_lines, monthly_lines
-from medallion_assets.orchestration.daily_close import closed_days, day_to_close, made_before, ticks
+from medallion_assets.orchestration.closing.daily import closed_days, day_to_close, made_before, ticks
+from medallion_assets.orchestration.closing.lines import daily_lines, models_lines, monthly_lines
+from medallion_assets.orchestration.closing.requests import close_request, models_request, month_request, tables_of
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
 from medallion_assets.stages.months import has_month

@@ -21,7 +21,7 @@ from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.audits import table_version
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.restated import (
+from medallion_assets.triggers.restated.days import (
     NEVER,
     DayLedger,
     DayPublished,

@@ -12,10 +12,10 @@ import pytest
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.triggers.debounce import ATTEMPTS, backoff
-from medallion_assets.triggers.restated import RestatedRange
-from medallion_assets.triggers.restated_asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Chosen, choose
-from medallion_assets.triggers.restated_attempts import PastRun
-from medallion_assets.triggers.restated_batches import DayBatch
+from medallion_assets.triggers.restated.asking import MOST_IN_FLIGHT, WHOLE_ATTEMPTS, AskingCursor, Chosen, choose
+from medallion_assets.triggers.restated.attempts import PastRun
+from medallion_assets.triggers.restated.batches import DayBatch
+from medallion_assets.triggers.restated.days import RestatedRange
 
 NOW = datetime(2025, 3, 10, 12, tzinfo=UTC)
 DAY = date(2025, 3, 9)

@@ -20,9 +20,9 @@ from medallion_assets.contracts.documents import Moment, Names
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import DayRange
 from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, debounce
-from medallion_assets.triggers.restated import RestatedRange
-from medallion_assets.triggers.restated_attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
-from medallion_assets.triggers.restated_batches import DayBatch, batches, days_apart, oldest_live
+from medallion_assets.triggers.restated.attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
+from medallion_assets.triggers.restated.batches import DayBatch, batches, days_apart, oldest_live
+from medallion_assets.triggers.restated.days import RestatedRange
 
 MOST_IN_FLIGHT = 8
 """So many runs of a table wait in the queue or are at work at once, of those that were asked for here."""

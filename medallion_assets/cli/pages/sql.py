@@ -18,7 +18,7 @@ import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from medallion_assets.cli.section_page import grid
+from medallion_assets.cli.pages.section import grid
 from medallion_assets.cli.terminal import FAILED, error_facts, plain
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table

@@ -15,7 +15,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from medallion_assets.contracts.run_days import DayRange
-from medallion_assets.triggers.restated import RestatedRange
+from medallion_assets.triggers.restated.days import RestatedRange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

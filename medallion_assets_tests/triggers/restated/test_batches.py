@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from medallion_assets.triggers.restated import RestatedRange
-from medallion_assets.triggers.restated_batches import batches, days_apart
+from medallion_assets.triggers.restated.batches import batches, days_apart
+from medallion_assets.triggers.restated.days import RestatedRange
 
 NEWEST = date(2025, 3, 31)
 MARCH = RestatedRange(first=date(2025, 3, 1), last=date(2025, 3, 2), version=3, builds=True, publishes=True)

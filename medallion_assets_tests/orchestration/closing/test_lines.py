@@ -10,8 +10,8 @@ import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.orchestration.closing_lines import days_due, last_due
-from medallion_assets.orchestration.daily_close import day_to_close
+from medallion_assets.orchestration.closing.daily import day_to_close
+from medallion_assets.orchestration.closing.lines import days_due, last_due
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.settings import load_settings

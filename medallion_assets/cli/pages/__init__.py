@@ -1,0 +1,1 @@
+"""Pages: how answers look in a terminal."""

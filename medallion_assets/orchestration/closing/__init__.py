@@ -1,0 +1,1 @@
+"""Closing: days, months and models by the clock."""

@@ -1,0 +1,1 @@
+"""Sensors that keep Gold and serving up to Silver."""
