@@ -28,6 +28,9 @@ from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, fold
 
 GRACE_SECONDS = 30.0
 """How long a stage that is interrupted may take to release what it holds, and a native call to return."""
+AGAIN_SECONDS = 10.0
+"""A stage that works on all the same is interrupted again: a signal can reach another thread than the one that waits,
+and what it raises in a destructor is lost."""
 EXIT_CODE = 124
 """Of a process that is ended for it, as that of timeout(1)."""
 DO = "see in the run's log what took so long; raise time_limit_seconds in the table's declaration if it may"
@@ -49,17 +52,28 @@ class _OutOfTimeError(KeyboardInterrupt):
 class StageLimit:
     """While this block runs, the time of a stage is measured; what is `kept` or `heard` in it ends at its limit.
 
-    Only the main thread of a process can be interrupted: work in another one has no limit here.
+    Only the main thread of a process can be interrupted: work in another one has no limit here. A stage that works on
+    is interrupted every `again_seconds`, and its process ended after every `grace_seconds`.
     """
 
-    def __init__(self, context: dg.AssetExecutionContext, stage: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        stage: str,
+        limits: Limits,
+        *,
+        grace_seconds: float = GRACE_SECONDS,
+        again_seconds: float = AGAIN_SECONDS,
+    ) -> None:
         self._context = context
+        self._grace_seconds, self._again_seconds = grace_seconds, again_seconds
         self._seconds = limits.time_limit_seconds
         kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
         self._error = kind(f"{stage}: {OVER_ITS_LIMIT}", expected=f"at most {self._seconds:,.0f} s", do=DO)
         self._is_heard = False
         self._has_rung = False
         self._is_over = threading.Event()
+        self._ending = threading.Lock()
         self._former: Any = None
 
     def __enter__(self) -> Self:
@@ -71,7 +85,8 @@ class StageLimit:
 
     def __exit__(self, *_: object) -> None:
         if threading.current_thread() is threading.main_thread():
-            self._is_over.set()
+            with self._ending:  # whatever was sent by then is heard while the handler is ours
+                self._is_over.set()
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._former)
 
@@ -121,11 +136,21 @@ class StageLimit:
             raise _OutOfTimeError
 
     def _watch(self) -> None:
-        seconds = self._seconds + GRACE_SECONDS
+        seconds, late = float(self._seconds), 0.0
         while not self._is_over.wait(seconds):
-            if self._is_heard and is_of_a_run(self._context):
-                _end_process(self._context, str(self._error))
-            seconds = GRACE_SECONDS
+            if late >= self._grace_seconds:
+                late = 0.0
+                if self._is_heard and is_of_a_run(self._context):
+                    _end_process(self._context, str(self._error))
+            if late:
+                self._ring_again()
+            seconds = min(self._again_seconds, self._grace_seconds - late)
+            late += seconds
+
+    def _ring_again(self) -> None:
+        with self._ending:
+            if not self._is_over.is_set():
+                signal.pthread_kill(int(threading.main_thread().ident or 0), signal.SIGALRM)
 
 
 def is_of_a_run(context: dg.AssetExecutionContext) -> bool:

@@ -13,7 +13,6 @@ import dagster as dg
 import polars as pl
 
 from medallion_assets.contracts.policies import Limits
-from medallion_assets.orchestration.runs import stage_limits
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.runs.step_processes import step_processes
@@ -122,8 +121,8 @@ def hangs(context: dg.OpExecutionContext) -> None:
     """A stage that may take a second and has a child, in a call of a library that takes days and hears of no signal."""
     child = subprocess.Popen(["sleep", "600"])
     (Path(context.op_config["folder"]) / "child").write_text(str(child.pid))
-    stage_limits.GRACE_SECONDS = 0.5
-    with StageLimit(context, "silver.things", Limits(time_limit_seconds=1)) as limit, limit.heard():
+    limits = Limits(time_limit_seconds=1)
+    with StageLimit(context, "silver.things", limits, grace_seconds=0.5) as limit, limit.heard():
         rows = pl.LazyFrame().select(a=pl.int_range(10**6))
         rows.join(rows, how="cross").select((pl.col("a") * pl.col("a_right")).sum()).collect(engine="streaming")
 

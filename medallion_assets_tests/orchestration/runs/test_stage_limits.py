@@ -117,6 +117,29 @@ def test_what_dagster_does_between_two_reports_is_not_interrupted() -> None:
     assert done == []
 
 
+class Careless:
+    """Rings where Python drops what is raised."""
+
+    def __del__(self) -> None:
+        RINGS()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_got_lost_is_followed_by_another() -> None:
+    """Nothing else would end a wait: no native call holds it up."""
+    limits = Limits(time_limit_seconds=1)
+
+    def stage() -> Iterator[None]:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        Careless()
+        threading.Event().wait(3600)
+        yield None
+
+    limit = StageLimit(dg.build_asset_context(), "silver.things", limits, again_seconds=0.2)
+    with limit, pytest.raises(StageTimeError):
+        next(limit.kept(stage()))
+
+
 def test_a_process_that_was_not_made_for_the_run_is_never_ended(runs: Launching) -> None:
     """A script or a notebook that calls Dagster: its own work would end as well."""
     run = runs.run(runs.make())
