@@ -15,7 +15,7 @@ import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoLazyFrameT
 
-from medallion_assets.contracts.columns import IS_DELETE, REASONS
+from medallion_assets.contracts.columns import FAILURES, IS_DELETE, REASON_COLUMNS, REASONS, WARNINGS
 from medallion_assets.contracts.reasons import appended, listed, spread
 
 MALFORMED_JSON, UNKNOWN_RECORD, WRONG_COLUMN_COUNT = "malformed_json", "unknown_record", "wrong_column_count"
@@ -81,7 +81,7 @@ def violations(frame: IntoLazyFrameT, expectations: Sequence[Expectation]) -> In
     for expectation in expectations:
         fails = nw.col("_is_judged") & ~expectation.condition.fill_null(value=True)
         if expectation.column is not None:
-            fails &= ~nw.col("_reason_columns").list.contains(expectation.column)
+            fails &= ~nw.col(REASON_COLUMNS).list.contains(expectation.column)
         columns.append(fails.alias(expectation.name))
     return nw.from_native(frame).with_columns(is_judged.alias("_is_judged")).select(*columns).to_native()
 
@@ -105,9 +105,9 @@ def judge(frame: pl.DataFrame, expectations: Sequence[Expectation]) -> pl.DataFr
 
     return frame.with_columns(
         appended(frame[REASONS], lists(dropped, dropped)),
-        appended(frame["_reason_columns"], lists(dropped, dropped.values())),
-        lists(warned, warned).alias("_warnings"),
-        lists(failed, failed).alias("_failures"),
+        appended(frame[REASON_COLUMNS], lists(dropped, dropped.values())),
+        lists(warned, warned).alias(WARNINGS),
+        lists(failed, failed).alias(FAILURES),
     )
 
 

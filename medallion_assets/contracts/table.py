@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    IS_CURRENT,
+    IS_DELETED,
+    LINE_NUMBER,
+    RAW,
+    SEQUENCE,
+    VALID_FROM,
+    VALID_TO,
+)
 from medallion_assets.contracts.expectations import Expectation
 from medallion_assets.errors import PermanentError
 
@@ -118,16 +127,16 @@ def nearest(name: str, names: Iterable[str], *, otherwise: str = "correct the co
 
 
 _HISTORY = (
-    Column("valid_from", TimestampUtc(), "from when this version held, inclusive"),
-    Column("valid_to", TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True),
-    Column("is_current", Boolean(), "the last version of a key that is not deleted"),
+    Column(VALID_FROM, TimestampUtc(), "from when this version held, inclusive"),
+    Column(VALID_TO, TimestampUtc(), "until when this version held, exclusive; null while it does", nullable=True),
+    Column(IS_CURRENT, Boolean(), "the last version of a key that is not deleted"),
 )
 _STAGE = (
     Column(IS_DELETED, Boolean(), "the key was deleted: a tombstone, or a version that ended so"),
     Column(SEQUENCE, Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
     Column(BATCH_ID, Text(), "the export that decided this row"),
 )
-_LINE = Column("_line_number", Integer(), "the line of its batch's file: tells rows apart where there is no key")
+_LINE = Column(LINE_NUMBER, Integer(), "the line of its batch's file: tells rows apart where there is no key")
 HISTORY_COLUMNS = tuple(column.name for column in _HISTORY)
 """What a history table says of each version."""
 STAGE_COLUMNS = tuple(column.name for column in _STAGE)
@@ -182,7 +191,7 @@ class Table:
 
     def _expect_decodable(self, column: Column) -> None:
         """Refuse a column that no item can fill, or whose name is a column of our own: the two would be mixed up."""
-        reserved = {"raw", *STAGE_COLUMNS, *(HISTORY_COLUMNS if self.history else ())}
+        reserved = {RAW, *STAGE_COLUMNS, *(HISTORY_COLUMNS if self.history else ())}
         name = column.name
         if name in reserved or name.startswith("_"):
             raise self.wrong(

@@ -15,6 +15,7 @@ from threading import Event
 
 import polars as pl
 
+from medallion_assets.contracts.columns import RAW
 from medallion_assets.engines.engine import Answer, Bounds, Item
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import pieces
@@ -56,13 +57,13 @@ def blocks(lines: Iterable[pl.LazyFrame], bounds: Bounds) -> Iterator[Block]:
     rows = size = 0
     is_first = True
     for batch in chain.from_iterable(some.collect_batches(lazy=True, engine="streaming") for some in lines):
-        lengths = batch["raw"].str.len_bytes().fill_null(0)
+        lengths = batch[RAW].str.len_bytes().fill_null(0)
         start = 0
         while start < batch.height:
             if parts and (rows == bounds.block_rows or size + int(lengths[start]) > bounds.block_bytes):
                 full, parts, rows, size, is_first = Block(parts), [], 0, 0, False
                 yield full
-            left = batch["raw"].slice(start)
+            left = batch[RAW].slice(start)
             _, height = next(pieces(left, rows=bounds.block_rows - rows, size=bounds.block_bytes - size))
             parts.append(batch.slice(start, height))
             rows += height

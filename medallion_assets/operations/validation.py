@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 import polars as pl
 from obstore.store import ObjectStore
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import (
+    EXPORT_DATE,
+    EXPORT_TYPE,
+    IS_DELETE,
+    RAW,
+    SOURCE_FILE,
+    UNKNOWN_ATTRIBUTES,
+    VERDICT,
+)
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
@@ -86,8 +94,8 @@ def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
         return
     table = loaded.table
     texts = loaded.source.reader(table).read(lines)
-    items = texts.filter(pl.col("_verdict").is_null() & ~pl.col(IS_DELETE))
-    unread = Counter(items["_unknown_attributes"].explode().drop_nulls())
+    items = texts.filter(pl.col(VERDICT).is_null() & ~pl.col(IS_DELETE))
+    unread = Counter(items[UNKNOWN_ATTRIBUTES].explode().drop_nulls())
     for column in table.columns if items.height else ():
         if column.source is None or items[column.name].is_not_null().any() or items[wrong(column.name)].any():
             continue
@@ -117,11 +125,11 @@ def _of_batch(place: ObjectStore, found: Found, source: Source) -> pl.DataFrame 
             frame = next(frames, None)
     except BatchRefusedError:
         return None
-    kind = pl.lit(str(delivery.batch.kind)).alias("_export_type")
-    return None if frame is None else frame.head(SAMPLE_LINES).select("raw", "_source_file", kind)
+    kind = pl.lit(str(delivery.batch.kind)).alias(EXPORT_TYPE)
+    return None if frame is None else frame.head(SAMPLE_LINES).select(RAW, SOURCE_FILE, kind)
 
 
 def _of_bronze(bronze: Snapshot) -> pl.DataFrame:
-    newest = bronze.files.sort("partition._export_date")["path"].tail(SAMPLE_FILES)
-    lines = bronze.scan(paths=newest).select("raw", "_source_file", "_export_type")
+    newest = bronze.files.sort(f"partition.{EXPORT_DATE}")["path"].tail(SAMPLE_FILES)
+    lines = bronze.scan(paths=newest).select(RAW, SOURCE_FILE, EXPORT_TYPE)
     return lines.tail(SAMPLE_LINES).collect(engine="streaming")

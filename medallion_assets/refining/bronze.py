@@ -18,7 +18,18 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.beside import bronze_name
-from medallion_assets.contracts.columns import BATCH_ID, HIGHEST_BATCH_ID, LOWEST_BATCH_ID
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    EXPORT_DATE,
+    EXPORT_FROM_AT,
+    EXPORT_TO_AT,
+    EXPORT_TYPE,
+    HIGHEST_BATCH_ID,
+    LINE_NUMBER,
+    LOWEST_BATCH_ID,
+    RAW,
+    SOURCE_FILE,
+)
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
 from medallion_assets.delta.commits import until_committed
@@ -34,7 +45,7 @@ from medallion_assets.refining.versions import expect_latest
 EXPORT_NOTE = "medallion_export"
 REBUILT_EXPORTS_NOTE = "medallion_rebuilt_exports"
 DROPPED_EXPORTS_NOTE = "medallion_dropped_exports"
-LEDGER_BOUNDS = (BATCH_ID, "_export_type", "_export_from_at", "_export_to_at")
+LEDGER_BOUNDS = (BATCH_ID, EXPORT_TYPE, EXPORT_FROM_AT, EXPORT_TO_AT)
 
 
 def bronze_table(name: str) -> Table:
@@ -42,18 +53,18 @@ def bronze_table(name: str) -> Table:
     return Table(
         name=bronze_name(name),
         description=f"Every record of every complete export of {name}, exactly as exported.",
-        partition_by="_export_date",
+        partition_by=EXPORT_DATE,
         is_appended=True,
         columns=(
-            Column("raw", Text(trim=False), "the line, unchanged", has_bounds=False),
+            Column(RAW, Text(trim=False), "the line, unchanged", has_bounds=False),
             Column(BATCH_ID, Text(), "the export that brought the line"),
-            Column("_export_type", Text(), " or ".join(BatchKind)),
-            Column("_export_from_at", TimestampUtc(), "start of the window; a full export: its time"),
-            Column("_export_to_at", TimestampUtc(), "end of the window; a full export: its time"),
-            Column("_source_file", Text(), "the data file, below the table's export folder"),
-            Column("_line_number", Integer(), "the line in that file, from 1"),
+            Column(EXPORT_TYPE, Text(), " or ".join(BatchKind)),
+            Column(EXPORT_FROM_AT, TimestampUtc(), "start of the window; a full export: its time"),
+            Column(EXPORT_TO_AT, TimestampUtc(), "end of the window; a full export: its time"),
+            Column(SOURCE_FILE, Text(), "the data file, below the table's export folder"),
+            Column(LINE_NUMBER, Integer(), "the line in that file, from 1"),
             Column("_ingested_at", TimestampUtc(), "when we loaded it; the only column that depends on that"),
-            Column("_export_date", Date(), "UTC day of the export's start"),
+            Column(EXPORT_DATE, Date(), "UTC day of the export's start"),
         ),
     )
 
@@ -63,11 +74,11 @@ def write_lines(folder: TableFolder, batch: Batch, lines: pl.DataFrame, *, now: 
 
     Its row groups are small in bytes, whatever the lines: readers hold some of them at a time.
     """
-    schema = {name: kind for name, kind in polars_schema(folder.table).items() if name != "_export_date"}
+    schema = {name: kind for name, kind in polars_schema(folder.table).items() if name != EXPORT_DATE}
     written = folder.write(
         lines.lazy().with_columns(_facts(batch, now)).select(pl.col(name).cast(kind) for name, kind in schema.items()),
         partition=batch.started_at.date(),
-        row_group_rows=rows_of_bytes(lines.get_column("raw"), ROW_GROUP_BYTES),
+        row_group_rows=rows_of_bytes(lines.get_column(RAW), ROW_GROUP_BYTES),
     )
     return _with_exact_bounds(written, batch)
 
@@ -165,11 +176,11 @@ def batches_in(bronze: Snapshot, source: Source) -> list[Batch]:
             do="restore the version before the table was compacted; Bronze is never compacted across batches",
         )
     rows = bronze.files.group_by(LOWEST_BATCH_ID).agg(
-        pl.col("min._export_type").first().alias("kind"),
-        pl.col("min._export_from_at").first().alias("covers_from"),
-        pl.col("min._export_to_at").first().alias("covers_to"),
+        pl.col(f"min.{EXPORT_TYPE}").first().alias("kind"),
+        pl.col(f"min.{EXPORT_FROM_AT}").first().alias("covers_from"),
+        pl.col(f"min.{EXPORT_TO_AT}").first().alias("covers_to"),
         pl.col("num_records").sum().alias("records"),
-        pl.col("partition._export_date").first().alias("day"),
+        pl.col(f"partition.{EXPORT_DATE}").first().alias("day"),
     )
     batches = [
         Batch(
@@ -254,15 +265,15 @@ def _batch_of(facts: Mapping[str, Any], version: int, source: Source) -> Batch:
 def _facts(batch: Batch, now: datetime) -> list[pl.Expr]:
     return [
         pl.lit(batch.id).alias(BATCH_ID),
-        pl.lit(str(batch.kind)).alias("_export_type"),
-        pl.lit(batch.covers_from).alias("_export_from_at"),
-        pl.lit(batch.covers_to).alias("_export_to_at"),
+        pl.lit(str(batch.kind)).alias(EXPORT_TYPE),
+        pl.lit(batch.covers_from).alias(EXPORT_FROM_AT),
+        pl.lit(batch.covers_to).alias(EXPORT_TO_AT),
         pl.lit(now).alias("_ingested_at"),
     ]
 
 
 def _empty_file(bronze: Snapshot, batch: Batch) -> WrittenFile:
-    schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != "_export_date"}
+    schema = {name: kind for name, kind in polars_schema(bronze.table).items() if name != EXPORT_DATE}
     return _with_exact_bounds(
         bronze.folder.write(pl.LazyFrame(schema=schema), partition=batch.started_at.date()), batch
     )

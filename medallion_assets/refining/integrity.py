@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from medallion_assets.contracts.columns import IS_CURRENT
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.duplicates import KEY_HASH, suspects
 
@@ -20,7 +21,7 @@ def repeated_keys(snapshot: Snapshot) -> int:
     table = snapshot.table
     rows = snapshot.scan()
     if table.history:
-        rows = rows.filter("is_current")
+        rows = rows.filter(IS_CURRENT)
     hashes = rows.select(pl.struct(table.row_id).hash().alias(KEY_HASH))
     return suspects(snapshot.lakehouse.engine, [hashes], snapshot.row_count).height
 

@@ -16,7 +16,7 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_CURRENT, IS_DELETED, SEQUENCE
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.refining.judging.gate import Counts, Gate
@@ -55,7 +55,7 @@ def with_deletes(
 
 
 def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
-    is_live = pl.col("is_current") if silver.table.history else ~pl.col(IS_DELETED)
+    is_live = pl.col(IS_CURRENT) if silver.table.history else ~pl.col(IS_DELETED)
     return [part.filter(is_live) for part in silver.scans(silver.lakehouse.engine.bounds.keys)]
 
 

@@ -20,7 +20,7 @@ from datetime import date, datetime
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, REASONS, REDRIVEN_AT
+from medallion_assets.contracts.columns import BATCH_ID, FAILURES, REASONS, REDRIVEN_AT
 from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
@@ -148,13 +148,13 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     settled = {batch.id: batch for batch in ledger.batches if batch.id not in ledger.ignored}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, loaded)
-    is_good = (pl.col(REASONS).list.len() == 0) & (pl.col("_failures").list.len() == 0)
+    is_good = (pl.col(REASONS).list.len() == 0) & (pl.col(FAILURES).list.len() == 0)
     good, bad = records.filter(is_good), records.filter(~is_good)
     unread = rows.filter(_key_was_unreadable(table))
     uncertain = good.join(unread, on=POSITION, how="semi")
     certain = good.join(unread, on=POSITION, how="anti")
     kept, redriven = _settle_uncertain(bronze, loaded, uncertain, settled)
-    still_bad = Counter(bad.select(pl.concat_list(REASONS, "_failures")).to_series().explode().to_list())
+    still_bad = Counter(bad.select(pl.concat_list(REASONS, FAILURES)).to_series().explode().to_list())
     still_bad[CONFLICTING] += uncertain.height - redriven.height
     return _JudgedAgain(
         silver=silver,

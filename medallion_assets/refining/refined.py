@@ -13,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, REASONS
+from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REASONS, SOURCE_FILE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
@@ -47,7 +47,7 @@ class Failing:
     def of(cls, batch: Batch, judged: Judged, loaded: Loaded) -> Failing:
         """What judging found in it."""
         bad = pl.concat(judged.bad).filter(pl.col(BATCH_ID) == batch.id)
-        columns = ["_source_file", "_line_number", REASONS, "raw"]
+        columns = [SOURCE_FILE, LINE_NUMBER, REASONS, RAW]
         of_wrong_type = bad.filter(pl.col(REASONS).list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
         return cls(
             batch=batch,

@@ -15,7 +15,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import LOWEST_BATCH_ID
+from medallion_assets.contracts.columns import EXPORT_FROM_AT, EXPORT_TO_AT, EXPORT_TYPE, LOWEST_BATCH_ID
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
@@ -75,7 +75,7 @@ def expect_latest(bronze: Snapshot, batch: Batch) -> None:
         BatchRefusedError: it is.
     """
     for row in other_versions(bronze, batch).iter_rows(named=True):
-        if (row["min._export_to_at"], row[LOWEST_BATCH_ID]) > batch.order:
+        if (row[f"min.{EXPORT_TO_AT}"], row[LOWEST_BATCH_ID]) > batch.order:
             raise BatchRefusedError(
                 SUPERSEDED,
                 f"{bronze.table.name}: {batch.id} is an older version of {batch.partition}",
@@ -89,8 +89,8 @@ def other_versions(bronze: Snapshot, batch: Batch) -> pl.DataFrame:
     """The rows of `Snapshot.files` that hold another version of a batch's partition; none if it is no partition."""
     if batch.partition is None or not bronze.files.height:
         return bronze.files.clear()
-    is_partition = pl.col("min._export_type") == batch.kind.value
-    is_same = is_partition & (pl.col("min._export_from_at") == batch.covers_from)
+    is_partition = pl.col(f"min.{EXPORT_TYPE}") == batch.kind.value
+    is_same = is_partition & (pl.col(f"min.{EXPORT_FROM_AT}") == batch.covers_from)
     return bronze.files.filter(is_same & (pl.col(LOWEST_BATCH_ID) != batch.id))
 
 

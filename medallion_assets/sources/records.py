@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, RAW, SEQUENCE_TEXT, SOURCE_FILE, UNKNOWN_ATTRIBUTES, VERDICT
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
@@ -71,10 +71,10 @@ def line_rows(
         return texts.get_column(name) if name is not None and name in texts.columns else nothing
 
     rows = {
-        "_verdict": verdict,
+        VERDICT: verdict,
         IS_DELETE: is_delete,
-        "_sequence": text_of(columns.sequence),
-        "_unknown_attributes": _present(texts, unknown),
+        SEQUENCE_TEXT: text_of(columns.sequence),
+        UNKNOWN_ATTRIBUTES: _present(texts, unknown),
     }
     for column in sourced:
         kept = is_read if column.name in table.key else is_read & ~is_delete
@@ -94,10 +94,10 @@ class JsonLines:
 
     def read(self, lines: pl.DataFrame) -> pl.DataFrame:
         """One row a record, in order."""
-        sources = lines["_source_file"].unique(maintain_order=True)
+        sources = lines[SOURCE_FILE].unique(maintain_order=True)
         names = sorted({name for source in sources for name in columns_of(source)})
         schema = pl.Struct(dict.fromkeys(names, pl.String))
-        texts = lines["raw"].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
+        texts = lines[RAW].str.json_decode(schema).struct.unnest() if names else pl.DataFrame()
         verdicts = pl.repeat(None, lines.height, dtype=pl.String, eager=True)
         return line_rows(texts, verdicts, self.table, self.columns)
 

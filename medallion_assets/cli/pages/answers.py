@@ -16,7 +16,7 @@ from rich.text import Text
 
 from medallion_assets.cli.pages.section import grid
 from medallion_assets.cli.terminal import as_typed
-from medallion_assets.contracts.columns import BATCH_ID, REDRIVEN_AT
+from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REDRIVEN_AT, SOURCE_FILE
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
@@ -152,8 +152,8 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
         return head
     rows = grid(("batch", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
     for row in listing.rows:
-        raw = row["raw"] if len(row["raw"]) <= RAW_CHARACTERS else row["raw"][: RAW_CHARACTERS - 1] + "…"
-        place = (row[BATCH_ID], _file(row["_source_file"]), str(row["_line_number"]))
+        raw = row[RAW] if len(row[RAW]) <= RAW_CHARACTERS else row[RAW][: RAW_CHARACTERS - 1] + "…"
+        place = (row[BATCH_ID], _file(row[SOURCE_FILE]), str(row[LINE_NUMBER]))
         rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row[REDRIVEN_AT]), Text(raw))
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))

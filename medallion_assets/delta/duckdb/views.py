@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 import duckdb
 
+from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.contracts.table import (
     Boolean,
     Date,
@@ -124,7 +125,7 @@ def _make_view(
     with_tombstones: bool,
 ) -> None:
     schema, name = quoted(schema or table.layer), quoted(name or table.short_name)
-    is_live = " where is_deleted is not true" if table.has_tombstones and not with_tombstones else ""
+    is_live = f" where {IS_DELETED} is not true" if table.has_tombstones and not with_tombstones else ""
     connection.execute(f"create schema if not exists {schema}")
     connection.execute(f"create or replace view {schema}.{name} as select * from ({_rows(table, files)}){is_live}")
 

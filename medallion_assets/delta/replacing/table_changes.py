@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETED
+from medallion_assets.contracts.columns import IS_DELETED, VALID_FROM
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import conformed, polars_schema
 from medallion_assets.delta.shown_rows import shown_rows
@@ -97,7 +97,7 @@ class Comparison:
     @property
     def key(self) -> list[str]:
         """What tells rows apart: a history has several of a key."""
-        return [*self.table.row_id, *(["valid_from"] if self.table.history else [])]
+        return [*self.table.row_id, *([VALID_FROM] if self.table.history else [])]
 
     def add(self, before: pl.DataFrame, after: pl.DataFrame, *, day: date | None = None) -> bool:
         """Count how one part differs, and give whether it does; a partition of a `day` is restated then (rule H3)."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, REASONS, REDRIVEN_AT, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, REASONS, REDRIVEN_AT, SEQUENCE, VALID_FROM
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -100,7 +100,7 @@ def explain(
     absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")[BATCH_ID])
     expected = expected_rows(loaded, events, [(record.export_id, record.sequence_micros or 0) for record in absent])
     held = key_rows(silver.scan(), table.key, key) if silver else expected.clear()
-    held = held.sort("valid_from") if table.history else held
+    held = held.sort(VALID_FROM) if table.history else held
     records = in_order([*present, *absent], loaded.source.order)
     return Explanation(
         table=table.name,
@@ -147,7 +147,7 @@ def _disagreements(
     if held.height != expected.height:
         return [*lost, f"Silver has {held.height} rows of this key; its records give {expected.height}"]
     is_readable = not events.select(pl.col(REASONS).list.len() > 0).to_series().any()
-    names = expected.columns if is_readable else [] if "valid_from" in expected.columns else list(DECIDING)
+    names = expected.columns if is_readable else [] if VALID_FROM in expected.columns else list(DECIDING)
     pairs = list(zip(shown_rows(held.select(names)), shown_rows(expected.select(names)), strict=True))
     return lost + [
         f"{name}: Silver has {found[name]!r}, its records say {should[name]!r}"

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.beside import bronze_name
-from medallion_assets.contracts.columns import IS_DELETED
+from medallion_assets.contracts.columns import IS_DELETED, RAW
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Source
 from medallion_assets.contracts.table import Table, Text
@@ -104,13 +104,13 @@ def _may_be(loaded: Loaded, key: Key) -> pl.Expr:
         for name, value in zip(table.key, key, strict=True)
         if isinstance(kind := table.column(name).type, Text) and kind.case is None and not kind.trim
     ]
-    return _mentions(loaded.source, exact) | pl.col("raw").str.contains("\\", literal=True)
+    return _mentions(loaded.source, exact) | pl.col(RAW).str.contains("\\", literal=True)
 
 
 def _mentions(source: Source, values: Sequence[Any]) -> pl.Expr:
     """Lines that hold every value as its source usually spells it."""
     spelled = [source.spelled(str(value)) for value in values]
-    return pl.all_horizontal(pl.lit(value=True), *(pl.col("raw").str.contains(text, literal=True) for text in spelled))
+    return pl.all_horizontal(pl.lit(value=True), *(pl.col(RAW).str.contains(text, literal=True) for text in spelled))
 
 
 def _typed(table: Table, name: str, text: str) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import narwhals as nw
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, IS_INCREMENTAL, SEQUENCE, VALID_FROM
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.replacing.partitions import conform
@@ -39,7 +39,7 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
     key = events.head(1).select(table.key)
     absent = pl.DataFrame(
         [(sequence, True, False, batch_id) for batch_id, sequence in missing],
-        schema={name: schema[name] for name in (SEQUENCE, IS_DELETE, "_is_incremental", BATCH_ID)},
+        schema={name: schema[name] for name in (SEQUENCE, IS_DELETE, IS_INCREMENTAL, BATCH_ID)},
         orient="row",
     ).join(key, how="cross")
     nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
@@ -48,7 +48,7 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
         found: pl.LazyFrame = versions(
             nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
         ).to_native()
-        return conform(found, table).collect().sort("valid_from")
+        return conform(found, table).collect().sort(VALID_FROM)
     return _row(table, winners(every.lazy(), table.key, loaded.source.order).collect())
 
 

@@ -15,7 +15,20 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, REASONS, REDRIVEN_AT, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    EXPORT_TYPE,
+    IS_DELETE,
+    IS_DELETED,
+    LINE_NUMBER,
+    RAW,
+    REASONS,
+    REDRIVEN_AT,
+    SEQUENCE,
+    SOURCE_FILE,
+    VALID_FROM,
+    VALID_TO,
+)
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
 from medallion_assets.refining.ledger.decisions import Decision
@@ -74,8 +87,8 @@ def with_fates(
     for row in found.iter_rows(named=True):
         batch_id, decision = row[BATCH_ID], decisions.get(row[BATCH_ID])
         said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "not decided yet"
-        place = f"{row['_source_file']}:{row['_line_number']}"
-        twin = first.setdefault((batch_id, canonical(row["raw"])), place)
+        place = f"{row[SOURCE_FILE]}:{row[LINE_NUMBER]}"
+        twin = first.setdefault((batch_id, canonical(row[RAW])), place)
         detail = ""
         if batch_id in ledger.rejected:
             verdict, detail = Fate.REJECTED, said
@@ -108,15 +121,15 @@ def _record(row: Mapping[str, Any], verdict: Fate, detail: str) -> KeyRecord:
     kind = Kind.DELETE if row[IS_DELETE] else Kind.UPSERT
     return KeyRecord(
         export_id=row[BATCH_ID],
-        export_type=row["_export_type"],
-        source_file=row["_source_file"],
-        line_number=row["_line_number"],
+        export_type=row[EXPORT_TYPE],
+        source_file=row[SOURCE_FILE],
+        line_number=row[LINE_NUMBER],
         sequence_micros=row[SEQUENCE],
         kind=kind if row["_key_is_read"] else Kind.UNREADABLE,
         verdict=verdict,
         detail=detail,
         redriven_at=row[REDRIVEN_AT],
-        raw=row["raw"],
+        raw=row[RAW],
     )
 
 
@@ -171,9 +184,9 @@ def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
 
 def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[KeyRecord]:
     """Each that began or ended a version decided it (rule H1)."""
-    micros = expected.with_columns(pl.col("valid_from", "valid_to").dt.timestamp("us"))
+    micros = expected.with_columns(pl.col(VALID_FROM, VALID_TO).dt.timestamp("us"))
     began = {(row[SEQUENCE], row[BATCH_ID]): row for row in micros.iter_rows(named=True)}
-    ended = {row["valid_to"]: row["valid_from"] for row in micros.filter(IS_DELETED).iter_rows(named=True)}
+    ended = {row[VALID_TO]: row[VALID_FROM] for row in micros.filter(IS_DELETED).iter_rows(named=True)}
     decided = []
     for record in records:
         version = began.get((record.sequence_micros, record.export_id))
@@ -181,8 +194,8 @@ def with_versions(records: Sequence[KeyRecord], expected: pl.DataFrame) -> list[
         if record.verdict is not Fate.SUPERSEDED:
             decided.append(record)
         elif version is not None and record.kind is Kind.UPSERT:
-            until = "now" if version["valid_to"] is None else moment_text(version["valid_to"])
-            words = f"the version from {moment_text(version['valid_from'])} to {until}"
+            until = "now" if version[VALID_TO] is None else moment_text(version[VALID_TO])
+            words = f"the version from {moment_text(version[VALID_FROM])} to {until}"
             decided.append(replace(record, verdict=Fate.DECIDED, detail=words))
         elif record.kind is not Kind.UPSERT and at in ended:
             words = f"ended the version from {moment_text(ended.pop(at))}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, LOWEST_BATCH_ID
+from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, LOWEST_BATCH_ID, SOURCE_FILE
 from medallion_assets.contracts.source import Source
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.verify.findings import Finding, rebuild
@@ -78,9 +78,9 @@ def _lines(bronze: Snapshot, word: str, batch_id: str, files: pl.DataFrame) -> I
     A source file may lie in several files of Bronze, and one of these may hold many. Counts and sums say whether all
     is well, in memory that does not grow with the lines; what is wrong is then looked at by itself.
     """
-    number = pl.col("_line_number")
+    number = pl.col(LINE_NUMBER)
     lines = bronze.scan(paths=files["path"])
-    groups = lines.group_by(BATCH_ID, "_source_file").agg(
+    groups = lines.group_by(BATCH_ID, SOURCE_FILE).agg(
         pl.len().cast(pl.Int128).alias("n"),
         number.min().alias("first"),
         number.max().alias("last"),
@@ -95,9 +95,9 @@ def _lines(bronze: Snapshot, word: str, batch_id: str, files: pl.DataFrame) -> I
         & (pl.col("sum") * 2 == n * (n + 1))
         & (pl.col("squares") * 6 == n * (n + 1) * (n * 2 + 1))
     )
-    wrong = groups.filter(~is_well).sort(BATCH_ID, "_source_file").collect(engine="streaming")
-    for owner, source in wrong.select(BATCH_ID, "_source_file").iter_rows():
-        of_source = (pl.col(BATCH_ID) == owner) & (pl.col("_source_file") == source)
+    wrong = groups.filter(~is_well).sort(BATCH_ID, SOURCE_FILE).collect(engine="streaming")
+    for owner, source in wrong.select(BATCH_ID, SOURCE_FILE).iter_rows():
+        of_source = (pl.col(BATCH_ID) == owner) & (pl.col(SOURCE_FILE) == source)
         found = lines.filter(of_source).select(
             pl.len(), number.n_unique().alias("numbers"), number.min().alias("first"), number.max().alias("last")
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, REASONS, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, RAW, REASON_COLUMNS, REASONS, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.judging.events import POSITION
@@ -52,7 +52,7 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     group = [BATCH_ID, *identity]
     differs = pl.col("_canonical").n_unique().over(group) > 1 if identity else pl.lit(value=False)
     marked = records.with_columns(
-        pl.Series("_canonical", map(canonical, records["raw"]), dtype=pl.String),
+        pl.Series("_canonical", map(canonical, records[RAW]), dtype=pl.String),
     ).with_columns(differs.alias("_differs"))
     once = marked.sort(POSITION).unique([*group, "_canonical"], keep="first", maintain_order=True)
     reason = pl.when("_differs").then(pl.lit([CONFLICTING], dtype=pl.List(pl.String)))
@@ -60,7 +60,7 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     column = pl.when("_differs").then(pl.lit([None], dtype=pl.List(pl.String)))
     return once.with_columns(
         pl.concat_list(REASONS, reason.otherwise(nothing)).alias(REASONS),
-        pl.concat_list("_reason_columns", column.otherwise(nothing)).alias("_reason_columns"),
+        pl.concat_list(REASON_COLUMNS, column.otherwise(nothing)).alias(REASON_COLUMNS),
     ).drop("_canonical", "_differs")
 
 

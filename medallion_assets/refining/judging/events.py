@@ -16,8 +16,11 @@ from medallion_assets.contracts.columns import (
     HIGHEST_BATCH_ID,
     IS_DELETE,
     IS_DELETED,
+    IS_INCREMENTAL,
+    LINE_NUMBER,
     LOWEST_BATCH_ID,
     SEQUENCE,
+    SOURCE_FILE,
 )
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
@@ -26,7 +29,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine, PutAside
 
-POSITION = (BATCH_ID, "_source_file", "_line_number")
+POSITION = (BATCH_ID, SOURCE_FILE, LINE_NUMBER)
 """What identifies a line for ever."""
 
 
@@ -36,7 +39,7 @@ def wins_descending(order: RecordOrder) -> dict[str, bool]:
     A batch has one good record of a key and sequence. An absence from a full batch is no record: at an equal sequence
     every record wins over it, and of two the same id as of records.
     """
-    return {SEQUENCE: True, "_is_incremental": True, BATCH_ID: order.latest_batch_wins}
+    return {SEQUENCE: True, IS_INCREMENTAL: True, BATCH_ID: order.latest_batch_wins}
 
 
 def event_schema(table: Table) -> pl.Schema:
@@ -46,9 +49,9 @@ def event_schema(table: Table) -> pl.Schema:
             **{column.name: polars_type(column.type) for column in table.decoded_columns},
             SEQUENCE: pl.Int64(),
             IS_DELETE: pl.Boolean(),
-            "_is_incremental": pl.Boolean(),
+            IS_INCREMENTAL: pl.Boolean(),
             BATCH_ID: pl.String(),
-            **({} if table.key else {"_line_number": pl.Int64()}),
+            **({} if table.key else {LINE_NUMBER: pl.Int64()}),
         }
     )
 

@@ -15,7 +15,19 @@ from functools import partial
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, REASONS
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    EXPORT_TYPE,
+    FAILURES,
+    IS_DELETE,
+    IS_INCREMENTAL,
+    LINE_NUMBER,
+    RAW,
+    REASON_COLUMNS,
+    REASONS,
+    UNKNOWN_ATTRIBUTES,
+    WARNINGS,
+)
 from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import LineReader
@@ -37,7 +49,7 @@ RAW_BYTES = "_raw_bytes"
 MOST_UNKNOWN_NAMES = 1_000
 """Names beyond the contract that are counted of a batch, the most frequent ones: names may be data themselves."""
 
-BAD_COLUMNS = (REASONS, "_reason_columns", "raw", *POSITION)
+BAD_COLUMNS = (REASONS, REASON_COLUMNS, RAW, *POSITION)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,10 +115,10 @@ def judge_lines(lines: pl.DataFrame, loaded: Loaded, reader: LineReader | None =
     table = loaded.table
     records = judge(decode(lines, table, loaded.source, reader), table.expectations)
     if table.left_out:
-        drift = pl.col("_unknown_attributes").list.set_difference(list(table.left_out))
-        records = records.with_columns(drift.alias("_unknown_attributes"))
-    incremental = (pl.col("_export_type") == BatchKind.CHANGES.value).alias("_is_incremental")
-    length = pl.col("raw").str.len_bytes().alias(RAW_BYTES)
+        drift = pl.col(UNKNOWN_ATTRIBUTES).list.set_difference(list(table.left_out))
+        records = records.with_columns(drift.alias(UNKNOWN_ATTRIBUTES))
+    incremental = (pl.col(EXPORT_TYPE) == BatchKind.CHANGES.value).alias(IS_INCREMENTAL)
+    length = pl.col(RAW).str.len_bytes().alias(RAW_BYTES)
     records = records.with_columns(incremental, length)
     if loaded.months is not None:
         return records.rename({TEXTS_HASH: KEY_HASH})
@@ -119,7 +131,7 @@ def count_records(
     """Count judged records by batch, and how many fewer they are than `duplicates_of`, where that is given."""
     before = {} if duplicates_of is None else dict(duplicates_of.group_by(BATCH_ID).len().iter_rows())
     result = {}
-    counted = (IS_DELETE, REASONS, "_warnings", "_failures", "_unknown_attributes")
+    counted = (IS_DELETE, REASONS, WARNINGS, FAILURES, UNKNOWN_ATTRIBUTES)
     sourced = [column.name for column in table.decoded_columns if column.source is not None]
     looked_at = dict.fromkeys([*wanted_columns(table), *sourced])
     judged = records.select(BATCH_ID, *counted, *looked_at)
@@ -133,9 +145,9 @@ def count_records(
             bad=bad.height,
             deletes=part.filter(pl.col(IS_DELETE) & (pl.col(REASONS).list.len() == 0)).height,
             reasons=_occurrences(bad[REASONS].list.unique()),
-            warnings=_occurrences(part["_warnings"]),
-            failures=_occurrences(part["_failures"]),
-            unknown_attributes=_occurrences(part["_unknown_attributes"]),
+            warnings=_occurrences(part[WARNINGS]),
+            failures=_occurrences(part[FAILURES]),
+            unknown_attributes=_occurrences(part[UNKNOWN_ATTRIBUTES]),
             upserts=nulls.upserts,
             nulls=nulls.wanted,
             unreachable=nulls.unreachable,
@@ -204,7 +216,7 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
 
 def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
     (positions,) = found
-    may_be = pl.col("_line_number").is_in(positions["_line_number"].implode())  # spares comparing the names of files
+    may_be = pl.col(LINE_NUMBER).is_in(positions[LINE_NUMBER].implode())  # spares comparing the names of files
     lines = files.scan().filter(may_be).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
     once = () if loaded.months is not None else identity(table.key, loaded.source.order)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import narwhals as nw
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE, REASONS
+from medallion_assets.contracts.columns import IS_DELETE, REASONS, UNKNOWN_ATTRIBUTES
 from medallion_assets.contracts.expectations import UNREADABLE, Expectation
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -69,7 +69,7 @@ def _has(attribute: str, table: Table) -> pl.Expr:
     """Whether a record has an attribute that the contract does not read; of one that it leaves out, it says so."""
     if attribute in table.left_out:
         return pl.lit(value=True)
-    return pl.col("_unknown_attributes").list.contains(attribute)
+    return pl.col(UNKNOWN_ATTRIBUTES).list.contains(attribute)
 
 
 def _some(counts: Mapping[str, int]) -> Counter[str]:

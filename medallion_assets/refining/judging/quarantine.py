@@ -16,7 +16,18 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.beside import quarantine_name
-from medallion_assets.contracts.columns import BATCH_ID, REASONS, REDRIVEN_AT
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    EXPORT_FROM_AT,
+    EXPORT_TO_AT,
+    EXPORT_TYPE,
+    LINE_NUMBER,
+    RAW,
+    REASON_COLUMNS,
+    REASONS,
+    REDRIVEN_AT,
+    SOURCE_FILE,
+)
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Column, Integer, Table, Text, TextList, TimestampUtc
 from medallion_assets.delta.commits import until_committed
@@ -39,10 +50,10 @@ def quarantine_table(table: Table) -> Table:
         columns=(
             Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
             Column("reason_columns", TextList(), "the column of each reason; null where the whole record is meant"),
-            Column("raw", Text(), "the line, unchanged", has_bounds=False),
+            Column(RAW, Text(), "the line, unchanged", has_bounds=False),
             Column(BATCH_ID, Text(), "the export that brought the line"),
-            Column("_source_file", Text(), "the data file"),
-            Column("_line_number", Integer(), "the line in that file, from 1"),
+            Column(SOURCE_FILE, Text(), "the data file"),
+            Column(LINE_NUMBER, Integer(), "the line in that file, from 1"),
             Column("failed_at", TimestampUtc(), "when it was judged"),
             Column(REDRIVEN_AT, TimestampUtc(), "when it was driven again with success", nullable=True),
         ),
@@ -156,7 +167,7 @@ def replace_quarantine(
 def write_rows(quarantine: Snapshot, rows: pl.LazyFrame) -> WrittenFile:
     """Bad records as one file; when they are long, in row groups of few."""
     height, size = (
-        rows.select(pl.len(), pl.col("raw").str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
+        rows.select(pl.len(), pl.col(RAW).str.len_bytes().cast(pl.UInt64).sum()).collect(engine="streaming").row(0)
     )
     return quarantine.folder.write(rows, row_group_rows=row_group_rows(height, size))
 
@@ -165,11 +176,11 @@ def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
     """Judged records as rows of quarantine, judged at `now`."""
     return bad.select(
         pl.col(REASONS).alias("reasons"),
-        pl.col("_reason_columns").alias("reason_columns"),
-        "raw",
+        pl.col(REASON_COLUMNS).alias("reason_columns"),
+        RAW,
         BATCH_ID,
-        "_source_file",
-        "_line_number",
+        SOURCE_FILE,
+        LINE_NUMBER,
         pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("failed_at"),
         pl.lit(None, dtype=pl.Datetime("us", "UTC")).alias(REDRIVEN_AT),
     )
@@ -215,10 +226,10 @@ def with_window(rows: pl.DataFrame, batches: Iterable[Batch]) -> pl.DataFrame:
         [(batch.id, str(batch.kind), batch.covers_from, batch.covers_to) for batch in batches],
         schema={
             BATCH_ID: pl.String,
-            "_export_type": pl.Enum(BatchKind),
-            "_export_from_at": pl.Datetime("us", "UTC"),
-            "_export_to_at": pl.Datetime("us", "UTC"),
+            EXPORT_TYPE: pl.Enum(BatchKind),
+            EXPORT_FROM_AT: pl.Datetime("us", "UTC"),
+            EXPORT_TO_AT: pl.Datetime("us", "UTC"),
         },
         orient="row",
-    ).with_columns(pl.col("_export_type").cast(pl.String))
+    ).with_columns(pl.col(EXPORT_TYPE).cast(pl.String))
     return rows.join(facts, on=BATCH_ID, how="inner", maintain_order="left")

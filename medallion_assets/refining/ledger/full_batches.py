@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETED, IS_INCREMENTAL, SEQUENCE
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.refining.ledger.origins import Origins, without_outdated
@@ -73,7 +73,7 @@ def wins_by_id(order: RecordOrder, id_: pl.Expr, other: pl.Expr) -> pl.Expr:
 def older_than(full: Batch, order: RecordOrder) -> pl.Expr:
     """Rows over which an absence from this batch wins: older ones, and absences at the same time that its id beats."""
     beats = wins_by_id(order, pl.lit(full.id), pl.col(BATCH_ID))
-    tie = pl.col(IS_DELETED) & ~pl.col("_is_incremental") & beats
+    tie = pl.col(IS_DELETED) & ~pl.col(IS_INCREMENTAL) & beats
     sequence = pl.col(SEQUENCE)
     return (sequence < full.decides_at) | ((sequence == full.decides_at) & tie)
 

@@ -14,7 +14,16 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    IS_CURRENT,
+    IS_DELETE,
+    IS_DELETED,
+    IS_INCREMENTAL,
+    SEQUENCE,
+    VALID_FROM,
+    VALID_TO,
+)
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.table import Table
 
@@ -47,9 +56,9 @@ def versions(
         )
         .filter(~nw.col(IS_DELETE))
         .with_columns(
-            _moment(SEQUENCE).alias("valid_from"),
-            _moment("_until_micros").alias("valid_to"),
-            nw.col("_until_micros").is_null().alias("is_current"),
+            _moment(SEQUENCE).alias(VALID_FROM),
+            _moment("_until_micros").alias(VALID_TO),
+            nw.col("_until_micros").is_null().alias(IS_CURRENT),
             nw.col(followed).alias(IS_DELETED),
         )
         .select(*table.column_names)
@@ -59,12 +68,12 @@ def versions(
 def _winners(events: nw.LazyFrame[Any], key: Iterable[str], order: RecordOrder) -> nw.LazyFrame[Any]:
     """The event that counts for each key and sequence: changes beat full, then one batch id (rules R3, F5)."""
     if order.latest_batch_wins:
-        number, by = nw.col(SEQUENCE).cum_count(reverse=True), ("_is_incremental", BATCH_ID)
+        number, by = nw.col(SEQUENCE).cum_count(reverse=True), (IS_INCREMENTAL, BATCH_ID)
     else:
         number, by = nw.col(SEQUENCE).cum_count(), ("_is_full", BATCH_ID)
     place = number.over(*key, SEQUENCE, order_by=by)
     return (
-        events.with_columns((~nw.col("_is_incremental")).alias("_is_full"))
+        events.with_columns((~nw.col(IS_INCREMENTAL)).alias("_is_full"))
         .with_columns(place.alias("_place"))
         .filter(nw.col("_place") == 1)
     )
@@ -80,7 +89,7 @@ def _beginnings(
     that time tells the same, the run began with that record.
     """
     compared = (*state, IS_DELETE)
-    written = nw.when(nw.col("_is_incremental")).then(nw.col(SEQUENCE))
+    written = nw.when(nw.col(IS_INCREMENTAL)).then(nw.col(SEQUENCE))
     first, first_written = nw.col(SEQUENCE).min(), nw.col("_written_micros").min()
     is_dated = (nw.col("_first_written") - nw.col("_first") <= read_within).fill_null(value=False)
     began = nw.when(is_dated).then(nw.col("_first_written")).otherwise(nw.col("_first"))
@@ -97,7 +106,7 @@ def _beginnings(
 
 def _repeats(compared: Iterable[str]) -> nw.Expr:
     """Whether an event tells what the one before it told; false for the first."""
-    is_first = nw.col(f"{PREVIOUS}_is_delete").is_null()
+    is_first = nw.col(f"{PREVIOUS}{IS_DELETE}").is_null()
     return reduce(and_, (_same(name, PREVIOUS + name) for name in compared), ~is_first)
 
 

@@ -18,7 +18,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.beside import events_name
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_INCREMENTAL, SEQUENCE, VALID_FROM
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Boolean, Column, Integer, Table, Text
 from medallion_assets.delta.commits import until_committed
@@ -50,7 +50,7 @@ def events_table(table: Table) -> Table:
             *(column.derived for column in table.decoded_columns),
             Column(SEQUENCE, Integer(), "when it was written, microseconds since 1970 (rule R1)"),
             Column(IS_DELETE, Boolean(), "the key was deleted"),
-            Column("_is_incremental", Boolean(), "it came with an incremental export"),
+            Column(IS_INCREMENTAL, Boolean(), "it came with an incremental export"),
             Column(BATCH_ID, Text(), "the export that brought it"),
         ),
         rebuilt_with=table.name,
@@ -117,7 +117,7 @@ def _remade(
     (events,) = touched
     after = _versions(events, fulls, loaded)
     before = held.scan().join(events.lazy(), on=loaded.table.key, how="semi").collect(engine="streaming")
-    order = [*loaded.table.key, "valid_from"]
+    order = [*loaded.table.key, VALID_FROM]
     changed = None
     if not after.sort(order).equals(before.sort(order)):
         changed = after.join(before, on=after.columns, how="anti", nulls_equal=True).height
@@ -207,7 +207,7 @@ def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataF
             pl.col("_full_export_id").alias(BATCH_ID),
         )
         .unique()
-        .with_columns(pl.lit(value=True).alias(IS_DELETE), pl.lit(value=False).alias("_is_incremental"))
+        .with_columns(pl.lit(value=True).alias(IS_DELETE), pl.lit(value=False).alias(IS_INCREMENTAL))
         .collect()
     )
     missing = [name for name in schema.names() if name not in unlisted.columns]

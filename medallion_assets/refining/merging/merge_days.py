@@ -14,7 +14,7 @@ from typing import TypeVar
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_INCREMENTAL, SEQUENCE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
@@ -240,5 +240,5 @@ def _absent_rows(missing: pl.DataFrame, full: Batch, table: Table) -> pl.DataFra
 
 def _as_counted(held: Frame, fulls: FullBatches) -> Frame:
     """Held rows with the sequence that counts, and whether an incremental batch brought them."""
-    is_incremental = (~pl.col(BATCH_ID).is_in(fulls.ids)).alias("_is_incremental")
+    is_incremental = (~pl.col(BATCH_ID).is_in(fulls.ids)).alias(IS_INCREMENTAL)
     return held.with_columns(counted_sequence(fulls.ends), is_incremental)

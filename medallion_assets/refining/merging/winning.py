@@ -13,7 +13,7 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, SEQUENCE
+from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, IS_INCREMENTAL, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
@@ -126,7 +126,7 @@ def _with_late_absences(won: pl.DataFrame, table: Table, fulls: FullBatches) -> 
             remaining.filter(overruled).with_columns(
                 pl.lit(full.decides_at, dtype=pl.Int64).alias(SEQUENCE),
                 pl.lit(full.id).alias(BATCH_ID),
-                pl.lit(value=False).alias("_is_incremental"),
+                pl.lit(value=False).alias(IS_INCREMENTAL),
                 pl.lit(value=True).alias(IS_DELETE),
             )
         )
@@ -138,10 +138,10 @@ def _wins_over_held(order: RecordOrder) -> pl.Expr:
     """Whether a record wins over the row that the table holds for its key (columns `_old_*`; null: none)."""
     sequence, held = pl.col(SEQUENCE), pl.col("_old_sequence_micros")
     held_is_absence = pl.col("_old_is_deleted") & ~pl.col("_old_is_incremental")
-    same_kind = pl.col("_is_incremental") == pl.col("_old_is_incremental")
+    same_kind = pl.col(IS_INCREMENTAL) == pl.col("_old_is_incremental")
     tie = (
         held_is_absence
-        | (pl.col("_is_incremental") & ~pl.col("_old_is_incremental"))
+        | (pl.col(IS_INCREMENTAL) & ~pl.col("_old_is_incremental"))
         | (same_kind & wins_by_id(order, pl.col(BATCH_ID), pl.col("_old_export_id")))
     )
     return held.is_null() | (sequence > held) | ((sequence == held) & tie)

@@ -18,7 +18,7 @@ from functools import partial
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, IS_INCREMENTAL
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.partitioned_files import LocalFile, by_partition, write_partitions
 from medallion_assets.delta.schema import polars_schema
@@ -151,7 +151,7 @@ def _compare(item: _Item, *, work: _Work) -> _Compared:
     key, partition_by = list(work.table.key), str(work.table.partition_by)
     held = held_state(item.held.scan().filter(item.chosen), work.table, work.fulls).collect()
     events = item.new.filter(item.chosen).select(*key, *STATE, partition_by).collect()
-    events = events.with_columns(pl.lit(value=False).alias(IS_DELETE), pl.lit(value=False).alias("_is_incremental"))
+    events = events.with_columns(pl.lit(value=False).alias(IS_DELETE), pl.lit(value=False).alias(IS_INCREMENTAL))
     both = events.join(held, on=key, how="left")
     is_there = pl.col("_old_exists").fill_null(value=False)
     strangers = both.filter(~is_there).select(events.columns)

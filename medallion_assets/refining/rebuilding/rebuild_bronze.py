@@ -16,7 +16,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.columns import BATCH_ID
+from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.search import Search
@@ -216,8 +216,8 @@ class _Work:
         """The digest of each data file's lines; a file without any has none."""
         with closing(self.source.lines(place, delivery)) as frames:
             parts = list(map(_digests, frames))
-        every = pl.concat(parts) if parts else pl.DataFrame(schema=["_source_file", "lines", "digest"])
-        return _by_file(every.group_by("_source_file").agg(pl.col("lines").sum(), pl.col("digest").sum()))
+        every = pl.concat(parts) if parts else pl.DataFrame(schema=[SOURCE_FILE, "lines", "digest"])
+        return _by_file(every.group_by(SOURCE_FILE).agg(pl.col("lines").sum(), pl.col("digest").sum()))
 
     def _count(self, batch: Batch, before: int) -> None:
         change = "changed" if before else "added"
@@ -231,11 +231,11 @@ class _Work:
 
 
 def _digest() -> Iterable[pl.Expr]:
-    return pl.len().alias("lines"), pl.struct("_line_number", "raw").hash().sum().alias("digest")
+    return pl.len().alias("lines"), pl.struct(LINE_NUMBER, RAW).hash().sum().alias("digest")
 
 
 def _digests(lines: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    return lines.lazy().group_by("_source_file").agg(*_digest()).collect(engine="streaming")
+    return lines.lazy().group_by(SOURCE_FILE).agg(*_digest()).collect(engine="streaming")
 
 
 def _by_file(digests: pl.DataFrame) -> dict[str, Digest]:

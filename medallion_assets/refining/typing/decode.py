@@ -12,7 +12,22 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from medallion_assets.contracts.batch import BatchKind, decides_at
-from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, REASONS, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    EXPORT_FROM_AT,
+    EXPORT_TO_AT,
+    EXPORT_TYPE,
+    IS_DELETE,
+    LINE_NUMBER,
+    RAW,
+    REASON_COLUMNS,
+    REASONS,
+    SEQUENCE,
+    SEQUENCE_TEXT,
+    SOURCE_FILE,
+    UNKNOWN_ATTRIBUTES,
+    VERDICT,
+)
 from medallion_assets.contracts.expectations import UNREADABLE
 from medallion_assets.contracts.reasons import LIST, spread
 from medallion_assets.contracts.source import LineReader, Source
@@ -34,9 +49,9 @@ BLOCK_BYTES = 64 * 1024 * 1024
 """Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
 result."""
 
-_CARRIED = ("raw", BATCH_ID, "_export_type", "_source_file", "_line_number")
-_LISTS = (REASONS, "_reason_columns")
-_IS_READ = ~pl.col("_verdict").is_in(UNREADABLE).fill_null(value=False)
+_CARRIED = (RAW, BATCH_ID, EXPORT_TYPE, SOURCE_FILE, LINE_NUMBER)
+_LISTS = (REASONS, REASON_COLUMNS)
+_IS_READ = ~pl.col(VERDICT).is_in(UNREADABLE).fill_null(value=False)
 """Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
 
@@ -58,7 +73,7 @@ def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
     reader = reader or source.reader(table)
-    cuts = list(pieces(lines["raw"], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
+    cuts = list(pieces(lines[RAW], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
     blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
         return pl.concat(threads.map(lambda block: _decode_block(block, table, source, reader), blocks), rechunk=False)
@@ -66,21 +81,21 @@ def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader
 
 def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader) -> pl.DataFrame:
     texts = reader.read(lines).with_columns(
-        (lines["_export_type"] != BatchKind.CHANGES.value).alias("_is_whole"),
-        lines["_export_from_at"],
-        lines["_export_to_at"],
-        (lines["_export_to_at"] + MOST_AHEAD).alias(NOT_AFTER),
+        (lines[EXPORT_TYPE] != BatchKind.CHANGES.value).alias("_is_whole"),
+        lines[EXPORT_FROM_AT],
+        lines[EXPORT_TO_AT],
+        (lines[EXPORT_TO_AT] + MOST_AHEAD).alias(NOT_AFTER),
     )
     sourced = [column for column in table.decoded_columns if column.source is not None]
     values = texts.select(
         *(typed(texts, column) for column in sourced),
         _sequence_micros(source).alias(SEQUENCE),
         IS_DELETE,
-        "_unknown_attributes",
+        UNKNOWN_ATTRIBUTES,
     )
     values = values.with_columns(
         *(
-            lines["_export_from_at"].dt.date().alias(column.name).cast(polars_type(column.type))
+            lines[EXPORT_FROM_AT].dt.date().alias(column.name).cast(polars_type(column.type))
             for column in table.decoded_columns
             if column.of_batch
         ),
@@ -95,7 +110,7 @@ def _decode_block(lines: pl.DataFrame, table: Table, source: Source, reader: Lin
         SEQUENCE,
         IS_DELETE,
         *_LISTS,
-        "_unknown_attributes",
+        UNKNOWN_ATTRIBUTES,
         *([] if table.key else [TEXTS_HASH]),
         *(lines[name] for name in _CARRIED),
     )
@@ -106,7 +121,7 @@ def _texts_hash(texts: pl.DataFrame, columns: list[Column], table: Table) -> lis
     if table.key:
         return []
     names = [column.name for column in columns]
-    said = pl.when(pl.col("_verdict").is_null()).then(pl.struct(names).hash())
+    said = pl.when(pl.col(VERDICT).is_null()).then(pl.struct(names).hash())
     return [texts.select(said.alias(TEXTS_HASH)).to_series()]
 
 
@@ -116,7 +131,7 @@ def _reason_lists(
     """`_reasons` and `_reason_columns`; only rows and columns that may have one are asked why."""
     asked = texts.with_columns(values.select(pl.all().name.prefix("_typed:")))
     is_odd = pl.any_horizontal(
-        pl.col("_verdict").is_not_null(), pl.col(f"_typed:{SEQUENCE}").is_null(), _is_outside_window(source)
+        pl.col(VERDICT).is_not_null(), pl.col(f"_typed:{SEQUENCE}").is_null(), _is_outside_window(source)
     )
     suspects = asked.select(
         is_odd.alias("_record"),
@@ -132,7 +147,7 @@ def _reason_lists(
     columns = [column for column in columns if suspects[column.name].any()]
     of_record = (
         pl.concat_list(
-            "_verdict",
+            VERDICT,
             pl.when(_IS_READ & pl.col(f"_typed:{SEQUENCE}").is_null())
             .then(pl.lit(SEQUENCE_MALFORMED))
             .when(_IS_READ & _is_outside_window(source))
@@ -152,7 +167,7 @@ def _reason_lists(
         pl.concat_list(
             pl.concat_list(nothing, *(column.name for column in columns)).list.drop_nulls(), "_of_record"
         ).alias(REASONS),
-        pl.concat_list(pl.concat_list(nothing, *of_column).list.drop_nulls(), no_column).alias("_reason_columns"),
+        pl.concat_list(pl.concat_list(nothing, *of_column).list.drop_nulls(), no_column).alias(REASON_COLUMNS),
     )
     return [spread(lists[name], is_suspect) for name in _LISTS]
 
@@ -165,11 +180,11 @@ def _is_asked(column: Column, table: Table) -> pl.Expr:
 def _sequence_micros(source: Source) -> pl.Expr:
     """When a change was written, or the moment as of which a full batch decides (rule R1)."""
     if source.has_moments:
-        written = pl.col("_sequence").map_batches(_past_moments, return_dtype=MOMENT).dt.timestamp("us")
+        written = pl.col(SEQUENCE_TEXT).map_batches(_past_moments, return_dtype=MOMENT).dt.timestamp("us")
     else:
-        digits = pl.col("_sequence")
+        digits = pl.col(SEQUENCE_TEXT)
         written = pl.when(digits.str.contains("^[0-9]{1,18}$")).then(digits).cast(pl.Int64)
-    decided = decides_at(pl.col("_export_to_at"), source.uncertainty).dt.timestamp("us")
+    decided = decides_at(pl.col(EXPORT_TO_AT), source.uncertainty).dt.timestamp("us")
     return pl.when(_IS_READ).then(pl.when("_is_whole").then(decided).otherwise(written))
 
 
@@ -184,5 +199,5 @@ def _is_outside_window(source: Source) -> pl.Expr:
     A unit or a clock that is wrong is off by far more than `write_time_slack_hours` (rule R1).
     """
     slack = timedelta(hours=source.write_time_slack_hours) // timedelta(microseconds=1)
-    first, last = (pl.col(edge).dt.timestamp("us") for edge in ("_export_from_at", "_export_to_at"))
+    first, last = (pl.col(edge).dt.timestamp("us") for edge in (EXPORT_FROM_AT, EXPORT_TO_AT))
     return ~pl.col("_is_whole") & ~pl.col(f"_typed:{SEQUENCE}").is_between(first - slack, last + slack)

@@ -11,7 +11,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, VERDICT
 from medallion_assets.contracts.source import WRONG_TYPE, wrong
 from medallion_assets.contracts.table import (
     Boolean,
@@ -122,6 +122,6 @@ def _with_stand_in(values: pl.Series, frame: pl.DataFrame, column: Column) -> pl
     """With the text that stands in for a missing one; not in a delete, nor for what is of another kind than text."""
     if column.missing is None:
         return values
-    may_lack = frame["_verdict"].is_null() & ~frame[IS_DELETE] & ~frame[wrong(column.name)]
+    may_lack = frame[VERDICT].is_null() & ~frame[IS_DELETE] & ~frame[wrong(column.name)]
     filled = pl.when(values.is_null() & may_lack).then(pl.lit(column.missing)).otherwise(values)
     return pl.select(filled.alias(column.name)).to_series()

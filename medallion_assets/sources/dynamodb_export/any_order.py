@@ -20,10 +20,10 @@ from typing import Self
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, SEQUENCE_TEXT, UNKNOWN_ATTRIBUTES, VERDICT
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
-from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
+from medallion_assets.sources.dynamodb_export.record import IS_FULL, Attribute, Record, RecordReader
 from medallion_assets.sources.dynamodb_export.templates import END, ESCAPED_PATTERN, LEAST_SHARE, MARK, with_escapes
 
 MOST_MEMBERS = 40
@@ -84,11 +84,11 @@ class AnyOrder:
         is_there = found.select(pl.col(unknown[name].spelled).is_not_null() for name in names)
         columns: list[pl.Expr | pl.Series] = [
             pl.col("_row"),
-            pl.lit(None, pl.String).alias("_verdict"),
-            pl.lit(value=True).alias("_is_full"),
+            pl.lit(None, pl.String).alias(VERDICT),
+            pl.lit(value=True).alias(IS_FULL),
             pl.lit(value=False).alias(IS_DELETE),
-            pl.lit(None, pl.String).alias("_sequence"),
-            listed(is_there, names, height=found.height).alias("_unknown_attributes"),
+            pl.lit(None, pl.String).alias(SEQUENCE_TEXT),
+            listed(is_there, names, height=found.height).alias(UNKNOWN_ATTRIBUTES),
         ]
         for number, attribute in enumerate(self.attributes):
             strings = [pl.col(member.spelled) for member in self.members if member.record.values[number] is not None]

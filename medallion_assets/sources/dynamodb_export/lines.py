@@ -14,13 +14,13 @@ from typing import Self
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, SEQUENCE_TEXT, UNKNOWN_ATTRIBUTES, VERDICT
 from medallion_assets.contracts.expectations import MALFORMED_JSON
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.engines.pieces import pieces, rows_of_bytes
 from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
-from medallion_assets.sources.dynamodb_export.record import Attribute, RecordReader, unknown_names
+from medallion_assets.sources.dynamodb_export.record import IS_FULL, Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, RecordForm, with_plain_names
 from medallion_assets.sources.dynamodb_export.templates import Templates
 
@@ -130,7 +130,7 @@ class AttributeReader:
         trusted = self._proved(decoded, shape, unknown)
         parts = [self._read_exactly(rows.filter(~is_decoded)), self._read_exactly(decoded.filter(~trusted))]
         # A decoded piece with a line that is not JSON: its rows may have moved against its lines.
-        malformed = parts[1].filter(pl.col("_verdict") == MALFORMED_JSON)["_row"]
+        malformed = parts[1].filter(pl.col(VERDICT) == MALFORMED_JSON)["_row"]
         moved = decoded["_piece"].is_in(decoded.filter(pl.col("_row").is_in(malformed.implode()))["_piece"].implode())
         if malformed.len():
             parts.append(self._read_exactly(decoded.filter(trusted & moved)))
@@ -150,11 +150,11 @@ class AttributeReader:
         present = decoded.select(shape.present(unknown))
         return decoded.select(
             "_row",
-            pl.lit(None, pl.String).alias("_verdict"),
-            pl.lit(shape.is_full).alias("_is_full"),
+            pl.lit(None, pl.String).alias(VERDICT),
+            pl.lit(shape.is_full).alias(IS_FULL),
             shape.is_delete.alias(IS_DELETE),
-            shape.sequence.alias("_sequence"),
-            listed(present, list(unknown), height=decoded.height).alias("_unknown_attributes"),
+            shape.sequence.alias(SEQUENCE_TEXT),
+            listed(present, list(unknown), height=decoded.height).alias(UNKNOWN_ATTRIBUTES),
             *shape.columns(self._attributes),
         )
 
@@ -169,11 +169,11 @@ class AttributeReader:
         )
         columns = {
             "_row": rows["_row"],
-            "_verdict": pl.Series(verdicts, dtype=pl.String),
-            "_is_full": pl.Series(full, dtype=pl.Boolean),
+            VERDICT: pl.Series(verdicts, dtype=pl.String),
+            IS_FULL: pl.Series(full, dtype=pl.Boolean),
             IS_DELETE: pl.Series(deletes, dtype=pl.Boolean),
-            "_sequence": pl.Series(sequences, dtype=pl.String),
-            "_unknown_attributes": pl.Series(unknown, dtype=pl.List(pl.String)),
+            SEQUENCE_TEXT: pl.Series(sequences, dtype=pl.String),
+            UNKNOWN_ATTRIBUTES: pl.Series(unknown, dtype=pl.List(pl.String)),
         }
         for n, attribute in enumerate(self._attributes):
             columns[attribute.column] = pl.Series([value[n] for value in values], dtype=pl.String)

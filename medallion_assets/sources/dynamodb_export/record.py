@@ -16,6 +16,8 @@ from medallion_assets.contracts.table import Boolean, Decimal, Integer, Table
 
 Variant = Literal["S", "N", "BOOL"]
 """The DynamoDB types that a column can be read from."""
+IS_FULL = "_is_full"
+"""The column that says of each record read whether it is an item, as full exports have them."""
 
 
 class Attribute(NamedTuple):

@@ -18,10 +18,10 @@ from typing import Self
 
 import polars as pl
 
-from medallion_assets.contracts.columns import IS_DELETE
+from medallion_assets.contracts.columns import IS_DELETE, SEQUENCE_TEXT, UNKNOWN_ATTRIBUTES, VERDICT
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.texts import any_has
-from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
+from medallion_assets.sources.dynamodb_export.record import IS_FULL, Attribute, Record, RecordReader
 
 MOST_TEMPLATES = 8
 LEAST_SHARE = 0.8
@@ -63,11 +63,11 @@ class Template:
         """What a line says (`lines.LineReader.read`), from its strings."""
         record = self.record
         columns = [
-            pl.lit(None, pl.String).alias("_verdict"),
-            pl.lit(record.is_full).alias("_is_full"),
+            pl.lit(None, pl.String).alias(VERDICT),
+            pl.lit(record.is_full).alias(IS_FULL),
             pl.lit(record.is_delete).alias(IS_DELETE),
-            _filled(record.sequence).alias("_sequence"),
-            pl.lit(pl.Series([record.unknown], dtype=pl.List(pl.String))).first().alias("_unknown_attributes"),
+            _filled(record.sequence).alias(SEQUENCE_TEXT),
+            pl.lit(pl.Series([record.unknown], dtype=pl.List(pl.String))).first().alias(UNKNOWN_ATTRIBUTES),
         ]
         for attribute, value, is_wrong in zip(attributes, record.values, record.wrong, strict=True):
             columns += [_filled(value).alias(attribute.column), pl.lit(is_wrong).alias(wrong(attribute.column))]

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.columns import REASONS
+from medallion_assets.contracts.columns import RAW, REASON_COLUMNS, REASONS
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.contracts.table import Column, Date, Table, TimestampUtc
 from medallion_assets.sources.dynamodb_export.record import attributes_of
@@ -27,7 +27,7 @@ def unread_types(bad: pl.DataFrame, table: Table) -> list[str]:
     `bad` has `raw`, `_reasons` and `_reason_columns`. Other wrong types show in their rows.
     """
     found: dict[tuple[str, str], None] = {}
-    for raw, reasons, columns in bad.select("raw", REASONS, "_reason_columns").iter_rows():
+    for raw, reasons, columns in bad.select(RAW, REASONS, REASON_COLUMNS).iter_rows():
         wrong = [column for reason, column in zip(reasons, columns, strict=True) if reason == WRONG_TYPE]
         found |= dict.fromkeys(_types(raw, table, wrong))
     hints = (_hint(table.column(column), kind) for column, kind in found)

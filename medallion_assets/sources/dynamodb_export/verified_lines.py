@@ -18,6 +18,7 @@ from threading import Event
 import polars as pl
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.engines.blocks import side_by_side
 from medallion_assets.engines.engine import MEBIBYTE
 from medallion_assets.errors import PermanentError
@@ -27,7 +28,7 @@ from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, ch
 
 READERS = 2
 """Threads that read a large export: more did not help on two cores, and each holds a frame and two data files."""
-LINES = pl.Schema({"_source_file": pl.String(), "_line_number": pl.Int64(), "raw": pl.String()})
+LINES = pl.Schema({SOURCE_FILE: pl.String(), LINE_NUMBER: pl.Int64(), RAW: pl.String()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,17 +129,17 @@ class _Frame:
             return
         texts, self.texts = self.texts, []
         try:
-            lines = pl.scan_lines(b"".join(text for _, _, text in texts), name="raw").collect().get_column("raw")
+            lines = pl.scan_lines(b"".join(text for _, _, text in texts), name=RAW).collect().get_column(RAW)
         except pl.exceptions.PolarsError:
             for file, source, _ in texts:
                 check_lines(self.export, file, source)  # names what is wrong; where nothing is, the error stands
             raise
         counts = {
-            "_source_file": [self._name(text[0]) for text in texts],
+            SOURCE_FILE: [self._name(text[0]) for text in texts],
             "_lines": [text[0].item_count for text in texts],
         }
-        numbers = pl.int_ranges(1, pl.col("_lines") + 1).alias("_line_number")
-        numbered = pl.DataFrame(counts).with_columns(numbers).explode("_line_number")
+        numbers = pl.int_ranges(1, pl.col("_lines") + 1).alias(LINE_NUMBER)
+        numbered = pl.DataFrame(counts).with_columns(numbers).explode(LINE_NUMBER)
         if numbered.height != lines.len():
             raise PermanentError(
                 f"export {self.export.export_id}: {len(texts)} data files were not read whole",
@@ -147,7 +148,7 @@ class _Frame:
                 do="report this with the files: they were read otherwise than they were verified",
                 export_id=self.export.export_id,
             )
-        self.parts.append(numbered.select("_source_file", "_line_number", lines).cast(LINES))
+        self.parts.append(numbered.select(SOURCE_FILE, LINE_NUMBER, lines).cast(LINES))
 
     def _name(self, file: DataFile) -> str:
         return file.key.removeprefix(self.export.prefix)
@@ -159,9 +160,9 @@ def _pieces(export: Export, file: DataFile, source: Path | bytes, most_bytes: in
     size = 0
     try:
         # Polars gives the first lines alone, then about 500 KB at a time, and reads little ahead of us.
-        batches = pl.scan_lines(source, name="raw", glob=False).collect_batches(lazy=True, engine="streaming")
+        batches = pl.scan_lines(source, name=RAW, glob=False).collect_batches(lazy=True, engine="streaming")
         for batch in batches:
-            few.append(batch.get_column("raw"))
+            few.append(batch.get_column(RAW))
             size += int(few[-1].estimated_size())
             if size >= most_bytes:
                 yield pl.concat(few, rechunk=False), size

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from medallion_assets.contracts.columns import RAW, SOURCE_FILE
 from medallion_assets.contracts.expectations import UNKNOWN_RECORD, WRONG_COLUMN_COUNT
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.files.csv_fields import Fields
@@ -30,18 +31,18 @@ class CsvLines:
 
     def read(self, lines: pl.DataFrame) -> pl.DataFrame:
         """One row a record, in order; each by the header of its own file."""
-        sources = lines["_source_file"].unique(maintain_order=True)
+        sources = lines[SOURCE_FILE].unique(maintain_order=True)
         if sources.len() <= 1:
             return self._read(lines, columns_of(sources[0]) if sources.len() else ())
         numbered = lines.with_row_index("_row")
         parts = [
             self._read(part, columns_of(str(source))).with_columns(part["_row"])
-            for (source,), part in numbered.partition_by("_source_file", as_dict=True).items()
+            for (source,), part in numbered.partition_by(SOURCE_FILE, as_dict=True).items()
         ]
         return pl.concat(parts).sort("_row").drop("_row")
 
     def _read(self, lines: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
-        records = lines["raw"].fill_null("")
+        records = lines[RAW].fill_null("")
         verdicts = self._verdicts(records, len(names))
         texts = self.fields.columns(records, len(names)) if names else pl.DataFrame()
         texts.columns = list(names)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from medallion_assets.contracts.columns import RAW
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 
@@ -115,10 +116,10 @@ class CsvText:
         """The lines of a block; `as_they_are`: with a carriage return before their ends, which may be within quotes."""
         try:
             if as_they_are:
-                return pl.Series("raw", [block.removesuffix(b"\n").decode()]).str.split("\n").explode()
+                return pl.Series(RAW, [block.removesuffix(b"\n").decode()]).str.split("\n").explode()
             if not block:
-                return pl.Series("raw", [], dtype=pl.String)
-            return pl.scan_lines(block, name="raw").collect().get_column("raw")
+                return pl.Series(RAW, [], dtype=pl.String)
+            return pl.scan_lines(block, name=RAW).collect().get_column(RAW)
         except (pl.exceptions.ComputeError, UnicodeDecodeError):
             raise self._invalid_utf8(block) from None
 
@@ -139,8 +140,8 @@ class CsvText:
         lines, ends = lines.head(whole), ends.head(whole)
         if not ends.all():
             number = ends.cum_sum() - ends.cast(pl.UInt32)
-            parts = pl.DataFrame({"raw": lines, "_number": number})
-            lines = parts.group_by("_number", maintain_order=True).agg(pl.col("raw").str.join("\n"))["raw"]
+            parts = pl.DataFrame({RAW: lines, "_number": number})
+            lines = parts.group_by("_number", maintain_order=True).agg(pl.col(RAW).str.join("\n"))[RAW]
         return lines.str.strip_suffix("\r")
 
     def _tail(self, block: bytes, lines: pl.Series) -> bytes:

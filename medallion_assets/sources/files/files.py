@@ -16,6 +16,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.contracts.moments import EPOCH
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.owner import Owner
@@ -199,7 +200,7 @@ class Files:
             for columns, raw in _in_slices(blocks):
                 name = pl.repeat(source_file(delivery.key, columns), raw.len(), dtype=pl.String, eager=True)
                 numbers = pl.int_range(count + 1, count + raw.len() + 1, eager=True)
-                frame.append(pl.DataFrame({"_source_file": name, "_line_number": numbers, "raw": raw}))
+                frame.append(pl.DataFrame({SOURCE_FILE: name, LINE_NUMBER: numbers, RAW: raw}))
                 count += raw.len()
                 size += int(raw.str.len_bytes().sum())
                 rows += raw.len()

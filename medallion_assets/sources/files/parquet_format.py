@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 import polars as pl
 from obstore.store import LocalStore, ObjectStore
 
+from medallion_assets.contracts.columns import RAW
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
@@ -66,14 +67,14 @@ class Parquet:
                         Verdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
                     )
                 texts = rows.select(
-                    pl.struct(_text(name, kind).alias(name) for name, kind in schema.items()).alias("raw")
+                    pl.struct(_text(name, kind).alias(name) for name, kind in schema.items()).alias(RAW)
                 )
-                raw = texts.select(pl.col("raw").struct.json_encode())
+                raw = texts.select(pl.col(RAW).struct.json_encode())
                 count = 0
                 for batch in raw.collect_batches(lazy=True, engine="streaming"):
                     if batch.height:
                         count += batch.height
-                        yield columns, batch.get_column("raw")
+                        yield columns, batch.get_column(RAW)
                 # A worker of Polars that panics ends the batches, as if there were no more rows.
                 if count != (whole := rows.select(pl.len()).collect().item()):
                     expected, found = f"{whole} rows, as its footer says", f"{count} that can be read"

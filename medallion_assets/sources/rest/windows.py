@@ -17,6 +17,7 @@ import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
+from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.contracts.documents import UnreadableDocumentError
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
@@ -130,11 +131,11 @@ class RestWindows(AsItIs):
                 raise _refused(BROKEN_PAGE, page.key, f"{page.records} records", len(records))
             if records:
                 names = dict.fromkeys(name for record in records for name in record)
-                raw = pl.Series("raw", [_raw(record) for record in records], dtype=pl.String)
-                yield pl.DataFrame({"raw": raw}).select(
-                    pl.lit(source_file(page.key, tuple(names))).alias("_source_file"),
-                    pl.int_range(1, pl.len() + 1).alias("_line_number"),
-                    "raw",
+                raw = pl.Series(RAW, [_raw(record) for record in records], dtype=pl.String)
+                yield pl.DataFrame({RAW: raw}).select(
+                    pl.lit(source_file(page.key, tuple(names))).alias(SOURCE_FILE),
+                    pl.int_range(1, pl.len() + 1).alias(LINE_NUMBER),
+                    RAW,
                 )
 
     def parts(self, delivery: WindowDelivery, most: int) -> list[WindowDelivery]:  # noqa: ARG002

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from medallion_assets.contracts.columns import VALID_FROM
 from medallion_assets.contracts.expectations import Action, Expectation
 from medallion_assets.contracts.table import Table
 
@@ -41,7 +42,7 @@ def sources_text(tables: Iterable[Table]) -> str:
 
 def row_key(table: Table) -> list[str]:
     """What tells the rows of a source apart."""
-    return [*table.key, *(["valid_from"] if table.history else [])]
+    return [*table.key, *([VALID_FROM] if table.history else [])]
 
 
 def _table(table: Table) -> dict[str, Any]:
