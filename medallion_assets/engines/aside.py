@@ -68,12 +68,12 @@ def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.La
 
 
 def streamed_apart(
-    rows: pl.LazyFrame, place: Place, *, by: str, expected: Mapping[Any, Extent], row_group_rows: int | None = None
+    rows: pl.LazyFrame, place: Place, *, by: str, expected: Mapping[Any, Extent]
 ) -> dict[Any, pl.LazyFrame]:
     """Rows by the value of a column: files of a place for each, all of which are written at a time.
 
-    `expected` has every value that there is, and about how many bytes its rows are. Of each a row group is held: of so
-    many rows, or short enough for the longest of them.
+    `expected` has every value that there is, and about how many bytes its rows are. Of each a row group is held,
+    short enough for the longest of them.
 
     Raises:
         PermanentError: other rows were written than were expected.
@@ -90,7 +90,7 @@ def streamed_apart(
         place.url, key=by, include_key=True, file_path_provider=path_of, approximate_bytes_per_file=place.file_bytes
     )
     longest = max((extent.row_bytes for extent in expected.values()), default=0)
-    height = row_group_rows or rows_of_group(longest, place.row_group_bytes)
+    height = rows_of_group(longest, place.row_group_bytes)
     rows.sink_parquet(files, compression=compression_aside(place.url, longest), row_group_size=height, **options)
     apart = {
         value: pl.scan_parquet(some, glob=False, hive_partitioning=False, **options)

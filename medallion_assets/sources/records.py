@@ -8,7 +8,7 @@ Does not: taking a record's text apart in any other format (sources.files).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -48,17 +48,10 @@ def json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def line_rows(
-    texts: pl.DataFrame,
-    verdicts: pl.Series,
-    table: Table,
-    columns: RecordColumns,
-    wrongs: Mapping[str, pl.Series] | None = None,
-) -> pl.DataFrame:
+def line_rows(texts: pl.DataFrame, verdicts: pl.Series, table: Table, columns: RecordColumns) -> pl.DataFrame:
     """What a `LineReader` gives, of records whose fields are `texts`, by their names (null: absent).
 
-    `verdicts` says which of them could not be taken apart. `wrongs` says of
-    some fields where they are of another kind than text.
+    `verdicts` says which of them could not be taken apart.
     """
     verdict, is_delete = _flags(texts, verdicts, columns.delete_flag)
     sourced = [column for column in table.decoded_columns if column.source is not None]
@@ -76,12 +69,12 @@ def line_rows(
         SEQUENCE_TEXT: text_of(columns.sequence),
         UNKNOWN_ATTRIBUTES: _present(texts, unknown),
     }
+    never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
     for column in sourced:
         kept = is_read if column.name in table.key else is_read & ~is_delete
-        value, is_wrong = text_of(column.source), (wrongs or {}).get(str(column.source))
+        value = text_of(column.source)
         rows[column.name] = value if kept.all() else value.zip_with(kept, nothing)
-        never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
-        rows[wrong(column.name)] = never if is_wrong is None else is_wrong & kept
+        rows[wrong(column.name)] = never
     return pl.DataFrame(rows)
 
 

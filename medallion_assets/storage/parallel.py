@@ -18,7 +18,7 @@ WORKERS = 8
 """Enough for 500 conditional writes a second at 15 ms each, and under the 10 connections that a boto3 client keeps."""
 
 
-def for_each(items: Iterable[T], work: Callable[[T], object], *, workers: int = WORKERS) -> None:
+def for_each(items: Iterable[T], work: Callable[[T], object]) -> None:
     """Call `work` for every item; items are taken one by one, so a generator is never held whole.
 
     Raises:
@@ -36,8 +36,8 @@ def for_each(items: Iterable[T], work: Callable[[T], object], *, workers: int = 
                 return
             work(turn[0])
 
-    with ThreadPoolExecutor(workers, thread_name_prefix="publish") as pool:
-        turns = [pool.submit(take_turns) for _ in range(workers)]
+    with ThreadPoolExecutor(WORKERS, thread_name_prefix="publish") as pool:
+        turns = [pool.submit(take_turns) for _ in range(WORKERS)]
         try:
             for done in as_completed(turns):
                 done.result()

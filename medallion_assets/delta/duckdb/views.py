@@ -82,11 +82,9 @@ def make_view(
     return files
 
 
-def make_empty_view(
-    connection: duckdb.DuckDBPyConnection, table: Table, *, schema: str | None = None, name: str | None = None
-) -> None:
+def make_empty_view(connection: duckdb.DuckDBPyConnection, table: Table, *, name: str | None = None) -> None:
     """Make a view without rows, of a table that has none yet, as `make_view` does."""
-    _make_view(connection, table, [], schema, name, with_tombstones=True)
+    _make_view(connection, table, [], None, name, with_tombstones=True)
 
 
 def quoted(name: str) -> str:

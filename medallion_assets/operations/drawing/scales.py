@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 
 HOURS_ARE_SHOWN = timedelta(days=3)
 """A span so short has marks at times of day."""
+MOST_TIMES = 6
+"""An axis of time has about so many steps at most."""
 STEPS = (1, 2, 2.5, 5, 10)
 SECONDS, MINUTES, HOURS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30), (1, 2, 5, 10, 30), (1, 3, 12, 24, 72, 168, 720)
 POWERS = ((1e12, "T"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
@@ -55,14 +57,14 @@ def fitting_powers(lowest: float, highest: float) -> Scale:
     return Scale(low=low / 1.3, high=max(high, low * 2) * 1.3, by_powers=True)
 
 
-def time_marks(since: datetime, until: datetime, most: int = 6) -> list[tuple[datetime, str]]:
+def time_marks(since: datetime, until: datetime) -> list[tuple[datetime, str]]:
     """Midnights (UTC) between two moments, or times of day where they are close, with how they are written."""
     span = until - since
     if span <= HOURS_ARE_SHOWN:
-        hours = next((hours for hours in (1, 2, 3, 6, 12, 24) if span / timedelta(hours=hours) <= most), 24)
+        hours = next((hours for hours in (1, 2, 3, 6, 12, 24) if span / timedelta(hours=hours) <= MOST_TIMES), 24)
         step, form = timedelta(hours=hours), "%H:%M"
     else:
-        days = next((days for days in (1, 2, 5, 7, 14) if span / timedelta(days=days) <= most), 30)
+        days = next((days for days in (1, 2, 5, 7, 14) if span / timedelta(days=days) <= MOST_TIMES), 30)
         step, form = timedelta(days=days), "%-d %b"
     mark = since.replace(hour=0, minute=0, second=0, microsecond=0)
     found = []

@@ -18,7 +18,7 @@ import polars as pl
 from medallion_assets.contracts.moments import micros
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.randomness import below, choose, uniform
-from medallion_assets.storage.stores import NO_OPTIONS, open_store, write_chunks
+from medallion_assets.storage.stores import open_store, write_chunks
 
 HEADER = (
     "event_time",
@@ -82,7 +82,6 @@ def write_month(
     rows: int,
     seed: int = 0,
     compression: Compression | None = None,
-    storage_options: Mapping[str, str] = NO_OPTIONS,
 ) -> str:
     """Write one month of `rows` rows to `<url>/<year>-<Mon>.csv`, and return that name.
 
@@ -111,7 +110,7 @@ def write_month(
             yield compress(piece.write_csv(include_header=False).encode())
 
     name = month_file(month, compression)
-    write_chunks(open_store(url, storage_options), name, pieces())
+    write_chunks(open_store(url), name, pieces())
     return name
 
 

@@ -6,7 +6,7 @@ Does not: what changes (pipelines.star_schema.samples.people, pipelines.star_sch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -17,7 +17,7 @@ from medallion_assets.pipelines.randomness import below, uniform
 from medallion_assets.pipelines.star_schema.samples.people import customers, products
 from medallion_assets.pipelines.star_schema.samples.shop import DAY, Shop, moment_text
 from medallion_assets.pipelines.star_schema.samples.sold import order_lines, orders
-from medallion_assets.storage.stores import NO_OPTIONS, open_store, write_bytes
+from medallion_assets.storage.stores import open_store, write_bytes
 
 LATE_SHARE = 0.04
 """Of the changes: they come in one to three days late, some after a newer one of the same key."""
@@ -89,7 +89,6 @@ def write_shop(
     days: int = 30,
     first_day: date = date(2025, 1, 1),
     bad_share: float = BAD_SHARE,
-    storage_options: Mapping[str, str] = NO_OPTIONS,
 ) -> list[str]:
     """Write the files of `days` days from `first_day` (UTC) on, and return their keys below `url`, day by day.
 
@@ -116,7 +115,7 @@ def write_shop(
         start=start,
         end=start + timedelta(days=days),
     )
-    store = open_store(url, storage_options)
+    store = open_store(url)
     written = []
     for file in FILES:
         for day, lines in _by_day(shop, file, bad_share):
