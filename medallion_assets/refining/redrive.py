@@ -153,7 +153,7 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     unread = rows.filter(_key_was_unreadable(table))
     uncertain = good.join(unread, on=POSITION, how="semi")
     certain = good.join(unread, on=POSITION, how="anti")
-    kept, redriven = _settle_uncertain(bronze, loaded, uncertain, settled)
+    kept, redriven = _judge_uncertain(bronze, loaded, uncertain, settled)
     still_bad = Counter(bad.select(pl.concat_list(REASONS, FAILURES)).to_series().explode().to_list())
     still_bad[CONFLICTING] += uncertain.height - redriven.height
     return _JudgedAgain(
@@ -172,7 +172,7 @@ def _key_was_unreadable(table: Table) -> pl.Expr:
     return unreadable | pl.col("reason_columns").list.eval(pl.element().is_in(list(table.key))).list.any()
 
 
-def _settle_uncertain(
+def _judge_uncertain(
     bronze: Snapshot, loaded: Loaded, uncertain: pl.DataFrame, settled: Mapping[str, Batch]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rule R3 for records whose key nobody could read before: their batches are judged whole.
