@@ -22,6 +22,8 @@ from medallion_assets.refining.merging.history_table import events_table
 INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
 DBT, REFRESH, MONTHLY = "dbt", "daily_refresh", "month"
 """The jobs of a pipeline, without its prefix."""
+WITHOUT_JOB = "__ASSET_JOB"
+"""What Dagster calls the job of a run of chosen assets, as a person starts it in the UI."""
 Kind = Literal["bronze", "judged", "derived", "gold", "dbt", "serving"]
 
 

@@ -20,7 +20,7 @@ from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.errors import MedallionError
-from medallion_assets.operations.stages import closing_job, stages_of
+from medallion_assets.operations.stages import WITHOUT_JOB, closing_job, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.alert_direct import keep_or_send
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
@@ -47,8 +47,6 @@ PART_CHARACTERS = 80
 """Of each part in the cause of a run for several tables: how many batches of which table, and one or two by name."""
 RUN_KEY = "dagster/run_key"
 """The tag with the key that a schedule or sensor asked for a run under."""
-BY_HAND = "__ASSET_JOB"
-"""What Dagster calls the job of assets that a person materializes in the UI."""
 
 
 def timers_of(settings: Settings, timers: Timers) -> Timers:
@@ -83,7 +81,7 @@ def _writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey])
     if run.asset_selection is not None:
         return not run.asset_selection.isdisjoint(keys)
     of_job = {asset_key(table) for table in job_tables(catalog).get(run.job_name, ())}
-    return run.job_name == BY_HAND or not of_job.isdisjoint(keys)
+    return run.job_name == WITHOUT_JOB or not of_job.isdisjoint(keys)
 
 
 def request(

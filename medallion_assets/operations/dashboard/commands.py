@@ -13,14 +13,12 @@ from datetime import datetime, timedelta
 from medallion_assets.contracts.run_days import contiguous, days_in
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.operations.exports.sources import TableSource
-from medallion_assets.operations.stages import Stage
+from medallion_assets.operations.stages import WITHOUT_JOB, Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
 MODULE = "-m medallion_assets.definitions"
-WITHOUT_JOB = "__ASSET_JOB"
-"""What Dagster calls the job of a run of chosen assets."""
 MOST_WINDOWS = 7
 """How many windows of a long gap are written out."""
 
