@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -45,6 +45,11 @@ def choose(drawn: pl.Expr, weights: Mapping[str, float]) -> pl.Expr:
         edge -= weights[following]
         chosen = pl.when(drawn < edge / total).then(pl.lit(name)).otherwise(chosen)
     return chosen
+
+
+def one_of(drawn: pl.Expr, names: Sequence[str]) -> pl.Expr:
+    """One of the names for each uniform number, each as often."""
+    return pl.lit(pl.Series(names)).gather(below(drawn, len(names)))
 
 
 def below(drawn: pl.Expr, count: pl.Expr | int) -> pl.Expr:

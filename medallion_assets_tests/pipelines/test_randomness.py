@@ -7,7 +7,7 @@ import hashlib
 import polars as pl
 import pytest
 
-from medallion_assets.pipelines.randomness import below, choose, normal, uniform
+from medallion_assets.pipelines.randomness import below, choose, normal, one_of, uniform
 
 INDEX = pl.col("index")
 MANY = pl.int_range(20_000, dtype=pl.UInt64, eager=True).to_frame("index")
@@ -51,6 +51,12 @@ def test_names_are_chosen_as_often_as_their_weights_say() -> None:
     counts = MANY.select(name=choose(uniform(INDEX, 1, "a"), weights))["name"].value_counts(normalize=True)
     shares = dict(counts.iter_rows())
     assert shares == pytest.approx({"often": 0.6, "seldom": 0.1, "sometimes": 0.3}, abs=0.02)
+
+
+def test_each_of_some_names_is_drawn_as_often() -> None:
+    names = ("Ana", "Ben", "Eva")
+    counts = MANY.select(name=one_of(uniform(INDEX, 1, "a"), names))["name"].value_counts(normalize=True)
+    assert dict(counts.iter_rows()) == pytest.approx(dict.fromkeys(names, 1 / 3), abs=0.02)
 
 
 def test_whole_numbers_stay_below_their_count() -> None:

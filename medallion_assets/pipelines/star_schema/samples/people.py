@@ -6,11 +6,9 @@ Does not: orders (pipelines.star_schema.samples.sold), or files (pipelines.star_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 
-from medallion_assets.pipelines.randomness import below, choose, uniform
+from medallion_assets.pipelines.randomness import below, choose, one_of, uniform
 from medallion_assets.pipelines.star_schema.samples.shop import DAY, HOUR, Shop, event, key_of, money_text, states
 
 FIRST_NAMES = (
@@ -73,8 +71,8 @@ def customers(shop: Shop) -> pl.DataFrame:
         ("place", "segment"),
     )
     i = pl.col("index")
-    first = _one_of(FIRST_NAMES, uniform(i, shop.seed, "first name"))
-    last = _one_of(LAST_NAMES, uniform(i, shop.seed, "last name"))
+    first = one_of(uniform(i, shop.seed, "first name"), FIRST_NAMES)
+    last = one_of(uniform(i, shop.seed, "last name"), LAST_NAMES)
     city, country = (pl.col("place").str.split("|").list.get(part) for part in (0, 1))
     return rows.with_columns(
         customer_id=key_of("C", i),
@@ -111,7 +109,7 @@ def products(shop: Shop) -> pl.DataFrame:
     )
     return rows.with_columns(
         product_id=key_of("P", i, 5),
-        product_name=pl.format("{} no. {}", _one_of(THINGS, uniform(i, shop.seed, "thing")), i),
+        product_name=pl.format("{} no. {}", one_of(uniform(i, shop.seed, "thing"), THINGS), i),
         list_price=money_text(pl.col("cents")),
     )
 
@@ -140,7 +138,3 @@ def _typed_by_hand(name: pl.Expr, drawn: pl.Expr) -> pl.Expr:
         .then(pl.format(" {} ", name.str.to_titlecase()))
         .otherwise(name.str.to_titlecase())
     )
-
-
-def _one_of(names: Sequence[str], drawn: pl.Expr) -> pl.Expr:
-    return pl.lit(pl.Series(names)).gather(below(drawn, len(names)))

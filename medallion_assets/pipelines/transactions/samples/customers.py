@@ -6,13 +6,12 @@ Does not: lines and files (pipelines.transactions.samples.lines, pipelines.trans
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from medallion_assets.contracts.moments import micros
-from medallion_assets.pipelines.randomness import below, choose, uniform
+from medallion_assets.pipelines.randomness import below, choose, one_of, uniform
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS as CONTRACT
 from medallion_assets.pipelines.transactions.samples.lines import SampleTable
 
@@ -50,8 +49,8 @@ def customer_id(index: pl.Expr) -> pl.Expr:
 def customers(index: pl.Series, *, seed: int, count: int, start: datetime, end: datetime) -> pl.DataFrame:
     """The rows of these indexes of a table of `count`, before anything changes. All columns but `index` are text."""
     i = pl.col("index")
-    first = _one_of(FIRST_NAMES, uniform(i, seed, "first name"))
-    last = _one_of(LAST_NAMES, uniform(i, seed, "last name"))
+    first = one_of(uniform(i, seed, "first name"), FIRST_NAMES)
+    last = one_of(uniform(i, seed, "last name"), LAST_NAMES)
     days_ago = 1 + below(uniform(i, seed, "signup"), 900).cast(pl.Int32)
     signup = pl.lit(start).dt.date() - pl.duration(days=days_ago)
     joined = pl.from_epoch(signup_micros(i, count=count, start=start, end=end), time_unit="us").dt.date()
@@ -118,7 +117,3 @@ def customer_events(
 
 def _before(index: pl.Expr, count: int) -> pl.Expr:
     return index.cast(pl.Float64) / max(count, 1) < SIGNED_UP_BEFORE
-
-
-def _one_of(names: Sequence[str], drawn: pl.Expr) -> pl.Expr:
-    return pl.lit(pl.Series(names)).gather(below(drawn, len(names)))
