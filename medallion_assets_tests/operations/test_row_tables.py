@@ -20,7 +20,7 @@ HELD = {
         None,
         (
             "table_name Text, export_id Text, prefix Text, verdict Text, message Text, fingerprint Text, judged_at "
-            "TimestampUtc, file Text?"
+            "TimestampUtc, file Text?, what Text?, expected Text?, found Text?, do Text?"
         ),
     ),
     "operations.pipeline_runs": (

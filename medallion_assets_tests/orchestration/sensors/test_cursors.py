@@ -9,7 +9,8 @@ import pytest
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.orchestration.runs.outcomes import EndStatus
-from medallion_assets.orchestration.sensors import alerts, restated, run_outcomes
+from medallion_assets.orchestration.sensors import alerts, run_outcomes
+from medallion_assets.orchestration.sensors.restated import sensors as restated
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.debounce import State

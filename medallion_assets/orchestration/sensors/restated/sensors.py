@@ -1,7 +1,7 @@
 """Sensors that keep Gold and serving up to Silver: one for each Gold table, which asks for exactly the days it lacks.
 
 Belongs here: the sensors, what they ask for, and the alert when they give up.
-Does not: which days are missing, when to ask, Dagster's runs (restated_runs.py), or how a request looks
+Does not: which days are missing, when to ask, Dagster's runs (runs.py), or how a request looks
 (orchestration/requests.py).
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
