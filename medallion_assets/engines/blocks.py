@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import chain
 from threading import Event
@@ -96,6 +96,15 @@ def in_turns(
                 left.cancel()
 
 
+def _first_done(asked: Iterable[Future[Item]]) -> Future[Item]:
+    """One that is done; of several that fail the one that the others were cancelled for."""
+    first = next(iter(wait(asked, return_when=FIRST_COMPLETED).done))
+    if not isinstance(first.exception(), CancelledError):
+        return first
+    failed = (each for each in wait(asked).done if each.exception() is not None)
+    return next((each for each in failed if not isinstance(each.exception(), CancelledError)), first)
+
+
 def side_by_side(givers: Sequence[Generator[Item, None, None]], is_over: Event) -> Generator[Item, None, None]:
     """What some generators give, as it comes: each goes on in a thread, one item ahead of who takes them.
 
@@ -106,7 +115,7 @@ def side_by_side(givers: Sequence[Generator[Item, None, None]], is_over: Event) 
         asked = {pool.submit(next, giver, None): giver for giver in givers}
         try:
             while asked:
-                first = next(iter(wait(asked, return_when=FIRST_COMPLETED).done))
+                first = _first_done(asked)
                 giver = asked.pop(first)
                 if (item := first.result()) is not None:
                     asked[pool.submit(next, giver, None)] = giver

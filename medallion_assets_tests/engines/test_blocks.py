@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
 from threading import Event
 
 import pytest
@@ -175,3 +176,23 @@ def test_at_the_end_of_one_the_others_end_where_they_wait(how: str) -> None:
     assert is_over.is_set()
     assert "waiting" in closed
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("side-by-side")]
+
+
+def test_why_the_others_were_cancelled_is_told_and_not_that_they_were() -> None:
+    """Whoever fails says so while it still lets go of what it holds: the others may be done by then."""
+    is_over, is_cancelled = Event(), Event()
+
+    def failing() -> Generator[int, None, None]:
+        yield from ()
+        is_over.set()
+        assert is_cancelled.wait(30)
+        raise ValueError("a file is bad")
+
+    def cancelled() -> Generator[int, None, None]:
+        yield from ()
+        assert is_over.wait(30)
+        is_cancelled.set()
+        raise CancelledError
+
+    with pytest.raises(ValueError, match="a file is bad"):
+        list(side_by_side([failing(), cancelled()], is_over))

@@ -89,6 +89,8 @@ def verified_files(
     A path holds until the next file is asked for. A few small files are read ahead, each in one request, and one large
     file is verified (and, from S3, downloaded) while the one before it is read: memory does not grow with their number.
 
+    `is_over` may be shared: it is set when this one fails or is closed, and not at its end.
+
     Raises:
         CancelledError: `is_over` was set meanwhile, by another thread.
         ExportRefusedError, TransientError: as `verified_file` does, of the first file that has it.
@@ -106,8 +108,10 @@ def verified_files(
                     yield from _given(export, *ahead.popleft())
             while ahead:
                 yield from _given(export, *ahead.popleft())
-        finally:
+        except BaseException:  # closing it too; at its own end others may still be at work
             is_over.set()
+            raise
+        finally:
             for opening in begun:
                 if not opening.cancel():
                     opening.add_done_callback(_close)

@@ -63,6 +63,13 @@ def test_one_large_file_is_verified_ahead_and_none_is_held_at_the_end(
     assert held == []
 
 
+def test_who_is_at_the_end_stops_nobody_beside_it(store: ObjectStore) -> None:
+    """Another reader of the same export has files left, of which one may be on its way."""
+    export, is_over = write_four_files(store), Event()
+    assert len(list(module.verified_files(store, export, small_bytes=0, is_over=is_over))) == 4
+    assert not is_over.is_set()
+
+
 def test_who_stops_does_not_wait_for_the_file_that_is_verified_ahead(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
