@@ -240,9 +240,17 @@ class Snapshot:
         """The rows of `files` that lie in some partitions."""
         if not self.files.height:
             return self.files
+        if len(partitions) == 1:
+            return self._by_partition.get(next(iter(partitions)), self.files.clear())
         column = pl.col(f"partition.{self.table.partition_by}")
         named = [value for value in partitions if value is not None]
         return self.files.filter(column.is_in(named) | (column.is_null() & pl.lit(None in partitions)))
+
+    @cached_property
+    def _by_partition(self) -> Mapping[Any, pl.DataFrame]:
+        """The rows of `files` of each partition, for whoever asks day by day."""
+        groups = self.files.partition_by(f"partition.{self.table.partition_by}", as_dict=True)
+        return {value: files for (value,), files in groups.items()}
 
     @property
     def partitions(self) -> list[date | None]:

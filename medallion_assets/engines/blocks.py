@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from threading import Event
 
@@ -20,6 +20,8 @@ from medallion_assets.engines.engine import Answer, Bounds, Item
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import pieces
 
+HALVED_ROWS = 20_000
+"""Fewer lines are worked on faster than two threads begin."""
 WORKERS = 4
 """So many blocks are worked on at a time, where there are threads for them: each takes some times its bytes."""
 
@@ -31,10 +33,13 @@ def threads() -> int:
 
 @dataclass(slots=True)
 class Block:
-    """Some lines, in parts, until they are taken: a loop over blocks then holds one of them, and not two."""
+    """Some lines, in parts, until they are taken: a loop over blocks then holds one of them, and not two.
+
+    What is made of a block that `stays` may stay in memory: there is no other, or one more.
+    """
 
     parts: list[pl.DataFrame]
-    is_all: bool = False
+    stays: bool = False
 
     def taken(self) -> pl.DataFrame:
         """The lines, in one chunk, as what looks at many columns row by row wants them; the block is empty then."""
@@ -44,8 +49,17 @@ class Block:
 
 
 def blocks_of(files: Files, bounds: Bounds) -> Iterator[Block]:
-    """The rows of files in `blocks`. Few files are open at a time: of each of many Polars would read some ahead."""
-    return blocks((part.scan() for part in files.parts(bounds.block_rows)), bounds)
+    """The rows of files in `blocks`. Few files are open at a time: of each of many Polars would read some ahead.
+
+    What would be one block, if not a small one, is two, which two threads work on.
+    """
+    rows = sum(files.rows)
+    halved = HALVED_ROWS <= rows <= bounds.block_rows
+    if halved:
+        bounds = replace(bounds, block_rows=-(-rows // 2))
+    for number, block in enumerate(blocks((part.scan() for part in files.parts(bounds.block_rows)), bounds)):
+        block.stays = block.stays or (halved and number < 2)
+        yield block
 
 
 def blocks(lines: Iterable[pl.LazyFrame], bounds: Bounds) -> Iterator[Block]:
@@ -70,7 +84,7 @@ def blocks(lines: Iterable[pl.LazyFrame], bounds: Bounds) -> Iterator[Block]:
             size += int(lengths.slice(start, height).sum())
             start += height
     if rows:
-        yield Block(parts, is_all=is_first)
+        yield Block(parts, stays=is_first)
 
 
 def in_turns(

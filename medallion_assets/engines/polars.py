@@ -67,11 +67,11 @@ class PolarsEngine:
     def map_blocks(
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
-        """A few blocks at a time, in threads (`in_turns`). One alone stays in memory."""
+        """A few blocks at a time, in threads (`in_turns`). What is made of few lines stays in memory."""
         is_empty = True
 
         def work(block: Block) -> Answer:
-            return function(block.taken(), Aside(None if block.is_all else folder))
+            return function(block.taken(), Aside(None if block.stays else folder))
 
         with closing(in_turns(work, blocks_of(files, self.bounds))) as answers:
             for answer in answers:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medallion_assets.engines.blocks import blocks_of
+from medallion_assets.engines.blocks import HALVED_ROWS, blocks_of
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import _slices
@@ -86,3 +86,24 @@ def test_blocks_of_many_files_are_read_from_few_at_a_time(files: Files, monkeypa
     assert opened == [1]
     assert sum(block.taken().height for block in blocks) == 28
     assert opened == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_known", "bounds", "expected"),
+    [
+        (HALVED_ROWS, True, Bounds(), [(HALVED_ROWS // 2, True)] * 2),
+        (HALVED_ROWS, False, Bounds(), [(HALVED_ROWS, True)]),
+        (HALVED_ROWS - 1, True, Bounds(), [(HALVED_ROWS - 1, True)]),
+        (HALVED_ROWS, True, Bounds(block_rows=HALVED_ROWS - 1), [(HALVED_ROWS - 1, False), (1, False)]),
+        (HALVED_ROWS, True, Bounds(block_bytes=8_000), [(8_000, True), (8_000, True), (4_000, False)]),
+    ],
+    ids=["one block", "nobody knows", "few", "more than a block", "long lines"],
+)
+def test_what_would_be_one_block_is_two(
+    tmp_path: Path, rows: int, is_known: bool, bounds: Bounds, expected: list[tuple[int, bool]]
+) -> None:
+    """What is made of no more than two stays in memory, however long the lines are."""
+    lines = pl.DataFrame({"raw": ["x"] * rows})
+    lines.write_parquet(tmp_path / "lines.parquet")
+    files = Files(uri=str(tmp_path), paths=("lines.parquet",), schema=lines.schema, rows=(rows,) if is_known else ())
+    assert [(block.taken().height, block.stays) for block in blocks_of(files, bounds)] == expected

@@ -72,9 +72,9 @@ def test_rows_that_are_put_aside_lie_in_small_row_groups(tmp_path: Path) -> None
 def test_blocks_are_bounded_by_bytes() -> None:
     """And one that is all there is says so: it may stay in memory."""
     lines = pl.DataFrame({"raw": ["x" * 10] * 7}).lazy()
-    assert [(block.taken().height, block.is_all) for block in blocks([lines], Bounds())] == [(7, True)]
+    assert [(block.taken().height, block.stays) for block in blocks([lines], Bounds())] == [(7, True)]
     cut = blocks([lines], Bounds(block_bytes=30))
-    assert [(block.taken().height, block.is_all) for block in cut] == [(3, False), (3, False), (1, False)]
+    assert [(block.taken().height, block.stays) for block in cut] == [(3, False), (3, False), (1, False)]
 
 
 def test_what_says_one_thing_is_in_the_plan_and_comes_back(tmp_path: Path) -> None:
