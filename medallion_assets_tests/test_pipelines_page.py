@@ -1,0 +1,78 @@
+"""docs/pipelines.md followed: a table of one's own is typed, judged and explained, and a Gold table is few lines."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medallion_assets_tests.services.processes import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "pipelines.md").read_text()
+ORDERS, _POLICIES, EXPORT, DAILY_ORDERS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+COMMANDS = re.findall(r"```bash\n(.*?)```", PAGE, re.DOTALL)[0]
+GOLD_LINES = 40
+SECONDS = 300
+
+
+def pipeline_of_gold() -> str:
+    """The line of it that names its Gold table and what publishes it."""
+    found = re.search(r"^`(SHOP = Pipeline\(.*\))`\.$", PAGE, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """The folder that the page has its reader write."""
+    package = tmp_path / "shop"
+    package.mkdir()
+    (package / "orders.py").write_text(ORDERS)
+    (package / "daily_orders.py").write_text(DAILY_ORDERS)
+    imports = (
+        "from medallion_assets.contracts.pipeline import Pipeline\nfrom shop.daily_orders import DAILY, PUBLISHED\n"
+    )
+    imports += "from shop.orders import LOADED\n"
+    (package / "pipeline.py").write_text(imports + pipeline_of_gold() + "\n")
+    return tmp_path
+
+
+def done(shop: Path, *command: str, text: str | None = None, pipeline: str = "shop.orders:SHOP") -> str:
+    """What a command prints that succeeds, typed where the folder lies."""
+    programs = Path(sys.executable).parent
+    environment = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "PYTHONPATH": str(shop),
+        "HOME": str(shop),
+        "MEDALLION_PIPELINES": pipeline,
+        "COLUMNS": "200",
+    }
+    ran = subprocess.run(
+        command, cwd=shop, env=environment, input=text, capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_a_gold_table_with_its_serving_table_and_audit_is_few_lines(shop: Path) -> None:
+    """As the page counts them; everything else follows from these."""
+    assert len([line for line in DAILY_ORDERS.splitlines() if line.strip()]) <= GOLD_LINES
+    code = "from medallion_assets.definitions import defs; print(sorted(x.key.to_user_string() for x in "
+    code += "defs.resolve_all_asset_specs()))"
+    keys = done(shop, "python", "-c", code, pipeline="shop.pipeline:SHOP")
+    for key in ("bronze/orders", "silver/orders", "gold/daily_orders", "serving/orders_by_day"):
+        assert repr(key) in keys
+
+
+@pytest.mark.slow
+def test_the_page_followed_explains_the_good_order_and_holds_the_bad_one(shop: Path) -> None:
+    done(shop, "python", "-", text=EXPORT)
+    materialize, explain, quarantine = (line.partition("#")[0] for line in COMMANDS.splitlines() if line)
+    done(shop, "bash", "-c", materialize)
+    assert "decided the row" in done(shop, "bash", "-c", explain)
+    bad = done(shop, "bash", "-c", quarantine)
+    assert "timestamp_without_zone" in bad
+    assert "total_negative" in bad
