@@ -101,7 +101,8 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
     last = "nothing judged in 7 days" if history.quality is None else f"{history.quality:.2%} good in 7 days"
     return Picture(
         title=breakable(history.table),
-        note=f"{last}, threshold {history.threshold:.2%}, {_batches(len(history.held), history.word)} held at the gate",
+        note=f"{last}, threshold {history.threshold:.2%}"
+        + (f", {_batches(len(history.held), history.word)} held at the gate" if history.held else ""),
         drawing=time_chart(
             since,
             until,

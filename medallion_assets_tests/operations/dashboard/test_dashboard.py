@@ -176,6 +176,14 @@ def test_a_long_history_makes_no_long_page(tmp_path: Path) -> None:
     assert len(page.html) < 500_000
 
 
+def test_nothing_held_is_not_counted(tmp_path: Path) -> None:
+    lakehouse = lakehouse_in(tmp_path)
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, 3, records_in=100, records_out=97, quality_score=0.97)])
+    quality = page_of(lakehouse).texts["quality"]
+    assert "97.00% good in 7 days, threshold 98.00%" in quality
+    assert "held at the gate" not in quality
+
+
 def test_what_is_older_than_the_pictures_is_left_out(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
     record_attempts(lakehouse, [attempt(TRANSACTIONS, 24 * 32, outcome=Outcome.FAILED, error="long ago")])
