@@ -55,7 +55,7 @@ class DemoPipeline:
         self.client = publishing_client(**dynamodb)
         catalog = load_catalog(settings.pipelines)
         self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=catalog)
-        self._raw_url = settings.raw_url
+        self._settings = settings
         resource = DynamoDBResource(
             endpoint_url=dynamodb["endpoint_url"],
             region=dynamodb["region_name"],
@@ -95,11 +95,17 @@ class DemoPipeline:
             self.view.note(message)
             return message
 
-    def write_pages(self, ui_url: str) -> None:
+    def write_pages(self) -> None:
         """Write what the monitor of a deployment renews: the pages for people."""
         with self.view.step("Pages: the pipeline's status, and business figures"):
-            now = datetime.now(UTC)
-            write_dashboard(self.lakehouse, now, ui_url=ui_url, raw_url=self._raw_url)
+            now, settings = datetime.now(UTC), self._settings
+            write_dashboard(
+                self.lakehouse,
+                now,
+                ui_url=settings.ui_url,
+                raw_url=settings.raw_url,
+                command_prefix=settings.command_prefix,
+            )
             write_business_page(self.lakehouse, now)
 
     def readable(self, days: list[date]) -> dict[str, list[dict[str, object]]]:

@@ -104,7 +104,7 @@ def _run_story(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult
         message = pipeline.run_to_the_gate(bad.export_id, up_to_silver)
         unchanged = pipeline.readable(published) == before
         _show_the_others(settings, view, size, pipeline)
-        pipeline.write_pages(settings.ui_url)
+        pipeline.write_pages()
         return DemoResult(
             tables=pipeline.summaries(),
             sales=pipeline.sales(published),

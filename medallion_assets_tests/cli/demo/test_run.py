@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from medallion_assets.cli.demo.run import run_demo
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.errors import PermanentError
+from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets_tests.cli.demo.conftest import Told, settings_at
 from medallion_assets_tests.demo_snapshot import SMALL, SNAPSHOT, WORK, commands, difference, expect_ours, looks, take
 from medallion_assets_tests.services.instance_settings import of_production, relied_on
@@ -79,6 +81,12 @@ def test_the_summary_says_what_there_is_and_what_to_type_next(told: Told) -> Non
     looked_at = ("medallion verify", "medallion sql", "medallion quarantine show", "medallion remove-demo")
     for command in (export, pipelines, "make ui", *looked_at):
         assert command in told.page
+
+
+def test_a_command_on_its_page_uses_the_demo_in_any_shell(told: Told) -> None:
+    """Whoever opens the page later has none of the variables that the summary names."""
+    page = html.unescape(Path(told.settings.lakehouse_url, PAGE).read_text())
+    assert f"env MEDALLION_HOME={told.settings.home} DAGSTER_HOME={told.settings.dagster_home} MEDALLION_PIPEL" in page
 
 
 def test_tables_items_and_answers_are_what_they_were(told: Told) -> None:
