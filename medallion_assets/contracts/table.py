@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Literal
 
 from medallion_assets.contracts.columns import (
@@ -24,6 +23,7 @@ from medallion_assets.contracts.columns import (
 )
 from medallion_assets.contracts.expectations import Expectation
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import nearest_name
 
 BUSINESS_TIME_ZONE = "America/Los_Angeles"
 """Business days are days in this zone (rule T5)."""
@@ -122,8 +122,8 @@ class Column:
 
 def nearest(name: str, names: Iterable[str], *, otherwise: str = "correct the contract") -> str:
     """What to do about a name that there is not: take the nearest that there is."""
-    alike = get_close_matches(name, list(names), n=1)
-    return f"did you mean {alike[0]}?" if alike else otherwise
+    alike = nearest_name(name, names)
+    return f"did you mean {alike}?" if alike else otherwise
 
 
 _HISTORY = (

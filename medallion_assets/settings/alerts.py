@@ -10,9 +10,9 @@ Of a wrong value no message shows what it holds where that may be a URL: they ar
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.errors.hints import nearest_name
 from medallion_assets.settings.values import json_object, not_allowed
 
 WARNINGS_OF_THEIR_OWN = ("gap", "unprotected_minute", "schema_drift", "no_new_records")
@@ -70,7 +70,7 @@ def expect_names(variable: str, names: Collection[str], known: Collection[str], 
     for name in names:
         if name in known:
             continue
-        alike = next(iter(get_close_matches(name, sorted(known), n=1)), None)
+        alike = nearest_name(name, known)
         raise SettingsError(
             f"{variable} names {name!r}, which is no {what}",
             expected=alike or f"{what} among {', '.join(sorted(known))}",

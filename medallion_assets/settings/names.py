@@ -7,9 +7,9 @@ Does not: what they mean (the room itself, docs/settings.md, deploy/medallion.en
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.errors.hints import nearest_name
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 PREFIX = "MEDALLION_"
@@ -57,7 +57,7 @@ def expect_known(names: Iterable[str]) -> None:
     """
     for name in sorted(names):
         if name.startswith(PREFIX) and name not in KNOWN:
-            nearest = next(iter(get_close_matches(name, KNOWN, n=1)), None)
+            nearest = nearest_name(name, KNOWN)
             raise SettingsError(
                 f"{name} is not a setting",
                 expected=nearest or f"a variable that docs/settings.md lists: {PREFIX}... is reserved for this project",

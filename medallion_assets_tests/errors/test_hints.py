@@ -13,7 +13,7 @@ from typer.main import get_command
 from medallion_assets.cli import app
 from medallion_assets.engines.spark import requirements
 from medallion_assets.errors import hints
-from medallion_assets.errors.hints import to_type, typed, typed_in, with_variables
+from medallion_assets.errors.hints import nearest_name, to_type, typed, typed_in, with_variables
 from medallion_assets.settings import load_settings
 
 PACKAGE = Path(hints.__file__).parents[1]
@@ -82,8 +82,13 @@ def test_the_commands_of_a_text_are_put_as_they_are_typed(tmp_path: Path) -> Non
     )
 
 
+def test_the_name_that_is_most_alike_is_found_and_no_other() -> None:
+    assert nearest_name("custmers", ["orders", "customers"]) == "customers"
+    assert nearest_name("invoices", {"orders", "customers"}) is None
+
+
 def test_variables_stand_before_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a home that a command was told of, and the shell of whoever reads it was not."""
+    """The shell of whoever reads the command may have none of them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     prefix = with_variables({"MEDALLION_HOME": "/a home", "DAGSTER_HOME": "/b"})

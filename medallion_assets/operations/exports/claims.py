@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Self
 
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors.hints import nearest_name
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.sources.dynamodb_export.find import folder_of
@@ -80,7 +80,7 @@ class Claims:
             if folder is None or folder in self.tables:
                 continue
             own = "" if verified.export is None else verified.export.table_name
-            name = own if own in self.tables else next(iter(get_close_matches(folder, self.tables, n=1)), None)
+            name = own if own in self.tables else nearest_name(folder, self.tables)
             where = f"to {self.root}/{name}/" if name else f"below {self.root}/<table>, one of {', '.join(self.tables)}"
             yield UnclaimedExport(
                 key=f"{folder_of(verified.found)}/{SUMMARY_NAME}",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +21,7 @@ from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.hints import nearest_name
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store
@@ -180,7 +180,7 @@ class RawPlace:
 
     def _alike(self, folders: list[str]) -> str | None:
         """The table whose name is like that of the folder."""
-        return next(iter(get_close_matches(folders[0], self.tables, n=1)), None) if folders else None
+        return nearest_name(folders[0], self.tables) if folders else None
 
     @property
     def _is_in_bucket(self) -> bool:
