@@ -136,6 +136,7 @@ class StageLimit:
             raise _OutOfTimeError
 
     def _watch(self) -> None:
+        """From the limit on: interrupt what goes on again and again, and end its process once it had its grace."""
         seconds, late = float(self._seconds), 0.0
         while not self._is_over.wait(seconds):
             if late >= self._grace_seconds:
