@@ -257,7 +257,8 @@ class AsOf(_OfGold):
 
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
     `base_by_day` the base of some days and that of others are the base of all of them, which then need not be small; of
-    a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. Kept are the last of each month, and
+    a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. `ungrouped(rows)` is what the base groups, and
+    `compute` makes the same of it: a day that is made alone then needs no base. Kept are the last of each month, and
     `keep_days` before the greatest (rule G5).
     """
 
@@ -265,6 +266,7 @@ class AsOf(_OfGold):
     compute: Callable[[Frame, date], Frame]
     base_by_day: bool = False
     base_grouped_by: tuple[str, ...] = ()
+    ungrouped: Callable[[Frame], Frame] | None = None
     keep_days: int = AS_OF_KEEP_DAYS
 
     @property

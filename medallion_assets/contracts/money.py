@@ -1,4 +1,4 @@
-"""Exact money in transforms: summed and divided as whole numbers, on any engine.
+"""Exact money in transforms: summed as decimals and divided as whole numbers, on any engine.
 
 Belongs here: arithmetic with Money columns, written with Narwhals.
 Does not: what is counted as a sale, or any table.
@@ -13,7 +13,7 @@ import narwhals as nw
 from medallion_assets.contracts.table import Money
 
 UNITS = 10**Money.scale
-"""Money is summed and divided in whole units of 1/UNITS, as 64-bit integers: a group holds up to 4.6e14 of currency."""
+"""Money is divided in whole units of 1/UNITS, as 64-bit integers: a group holds up to 4.6e14 of currency."""
 
 
 def to_units(money: str) -> nw.Expr:
@@ -24,7 +24,12 @@ def to_units(money: str) -> nw.Expr:
 def to_money(units: nw.Expr) -> nw.Expr:
     """Whole units of 1/UNITS as Money; exact, since it multiplies by a decimal and never divides."""
     whole = units.cast(nw.Decimal(20, 0))
-    return (whole * nw.lit(Decimal(1) / UNITS)).cast(nw.Decimal(Money.precision, Money.scale))
+    return money(whole * nw.lit(Decimal(1) / UNITS))
+
+
+def money(expression: nw.Expr) -> nw.Expr:
+    """A sum or difference of Money as Money; engines type them differently (decimal(38, 4), decimal(28, 4))."""
+    return expression.cast(nw.Decimal(Money.precision, Money.scale))
 
 
 def half_up(dividend: nw.Expr, divisor: nw.Expr) -> nw.Expr:

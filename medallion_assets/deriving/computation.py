@@ -16,6 +16,7 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.contracts.declared import Frame
 from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
 from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.table import Snapshot
@@ -60,9 +61,12 @@ class Computation:
             for start in range(0, len(days), DAYS_AT_ONCE):
                 group = list(days[start : start + DAYS_AT_ONCE])
                 yield group, self._daily(self.gold, group)
+        elif (ungrouped := self._ungrouped(days)) is not None:
+            rows = self._engine.scan(self.source.part(partitions=self._up_to(days[0])))
+            yield list(days), self._as_of(self.gold, ungrouped(rows), days[0])
         else:
             for day in days:
-                yield [day], self._as_of(self.gold, day)
+                yield [day], self._as_of(self.gold, nw.from_native(self._base.rows), day)
 
     def each(self, days: Sequence[date]) -> Iterator[tuple[date, pl.DataFrame]]:
         """The days in their order, each with its rows."""
@@ -76,10 +80,10 @@ class Computation:
         return rows
 
     def rows_in(self, days: Sequence[date]) -> int:
-        """How many rows are read for some days: of the source, or of the base of a table as of days."""
-        if isinstance(self.gold, AsOf):
-            return self._base.height
-        return self._rows_of(days)
+        """How many rows are read for some days: of the source, or of the base that days as of others share."""
+        if isinstance(self.gold, Daily):
+            return self._rows_of(days)
+        return self._base.height if self._ungrouped(days) is None else self._rows_of(self._up_to(days[0]))
 
     @property
     def _day_column(self) -> str:
@@ -88,9 +92,17 @@ class Computation:
     def _daily(self, gold: Daily, days: list[date]) -> pl.DataFrame:
         return conform(self._by_days(gold.compute, gold.grouped_by, days).rows, gold.table).collect()
 
-    def _as_of(self, gold: AsOf, day: date) -> pl.DataFrame:
-        rows = gold.compute(nw.from_native(self._base.rows), day).to_native()
-        return conform(rows, gold.table).collect(engine="streaming")
+    def _as_of(self, gold: AsOf, base: Frame, day: date) -> pl.DataFrame:
+        return conform(gold.compute(base, day).to_native(), gold.table).collect(engine="streaming")
+
+    def _ungrouped(self, days: Sequence[date]) -> Callable[[Frame], Frame] | None:
+        """What a day takes in place of a base: where no other shares it, and its rows can be streamed here."""
+        can_stream = len(days) == 1 and self._engine.memory_or(self.workspace) is None
+        return self.gold.ungrouped if isinstance(self.gold, AsOf) and can_stream else None
+
+    def _up_to(self, day: date) -> list[date | None]:
+        """The partitions of the source that count for a day."""
+        return [known for known in self.source.partitions if known is None or self.gold.counts(known, day)]
 
     @cached_property
     def _base(self) -> _Made:

@@ -17,7 +17,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
-from medallion_assets.delta.replacing.partitions import conform, write_day
+from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.blocks import in_turns
 from medallion_assets.engines.files import Files
@@ -71,6 +71,10 @@ class DaysItem:
             return False
         return self.held_rows(day).equals(new.sort(list(self.derived.table.key)))
 
+    def write(self, rows: pl.DataFrame, day: date) -> WrittenFile | None:
+        """A file of a day's rows in any order: nobody reads one in theirs, and putting much in order takes long."""
+        return self.folder.write(rows.lazy(), partition=day) if rows.height else None
+
     def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:
         """Those of `rows` that are of a day."""
         return rows.filter(pl.col(str(self.derived.table.partition_by)) == day)
@@ -115,7 +119,7 @@ class _MadeDay:
 
 def _make_day(item: DaysItem, rows: pl.DataFrame, day: date) -> _MadeDay | None:
     new = item.of_day(rows, day)
-    return None if item.is_held(new, day) else _MadeDay(day=day, file=write_day(item.folder, new, day))
+    return None if item.is_held(new, day) else _MadeDay(day=day, file=item.write(new, day))
 
 
 def _make_long_day(item: DaysItem) -> MadeDays:
@@ -132,9 +136,9 @@ def _make_long_day(item: DaysItem) -> MadeDays:
         rows_out += new.height
         if not differs and not item.held_rows(day, chosen).equals(new):
             differs = True
-            written = [write_day(item.folder, item.held_rows(day, earlier), day) for earlier in parts[:number]]
+            written = [item.write(item.held_rows(day, earlier), day) for earlier in parts[:number]]
         if differs:
-            written.append(write_day(item.folder, new, day))
+            written.append(item.write(new, day))
     return MadeDays(
         days=item.days,
         rows_in=item.rows_in,

@@ -13,9 +13,10 @@ import narwhals as nw
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.pipeline import Daily, Gold
+from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.computation import computation
+from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Bounds
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
@@ -40,6 +41,13 @@ class PicklingEngine(PolarsEngine):
         listed = pickle.loads(pickle.dumps(list(items)))
         self.handed.append(len(listed))
         return super().map_items(pickle.loads(pickle.dumps(function)), listed, are_large=are_large)
+
+
+class Elsewhere(PolarsEngine):
+    """Its functions share no memory with who calls it."""
+
+    def memory_or(self, folder: Place) -> Place:  # type: ignore[override]
+        return folder
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,8 @@ def test_a_long_day_is_made_of_some_groups_at_a_time(lakehouse: Lakehouse, gold:
 
     name = "compute" if isinstance(gold, Daily) else "base"
     function = getattr(gold, name)
+    if isinstance(gold, AsOf):
+        gold = replace(gold, ungrouped=None)
     with computation(gold, source) as computed:
         expected = computed.rows(DAYS[1])
     engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=1))
@@ -99,7 +109,7 @@ def test_a_long_day_is_made_of_some_groups_at_a_time(lakehouse: Lakehouse, gold:
 
 def test_rows_of_a_customer_are_beside_each_other_in_a_long_base(lakehouse: Lakehouse) -> None:
     """Whoever groups them holds groups then, and not rows."""
-    gold, day = LIFETIME_VALUE, DAYS[1]
+    gold, day = replace(LIFETIME_VALUE, ungrouped=None), DAYS[1]
     with computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)) as computed:
         expected = computed.rows(day)
     engine = PolarsEngine(bounds=Bounds(days_rows=1, group_rows=2))
@@ -117,9 +127,35 @@ def test_rows_of_a_customer_are_beside_each_other_in_a_long_base(lakehouse: Lake
 def test_a_base_that_needs_all_days_is_made_of_them_at_once(lakehouse: Lakehouse) -> None:
     engine = PicklingEngine(bounds=Bounds(days_rows=1))
     source = replace(lakehouse, engine=engine).open(ENRICHED_TRANSACTIONS)
-    with computation(replace(LIFETIME_VALUE, base_by_day=False), source) as computed:
+    with computation(replace(LIFETIME_VALUE, base_by_day=False, ungrouped=None), source) as computed:
         assert computed.rows(DAYS[1]).height == 4
     assert engine.handed == []
+
+
+@pytest.mark.parametrize("day", [date(2025, 3, 6), *DAYS, date(2025, 3, 8)])
+def test_a_day_that_is_made_alone_needs_no_base_and_reads_no_day_after_it(lakehouse: Lakehouse, day: date) -> None:
+    def no_base(rows: Any) -> Any:
+        raise AssertionError(rows)
+
+    source = lakehouse.open(ENRICHED_TRANSACTIONS)
+    with computation(replace(LIFETIME_VALUE, ungrouped=None), source) as usual:
+        expected = usual.rows(day)
+    with computation(replace(LIFETIME_VALUE, base=no_base), source) as alone:
+        assert alone.rows(day).sort("customer_id").equals(expected.sort("customer_id"))
+        assert alone.rows_in([day]) == sum(count for count, sold in ((1, DAYS[0]), (4, DAYS[1])) if sold <= day)
+
+
+def test_days_that_share_a_base_take_it_and_so_does_an_engine_that_works_elsewhere(lakehouse: Lakehouse) -> None:
+    def nothing_ungrouped(rows: Any) -> Any:
+        raise AssertionError(rows)
+
+    gold = replace(LIFETIME_VALUE, ungrouped=nothing_ungrouped)
+    with computation(gold, lakehouse.open(ENRICHED_TRANSACTIONS)) as shared:
+        assert [rows.height for _, rows in shared.each(DAYS)] == [1, 4]
+        assert shared.rows_in(DAYS) == 5
+    elsewhere = replace(lakehouse, engine=Elsewhere()).open(ENRICHED_TRANSACTIONS)
+    with computation(gold, elsewhere) as remote:
+        assert remote.rows(DAYS[1]).height == 4
 
 
 def test_no_days_give_no_rows(tmp_path: Path) -> None:

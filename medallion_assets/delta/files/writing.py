@@ -4,7 +4,7 @@ Belongs here: writing a file, its digest and its figures, which the commit enter
 Does not: the log entry itself (delta.files.data_files), or committing (delta.table).
 
 The digest is made of the bytes on their way to the storage, so it also tells of what a disk or a network changed.
-Nothing of the rows is read back for the figures: they come from the footer, which is the end of the file.
+Nothing is read back for the figures: they come from the footer, which is the end of what was sent.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ COMPRESSION_LEVEL = 1
 """Of zstd."""
 COPIED_BYTES = 1024 * 1024
 FOOTER_BYTES = 64 * 1024
-"""How much of the end of a file is asked for at first: nearly every footer is shorter."""
+"""How much of the end of a file is kept, or asked for at first: nearly every footer is shorter."""
 SHORTENED_BYTES = 64
 """Polars shortens longer text in a footer, the lower bound downwards and the upper one upwards."""
 
@@ -93,7 +94,7 @@ class TableFolder:
 
     def _written(
         self,
-        write: Callable[[ObjectStore, str], tuple[int, str]],
+        write: Callable[[ObjectStore, str], _HashingSink],
         partition: date | None,
         bounds: Collection[str],
     ) -> WrittenFile:
@@ -105,16 +106,16 @@ class TableFolder:
         path = f"{subfolder}part-{uuid.uuid4().hex}.parquet"
         store = store_of(self.uri, self.storage_options)
         with refusals(table, f"{self.uri}/{path}"):
-            size, digest = write(store, path)
-        footer = footer_of(store, path, size)
+            sent = write(store, path)
+        footer = _footer(store, path, sent.size, sent.end)
         return WrittenFile(
             path=path,
-            size=size,
+            size=sent.size,
             rows=footer.rows,
             partition=None if partition is None else str(partition),
             bounds=bounds_of(footer, table, bounds),
             nulls={name: column.nulls for name, column in footer.columns.items() if column.nulls is not None},
-            digest=digest,
+            digest=sent.digest,
         )
 
 
@@ -124,7 +125,11 @@ def footer_of(store: ObjectStore, path: str, size: int) -> Footer:
     Raises:
         FooterError: it is no whole Parquet file.
     """
-    tail = _tail(store, path, size, FOOTER_BYTES)
+    return _footer(store, path, size, _tail(store, path, size, FOOTER_BYTES))
+
+
+def _footer(store: ObjectStore, path: str, size: int, tail: bytes) -> Footer:
+    """The footer of a file whose end is known; a longer one is read from there."""
     if (length := footer_length(tail)) > len(tail):
         tail = _tail(store, path, size, length)
     return read_footer(tail)
@@ -149,8 +154,8 @@ def bounds_of(footer: Footer, table: Table, exact: Collection[str] = ()) -> dict
     return bounds
 
 
-def _write(store: ObjectStore, path: str, *, rows: pl.LazyFrame, row_group_rows: int | None) -> tuple[int, str]:
-    """Size and digest of what was written."""
+def _write(store: ObjectStore, path: str, *, rows: pl.LazyFrame, row_group_rows: int | None) -> _HashingSink:
+    """What was written, closed."""
     with _hashing(store, path) as sink:
         try:
             rows.sink_parquet(
@@ -163,15 +168,15 @@ def _write(store: ObjectStore, path: str, *, rows: pl.LazyFrame, row_group_rows:
             if sink.failure is not None:  # Polars wraps it as if the rows were at fault
                 raise sink.failure from None
             raise
-    return sink.size, sink.digest
+    return sink
 
 
-def _copy(store: ObjectStore, path: str, *, file: Path) -> tuple[int, str]:
-    """Size and digest of what was written."""
+def _copy(store: ObjectStore, path: str, *, file: Path) -> _HashingSink:
+    """What was written, closed."""
     with file.open("rb") as source, _hashing(store, path) as sink:
         while chunk := source.read(COPIED_BYTES):
             sink.write(chunk)
-    return sink.size, sink.digest
+    return sink
 
 
 @contextmanager
@@ -193,11 +198,16 @@ def _tail(store: ObjectStore, path: str, size: int, length: int) -> bytes:
 
 
 class _HashingSink(io.RawIOBase):
-    """Passes bytes on to a file and takes their digest on the way. `failure` is what the file raised, if it did."""
+    """Passes bytes on to a file, takes their digest on the way, and keeps the last ones: they hold the footer.
+
+    `failure` is what the file raised, if it did.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self._hash = hashlib.sha256()
+        self._last: deque[bytes] = deque()
+        self._kept = 0
         self.size = 0
         self.failure: Exception | None = None
 
@@ -205,6 +215,11 @@ class _HashingSink(io.RawIOBase):
     def digest(self) -> str:
         """The SHA-256 of all that was written, in hexadecimal digits."""
         return self._hash.hexdigest()
+
+    @property
+    def end(self) -> bytes:
+        """The last `FOOTER_BYTES` at least, or all of a shorter file."""
+        return b"".join(self._last)
 
     def writable(self) -> bool:
         """Whether it can be written to: Polars asks."""
@@ -219,4 +234,11 @@ class _HashingSink(io.RawIOBase):
             self.failure = error
             raise
         self.size += len(data)
+        self._keep(bytes(data[-FOOTER_BYTES:]))
         return len(data)
+
+    def _keep(self, data: bytes) -> None:
+        self._last.append(data)
+        self._kept += len(data)
+        while self._kept - len(self._last[0]) >= FOOTER_BYTES:
+            self._kept -= len(self._last.popleft())

@@ -12,7 +12,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.money import UNITS, half_up, to_money, to_units, whole
+from medallion_assets.contracts.money import UNITS, half_up, money, to_money, to_units, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
 from medallion_assets.pipelines.transactions.sales import sales_rows
 
@@ -46,39 +46,41 @@ def customer_days(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     One row for each `customer_id` and `transaction_date` with a counted row in `enriched` (rows of
     silver.enriched_transactions): `order_count`, and `gross_revenue`, `net_revenue` in units of currency.
     """
-    gross, refunded = nw.col("gross_units"), nw.col("refunded_units")
-    return (
-        sales_rows(enriched)
-        .group_by("customer_id", "transaction_date")
-        .agg(whole(nw.len()).alias("order_count"), whole(gross.sum()), whole(refunded.sum()))
-        .select(
-            "customer_id",
-            "transaction_date",
-            "order_count",
-            to_money(gross).alias("gross_revenue"),
-            to_money(gross - refunded).alias("net_revenue"),
-        )
+    orders, gross, net = nw.col("order_count"), nw.col("gross_revenue"), nw.col("net_revenue")
+    by_day = customer_orders(enriched).group_by("customer_id", "transaction_date")
+    return by_day.agg(whole(orders.sum()), money(gross.sum()), money(net.sum()))
+
+
+def customer_orders(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Each counted row in `enriched`, with the columns of `customer_days`: an order, by itself."""
+    amount = nw.col("amount")
+    return sales_rows(enriched).select(
+        "customer_id",
+        "transaction_date",
+        whole(nw.lit(1)).alias("order_count"),
+        amount.alias("gross_revenue"),
+        money(amount - nw.col("refunded_amount")).alias("net_revenue"),
     )
 
 
 def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
-    """The partition `as_of` of gold.customer_ltv, with the columns of its contract, from rows of `customer_days`.
+    """The partition `as_of` of gold.customer_ltv, from rows of `customer_days` or `customer_orders`.
 
-    Days after `as_of` do not count. On PySpark the three rankings each sort the customers in one partition.
+    It has the columns of the contract. Days after `as_of` do not count. On PySpark the three rankings each sort the
+    customers in one partition.
     """
-    gross, net, orders = nw.col("gross_units"), nw.col("net_units"), nw.col("order_count")
+    gross, orders = nw.col("gross_revenue"), nw.col("order_count")
     day = nw.col("transaction_date")
     tenure = whole(nw.max_horizontal(nw.col("tenure_days"), nw.lit(1)))
     return (
         days.filter(day <= nw.lit(as_of))
-        .with_columns(to_units("gross_revenue").alias("gross_units"), to_units("net_revenue").alias("net_units"))
         .group_by("customer_id")
         .agg(
             day.min().alias("first_order_date"),
             day.max().alias("last_order_date"),
             whole(orders.sum()),
-            whole(gross.sum()),
-            whole(net.sum()),
+            money(gross.sum()),
+            money(nw.col("net_revenue").sum()).alias("lifetime_value"),
         )
         .with_columns(
             nw.lit(as_of).alias("as_of_date"),
@@ -86,11 +88,10 @@ def lifetime_value(days: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
             (as_of.toordinal() - _day_number("first_order_date")).alias("tenure_days"),
             _score("last_order_date").alias("recency_score"),
             _score("order_count").alias("frequency_score"),
-            _score("net_units").alias("monetary_score"),
+            _score("lifetime_value").alias("monetary_score"),
         )
         .with_columns(
-            to_money(net).alias("lifetime_value"),
-            to_money(half_up(gross, orders)).alias("average_order_value"),
+            to_money(half_up(to_units("gross_revenue"), orders)).alias("average_order_value"),
             to_money(half_up(orders * (30 * UNITS), tenure)).alias("orders_per_30_days"),
             _rfm_segment().alias("rfm_segment"),
         )

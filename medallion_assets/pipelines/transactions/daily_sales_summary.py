@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.money import half_up, to_money, whole
+from medallion_assets.contracts.money import half_up, money, to_money, to_units, whole
 from medallion_assets.contracts.table import Column, Date, Integer, Money, Table, Text
 from medallion_assets.pipelines.transactions.sales import sales_rows
 
@@ -39,7 +39,7 @@ DAILY_SALES_SUMMARY = Table(
 
 def summarise(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """The summary of every day in `enriched` (rows of silver.enriched_transactions): the columns of the contract."""
-    gross, refunded, transactions = nw.col("gross_units"), nw.col("refunded_units"), nw.col("transaction_count")
+    gross, refunded, transactions = nw.col("gross_revenue"), nw.col("refunded_amount"), nw.col("transaction_count")
     return (
         sales_rows(enriched)
         .group_by(*DIMENSIONS)
@@ -47,14 +47,12 @@ def summarise(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
             whole(nw.len()).alias("transaction_count"),
             whole(nw.col("customer_id").n_unique()).alias("customer_count"),
             whole(nw.col("quantity").sum()).alias("units_sold"),
-            whole(gross.sum()),
-            whole(refunded.sum()),
+            money(nw.col("amount").sum()).alias("gross_revenue"),
+            money(refunded.sum()),
         )
         .with_columns(
-            to_money(gross).alias("gross_revenue"),
-            to_money(refunded).alias("refunded_amount"),
-            to_money(gross - refunded).alias("net_revenue"),
-            to_money(half_up(gross, transactions)).alias("average_order_value"),
+            money(gross - refunded).alias("net_revenue"),
+            to_money(half_up(to_units("gross_revenue"), transactions)).alias("average_order_value"),
         )
         .select(*DAILY_SALES_SUMMARY.column_names)
     )

@@ -24,7 +24,12 @@ from medallion_assets.contracts.pipeline import (
     Reconciled,
 )
 from medallion_assets.contracts.policies import AT_ONCE, Limits
-from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV, customer_days, lifetime_value
+from medallion_assets.pipelines.transactions.customer_ltv import (
+    CUSTOMER_LTV,
+    customer_days,
+    customer_orders,
+    lifetime_value,
+)
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY, DIMENSIONS, summarise
@@ -80,6 +85,7 @@ LIFETIME_VALUE = AsOf(
     compute=lifetime_value,
     base_by_day=True,
     base_grouped_by=("customer_id",),
+    ungrouped=customer_orders,
     reconciled=_revenue("lifetime_value"),
     update_timers=AT_ONCE,
 )

@@ -10,16 +10,13 @@ from typing import Any
 
 import narwhals as nw
 
-from medallion_assets.contracts.money import to_units, whole
+from medallion_assets.contracts.money import money
 
 REFUNDED = "refunded"
 COUNTED_STATUSES = ("completed", REFUNDED)
 
 
 def sales_rows(enriched: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
-    """The counted rows of silver.enriched_transactions with `gross_units` and `refunded_units` (in 1/UNITS)."""
-    units = to_units("amount")
-    refunded = nw.when(nw.col("status") == REFUNDED).then(units).otherwise(nw.lit(0))
-    return enriched.filter(nw.col("status").is_in(COUNTED_STATUSES)).with_columns(
-        units.alias("gross_units"), whole(refunded).alias("refunded_units")
-    )
+    """The counted rows of silver.enriched_transactions with `refunded_amount`, in units of currency."""
+    refunded = nw.when(nw.col("status") == REFUNDED).then(nw.col("amount")).otherwise(money(nw.lit(0)))
+    return enriched.filter(nw.col("status").is_in(COUNTED_STATUSES)).with_columns(refunded.alias("refunded_amount"))

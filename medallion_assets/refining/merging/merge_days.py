@@ -150,8 +150,9 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
     table, fulls = work.folder.table, work.fulls
     key = list(table.key)
     old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
-    gone, before = item.gone.filter(chosen), _found(old, new, key)
-    kept = _without(_unmatched(old, before), gone.select(key))
+    gone = item.gone.filter(chosen)
+    leave = _found(old, pl.concat([new.select(key), gone.select(key)]), key)
+    kept, before = _unmatched(old, leave), leave.head(new.height)
     absent = kept.clear()
     if fulls.applying:
         older = _as_counted(kept, fulls)

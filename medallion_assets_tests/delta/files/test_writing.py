@@ -27,6 +27,8 @@ from medallion_assets.contracts.table import (
     TimestampUtc,
 )
 from medallion_assets.delta.files.data_files import DIGEST
+from medallion_assets.delta.files.parquet_footer import footer_length
+from medallion_assets.delta.files.writing import FOOTER_BYTES
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import DiskFullError, PermanentError
@@ -185,6 +187,25 @@ def test_a_bucket_takes_the_same(s3_server: S3Server) -> None:
     data = s3_server.client.get_object(Bucket=bucket, Key=f"lake/silver/stock/{written.path}")["Body"].read()
     assert (written.size, written.digest) == (len(data), hashlib.sha256(data).hexdigest())
     assert (snapshot.row_count, written.rows, written.bounds["item_id"]) == (1, 1, ("b", "b"))
+
+
+def test_nothing_of_a_file_is_read_back(s3_server: S3Server) -> None:
+    """A request each would be a wait each, of which a window of changes has one a day."""
+    bucket = s3_server.make_bucket()
+    lakehouse = Lakehouse(url=f"s3://{bucket}/lake", storage_options=s3_server.environment)
+    folder = lakehouse.ready(STOCK).folder
+    with s3_server.counted() as requests:
+        written = folder.write(stock(("b", DAY, 2)), partition=DAY)
+    assert dict(requests) == {"PUT": 1}
+    assert written.bounds["item_id"] == ("b", "b")
+
+
+def test_a_footer_longer_than_what_is_kept_of_a_file_is_read_from_there(tmp_path: Path) -> None:
+    folder = lake(tmp_path).ready(STOCK).folder
+    names = [f"{number:04}" for number in range(1_500)]
+    written = folder.write(stock(*((name, DAY, 1) for name in names)), partition=DAY, row_group_rows=1)
+    assert footer_length((Path(folder.uri) / written.path).read_bytes()) > FOOTER_BYTES
+    assert (written.rows, written.bounds["item_id"]) == (1_500, ("0000", "1499"))
 
 
 def test_a_partition_that_is_a_moment_is_refused(tmp_path: Path) -> None:
