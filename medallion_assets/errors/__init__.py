@@ -6,7 +6,7 @@ Does not: the wording of a single error; each place that raises says what it exp
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 KIND_CHARACTERS = 500
 
@@ -15,8 +15,11 @@ class MedallionError(Exception):
     """Anything this project raises on purpose.
 
     `what` names the thing that is wrong and where (table, export, file); the other parts make the message one that
-    a person can act on without reading code. `export_id` is the export that it is about, if it is about one.
+    a person can act on without reading code. `export_id` is the export that it is about, if it is about one. A type
+    whose errors are all of one kind, whatever they are about, says so in `kind`.
     """
+
+    kind: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ def kind_of(error: BaseException) -> str:
 
     The words of any other error may differ each time (an address, a size, a moment).
     """
+    if isinstance(error, MedallionError) and error.kind:
+        return error.kind
     name = type(error).__name__
     return f"{name}: {error.what}"[:KIND_CHARACTERS] if isinstance(error, MedallionError) else name
 

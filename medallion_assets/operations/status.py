@@ -29,7 +29,7 @@ from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
-from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.tables.pipeline_runs import BROKEN, PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.operations.unrecorded import unrecorded_failures
 
@@ -39,7 +39,6 @@ SHOWN = 10
 """How many alerts, and how many incidents."""
 INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", "headline", "do", "run_id")
 FIRST_CHARACTERS, LAST_CHARACTERS = 500, 1_500
-BROKEN = (Outcome.FAILED, Outcome.LOST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +231,7 @@ def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
 
 
 def _became(attempt: StageAttempt) -> str:
-    words = "was lost" if attempt.outcome is Outcome.LOST else "failed"
+    words = {Outcome.LOST: "was lost"}.get(attempt.outcome, attempt.outcome.value)
     return f"{words}: {_cut(attempt.error or '')}"
 
 

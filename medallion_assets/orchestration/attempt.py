@@ -163,12 +163,13 @@ class Attempt:
                 yield self
         except Exception as error:
             export_id = error.export_id if isinstance(error, MedallionError) else None
-            self.end(Outcome.FAILED, str(error) or type(error).__name__, kind=kind_of(error), export_id=export_id)
+            kind = kind_of(error)
+            self.end(Outcome.of_failure(kind), str(error) or type(error).__name__, kind=kind, export_id=export_id)
             raise
         except BaseException:  # a signal, or Dagster closes the body where it stands
             why = self._why_ended()
-            kind = kind_of_interrupt(why)
-            self.end(Outcome.FAILED if kind else Outcome.CANCELED, why, kind=kind)
+            limit = kind_of_interrupt(why)
+            self.end(Outcome.of_failure(limit) if limit else Outcome.CANCELED, why, kind=limit)
             raise
         if self._broken:
             names = ", ".join(self._broken)

@@ -245,7 +245,7 @@ def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
     ("said", "outcome", "kind"),
     [
         ("ops asked for it", "canceled", None),
-        ("Canceling due to exceeding maximum runtime of 5 seconds.", "failed", "time limit"),
+        ("Canceling due to exceeding maximum runtime of 5 seconds.", "timed out", "time limit"),
     ],
 )
 def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str, kind: str | None) -> None:

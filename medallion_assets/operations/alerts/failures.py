@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from medallion_assets.operations.tables.alerts import Alert
-from medallion_assets.operations.tables.pipeline_runs import ENDED_AT, Outcome
+from medallion_assets.operations.tables.pipeline_runs import BROKEN, ENDED_AT, Outcome
 
 WINDOW_DAYS = 8
 """How far back attempts are read."""
@@ -64,7 +64,7 @@ def unseen_failures(
     """
     last = attempts.sort("started_at", "run_id", "attempt").unique("stage", keep="last", maintain_order=True)
     unseen = last.filter(
-        pl.col("outcome").is_in([Outcome.FAILED, Outcome.LOST]),
+        pl.col("outcome").is_in(BROKEN),
         pl.col("error_kind").is_not_null(),
         ENDED_AT.le(now - timedelta(seconds=GRACE_SECONDS)),
         ~pl.col("run_id").is_in(list(known_runs)),

@@ -28,7 +28,7 @@ from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
-from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
+from medallion_assets.operations.tables.pipeline_runs import BROKEN, run_of
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.refining.versions import SUPERSEDED
 
@@ -110,7 +110,7 @@ def refused_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
 
     Where its refusal failed a run, as that of a month does, the alert about the run says the same.
     """
-    failed = set(facts.attempts.filter(pl.col("outcome") == Outcome.FAILED).select("stage", "export_id").rows())
+    failed = set(facts.attempts.filter(pl.col("outcome").is_in(BROKEN)).select("stage", "export_id").rows())
     for refusal in facts.refused:
         table = bronze_name(refusal.table_name)
         if (table, refusal.export_id) in failed:

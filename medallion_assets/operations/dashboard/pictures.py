@@ -38,6 +38,7 @@ OUTCOMES = {
     Outcome.FAILED: "red",
     Outcome.CANCELED: "grey",
     Outcome.LOST: "purple",
+    Outcome.TIMED_OUT: "orange",
 }
 
 

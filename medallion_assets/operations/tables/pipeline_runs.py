@@ -40,6 +40,17 @@ class Outcome(StrEnum):
     CANCELED = "canceled"
     LOST = "lost"
     """Its process ended without a word: killed, or out of memory."""
+    TIMED_OUT = "timed out"
+    """The time limit of its stage or its run ended it."""
+
+    @classmethod
+    def of_failure(cls, kind: str | None) -> Outcome:
+        """That of an attempt that failed, by the kind of its error."""
+        return cls.TIMED_OUT if kind == TIME_LIMIT else cls.FAILED
+
+
+BROKEN = (Outcome.FAILED, Outcome.LOST, Outcome.TIMED_OUT)
+"""The outcomes that somebody has to look at: nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +78,7 @@ class StageAttempt:
     is_complete: Annotated[bool | None, "whether these cover every day to its end; null: unknown"] = None
     export_age_seconds: Annotated[float | None, "from the newest export's time to readers; null: none new"] = None
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
-    outcome: Annotated[Outcome, "succeeded, failed, canceled or lost"]
+    outcome: Annotated[Outcome, "succeeded, failed, canceled, lost or timed out"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
     error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
     export_id: Annotated[str | None, "the export that it failed on, where it was one"] = None

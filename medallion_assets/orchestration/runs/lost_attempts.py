@@ -21,7 +21,13 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFRESH
-from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, read_attempts, record_attempts
+from medallion_assets.operations.tables.pipeline_runs import (
+    TIME_LIMIT,
+    Outcome,
+    StageAttempt,
+    read_attempts,
+    record_attempts,
+)
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.steps import step_names
@@ -135,7 +141,8 @@ def _attempt(
     kind = kind_of_end(end.said) if ended is None else ended.error_kind
     if outcome is Outcome.CANCELED or (ended is None and run.status is dg.DagsterRunStatus.CANCELED):
         kind = kind_of_interrupt(end.said)
-        outcome = Outcome.FAILED if kind and ended else outcome
+    if kind == TIME_LIMIT:
+        outcome = Outcome.TIMED_OUT
     lost = f"its process ended without an error message; Dagster says: {end.said or 'nothing'}"
     error = lost if ended is None else f"{NOT_WRITTEN}; Dagster says: {ended.error or 'nothing'}"
     return StageAttempt(

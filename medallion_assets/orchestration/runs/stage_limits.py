@@ -23,6 +23,7 @@ import dagster as dg
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
 
@@ -40,9 +41,13 @@ Item = TypeVar("Item")
 class StageTimeError(PermanentError):
     """A stage took longer than it may, and is not tried again."""
 
+    kind = TIME_LIMIT
+
 
 class StageTimeAgainError(TransientError):
     """A stage took longer than it may, and is tried again, as its declaration says."""
+
+    kind = TIME_LIMIT
 
 
 class _OutOfTimeError(KeyboardInterrupt):

@@ -18,16 +18,16 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus, Stray
 from medallion_assets.contracts.search import Search
-from medallion_assets.contracts.source import WRONG_TABLE, Listing
+from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Found, Listing
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, message_of
 from medallion_assets.errors.hints import nearest_name
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store
 
 NAMED = 3
-"""So many folders are named as examples."""
+"""So many folders are named as examples, and so many batches looked into."""
 _BACK = "mount the disk, or set MEDALLION_RAW_URL to where they are now; if they were removed on purpose, {}"
 
 
@@ -122,21 +122,34 @@ class RawPlace:
         if store is not None and first is not None:
             listing = self.loaded.source.find(store)
             if listing.batches:
-                return self._of_another([self.refusals.get((found.id, found.prefix)) for found in listing.batches])
+                return self._of_another(store, listing.batches)
             if listing.unclaimed or listing.unseen:
                 return self._is(PlaceState.FINE)  # what is wrong there is said of each of them
         return self._beside(None if first is None else first.key)
 
-    def _of_another(self, refusals: Iterable[RefusedBatch | None]) -> PlaceStatus:
-        """Whether each batch that lies there was refused since it is another table's."""
-        last = None
-        for refusal in refusals:
-            if refusal is None or refusal.verdict != WRONG_TABLE:
+    def _of_another(self, store: ObjectStore, batches: Iterable[Found]) -> PlaceStatus:
+        """Whether the batches that lie there are another table's: each that a run refused, the first ones of others."""
+        why = ""
+        looked_at = 0
+        for batch in batches:
+            refusal = self.refusals.get((batch.id, batch.prefix))
+            if refusal is None and looked_at == NAMED:
+                break
+            looked_at += refusal is None
+            verdict, why = (refusal.verdict, refusal.reason) if refusal else self._verdict(store, batch)
+            if verdict != WRONG_TABLE:
                 return self._is(PlaceState.FINE)
-            last = refusal
-        found = f"{self._batches} of another table only" + (f": {last.reason}" if last else "")
+        found = f"{self._batches} of another table only: {why}"
         do = "move them to the folder of their own table, or correct its name; then run this again"
         return self._is(PlaceState.MISPLACED, found, do)
+
+    def _verdict(self, store: ObjectStore, found: Found) -> tuple[str, str]:
+        """What is wrong with a batch before any was loaded, and why; empty where nothing is."""
+        try:
+            self.loaded.source.read(store, found, owner=self.loaded.owner)
+        except BatchRefusedError as refused:
+            return refused.verdict, message_of(refused.what, expected=refused.expected, found=refused.found)
+        return "", ""
 
     def _beside(self, foreign: str | None) -> PlaceStatus:
         """What is said where no batch lies: what lies beside the place tells what is wrong."""

@@ -70,7 +70,8 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         error_kind="lost process",
     )
     said = "Canceling due to exceeding maximum runtime of 60 seconds."
-    assert lost_attempts(RUN, replace(END, said=said), [began(10)], known=())[0].error_kind == "time limit"
+    (late,) = lost_attempts(RUN, replace(END, said=said), [began(10)], known=())
+    assert (late.outcome, late.error_kind) == (Outcome.TIMED_OUT, "time limit")
 
 
 def test_what_a_person_ended_has_no_kind_of_failure() -> None:
@@ -80,10 +81,10 @@ def test_what_a_person_ended_has_no_kind_of_failure() -> None:
     assert [(row.outcome, row.error_kind) for row in (killed, told)] == [(Outcome.LOST, None), (Outcome.CANCELED, None)]
 
 
-def test_a_step_that_its_time_limit_ended_failed() -> None:
+def test_a_step_that_its_time_limit_ended_timed_out() -> None:
     end = replace(END, said="Canceling due to exceeding maximum runtime of 60 seconds.")
     (row,) = lost_attempts(RUN, end, [began(1), ended(20, Outcome.CANCELED, "interrupted")], known=())
-    assert (row.outcome, row.error_kind) == (Outcome.FAILED, "time limit")
+    assert (row.outcome, row.error_kind) == (Outcome.TIMED_OUT, "time limit")
 
 
 def test_only_what_has_no_row_is_told() -> None:

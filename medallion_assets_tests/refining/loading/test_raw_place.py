@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
-from medallion_assets.refining.loading.raw_place import RawPlace
+from medallion_assets.refining.loading.raw_place import NAMED, RawPlace
 from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
@@ -31,11 +33,11 @@ def place_of(landing: Landing, *, raw_url: str | None = None, loaded: Loaded | N
     return RawPlace(raw_url=url, loaded=loaded or landing.declared, tables=TABLES)
 
 
-def export(folder: Path, table: str = "orders") -> None:
+def export(folder: Path, table: str = "orders", *, hour: int = 0) -> None:
     """One export, whole, below a folder."""
-    lines = [full_record({"pk": {"S": "a"}})]
+    at, lines = AT + timedelta(hours=hour), [full_record({"pk": {"S": "a"}})]
     write_export(
-        open_store(str(folder)), table_name=table, export_type=ExportType.FULL, from_at=AT, to_at=AT, files=[lines]
+        open_store(str(folder)), table_name=table, export_type=ExportType.FULL, from_at=at, to_at=at, files=[lines]
     )
 
 
@@ -97,14 +99,37 @@ def test_a_place_that_batches_came_from_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_another_tables_exports_alone_is_wrong(tmp_path: Path) -> None:
-    """B3: known once a run has refused them; one export of its own beside them makes the place right."""
+    """B3: one export of its own beside them makes the place right, and so does whatever is wrong in another way."""
     landing = Landing(tmp_path)
     export(tmp_path / "raw" / "orders", "customers")
+    unknown = place_of(landing).status(holds=False)
+    assert unknown.state is PlaceState.MISPLACED
+    assert "exports of another table only: " in unknown.found
+    assert "table/customers" in unknown.found
     assert landing.ingest().loaded == []
     known = replace(place_of(landing), refusals=read_refusals(landing.lakehouse, "orders"))
     assert "another table only" in known.status(holds=False).found
     landing.full("a")
     assert known.status(holds=False).is_fine
+
+
+def test_few_exports_are_looked_into_before_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landing, looked = Landing(tmp_path), []
+    place = place_of(landing)
+    for hour in range(5):
+        export(tmp_path / "raw" / "orders", "customers", hour=hour)
+    read = type(place.loaded.source).read
+
+    def noted(*given: Any, **options: Any) -> Any:
+        looked.append(given)
+        return read(*given, **options)
+
+    monkeypatch.setattr(type(place.loaded.source), "read", noted)
+    assert place.status(holds=False).state is PlaceState.MISPLACED
+    assert len(looked) == NAMED
+    for manifest in tmp_path.rglob("manifest-files.json"):
+        manifest.unlink()
+    assert place.status(holds=False).is_fine, "of another table or not: what is wrong is said of each"
 
 
 @pytest.mark.parametrize(
