@@ -16,6 +16,7 @@ import dagster as dg
 
 from medallion_assets.contracts.run_days import day_tags, days_named, parse_day
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.hidden_tags import tag_run
 from medallion_assets.orchestration.runs.attribution import LONGEST_NAME, USER
 
 
@@ -48,7 +49,7 @@ def choose_configured_month(instance: dg.DagsterInstance, run: dg.DagsterRun, st
             do="leave month out of the run config, or choose its partition",
         )
     if partition is None:
-        _tag(instance, run, day_tags([(month, month)]))
+        tag_run(instance, run, day_tags([(month, month)]))
 
 
 def record_configured_user(instance: dg.DagsterInstance, run: dg.DagsterRun, steps: Collection[str]) -> None:
@@ -66,7 +67,7 @@ def record_configured_user(instance: dg.DagsterInstance, run: dg.DagsterRun, ste
             found=", ".join(sorted(named)),
             do="leave all but one of them out",
         )
-    _tag(instance, run, {USER: named.pop()[:LONGEST_NAME]})
+    tag_run(instance, run, {USER: named.pop()[:LONGEST_NAME]})
 
 
 def _named(run: dg.DagsterRun, steps: Collection[str], field: str) -> set[str]:
@@ -75,8 +76,3 @@ def _named(run: dg.DagsterRun, steps: Collection[str], field: str) -> set[str]:
     configs = [(op or {}).get("config") for step, op in ops.items() if step in steps]
     found = [config.get(field) for config in configs if isinstance(config, Mapping)]
     return {text for value in found if (text := str(value or "").strip())}
-
-
-def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: dict[str, str]) -> None:
-    instance.add_run_tags(run.run_id, tags)
-    cast("dict[str, str]", run.tags).update(tags)

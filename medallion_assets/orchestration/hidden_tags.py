@@ -1,12 +1,14 @@
 """Tags of runs that are for this project and not for people: Dagster's UI shows none whose key begins like these.
 
-Belongs here: their keys, and reading them also of runs that an earlier release started, under keys that were shown.
+Belongs here: their keys, reading them also of runs that an earlier release started, under keys that were shown, and
+adding tags to a run that has begun.
 Does not: what people filter runs by (trigger, cause, days, user), which stays to be seen; what a tag means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import dagster as dg
 
@@ -23,6 +25,12 @@ def hidden_tag(name: str) -> str:
 def value_of(tag: str, tags: Mapping[str, str]) -> str | None:
     """The value of a hidden tag among the tags of a run."""
     return next((tags[key] for key in keys_of(tag) if key in tags), None)
+
+
+def tag_run(instance: dg.DagsterInstance, run: dg.DagsterRun, tags: Mapping[str, str]) -> None:
+    """Add tags to a run as it is stored, and to the copy of it that this process has."""
+    instance.add_run_tags(run.run_id, dict(tags))
+    cast("dict[str, str]", run.tags).update(tags)
 
 
 def filters(tag: str, value: str) -> list[dg.RunsFilter]:

@@ -30,32 +30,21 @@ from medallion_assets.operations.stages import (
 from medallion_assets.orchestration.assets.fetched import fetched_key, fetched_keys
 from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.step_processes import step_processes
 from medallion_assets.orchestration.steps import step_name
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 """Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
 missed or is old; backfills have 0."""
-RUN_MARGIN_SECONDS = 900
-"""How much longer a run may take than its stages: to begin, to wait between tries, to end."""
 CATCHES_UP = hidden_tag("catches_up")
 """The tag of runs that catch up: deploy/dagster.yaml lets one at a time begin, so that live work finds a free place."""
 
 
 def run_tags(known: Iterable[Stage], tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
-    """The tags of a run of those of `known` that write some tables: its time limit, and how often it starts anew.
-
-    The run's limit is the outer one: a stage ends at its own before that, and so does each try after a timeout.
-    """
-    limits = list({stage.step.name: stage.limits for stage in known if stage.table in tables}.values())
-    again = [limit.retries for limit in limits if limit.retry_on_timeout]
-    tries = [limit.retries + 1 if limit.retry_on_timeout else 1 for limit in limits]
-    longest = sum(limit.time_limit_seconds * count for limit, count in zip(limits, tries, strict=True))
-    return {
-        "dagster/max_runtime": str(longest + RUN_MARGIN_SECONDS),
-        "dagster/max_retries": str(max(again, default=0)),
-        "dagster/priority": str(priority),
-    }
+    """The tags of a run of those of `known` that write some tables: its limits, and how soon it gets its turn."""
+    limits = {stage.step.name: stage.limits for stage in known if stage.table in tables}
+    return {**limit_tags(limits.values()), "dagster/priority": str(priority)}
 
 
 @dataclass(frozen=True, slots=True)

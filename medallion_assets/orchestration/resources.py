@@ -33,6 +33,7 @@ from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, AssetEv
 from medallion_assets.orchestration.run_config import Wish, asked_of
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.planned_code import expect_planned_by
+from medallion_assets.orchestration.runs.run_limits import limit_chosen_assets
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, format_trigger
@@ -131,6 +132,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 steps = step_names(self.catalog)
                 choose_configured_month(context.instance, context.run, steps)
                 record_configured_user(context.instance, context.run, steps)
+                limit_chosen_assets(context.instance, context.run, self.catalog)
         with carried_out_here(context):
             yield self
             if context.run is not None and self.dashboard is not None:

@@ -87,7 +87,9 @@ def test_status_tells_how_far_every_stage_has_come(lakehouse: Lakehouse) -> None
 
 def test_status_tells_which_lakehouse_it_is_and_that_it_holds_samples(lakehouse: Lakehouse) -> None:
     identity = mark_as_sample(lakehouse, now=datetime.now(UTC), note="export 1 of customers")
-    assert f"lakehouse {identity.lakehouse_id}, contains sample data (export 1 of customers)" in run("status").stdout
+    said = run("status").stdout
+    assert f"lakehouse {identity.lakehouse_id}, contains sample data (export 1 of customers)" in said
+    assert "freshness is measured against their end, 20" in said
     assert answer("status")["identity"]["is_sample"]
     assert run("verify").exit_code == 0
 

@@ -101,7 +101,8 @@ def test_it_shows_and_starts_nothing_unless_told_to(ui: Ui) -> None:
 def test_it_has_the_settings_of_production_and_says_what_needs_a_daemon(ui: Ui) -> None:
     assert of_server(ui.url) == of_production()
     said = " ".join((ui.home.parent / "log").read_text().split())
-    assert "There is no daemon: no sensors, no schedules, no limit on concurrent runs, no restart of a run" in said
+    lacks = ["no sensors", "no schedules", "no limit on concurrent runs", "no time limit of a whole run", "no restart"]
+    assert f"There is no daemon: {', '.join(lacks)} of a run" in said
 
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:

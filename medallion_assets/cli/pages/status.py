@@ -51,7 +51,9 @@ def _identity(status: Status) -> list[Text]:
     if status.identity is None:
         return []
     samples = f", contains sample data ({status.identity.note})" if status.identity.is_sample else ""
-    return [Text(f"lakehouse {status.identity.lakehouse_id}{samples}", style="dim")]
+    ends = {row.measured_at for row in status.freshness if row.measured_at is not None}
+    measured = f"; freshness is measured against their end, {max(ends):%Y-%m-%d %H:%M} UTC" if ends else ""
+    return [Text(f"lakehouse {status.identity.lakehouse_id}{samples}{measured}", style="dim")]
 
 
 def _sources(status: Status) -> list[Text]:

@@ -78,13 +78,21 @@ def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
     unsaid = f"unknown of {unknown} {'table' if unknown == 1 else 'tables'}" if unknown else ""
+    is_sample = any(table.measured_at is not None for table in facts.status.freshness)
     if not fresh + stale:
         return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
     return Answer(
         question="Fresh",
         answer=f"{fresh} of {fresh + stale} tables",
         more="; ".join(
-            filter(None, (f"{stale} stale" if stale else "no table is further behind than its limit", unsaid))
+            filter(
+                None,
+                (
+                    f"{stale} stale" if stale else "no table is further behind than its limit",
+                    unsaid,
+                    "against the end of the sample data" if is_sample else "",
+                ),
+            )
         ),
         mood=Mood.BAD if stale else Mood.GOOD,
     )

@@ -116,11 +116,11 @@ def record_attempts(lakehouse: Lakehouse, attempts: Collection[StageAttempt], *,
 def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataFrame:
     """The attempts that began on `since` (UTC) or later, or all of them, oldest first; the columns of PIPELINE_RUNS.
 
-    Of an attempt that was taken for lost and wrote its row after all, its own row counts.
+    Of an attempt that was taken for lost, or over its limit, and wrote its row after all, its own row counts.
     """
     return (
         scan_rows(lakehouse, PIPELINE_RUNS, since=since)
-        .sort(pl.col("outcome") != Outcome.LOST, "started_at")
+        .sort(pl.col("outcome") != Outcome.LOST, pl.col("outcome") != Outcome.TIMED_OUT, "started_at")
         .unique(PIPELINE_RUNS.key, keep="last", maintain_order=True)
         .sort("started_at", *PIPELINE_RUNS.key)
         .collect()

@@ -16,6 +16,7 @@ from medallion_assets.operations.fetching import fetch, fetched_tables, reads
 from medallion_assets.operations.unrecorded import FETCH, fetch_of
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Location, as_table
@@ -113,11 +114,7 @@ def fetch_jobs(pipeline: Pipeline) -> list["dg.UnresolvedAssetJobDefinition"]:
             fetch_job_name(pipeline, loaded),
             selection=dg.AssetSelection.assets(fetched_key(loaded)),
             description=f"Fetch what changed in {loaded.table.short_name} since the last window from its API.",
-            tags={
-                "dagster/max_runtime": str(loaded.loading_limits.time_limit_seconds),
-                "dagster/max_retries": str(loaded.loading_limits.retries),
-                "dagster/priority": "0",
-            },
+            tags={**limit_tags([loaded.loading_limits]), "dagster/priority": "0"},
             executor_def=dg.in_process_executor,
         )
         for loaded in fetched_tables(pipeline)

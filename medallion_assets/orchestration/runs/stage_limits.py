@@ -20,11 +20,14 @@ from types import FrameType
 from typing import Any, Self, TypeVar
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
+from medallion_assets.orchestration.hidden_tags import tag_run
 from medallion_assets.orchestration.runs.locks import noted
+from medallion_assets.orchestration.runs.run_limits import restarts_of
 from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
 
 GRACE_SECONDS = 30.0
@@ -72,7 +75,7 @@ class StageLimit:
     ) -> None:
         self._context = context
         self._grace_seconds, self._again_seconds = grace_seconds, again_seconds
-        self._seconds = limits.time_limit_seconds
+        self._seconds, self._restarts = limits.time_limit_seconds, restarts_of(limits)
         kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
         self._error = kind(f"{stage}: {OVER_ITS_LIMIT}", expected=f"at most {self._seconds:,.0f} s", do=DO)
         self._is_heard = False
@@ -147,7 +150,7 @@ class StageLimit:
             if late >= self._grace_seconds:
                 late = 0.0
                 if self._is_heard and is_of_a_run(self._context):
-                    _end_process(self._context, str(self._error))
+                    _end_process(self._context, str(self._error), self._restarts)
             if late:
                 self._ring_again()
             seconds = min(self._again_seconds, self._grace_seconds - late)
@@ -167,13 +170,15 @@ def is_of_a_run(context: dg.AssetExecutionContext) -> bool:
     return worker is not None and worker.is_worker and worker.pid == os.getpid()
 
 
-def _end_process(context: dg.AssetExecutionContext, why: str) -> None:
+def _end_process(context: dg.AssetExecutionContext, why: str, restarts: int) -> None:
     """Say of the run that it failed, and end this process, whatever its main thread does.
 
-    Where each step has a process of its own, this is one of these: the run goes on, and hears of its end.
+    The run starts anew as often as this stage declares, whatever others of it do. Where each step has a process of its
+    own, this is one of these: the run goes on, and hears of its end.
     """
     try:
         if multiprocessing.parent_process() is None:
+            tag_run(context.instance, context.run, {MAX_RETRIES_TAG: str(restarts)})
             context.instance.report_run_failed(context.run, f"{why}; its process did not stop, and was ended")
         else:
             context.instance.report_engine_event(f"{why}; the step's process did not stop, and is ended", context.run)

@@ -52,10 +52,11 @@ def test_a_lakehouse_without_attempts(tmp_path: Path) -> None:
     assert not lakehouse.exists(PIPELINE_RUNS)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.TIMED_OUT])
 @pytest.mark.parametrize("told_first", [True, False])
-def test_an_attempt_that_tells_of_itself_was_not_lost(tmp_path: Path, told_first: bool) -> None:
+def test_an_attempt_that_tells_of_itself_was_not_lost(tmp_path: Path, told_first: bool, outcome: Outcome) -> None:
     """A run that Dagster gave up may end by itself a moment later; its own word counts, whoever wrote first."""
-    lakehouse, lost = lakehouse_at(tmp_path), replace(ONE, outcome=Outcome.LOST, error="gone")
+    lakehouse, lost = lakehouse_at(tmp_path), replace(ONE, outcome=outcome, error="gone")
     for attempt in (ONE, lost) if told_first else (lost, ONE):
         record_attempts(lakehouse, [attempt])
     assert read_attempts(lakehouse)["outcome"].to_list() == ["succeeded"]

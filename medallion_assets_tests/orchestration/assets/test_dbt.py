@@ -29,8 +29,8 @@ from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.orchestration.assets.dbt import verdicts
 from medallion_assets.orchestration.assets.fresh_checks import IS_FRESH
-from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.reporting import step_retries
+from medallion_assets.orchestration.runs.run_limits import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.sensors.completed import completed_sensors
 from medallion_assets.pipelines.star_schema.crm_customers import CRM_CUSTOMERS
 from medallion_assets.pipelines.star_schema.facts import MART_REVENUE

@@ -111,6 +111,8 @@ def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> Non
     assert made.limits["raw__orders"] == declared().loading_limits
     assert definitions.resolve_job_def("shop_fetch_orders").asset_layer.selected_asset_keys == {raw}
     assert raw not in definitions.resolve_job_def("shop_ingest").asset_layer.selected_asset_keys
+    limit = definitions.resolve_job_def("shop_fetch_orders").tags["dagster/max_runtime"]
+    assert int(limit) > declared().loading_limits.time_limit_seconds, "the stage ends at its own before that"
     off = load_settings({"MEDALLION_SCHEDULES": '{"shop_fetch_orders": []}'})
     assert "shop_fetch_orders" not in {found.job_name for found in schedules(off, Catalog((pipeline,)))}
     assert not any("fetch" in found.job_name for found in schedules(load_settings({}), Catalog((STAR_SCHEMA,))))

@@ -14,6 +14,7 @@ from typing import Any
 import dagster as dg
 import psutil
 from dagster._core.launcher import WorkerStatus
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.locks import end_workers, noted
@@ -54,9 +55,11 @@ class Launching:
         """A run that spills to a disk, launched."""
         return self._launch(self._make(dg.reconstructable(run_jobs.spilling), ["spills"]))
 
-    def launch_hanging(self) -> str:
-        """A run whose stage is over its limit and cannot be interrupted, launched."""
-        return self._launch(self._make(dg.reconstructable(run_jobs.hanging), ["hangs"]))
+    def launch_hanging(self, *, again: bool = False) -> str:
+        """A run whose stage is over its limit and cannot be interrupted, launched; another stage may be tried again."""
+        step = {"folder": str(self.folder), "again": again}
+        tags = {MAX_RETRIES_TAG: "2"}
+        return self._launch(self._make(dg.reconstructable(run_jobs.hanging), ["hangs"], tags, step=step))
 
     def launch_side_by_side(self) -> str:
         """A run of two steps that wait at the same time, launched."""
@@ -73,7 +76,7 @@ class Launching:
         steps: list[str],
         tags: Mapping[str, str] | None = None,
         origin: Any = None,
-        step: Mapping[str, str] | None = None,
+        step: Mapping[str, object] | None = None,
     ) -> str:
         run = self.instance.create_run_for_job(
             job.get_definition(),

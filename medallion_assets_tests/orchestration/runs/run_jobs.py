@@ -116,12 +116,12 @@ def with_what_breaks() -> None:
     """Never begins."""
 
 
-@dg.op(config_schema={"folder": str}, pool="hangs")
+@dg.op(config_schema={"folder": str, "again": bool}, pool="hangs")
 def hangs(context: dg.OpExecutionContext) -> None:
     """A stage that may take a second and has a child, in a call of a library that takes days and hears of no signal."""
     child = subprocess.Popen(["sleep", "600"])
     (Path(context.op_config["folder"]) / "child").write_text(str(child.pid))
-    limits = Limits(time_limit_seconds=1)
+    limits = Limits(time_limit_seconds=1, retry_on_timeout=context.op_config["again"])
     with StageLimit(context, "silver.things", limits, grace_seconds=0.5) as limit, limit.heard():
         rows = pl.LazyFrame().select(a=pl.int_range(10**6))
         rows.join(rows, how="cross").select((pl.col("a") * pl.col("a_right")).sum()).collect(engine="streaming")

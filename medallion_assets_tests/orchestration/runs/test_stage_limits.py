@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.storage.tags import MAX_RETRIES_TAG
+from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
@@ -23,7 +23,7 @@ from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_e
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.stages import bronze
 from medallion_assets_tests.graph import BRONZE, Graph
-from medallion_assets_tests.orchestration.runs.launching import Launching
+from medallion_assets_tests.orchestration.runs.launching import Launching, launching
 from medallion_assets_tests.orchestration.runs.limited_stages import Carried
 
 RINGS: Callable[[], object] = lambda: signal.raise_signal(signal.SIGALRM)  # noqa: E731 - as its timer does
@@ -62,6 +62,8 @@ def test_a_run_of_the_selection_in_the_ui_keeps_limits_and_retries(
     own.run(BRONZE[0], job=job and own.definitions.resolve_job_def(job))
     rows = read_attempts(own.lakehouse).select("attempt", "outcome")
     assert rows.rows() == [(1, "timed out"), (2, "timed out")]
+    (started,) = own.instance.get_runs()
+    assert "dagster/max_runtime" in started.tags
 
 
 def test_what_handles_errors_on_the_way_does_not_take_it_for_one(carried: Carried) -> None:
@@ -150,13 +152,20 @@ def test_a_process_that_was_not_made_for_the_run_is_never_ended(runs: Launching)
 
 
 @pytest.mark.slow
-def test_a_call_that_hears_of_no_signal_is_ended_with_its_process(runs: Launching) -> None:
-    """In the middle of a query of Polars. Nobody starts the run anew: it is not declared."""
-    run_id = runs.launch_hanging()
+@pytest.mark.parametrize("again", [False, True])
+def test_a_call_that_hears_of_no_signal_is_ended_with_its_process(tmp_path: Path, *, again: bool) -> None:
+    """In the middle of a query of Polars. The run starts anew where the stage says so, not where another of it does."""
+    with launching(tmp_path, {"run_retries": {"enabled": True}}) as runs:
+        expect_end_with_process(runs, again=again)
+
+
+def expect_end_with_process(runs: Launching, *, again: bool) -> None:
+    run_id = runs.launch_hanging(again=again)
     runs.wait_for(run_id, dg.DagsterRunStatus.FAILURE)
     for process in runs.processes:
         process.wait()
     assert "silver.things: took longer than its time limit" in runs.said(run_id)
     assert "its process did not stop, and was ended" in runs.said(run_id)
     assert kind_of_end(runs.said(run_id)) == "time limit"
-    assert MAX_RETRIES_TAG not in runs.run(run_id).tags
+    tags = runs.run(run_id).tags
+    assert (tags[MAX_RETRIES_TAG], tags[WILL_RETRY_TAG]) == (("1", "true") if again else ("0", "false"))

@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.run_limits import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
