@@ -257,9 +257,9 @@ class AsOf(_OfGold):
 
     `base(rows)` is what all days share, and has to be small; `compute(base, day)` gives the rows as of a day. With
     `base_by_day` the base of some days and that of others are the base of all of them, which then need not be small; of
-    a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. `ungrouped(rows)` is what the base groups, and
-    `compute` makes the same of it: a day that is made alone then needs no base. Kept are the last of each month, and
-    `keep_days` before the greatest (rule G5).
+    a long day it is made by `base_grouped_by`, as in `Daily.grouped_by`. `ungrouped(rows)` gives the rows that `base`
+    groups, with its columns, and `compute` makes the same of them: a day that is made alone then needs no base. Kept
+    are the last of each month, and `keep_days` before the greatest (rule G5).
     """
 
     base: Callable[[Frame], Frame]

@@ -23,7 +23,10 @@ from medallion_assets.deriving.kept_days import housekeeping
 
 @dataclass(frozen=True, kw_only=True)
 class Built:
-    """What a build wrote: the table's version, rows read and written, and how far the source reached."""
+    """What a build wrote: the table's version, rows read and written, and how far the source reached.
+
+    `rows_in` are rows of the source, also of one day as of others; of several such days, of the base that they share.
+    """
 
     version: int
     rows_in: int

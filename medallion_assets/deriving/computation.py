@@ -80,7 +80,7 @@ class Computation:
         return rows
 
     def rows_in(self, days: Sequence[date]) -> int:
-        """How many rows are read for some days: of the source, or of the base that days as of others share."""
+        """How many rows are read for some days: of the source, or of the base, where days as of others need one."""
         if isinstance(self.gold, Daily):
             return self._rows_of(days)
         return self._base.height if self._ungrouped(days) is None else self._rows_of(self._up_to(days[0]))
@@ -97,8 +97,8 @@ class Computation:
 
     def _ungrouped(self, days: Sequence[date]) -> Callable[[Frame], Frame] | None:
         """What a day takes in place of a base: where no other shares it, and its rows can be streamed here."""
-        can_stream = len(days) == 1 and self._engine.memory_or(self.workspace) is None
-        return self.gold.ungrouped if isinstance(self.gold, AsOf) and can_stream else None
+        is_alone, shares_memory = len(days) == 1, self._engine.memory_or(self.workspace) is None
+        return self.gold.ungrouped if isinstance(self.gold, AsOf) and is_alone and shares_memory else None
 
     def _up_to(self, day: date) -> list[date | None]:
         """The partitions of the source that count for a day."""

@@ -72,7 +72,7 @@ class DaysItem:
         return self.held_rows(day).equals(new.sort(list(self.derived.table.key)))
 
     def write(self, rows: pl.DataFrame, day: date) -> WrittenFile | None:
-        """A file of a day's rows in any order: nobody reads one in theirs, and putting much in order takes long."""
+        """A file of a day's rows as they come; nobody relies on an order of rows in a file, and sorting takes long."""
         return self.folder.write(rows.lazy(), partition=day) if rows.height else None
 
     def of_day(self, rows: pl.DataFrame, day: date) -> pl.DataFrame:

@@ -4,7 +4,8 @@ Belongs here: writing a file, its digest and its figures, which the commit enter
 Does not: the log entry itself (delta.files.data_files), or committing (delta.table).
 
 The digest is made of the bytes on their way to the storage, so it also tells of what a disk or a network changed.
-Nothing is read back for the figures: they come from the footer, which is the end of what was sent.
+Nothing is read back for the figures: they come from the footer, which is the end of what was sent. A file
+that the storage took, and then lost or cut short, is found by `medallion verify`.
 """
 
 from __future__ import annotations

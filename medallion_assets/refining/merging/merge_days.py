@@ -151,8 +151,8 @@ def _replace_keys(work: DaysWork, item: DayItem, rows: pl.LazyFrame, chosen: pl.
     key = list(table.key)
     old, new = item.held.scan().filter(chosen).collect(), rows.filter(chosen).collect()
     gone = item.gone.filter(chosen)
-    leave = _found(old, pl.concat([new.select(key), gone.select(key)]), key)
-    kept, before = _unmatched(old, leave), leave.head(new.height)
+    among_old = _found(old, pl.concat([new.select(key), gone.select(key)]), key)
+    kept, before = _unmatched(old, among_old), among_old.head(new.height)
     absent = kept.clear()
     if fulls.applying:
         older = _as_counted(kept, fulls)
@@ -182,11 +182,12 @@ def _written(work: DaysWork, day: date, kept: pl.DataFrame, new: pl.DataFrame) -
     return [work.folder.write(made.lazy(), partition=day, bounds=STATE[:1], row_group_rows=length)]
 
 
-def _found(old: pl.DataFrame, new: pl.DataFrame, key: Sequence[str]) -> pl.Series:
-    """For each new row, where among the old ones its key is; null where they lack it. A key has one row in each."""
-    places, wanted = old.select(key).with_row_index("_row"), new.select(key).with_row_index("_wanted")
-    pairs = places.join(wanted, on=key, how="inner")  # the shorter one is looked up in: mostly few of many change
-    return pl.repeat(None, new.height, dtype=pairs.schema["_row"], eager=True).scatter(pairs["_wanted"], pairs["_row"])
+def _found(old: pl.DataFrame, wanted: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """For each wanted row, where among the old ones its key is; null where they lack it. A key has one row in each."""
+    places, asked = old.select(key).with_row_index("_row"), wanted.select(key).with_row_index("_wanted")
+    pairs = places.join(asked, on=key, how="inner")  # the shorter one is looked up in: mostly few of many change
+    nowhere = pl.repeat(None, wanted.height, dtype=pairs.schema["_row"], eager=True)
+    return nowhere.scatter(pairs["_wanted"], pairs["_row"])
 
 
 def _unmatched(rows: pl.DataFrame, found: pl.Series) -> pl.DataFrame:
