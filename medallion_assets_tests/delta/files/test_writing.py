@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any, Self
 
 import polars as pl
@@ -28,7 +30,7 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.delta.files.data_files import DIGEST
 from medallion_assets.delta.files.parquet_footer import footer_length
-from medallion_assets.delta.files.writing import FOOTER_BYTES
+from medallion_assets.delta.files.writing import FOOTER_BYTES, _HashingSink
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import DiskFullError, PermanentError
@@ -206,6 +208,22 @@ def test_a_footer_longer_than_what_is_kept_of_a_file_is_read_from_there(tmp_path
     written = folder.write(stock(*((name, DAY, 1) for name in names)), partition=DAY, row_group_rows=1)
     assert footer_length((Path(folder.uri) / written.path).read_bytes()) > FOOTER_BYTES
     assert (written.rows, written.bounds["item_id"]) == (1_500, ("0000", "1499"))
+
+
+@pytest.mark.parametrize(
+    "lengths",
+    [[10], [1000] * 200, [1, FOOTER_BYTES - 1, 1], [5, 3 * FOOTER_BYTES, 7], [2 * FOOTER_BYTES]],
+    ids=["one short", "many short", "just full", "a long one between", "one long"],
+)
+def test_the_end_of_a_file_is_kept_however_it_is_written(lengths: list[int]) -> None:
+    file = io.BytesIO()
+    sink = _HashingSink(file)
+    for length in lengths:
+        sink.write(Random(length).randbytes(length))
+        whole = file.getvalue()
+        assert whole.endswith(sink.end)
+        assert len(whole) == sink.size
+        assert min(sink.size, FOOTER_BYTES) <= len(sink.end) < 2 * FOOTER_BYTES
 
 
 def test_a_partition_that_is_a_moment_is_refused(tmp_path: Path) -> None:

@@ -14,11 +14,13 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from medallion_assets.pipelines.transactions.customer_ltv import (
     CUSTOMER_LTV,
     _rfm_segment,
     customer_days,
+    customer_orders,
     lifetime_value,
 )
 from medallion_assets_tests.deriving.planting import Sale, enriched, polars_types
@@ -189,24 +191,35 @@ def expected_ltv(as_of: date, planted: list[Sale]) -> list[tuple[Any, ...]]:
     return rows
 
 
-sales = st.lists(
-    st.builds(
+def sales_of(customers: int, days: st.SearchStrategy[date]) -> st.SearchStrategy[list[Sale]]:
+    sale = st.builds(
         Sale,
-        day=st.integers(-40, 8).map(day),
+        day=days,
         amount=st.sampled_from(["0.0001", "10", "10.0005", "33.3333", "999999.9999"]),
-        customer=st.sampled_from([f"c{number}" for number in range(12)]),
+        customer=st.sampled_from([f"c{number}" for number in range(customers)]),
         status=st.sampled_from(["completed", "completed", "refunded", "pending"]),
         quantity=st.just(1),
         category=st.just("toys"),
         segment=st.just("gold"),
         region=st.just("west"),
-    ),
-    max_size=30,
-)
+    )
+    return st.lists(sale, max_size=30)
 
 
 @examples(100)
-@given(sales, st.integers(-10, 10).map(day))
+@given(sales_of(12, st.integers(-40, 8).map(day)), st.integers(-10, 10).map(day))
 def test_any_sales_give_the_partition_that_plain_python_finds(planted: list[Sale], as_of: date) -> None:
     """Rules G3 and G4."""
     assert [tuple(row.values()) for row in ltv(as_of, *planted)] == expected_ltv(as_of, planted)
+
+
+@examples(50)
+@given(sales_of(3, st.integers(0, 3).map(day)), st.integers(0, 3).map(day))
+def test_orders_by_themselves_give_the_same_as_days_of_them(planted: list[Sale], as_of: date) -> None:
+    """A day that is made alone is made of orders, others of the base that they share."""
+    rows = enriched(*planted)
+    by_order, by_day = (
+        lifetime_value(base, as_of).collect().to_native().sort(CUSTOMER_LTV.key)
+        for base in (customer_orders(rows), customer_days(rows))
+    )
+    assert_frame_equal(by_order, by_day)

@@ -63,6 +63,26 @@ def test_a_change_in_one_file_leaves_the_keys_of_the_others(tmp_path: Path) -> N
     assert lakehouse.open(SILVER).partition_files([DAY]).height == len(files_of_day(lakehouse) - before) > 1
 
 
+def test_a_day_gains_a_key_changes_one_and_loses_another_at_once(tmp_path: Path) -> None:
+    """The one that it loses has gone to another day; each lies in one day, once."""
+    lakehouse = lake(tmp_path)
+    refined(lakehouse, full_of(1, *(item_line(transaction(key)) for key in ("stays", "moves", "changes"))))
+    changes = [
+        transaction("moves", transaction_timestamp={"S": f"{OTHER_DAY}T20:00:00Z"}),
+        transaction("comes"),
+        transaction("changes", amount={"N": "7"}),
+    ]
+    done = refined(lakehouse, window_of(2, *(upsert_line(micros(AT + HOUR / 2), item) for item in changes)))
+    assert done.restated == {DAY, OTHER_DAY}
+    rows = sorted(pipeline.rows(lakehouse, SILVER), key=lambda row: row["transaction_id"])
+    assert [(row["transaction_id"], row["transaction_date"], row["amount"] == 7) for row in rows] == [
+        ("changes", DAY, True),
+        ("comes", DAY, False),
+        ("moves", OTHER_DAY, False),
+        ("stays", DAY, False),
+    ]
+
+
 def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
     """However many files a day becomes: a full export has as many parts as blocks, each with rows of every day."""
     opened: list[int] = []
