@@ -1,6 +1,7 @@
 """A full export through Bronze and Silver, beside the floor: the same files into one parquet file, nothing checked.
 
 Then the same items once more, over the table that they made; and items whose attributes are spelled in several orders.
+Every thousandth item is there twice, so that settling duplicates is in the figures.
 What is compared with the floor is measured several times, like the floor itself, and the least counts: anything else
 that the machine does makes it more, never less.
 """
@@ -44,6 +45,9 @@ ROUNDS = 3
 LAYOUTS_SHARE = 4
 """Layouts are compared on a quarter of the records."""
 LAYOUTS = (5, 50, 500)
+TWICE_EVERY = 1_000
+"""Of the lines of a data file: duplicates of a key, which settling them is measured by."""
+FIRST = datetime(2025, 4, 1, tzinfo=UTC)
 AGAIN = datetime(2025, 6, 1, tzinfo=UTC)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BRONZE_AT_MOST = 2.0
@@ -57,7 +61,7 @@ GROWTH_AT_MOST = 1.3
 
 
 def sample(records: int, files: int) -> str:
-    """The URL of a raw root with one full export; written once and kept."""
+    """The URL of a raw root with one full export, each item once; written once and kept."""
 
     def make(url: Path) -> None:
         write_sample(str(url), table=TABLE, items=records, kind="full", seed=1, bad_share=0.001, data_files=files)
@@ -65,21 +69,21 @@ def sample(records: int, files: int) -> str:
     return str(made_once(f"raw-{records}-{files}", make))
 
 
-def taken_again(records: int, files: int, *, layouts: int = 1) -> str:
-    """The same items in a later export, their attributes in so many orders; written once and kept."""
+def full_export(records: int, files: int, *, at: datetime = FIRST, layouts: int = 1) -> str:
+    """The items of a sample in an export of `at`, some of them twice, their attributes in so many orders; kept too."""
 
     def make(url: Path) -> None:
         write_export(
             open_store(f"{url}/{TABLE}"),
             table_name=TABLE,
             export_type=ExportType.FULL,
-            from_at=AGAIN,
-            to_at=AGAIN,
+            from_at=at,
+            to_at=at,
             files=map(partial(_lines, layouts=layouts), _data_files(sample(records, files))),
             gzip_level=1,
         )
 
-    return str(made_once(f"raw-{records}-{files}-again-{layouts}", make))
+    return str(made_once(f"raw-{records}-{files}-some-twice-{at:%Y-%m}-{layouts}", make))
 
 
 def _data_files(raw: str) -> Sequence[Path]:
@@ -88,7 +92,10 @@ def _data_files(raw: str) -> Sequence[Path]:
 
 def _lines(file: Path, *, layouts: int) -> Iterator[str]:
     for number, line in enumerate(pl.scan_lines(file, name="raw", glob=False).collect()["raw"]):
-        yield _in_order(line, number % layouts) if number % layouts else line
+        written = _in_order(line, number % layouts) if number % layouts else line
+        yield written
+        if number % TWICE_EVERY == 0:
+            yield written
 
 
 def _in_order(line: str, number: int) -> str:
@@ -164,11 +171,11 @@ class Stages:
 def run(records: int = RECORDS, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
     """The ratios to the floor, the peak, and how the peak grows with the export."""
     tell(f"writing samples of {records:,} records (kept in .cache)")
-    first, second = sample(records, FILES), taken_again(records, FILES)
+    first, second = (full_export(records, FILES, at=at) for at in (FIRST, AGAIN))
     rounds = [_round(Stages(tell, records), first, second) for _ in range(ROUNDS)]
     least, bronze_cost, silver_cost, *again = map(_least, zip(*rounds, strict=True))
     tell(f"writing a sample of {records * TIMES_LARGER:,} records (kept in .cache)")
-    larger = sample(records * TIMES_LARGER, FILES * TIMES_LARGER)
+    larger = full_export(records * TIMES_LARGER, FILES * TIMES_LARGER)
     large = Stages(tell, records * TIMES_LARGER).both(larger)
     both, peak, peak_large = (bronze_cost, silver_cost), _peak(bronze_cost, silver_cost), _peak(*large)
     name = "throughput"
@@ -205,16 +212,16 @@ def _least(costs: Sequence[Cost]) -> Cost:
 def _of_layouts(records: int, tell: Callable[[str], None]) -> Iterator[Line]:
     """Items in several orders beside items in one: few orders have templates, more are left to the decoder."""
     tell(f"writing samples of {records:,} records in up to {max(LAYOUTS)} layouts (kept in .cache)")
-    costs = {
-        layouts: Stages(tell, records).both(taken_again(records, FILES, layouts=layouts)) for layouts in (1, *LAYOUTS)
-    }
+    exports = {layouts: full_export(records, FILES, layouts=layouts) for layouts in (1, *LAYOUTS)}
+    costs = {layouts: Stages(tell, records).both(export) for layouts, export in exports.items()}
     for layouts in LAYOUTS:
         what = f"{records:,} records, {layouts} layouts / 1"
         at_most = FEW_LAYOUTS_AT_MOST if layouts <= MOST_TEMPLATES else None
         yield Line("throughput", what, _wall(*costs[layouts]) / _wall(*costs[1]), "x", at_most)
         yield Line("throughput", f"{what}: CPU", _cpu(*costs[layouts]) / _cpu(*costs[1]), "x")
-        decoded = Stages(tell, records).decoded(taken_again(records, FILES, layouts=layouts))
-        what = f"{records:,} records, {layouts} layouts: Silver / without templates, CPU"
+    for layouts, export in exports.items():
+        decoded = Stages(tell, records).decoded(export)
+        what = f"{records:,} records, {layouts} layout{'s' * (layouts > 1)}: Silver / without templates, CPU"
         yield Line("throughput", what, costs[layouts][1].cpu_seconds / decoded.cpu_seconds, "x", DECODED_AT_MOST)
 
 
