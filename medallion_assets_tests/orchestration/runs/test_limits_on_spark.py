@@ -90,7 +90,7 @@ def test_on_a_server_that_runs_share_each_ends_its_own_job(tmp_path: Path, runs:
         runs.wait_for(unwanted_run, dg.DagsterRunStatus.CANCELED)
         assert gone(unwanted_worker)
     rows = [read_attempts(lakehouse_at(held.folder.parent)).to_dicts() for held in (late, unwanted)]
-    assert [[row["outcome"] for row in attempts] for attempts in rows] == [["failed"], ["canceled"]]
+    assert [[row["outcome"] for row in attempts] for attempts in rows] == [["timed out"], ["canceled"]]
     assert not late.is_done
     assert not unwanted.is_done
     assert pools.get_concurrency_run_ids() == set()
