@@ -156,7 +156,12 @@ def export_events() -> str:
 def _definitions() -> Iterator[tuple[Any, Any]]:
     """The instance, and what the code server has loaded."""
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", _port())):
+        try:
+            is_silent = probe.connect_ex(("127.0.0.1", _port())) != 0
+        except (OverflowError, ValueError) as error:
+            found = f"MEDALLION_CODE_SERVER_PORT is no port: {error}"
+            raise NotWellError(found, "set one from 1 to 65535 in the settings file") from error
+        if is_silent:
             raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", _log("code-server"))
     os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
     import dagster as dg

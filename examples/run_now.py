@@ -117,13 +117,13 @@ def main(arguments: list[str] | None = None) -> int:
     url = given.url.rstrip("/")
     try:
         run_id = start(url, given.job, assets=given.asset, config=given.config, days=given.days)
-    except (NotStartedError, OSError) as error:
+    except (NotStartedError, OSError, ValueError) as error:
         print(f"not started: {error}", file=sys.stderr)
         return 2
     print(f"{url}/runs/{run_id}", flush=True)
     try:
         status = follow(url, run_id)
-    except OSError as error:
+    except (NotStartedError, OSError, ValueError) as error:
         print(f"lost sight of the run: {error}", file=sys.stderr)
         return 3
     print(status)

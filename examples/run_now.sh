@@ -6,6 +6,7 @@
 # Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3: it was lost sight of.
 set -euo pipefail
 url=${DAGSTER_URL:-http://127.0.0.1:3000}
+url=${url%/}
 job=$1
 config=${2:-'{}'}
 day=${3:-}

@@ -21,6 +21,7 @@ from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.hints import with_variables
+from medallion_assets.orchestration.hosting.ports import expect_free
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX
 
@@ -98,21 +99,12 @@ def pages_port(port: int) -> int:
 
 
 def check_port(port: int, option: str, *, host: str = HOST) -> None:
-    """See that nobody listens there.
+    """See that a server can listen there.
 
     Raises:
-        PermanentError: somebody does; the message names the option that chooses another port.
+        PermanentError: none can; the message names the option that chooses another port.
     """
-    with socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise PermanentError(
-                f"port {port} is in use",
-                found=str(error),
-                do=f"stop the process that uses it, or choose another with {option}",
-            ) from error
+    expect_free(host, port, do=f"choose another with {option}")
 
 
 def _has_runs(home: Path) -> bool:

@@ -201,6 +201,17 @@ def test_a_port_that_is_taken_is_named_with_what_chooses_another(command: str) -
     assert "choose another with --port" in said
 
 
+@pytest.mark.parametrize("command", SERVERS)
+@pytest.mark.parametrize("port", [70_000, -5])
+def test_a_port_that_there_is_not_is_refused(command: str, port: int) -> None:
+    assert f"there is no port {port} expected: 1 to 65535" in refused(command, "--port", port)
+
+
+def test_an_address_of_another_machine_is_no_port_in_use() -> None:
+    for host in ("192.0.2.1", "nosuch.invalid"):
+        assert f"no server can listen at {host}, port 3001" in refused("pages", "--host", host)
+
+
 def refused(*command: object) -> str:
     """What a command says that ends with one message: no traceback, and no exit code 0."""
     result = run(*command)

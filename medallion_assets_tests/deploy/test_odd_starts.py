@@ -112,7 +112,8 @@ def test_no_program_of_the_units_is_left_out() -> None:
 
 @pytest.mark.parametrize("program", SERVERS)
 def test_a_port_that_is_taken(environment: dict[str, str], program: str, taken: int) -> None:
-    assert f"port {taken} of 127.0.0.1 is in use" in refused(environment, program, {}, port=taken)
+    assert f"port {taken} is in use; expected: 127.0.0.1 is free" in refused(environment, program, {}, port=taken)
+    assert "there is no port 70000" in refused(environment, program, {}, port=70_000)
 
 
 def test_a_folder_of_dagster_that_cannot_be_made(environment: dict[str, str], tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from medallion_assets.errors import PermanentError, SettingsError
+from medallion_assets.errors import SettingsError
+from medallion_assets.orchestration.hosting.ports import expect_free
 from medallion_assets.settings import load_settings
 
 HOME = "DAGSTER_HOME"
@@ -36,7 +36,7 @@ def expect_startable(arguments: Sequence[str], environment: Mapping[str, str]) -
         expect_home(environment)
         _expect_variables(Path(workspace), environment)
     if options.get("--port", "").isdecimal():
-        _expect_free(options.get("--host", "127.0.0.1"), int(options["--port"]))
+        expect_free(options.get("--host", "127.0.0.1"), int(options["--port"]), do="set another port in the settings")
 
 
 def expect_home(environment: Mapping[str, str]) -> Path:
@@ -73,17 +73,3 @@ def _expect_variables(workspace: Path, environment: Mapping[str, str]) -> None:
                 found="nothing",
                 do="set it as deploy/medallion.env.example shows",
             )
-
-
-def _expect_free(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except (OSError, OverflowError) as error:
-            raise PermanentError(
-                f"port {port} of {host} is in use",
-                found=str(error),
-                do="stop the process that uses it, or set another port in the settings",
-            ) from error

@@ -1,0 +1,41 @@
+"""Ports: whether a server can listen somewhere, before it starts and says it in a traceback.
+
+Belongs here: one look, and what is wrong otherwise.
+Does not: which port is whose (settings, cli).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from medallion_assets.errors import PermanentError
+
+GREATEST_PORT = 65_535
+
+
+def expect_free(host: str, port: int, *, do: str) -> None:
+    """See that a server can listen there; `do` is how to choose another port.
+
+    Raises:
+        PermanentError: there is no such port, somebody uses it, or this machine cannot listen at that address.
+    """
+    if not 0 <= port <= GREATEST_PORT:
+        raise PermanentError(f"there is no port {port}", expected=f"1 to {GREATEST_PORT}", found=port, do=do)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                do = f"stop the process that uses it, or {do}"
+                raise PermanentError(
+                    f"port {port} is in use", expected=f"{host} is free", found=error, do=do
+                ) from error
+            raise PermanentError(
+                f"no server can listen at {host}, port {port}",
+                expected="an address of this machine, and a port that this account may take",
+                found=error,
+                do=f"correct the address, or {do}",
+            ) from error
