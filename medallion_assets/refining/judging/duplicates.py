@@ -18,6 +18,8 @@ from medallion_assets.refining.judging.events import POSITION
 
 KEY_HASH = "_key_hash"
 CONFLICTING = "conflicting_duplicate"
+FEW_SUSPECTS = 20_000
+"""So many are looked up in a plan; each part has a plan of its own."""
 
 
 def identity(key: Sequence[str], order: RecordOrder) -> list[str]:
@@ -64,7 +66,16 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     ).drop("_canonical", "_differs")
 
 
-def without(parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: PutAside) -> list[pl.LazyFrame]:
-    """The parts less the suspects, which are put aside: each part's plan has them from then on."""
+def without(
+    parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: PutAside, *, few: int = FEW_SUSPECTS
+) -> list[pl.LazyFrame]:
+    """The parts less the suspects.
+
+    Few are looked up by the plan of each part: a join in each of many would hold some of all of them at a time, when
+    they are read as one. Many are put aside, for a join.
+    """
+    if hashes.height <= few:
+        is_suspect = pl.col(KEY_HASH).is_in(hashes[KEY_HASH].implode()).fill_null(value=False)
+        return [part.filter(~is_suspect) for part in parts]
     put = aside(hashes)
     return [part.join(put, on=KEY_HASH, how="anti") for part in parts]
