@@ -22,6 +22,7 @@ import requests
 from medallion_assets.cli.embedded_dynamodb import EmbeddedDynamoDB
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.orchestration.runs.forks.launches import last
 from medallion_assets.orchestration.wakes.messages import is_heard
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
@@ -151,6 +152,9 @@ def test_an_export_is_served_by_itself_and_again_after_a_restart(dev: Dev) -> No
     customers = dev.dynamodb.scan(TableName="customer_ltv_metrics", Select="COUNT")["Count"]
     dev.wait_until(lambda: "items written" in dev.printed)
     dev.wait_until(lambda: not runs_at_work(url))  # one that is ended before it says so is asked for again, a bit later
+    launches = last(dev.settings.dagster_home)
+    assert launches is not None
+    assert launches.refusal == "", "runs are forked, not started"
     assert dev.end() == []
     assert "Traceback" not in dev.printed
     assert "Stack Trace" not in dev.printed

@@ -35,6 +35,7 @@ OF_A_PROCESS = frozenset(
         *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"),
         *("MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "PWD", "OLDPWD", "SHLVL", "_"),
         *("DAGSTER_IS_DEV_CLI", "DAGSTER_verbose", "DAGSTER_EXECUTE_RUN_ARGS"),
+        "_RJEM_MALLOC_CONF",  # Polars adds to it in each process that imports it, and so in each generation
     }
 )
 """Variables that say something of one process, and are not read when the definitions are imported."""

@@ -27,7 +27,7 @@ def request(**fields: object) -> ForkRequest:
         "umask": 0o22,
         "spill": "/spill",
     }
-    there = {**HERE, "INVOCATION_ID": "of the daemon", "DAGSTER_EXECUTE_RUN_ARGS": "{}"}
+    there = {**HERE, "INVOCATION_ID": "of the daemon", "DAGSTER_EXECUTE_RUN_ARGS": "{}", "_RJEM_MALLOC_CONF": "a:1,b:2"}
     return ForkRequest(**{**usual, "environment": there, **fields})  # type: ignore[arg-type]
 
 

@@ -27,6 +27,8 @@ from medallion_assets_tests.services.waiting import wait_until
 
 Status = dg.DagsterRunStatus
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]
+OWN_MB = 90
+"""A forked run has some 50 for itself, one that was started 120: what was imported is its parent's."""
 
 
 @pytest.fixture
@@ -67,6 +69,12 @@ def test_it_is_as_a_run_that_was_started(
     assert files["its lock"] == 1
     assert (forked["status"]["Umask"], forked["leads its session"]) == ("0027", True)
     assert server.is_running()
+
+
+def test_it_shares_what_was_imported(runs: Launching, server: psutil.Popen) -> None:
+    process = runs.process(runs.at_work())
+    assert is_fork_of(process, server)
+    assert process.memory_full_info().uss < OWN_MB * 1024**2
 
 
 def test_it_lives_on_when_its_parent_is_killed_and_the_next_ones_are_started(

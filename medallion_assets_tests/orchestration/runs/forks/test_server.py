@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -32,3 +34,16 @@ def test_it_is_possible_only_where_threads_are_told(tmp_path: Path, monkeypatch:
     assert server.is_possible()
     monkeypatch.setattr(server, "THREADS", tmp_path / "missing")
     assert not server.is_possible()
+
+
+def test_python_does_not_warn_of_threads_that_were_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As 3.12 and later do; a warning would be in the log of the deployment for each run."""
+
+    def warns() -> int:
+        warnings.warn("multi-threaded, use of fork() may lead to deadlocks", DeprecationWarning, stacklevel=2)
+        return 7
+
+    monkeypatch.setattr(os, "fork", warns)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert server.fork() == 7
