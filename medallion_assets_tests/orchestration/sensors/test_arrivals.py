@@ -18,8 +18,8 @@ from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.operations.tables.alerts import ALERTS, read_events
-from medallion_assets.orchestration.jobs import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
+from medallion_assets.orchestration.runs.run_limits import RUN_MARGIN_SECONDS
 from medallion_assets.orchestration.sensors import arrivals
 from medallion_assets.orchestration.sensors.arrivals import arrival_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
