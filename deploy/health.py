@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.hosting.ports import port_of
 
 SECONDS = 5  # how long a part may take to answer
 LOOK_SECONDS = 30
@@ -156,12 +157,7 @@ def export_events() -> str:
 def _definitions() -> Iterator[tuple[Any, Any]]:
     """The instance, and what the code server has loaded."""
     with socket.socket() as probe:
-        try:
-            is_silent = probe.connect_ex(("127.0.0.1", _port())) != 0
-        except (OverflowError, ValueError) as error:
-            found = f"MEDALLION_CODE_SERVER_PORT is no port: {error}"
-            raise NotWellError(found, "set one from 1 to 65535 in the settings file") from error
-        if is_silent:
+        if probe.connect_ex(("127.0.0.1", _port())):
             raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", _log("code-server"))
     os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
     import dagster as dg
@@ -181,7 +177,7 @@ def _definitions() -> Iterator[tuple[Any, Any]]:
 
 
 def _port() -> int:
-    return int(os.environ.get("MEDALLION_CODE_SERVER_PORT", "4266"))
+    return port_of("MEDALLION_CODE_SERVER_PORT", os.environ.get("MEDALLION_CODE_SERVER_PORT", "4266"))
 
 
 def fork_server() -> str:

@@ -64,10 +64,8 @@ def ui_page(shown: WebUi) -> Group:
         *([_line("settings", str(theirs), own_settings(theirs.parent))] if theirs else []),
         Text(
             "Nothing starts automatically. What you materialize runs at once, and continues without the UI. There is "
-            "no "
-            "daemon: no sensors, no schedules, no limit on concurrent runs, no time limit of a whole "
-            "run, no restart of a run that crashes. "
-            "`medallion dev` has one."
+            "no daemon: no sensors, no schedules, no limit on concurrent runs, no time limit of a whole run, no "
+            "restart of a run that crashes. `medallion dev` has one."
         ),
     )
 

@@ -1,6 +1,6 @@
 """Ports: whether a server can listen somewhere, before it starts and says it in a traceback.
 
-Belongs here: one look, and what is wrong otherwise.
+Belongs here: what a port is, one look, and what is wrong otherwise.
 Does not: which port is whose (settings, cli).
 """
 
@@ -9,9 +9,21 @@ from __future__ import annotations
 import errno
 import socket
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, SettingsError
 
 GREATEST_PORT = 65_535
+
+
+def port_of(setting: str, value: str) -> int:
+    """The port that a setting names.
+
+    Raises:
+        SettingsError: it names none.
+    """
+    if value.isdecimal() and 0 < int(value) <= GREATEST_PORT:
+        return int(value)
+    do = "correct it in the settings file, then restart"
+    raise SettingsError(f"{setting} is {value}, which is no port", expected=f"1 to {GREATEST_PORT}", found=value, do=do)
 
 
 def expect_free(host: str, port: int, *, do: str) -> None:

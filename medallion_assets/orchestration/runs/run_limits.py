@@ -43,7 +43,8 @@ def restarts_of(limits: Limits) -> int:
 def limit_chosen_assets(instance: dg.DagsterInstance, run: dg.DagsterRun, catalog: Catalog) -> None:
     """Give a run of assets that somebody chose in the UI the limits that a run of a job has.
 
-    One with other assets than ours keeps what the instance says: nobody knows how long these may take.
+    One with other assets than ours keeps what the instance says: nobody knows how long these may take. What a person
+    has set stays.
     """
     chosen = run.asset_selection
     if not chosen or MAX_RUNTIME_SECONDS_TAG in run.tags:
@@ -52,7 +53,8 @@ def limit_chosen_assets(instance: dg.DagsterInstance, run: dg.DagsterRun, catalo
     names = {".".join(key.path) for key in chosen}
     if names <= known.keys():
         of_steps = dict(known[name] for name in names)
-        tag_run(instance, run, limit_tags(of_steps.values()))
+        tags = limit_tags(of_steps.values())
+        tag_run(instance, run, {name: value for name, value in tags.items() if name not in run.tags})
 
 
 def _limits(catalog: Catalog) -> Iterator[tuple[str, tuple[str, Limits]]]:

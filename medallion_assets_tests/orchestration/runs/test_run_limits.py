@@ -52,6 +52,11 @@ def test_chosen_assets_have_the_limits_of_their_stages(dagster_instance: dg.Dags
     assert tags_of(dagster_instance, "raw/answers") == limit_tags([FETCHED.loading_limits])
 
 
+def test_retries_that_a_person_chose_stay(dagster_instance: dg.DagsterInstance) -> None:
+    found = tags_of(dagster_instance, "bronze/customers", **{"dagster/max_retries": "5"})
+    assert (found["dagster/max_retries"], "dagster/max_runtime" in found) == ("5", True)
+
+
 def test_tables_of_one_step_count_once(dagster_instance: dg.DagsterInstance) -> None:
     names = [stage.table.name.replace(".", "/") for stage in DBT]
     assert len(names) > 1
