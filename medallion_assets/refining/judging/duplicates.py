@@ -13,13 +13,15 @@ import polars as pl
 
 from medallion_assets.contracts.columns import BATCH_ID, RAW, REASON_COLUMNS, REASONS, SEQUENCE
 from medallion_assets.contracts.record_order import RecordOrder
+from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.judging.events import POSITION
 
 KEY_HASH = "_key_hash"
 CONFLICTING = "conflicting_duplicate"
-FEW_SUSPECTS = 20_000
-"""So many are looked up in a plan; each part has a plan of its own."""
+HASH_BYTES = 8
+FEW_SUSPECTS = 1_000_000
+"""So many are looked up in plans of this process, which takes hardly longer than none."""
 
 
 def identity(key: Sequence[str], order: RecordOrder) -> list[str]:
@@ -67,13 +69,15 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
 
 
 def without(
-    parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: PutAside, *, few: int = FEW_SUSPECTS
+    parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: Aside, *, few: int | None = None
 ) -> list[pl.LazyFrame]:
     """The parts less the suspects.
 
     Few are looked up by the plan of each part: a join in each of many would hold some of all of them at a time, when
-    they are read as one. Many are put aside, for a join.
+    they are read as one. Many are put aside, for a join. Plans that stay in this process share them, others carry them.
     """
+    if few is None:
+        few = FEW_SUSPECTS if aside.place is None else TRAVELLING_BYTES // HASH_BYTES
     if hashes.height <= few:
         is_suspect = pl.col(KEY_HASH).is_in(hashes[KEY_HASH].implode()).fill_null(value=False)
         return [part.filter(~is_suspect) for part in parts]
