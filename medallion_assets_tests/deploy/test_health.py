@@ -230,13 +230,6 @@ def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
 
 
-@pytest.mark.parametrize("port", ["70000", "http"])
-def test_a_port_that_is_none_is_named_with_its_setting(port: str) -> None:
-    code, parts = health("--only", "code-server", MEDALLION_CODE_SERVER_PORT=port)
-    assert (code, parts["code-server"]["found"]) == (1, f"MEDALLION_CODE_SERVER_PORT is {port}, which is no port")
-    assert "settings file" in parts["code-server"]["do"]
-
-
 def test_a_fork_server_that_is_dead_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
     listen(tmp_path).close()
     code, parts = health("--only", "fork-server", DAGSTER_HOME=str(tmp_path))

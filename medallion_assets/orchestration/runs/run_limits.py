@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG, MAX_RUNTIME_SECONDS_TAG
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
@@ -18,6 +17,7 @@ from medallion_assets.operations.stages import stages
 from medallion_assets.operations.unrecorded import fetch_of
 from medallion_assets.orchestration.hidden_tags import tag_run
 
+MAX_RUNTIME, MAX_RETRIES = "dagster/max_runtime", "dagster/max_retries"
 RUN_MARGIN_SECONDS = 900
 """How much longer a run may take than its stages: to begin, to wait between tries, to end."""
 
@@ -32,7 +32,7 @@ def limit_tags(limits: Iterable[Limits]) -> dict[str, str]:
         again = restarts_of(limit)
         longest += limit.time_limit_seconds * (again + 1)
         restarts = max(restarts, again)
-    return {MAX_RUNTIME_SECONDS_TAG: str(longest), MAX_RETRIES_TAG: str(restarts)}
+    return {MAX_RUNTIME: str(longest), MAX_RETRIES: str(restarts)}
 
 
 def restarts_of(limits: Limits) -> int:
@@ -47,7 +47,7 @@ def limit_chosen_assets(instance: dg.DagsterInstance, run: dg.DagsterRun, catalo
     has set stays.
     """
     chosen = run.asset_selection
-    if not chosen or MAX_RUNTIME_SECONDS_TAG in run.tags:
+    if not chosen or MAX_RUNTIME in run.tags:
         return
     known = dict(_limits(catalog))
     names = {".".join(key.path) for key in chosen}

@@ -20,14 +20,13 @@ from types import FrameType
 from typing import Any, Self, TypeVar
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.hidden_tags import tag_run
 from medallion_assets.orchestration.runs.locks import noted
-from medallion_assets.orchestration.runs.run_limits import restarts_of
+from medallion_assets.orchestration.runs.run_limits import MAX_RETRIES, restarts_of
 from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
 
 GRACE_SECONDS = 30.0
@@ -178,7 +177,7 @@ def _end_process(context: dg.AssetExecutionContext, why: str, restarts: int) -> 
     """
     try:
         if multiprocessing.parent_process() is None:
-            tag_run(context.instance, context.run, {MAX_RETRIES_TAG: str(restarts)})
+            tag_run(context.instance, context.run, {MAX_RETRIES: str(restarts)})
             context.instance.report_run_failed(context.run, f"{why}; its process did not stop, and was ended")
         else:
             context.instance.report_engine_event(f"{why}; the step's process did not stop, and is ended", context.run)
