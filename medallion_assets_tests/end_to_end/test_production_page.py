@@ -97,7 +97,11 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
     def arrived(count: int) -> None:
         for export in exports[:count]:
             land(export, story, raw)
-        wait_until(lambda: not destination.lacks(exports[:count]), f"{count} exports arrived", ARRIVAL_SECONDS)
+        try:
+            wait_until(lambda: not destination.lacks(exports[:count]), f"{count} exports arrived", ARRIVAL_SECONDS)
+        except AssertionError as error:
+            lacks = destination.lacks(exports[:count])
+            raise AssertionError(f"{error}; still lacking: {lacks}\n{empty_host.last_words()}") from error
 
     installed, role, configured, spark, units, check, pages = blocks("Setting it up")
     follow(empty_host, installed, this_repository=str(source))

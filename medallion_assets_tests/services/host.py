@@ -75,6 +75,11 @@ class Host:
         """End every process that a unit began, those of runs too."""
         self.systemctl("stop", ["medallion.target"])
 
+    def last_words(self, lines: int = 40) -> str:
+        """The ends of what the units said, each under its name."""
+        logs = sorted(self.root.glob("*.log"))
+        return "\n".join(f"--- {log.stem}\n" + "\n".join(log.read_text().splitlines()[-lines:]) for log in logs)
+
     @property
     def _inside(self) -> list[str]:
         return ["nsenter", f"--mount=/proc/{self.namespace}/ns/mnt", "--"]
