@@ -32,6 +32,7 @@ from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.end_to_end.arrival import Destination
 from medallion_assets_tests.pipeline import CATALOG, EXPORTED_TABLES
+from medallion_assets_tests.services.daemon import NO_CLOSE
 from medallion_assets_tests.services.instance_settings import of_production, of_server
 from medallion_assets_tests.services.processes import free_port
 
@@ -49,7 +50,7 @@ class Dev:
         self.log = folder / "dev.log"
         self.ports = {"--port": free_port(), "--dynamodb-port": free_port()}
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        self.environment = {**kept, "MEDALLION_HOME": str(self.settings.home)}
+        self.environment = {**kept, **NO_CLOSE, "MEDALLION_HOME": str(self.settings.home)}
         self._process: psutil.Popen | None = None
         self._before = 0
 

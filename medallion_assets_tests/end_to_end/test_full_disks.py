@@ -65,7 +65,6 @@ def production(
         "DAGSTER_HOME": str(small_disk.path / "dagster_home"),
         "MEDALLION_TIMERS": "none",
         "MEDALLION_CREATE_TABLES": "yes",
-        "MEDALLION_MISSED_DAYS": "skip",
     }
     dynamodb_local.empty()
     with deployment(tmp_path, environment) as production:

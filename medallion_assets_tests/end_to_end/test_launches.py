@@ -50,7 +50,6 @@ def production(tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServe
     environment = {
         "DAGSTER_POSTGRES_URL": postgres.make_database(),
         "MEDALLION_TIMERS": "none",
-        "MEDALLION_MISSED_DAYS": "skip",
         "AWS_REGION": "us-west-2",
     }
     with deployment(tmp_path_factory.mktemp("launches"), environment) as production:

@@ -54,7 +54,6 @@ def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoD
         "DAGSTER_POSTGRES_URL": postgres.make_database(),
         "MEDALLION_TIMERS": "none",
         "MEDALLION_CREATE_TABLES": "yes",
-        "MEDALLION_MISSED_DAYS": "skip",
     }
     dynamodb_local.empty()
     with deployment(tmp_path, environment) as production:

@@ -20,6 +20,7 @@ from medallion_assets.pipelines.transactions.samples.history import write_demo_h
 from medallion_assets_tests.end_to_end.arrival import Destination, land
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.services.daemon import NO_CLOSE
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.host import Host
 from medallion_assets_tests.services.postgres import PostgresServer
@@ -138,7 +139,7 @@ def edit(host: Host, postgres_port: int, others: dict[str, str]) -> None:
         "MEDALLION_LAKEHOUSE_URL": "/var/lib/medallion/lakehouse",
         "MEDALLION_TIMERS": "none",
         "MEDALLION_CREATE_TABLES": "yes",
-        "MEDALLION_MISSED_DAYS": "skip",
+        **{name: f"'{value}'" for name, value in NO_CLOSE.items()},
         **others,
     }
     kept = [line for line in path.read_text().splitlines() if line.partition("=")[0] not in values]

@@ -35,6 +35,10 @@ SENSORS = """{ sensorsOrError(repositorySelector: {
     name sensorState { ticks(limit: 5) { status timestamp } } } } } }"""
 FORKED = "medallion-run"
 """What the process of a run is called that was forked."""
+NO_CLOSE = {"MEDALLION_SCHEDULES": '{"daily_gold_and_publish": []}'}
+"""No schedule closes a day. It would at 01:00 in Los Angeles, and of samples that end long before yesterday it would
+publish days that no export is about, whatever test runs at that hour.
+"""
 REPOSITORY_OF_RUNS = {"repositoryLocationName": "medallion_assets", "repositoryName": "__repository__"}
 
 
@@ -51,7 +55,7 @@ class Run:
 
 
 class Deployment:
-    """A deployment in a folder of its own, that can be killed and started again."""
+    """A deployment in a folder of its own, that can be killed and started again; it closes no days (NO_CLOSE)."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
@@ -65,6 +69,7 @@ class Deployment:
             "DAGSTER_HOME": str(folder / "dagster_home"),
             "MEDALLION_UI_PORT": str(self._port),
             "MEDALLION_CODE_SERVER_PORT": str(free_port()),
+            **NO_CLOSE,
             **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
