@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from benchmarks.measuring import CACHE, CATALOG
+from benchmarks.measuring import CATALOG, cached
 from benchmarks.peers.deliveries import Delivery
 from benchmarks.peers.delta_merge import DeltaMerge
 from benchmarks.peers.gold import TYPED, PeerGold
@@ -74,7 +74,7 @@ class Exports:
 
 def exports(rows: int, changes: int) -> Exports:
     """So many transactions and so many changes of them; written once and kept."""
-    root = CACHE / f"scale-{rows}-{changes}"
+    root = cached(f"scale-{rows}-{changes}")
     kept = root / "exports.json"
     if not kept.exists():
         shutil.rmtree(root, ignore_errors=True)

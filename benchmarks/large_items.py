@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, Line, made_once, measure, report
+from benchmarks.measuring import CATALOG, Cost, Line, cached, made_once, measure, report
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
@@ -127,7 +127,7 @@ def silver(raw: str, lake: str, table: Table) -> None:
 def stages(kind: str, items: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     """The cost of Bronze, and of Silver after it."""
     tell(f"writing {items:,} items: {kind} (kept in .cache)")
-    raw, lake = sample(kind, items), CACHE / "items-lake"
+    raw, lake = sample(kind, items), cached("items-lake")
     shutil.rmtree(lake, ignore_errors=True)
     costs = {}
     for stage in (bronze, silver):

@@ -65,9 +65,14 @@ class Line:
         return "" if self.at_least is None else f"at least {self.at_least:,.2f} {self.unit}"
 
 
+def cached(name: str) -> Path:
+    """A place in the cache, whatever is there."""
+    return CACHE / name
+
+
 def made_once(name: str, make: Callable[[Path], object]) -> Path:
     """A folder of the cache, which `make` fills the first time; what was interrupted is made anew."""
-    folder = CACHE / name
+    folder = cached(name)
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         make(folder)
@@ -77,6 +82,11 @@ def made_once(name: str, make: Callable[[Path], object]) -> Path:
 
 def measure(work: Callable[..., None], *arguments: Any) -> Cost:
     """Run `work`, a function of a module, in a fresh process."""
+    return in_fresh_process(work, arguments)
+
+
+def in_fresh_process(work: Callable[..., None], arguments: Sequence[Any]) -> Cost:
+    """The same, with the arguments as one."""
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=_run, args=(send, work, arguments))
@@ -90,7 +100,7 @@ def measure(work: Callable[..., None], *arguments: Any) -> Cost:
         process.join()
 
 
-def _run(send: Connection, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _run(send: Connection, work: Callable[..., None], arguments: Sequence[Any]) -> None:
     import polars  # noqa: F401, ICN001  (its import is nobody's work)
 
     began, cpu = time.perf_counter(), _cpu_seconds()

@@ -19,7 +19,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, made_once, measure, report
+from benchmarks.measuring import Cost, Line, cached, made_once, measure, report
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
@@ -87,7 +87,7 @@ def gold(raw: str, lake: str) -> None:
 def stages(rows: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     """The cost of each stage, one after the other."""
     tell(f"writing a month of {rows:,} rows (kept in .cache up to {KEPT_ROWS:,})")
-    raw, lake = sample(rows), CACHE / "months-lake"
+    raw, lake = sample(rows), cached("months-lake")
     shutil.rmtree(lake, ignore_errors=True)
     costs = {}
     for stage in (floor, bronze, silver, gold):
@@ -103,8 +103,9 @@ def stages(rows: int, tell: Callable[[str], None]) -> dict[str, Cost]:
 def expect_space(rows: int) -> None:
     """End here if a month may not find room on the disk."""
     needed = rows * BYTES_A_ROW
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for place in (CACHE, Path(tempfile.gettempdir())):
+    cache = cached("")
+    cache.mkdir(parents=True, exist_ok=True)
+    for place in (cache, Path(tempfile.gettempdir())):
         free = shutil.disk_usage(place).free
         if free < needed:
             raise SystemExit(f"{rows:,} rows need {needed / 1e9:.0f} GB in {place}, which has {free / 1e9:.0f} GB free")

@@ -13,7 +13,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, Cost, Line, made_once, measure, report
+from benchmarks.measuring import Cost, Line, cached, made_once, measure, report
 from benchmarks.throughput import TABLE, bronze, sample, silver
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
@@ -50,7 +50,7 @@ def split(records: int, files: int) -> str:
 
 def stages(records: int, files: int, tell: Callable[[str], None]) -> dict[str, Cost]:
     """The cost of Bronze, and of Silver after it."""
-    raw, lake = split(records, files), CACHE / "small-files-lake"
+    raw, lake = split(records, files), cached("small-files-lake")
     costs: dict[str, Cost] = {}
     for number in range(ROUNDS):
         tell(f"{records:,} records in {files:,} data files, round {number + 1}")

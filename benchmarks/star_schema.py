@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.measuring import CACHE, Line, measure, report
+from benchmarks.measuring import Line, cached, measure, report
 from medallion_assets.delta.duckdb.views import connect
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.project import Call
@@ -27,7 +27,7 @@ NOW = datetime(2025, 6, 1, tzinfo=UTC)
 
 def run(*, scale: float = 1.0, tell: Callable[[str], object] = lambda _: None) -> list[Line]:
     """Build both; the limits are those for scale 1."""
-    folder = CACHE / f"tpch-{scale:g}"
+    folder = cached(f"tpch-{scale:g}")
     silver = folder / "lakehouse"
     if not (folder / "planted").exists():
         tell("star schema: making Silver of TPC-H")

@@ -22,7 +22,7 @@ import polars as pl
 import typer
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, Line, made_once, measure, report
+from benchmarks.measuring import CATALOG, Cost, Line, cached, made_once, measure, report
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.exports import write_sample
@@ -145,7 +145,7 @@ class Stages:
     """The cost of some stages, one after the other, in a lakehouse of their own."""
 
     def __init__(self, tell: Callable[[str], None], records: int) -> None:
-        self.lake = CACHE / "throughput-lake"
+        self.lake = cached("throughput-lake")
         shutil.rmtree(self.lake, ignore_errors=True)
         self._tell = tell
         self._records = records

@@ -16,7 +16,7 @@ import typer
 from deltalake import DeltaTable
 from rich.console import Console
 
-from benchmarks.measuring import CACHE, CATALOG, Cost, Line, measure, report
+from benchmarks.measuring import CATALOG, Cost, Line, cached, measure, report
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS as TABLE
@@ -122,14 +122,14 @@ def merge(lake: str, source: str) -> None:
 
 def run(total: int = ROWS, tell: Callable[[str], None] = lambda _: None) -> list[Line]:
     """The cost of each case, ours and the peer's, each on the same version of the table."""
-    lake = CACHE / f"upsert-lake-{total}"
+    lake = cached(f"upsert-lake-{total}")
     if not (lake / "complete").exists():
         shutil.rmtree(lake, ignore_errors=True)
         tell(f"filling Silver with {total:,} rows (kept in .cache)")
         prepare(str(lake), total)
         (lake / "complete").touch()
     lines: list[Line] = []
-    source = CACHE / "upsert-changes.parquet"
+    source = cached("upsert-changes.parquet")
     for name, (count, days, moves) in CASES.items():
         changes(total, count, days, moves).write_parquet(source)
         costs: dict[str, Cost] = {}

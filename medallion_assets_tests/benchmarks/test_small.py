@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,18 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def an_empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in (large_items, measuring, months, small_files, throughput, upsert):
-        monkeypatch.setattr(module, "CACHE", tmp_path)
+    monkeypatch.setattr(measuring, "CACHE", tmp_path)
 
 
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a process for each measurement would be most of what these tests take."""
 
-    def measure(work: Callable[..., None], *arguments: Any) -> Cost:
+    def here(work: Callable[..., None], arguments: Sequence[Any]) -> Cost:
         work(*arguments)
         return Cost(wall_seconds=1.0, cpu_seconds=1.0, peak_mb=1.0)
 
-    for module in (large_items, months, small_files, throughput):
-        monkeypatch.setattr(module, "measure", measure)
+    monkeypatch.setattr(measuring, "in_fresh_process", here)
 
 
 def test_ticks() -> None:

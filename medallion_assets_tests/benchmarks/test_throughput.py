@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -15,8 +15,7 @@ from benchmarks.measuring import Cost
 
 @pytest.fixture(autouse=True)
 def an_empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for module in (measuring, throughput):
-        monkeypatch.setattr(module, "CACHE", tmp_path)
+    monkeypatch.setattr(measuring, "CACHE", tmp_path)
 
 
 def test_every_thousandth_item_of_a_file_is_there_twice() -> None:
@@ -28,10 +27,10 @@ def test_every_thousandth_item_of_a_file_is_there_twice() -> None:
 def test_silver_is_compared_with_no_templates_however_many_layouts_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of one layout too: the usual one."""
 
-    def measure(stage: Callable[..., None], *_: str) -> Cost:
+    def no_work(stage: Callable[..., None], _: Sequence[str]) -> Cost:
         return Cost(wall_seconds=1.0, cpu_seconds=2.0 if stage is throughput.silver_decoded else 1.0, peak_mb=1.0)
 
-    monkeypatch.setattr(throughput, "measure", measure)
+    monkeypatch.setattr(measuring, "in_fresh_process", no_work)
     lines = [line for line in throughput._of_layouts(40, lambda _: None) if "without templates" in line.what]
     assert [line.what.split(", ", 1)[1].partition(":")[0] for line in lines] == [
         "1 layout",

@@ -11,7 +11,7 @@ import pytest
 
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, take
 from medallion_assets.orchestration.runs.processes import RunProcess
-from medallion_assets_tests.orchestration.runs.launching import launching
+from medallion_assets_tests.orchestration.runs.launching import UNWATCHED, launching
 from medallion_assets_tests.services.processes import REPOSITORY
 
 END_RUNS = [sys.executable, REPOSITORY / "deploy" / "end-runs"]
@@ -39,11 +39,9 @@ def test_it_ends_the_workers_of_its_home_and_names_their_runs(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-def test_dagster_knows_that_they_are_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_knows_that_they_are_lost(tmp_path: Path) -> None:
     """In a new container nothing else would tell of them: it has another name, and no locks."""
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.conclude", lambda *_: None)
-    with launching(tmp_path) as runs:
+    with launching(tmp_path, launcher=UNWATCHED) as runs:
         run_id = runs.at_work()
         home = runs.instance.root_directory
         done = subprocess.run(END_RUNS, env={"DAGSTER_HOME": home}, capture_output=True, text=True, check=False)

@@ -19,7 +19,7 @@ from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.failures.conftest import desk_at
 from medallion_assets_tests.orchestration.failures.foreign import DAY, GOLD, SERVING, Frame, gold_of
 from medallion_assets_tests.orchestration.failures.on_call import on_call
-from medallion_assets_tests.orchestration.runs.launching import LAUNCHER
+from medallion_assets_tests.orchestration.runs.launching import UNWATCHED
 from medallion_assets_tests.services.processes import REPOSITORY
 from medallion_assets_tests.services.waiting import wait_until
 
@@ -28,11 +28,9 @@ ASSETS = (GOLD.replace(".", "/"), SERVING.replace(".", "/"))
 
 
 @pytest.fixture
-def watched(desk: Graph, monkeypatch: pytest.MonkeyPatch) -> Iterator[Graph]:
+def watched(desk: Graph) -> Iterator[Graph]:
     """The help desk with an instance as production has it; nobody watches its runs but the test."""
-    for name in ("watch", "conclude"):
-        monkeypatch.setattr(f"medallion_assets.orchestration.runs.launcher.{name}", lambda *_: None)
-    with instance_on_disk({"run_launcher": LAUNCHER}) as instance:
+    with instance_on_disk({"run_launcher": UNWATCHED}) as instance:
         yield replace(desk, instance=instance)
 
 

@@ -25,6 +25,8 @@ from medallion_assets_tests.services.held_items import Held
 from medallion_assets_tests.services.waiting import SECONDS, wait_until
 
 LAUNCHER = {"module": "medallion_assets.orchestration.runs.launcher", "class": "WatchedRunLauncher"}
+UNWATCHED = {"module": "medallion_assets_tests.orchestration.runs.unwatched", "class": "UnwatchedRunLauncher"}
+"""Nobody watches its runs but the test."""
 
 
 @dataclass(frozen=True)
@@ -131,9 +133,11 @@ class Launching:
 
 
 @contextmanager
-def launching(folder: Path, settings: Mapping[str, object] | None = None) -> Iterator[Launching]:
+def launching(
+    folder: Path, settings: Mapping[str, object] | None = None, *, launcher: Mapping[str, str] = LAUNCHER
+) -> Iterator[Launching]:
     """An instance whose runs do not outlive the block."""
-    with instance_on_disk({"run_launcher": LAUNCHER, **(settings or {})}) as instance:
+    with instance_on_disk({"run_launcher": launcher, **(settings or {})}) as instance:
         launched = Launching(instance, folder)
         try:
             yield launched

@@ -34,7 +34,7 @@ from medallion_assets.orchestration.runs.restart import (
 )
 from medallion_assets.orchestration.runs.watch import look
 from medallion_assets.orchestration.runs.whereabouts import folder_of
-from medallion_assets_tests.orchestration.runs.launching import Launching, launching
+from medallion_assets_tests.orchestration.runs.launching import UNWATCHED, Launching, launching
 from medallion_assets_tests.services.processes import free_port, running
 
 PORT = free_port()
@@ -44,9 +44,8 @@ RETRIES = {"run_retries": {"enabled": True}}
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    with launching(tmp_path, RETRIES) as runs:
+def runs(tmp_path: Path) -> Iterator[Launching]:
+    with launching(tmp_path, RETRIES, launcher=UNWATCHED) as runs:
         yield runs
 
 

@@ -23,7 +23,7 @@ from medallion_assets.orchestration.runs.watch import (
     look,
 )
 from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of, kind_of_end
-from medallion_assets_tests.orchestration.runs.launching import Launching, launching
+from medallion_assets_tests.orchestration.runs.launching import UNWATCHED, Launching, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.services.waiting import wait_until
 
@@ -31,11 +31,9 @@ Status = dg.DagsterRunStatus
 
 
 @pytest.fixture
-def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launching]:
+def runs(tmp_path: Path) -> Iterator[Launching]:
     """Nobody watches but the test."""
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.watch", lambda *_: None)
-    monkeypatch.setattr("medallion_assets.orchestration.runs.launcher.conclude", lambda *_: None)
-    with launching(tmp_path) as runs:
+    with launching(tmp_path, launcher=UNWATCHED) as runs:
         yield runs
 
 
