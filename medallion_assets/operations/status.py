@@ -22,6 +22,7 @@ from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.sources import TableSource, read_sources
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.freshness import read_freshness
+from medallion_assets.operations.long_texts import without_middle
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, delta_tables, stages
@@ -38,7 +39,6 @@ WINDOW = timedelta(days=7)
 SHOWN = 10
 """How many alerts, and how many incidents."""
 INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", "headline", "do", "run_id")
-FIRST_CHARACTERS, LAST_CHARACTERS = 500, 1_500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +185,7 @@ def problems(
         if stage.last is not None and stage.is_broken
     ]
     failed = [
-        f"{incident.stage}: failed ({_moment(incident.failed_at)}): {_cut(incident.headline)}"
+        f"{incident.stage}: failed ({_moment(incident.failed_at)}): {without_middle(incident.headline)}"
         for incident in unrecorded
     ]
     return stale + broken + failed
@@ -232,14 +232,7 @@ def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
 
 def _became(attempt: StageAttempt) -> str:
     words = {Outcome.LOST: "was lost"}.get(attempt.outcome, attempt.outcome.value)
-    return f"{words}: {_cut(attempt.error or '')}"
-
-
-def _cut(error: str) -> str:
-    """Without the middle of one that data made long: it begins with what is wrong, and ends with what to do."""
-    if len(error) <= FIRST_CHARACTERS + LAST_CHARACTERS:
-        return error
-    return f"{error[:FIRST_CHARACTERS]} … {error[-LAST_CHARACTERS:]}"
+    return f"{words}: {without_middle(attempt.error or '')}"
 
 
 def _reach(table: Freshness) -> str:

@@ -19,6 +19,7 @@ import polars as pl
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.exports.sources import see_arrivals
+from medallion_assets.operations.long_texts import short, without_middle
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.alerts import RECOVERED, Event, open_alerts
@@ -30,7 +31,6 @@ from medallion_assets.refining.bronze import bronze_table
 ELSEWHERE = ("failed/", "quality/", "stale/", "refused/", "gap/", "unprotected_minute/", "canceled/", RECOVERED)
 """How the keys of alerts begin that are about what the page shows by itself, or what needs nobody."""
 ALERTED_WITHIN = timedelta(days=1)
-MOST_CHARACTERS = 700
 SEE_LOG = "look at the log of the run; then run it again"
 """What a person does where no error says it."""
 AS_IT_SAYS = "do what the message says, or " + SEE_LOG
@@ -81,11 +81,6 @@ def needs_of(facts: DashboardFacts) -> list[Need]:
     return [*urgent, *_unended(facts, known, blocked), *_bad(facts, blocked), *_warned(facts), *_alerted(facts)]
 
 
-def short(text: str) -> str:
-    """A text that data may have made long; never what a person is to do, which may be a long command."""
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
-
-
 def _places(facts: DashboardFacts) -> Iterator[Need]:
     """Places in which nothing of ours lies, or that cannot be read."""
     for place in facts.wrong_places:
@@ -112,7 +107,7 @@ def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
         said = attempt.error or "it ended without an error message"  # its parts come with the incident
         yield Need(
             where=stage.table.name,
-            what=short(_without(stage.table.name, said)),
+            what=without_middle(_without(stage.table.name, said)),
             do=AS_IT_SAYS,
             command=do,
             run_id=attempt.run_id,

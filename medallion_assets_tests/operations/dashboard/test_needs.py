@@ -12,7 +12,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.dashboard.facts import read_facts
-from medallion_assets.operations.dashboard.needs import AS_IT_SAYS, MOST_CHARACTERS, Need, needs_of
+from medallion_assets.operations.dashboard.needs import AS_IT_SAYS, Need, needs_of
+from medallion_assets.operations.long_texts import MOST_CHARACTERS
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents
@@ -223,9 +224,12 @@ def test_an_alert_stands_as_long_as_its_condition_whatever_its_age(tmp_path: Pat
 def test_a_long_error_is_cut_but_for_what_to_do(tmp_path: Path) -> None:
     """Half a command creates no table."""
     lakehouse, command = lakehouse_in(tmp_path), f"create it: `aws dynamodb create-table {'a' * 1_000} --last`"
-    record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error="x" * 10_000)])
+    error = f"{'x' * 10_000}; what to do: {command}"
+    record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error)])
     (need,) = needs(lakehouse)
-    assert len(need.what) == MOST_CHARACTERS
+    assert need.what.startswith("xxx")
+    assert need.what.endswith(f"xxx; what to do: {command}"), "its middle is cut, as in `medallion status`"
+    assert len(need.what) < 2_200
     told = Incident(
         run_id=str(need.run_id),
         stage=TRANSACTIONS,
