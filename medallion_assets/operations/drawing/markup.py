@@ -13,6 +13,8 @@ from markupsafe import Markup, escape
 
 Content = str | Markup
 ATTRIBUTE = Markup(' {}="{}"')
+CODE = re.compile(r"`([^`\n]+)`")
+"""What stands between backticks in a message: a command, a name, a value."""
 
 
 def element(name: str, *children: Content, **attributes: str | float | None) -> Markup:
@@ -44,3 +46,9 @@ def percent(share: float) -> str:
 def breakable(name: str) -> Markup:
     """A name that a line may break after its dots and underscores, and nowhere else."""
     return Markup("<wbr>").join(filter(None, re.split(r"(?<=[._/@])", name)))
+
+
+def with_code(text: str) -> Markup:
+    """A message in which what stands between backticks is marked as code; a backtick without a partner stays."""
+    parts = CODE.split(text)  # texts and code by turns
+    return joined(element("code", part) if place % 2 else part for place, part in enumerate(parts))

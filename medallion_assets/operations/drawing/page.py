@@ -17,7 +17,7 @@ from typing import Any
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-from medallion_assets.operations.drawing.markup import breakable
+from medallion_assets.operations.drawing.markup import breakable, with_code
 
 PACKAGE = "medallion_assets.operations"
 
@@ -33,6 +33,7 @@ def render_page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = breakable
+    environment.filters["with_code"] = with_code
     css = _part("drawing/page.css")
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

@@ -96,13 +96,13 @@ def test_a_run_is_linked_where_the_ui_is(planted: Page) -> None:
 
 
 def test_commands_begin_with_what_people_type_on_the_host(tmp_path: Path) -> None:
-    """Also those in texts."""
+    """Also those in texts, which are marked as code."""
     lakehouse, prefix = lakehouse_in(tmp_path), "/opt/medallion/deploy/as-medallion"
     plant(lakehouse, text="`medallion verify --deep` says more")
     page = Page.read(render(read_facts(lakehouse, NOW), ui_url="", command_prefix=prefix))
     assert f"{prefix} dagster asset materialize -m medallion_assets.definitions" in page.texts["needs"]
-    assert f"accept or reject `{prefix} medallion verify --deep` says more" in page.texts["needs"]
-    assert f"a query found rows `{prefix} medallion verify --deep` says more" in page.texts["needs"]
+    for begun in ("accept or reject", "a query found rows", "a file was changed", "look"):
+        assert f"{begun} <code>{prefix} medallion verify --deep</code> says more" in page.html
 
 
 def test_an_empty_lakehouse_has_a_page_that_says_so(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from markupsafe import Markup
 
-from medallion_assets.operations.drawing.markup import breakable, element, joined, number, percent
+from medallion_assets.operations.drawing.markup import breakable, element, joined, number, percent, with_code
 
 
 def test_texts_and_attributes_are_escaped_and_elements_are_not() -> None:
@@ -28,3 +28,18 @@ def test_names_break_at_their_dots_and_underscores_alone() -> None:
     assert breakable("gold.daily_sales") == "gold.<wbr>daily_<wbr>sales"
     assert breakable("a<b_c") == "a&lt;b_<wbr>c"
     assert joined(["<", Markup("<b>")]) == "&lt;<b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("run `medallion verify`", "run <code>medallion verify</code>"),
+        ("`a` or `b`, not c", "<code>a</code> or <code>b</code>, not c"),
+        ("<i> `<b>&`", "&lt;i&gt; <code>&lt;b&gt;&amp;</code>"),
+        ("a ` alone", "a ` alone"),
+        ("of two ``lines\n`", "of two ``lines\n`"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, marked: str) -> None:
+    assert with_code(text) == marked
