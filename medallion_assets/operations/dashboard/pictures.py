@@ -132,6 +132,8 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
 
 
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
+    if delay.is_sample:
+        return Picture(title=breakable(delay.table), note="sample data: old by nature, so their age is not recorded")
     if delay.is_unknown:
         return Picture(title=breakable(delay.table), note="unknown how far its data reach")
     ages, limit = [age for _, age in delay.ages], delay.limit_seconds

@@ -11,6 +11,7 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.answers import Answer, answers_of
 from medallion_assets.operations.dashboard.facts import read_facts
@@ -91,3 +92,31 @@ def test_what_is_behind_is_late_once_it_is_stale(
 def test_models_of_dbt_are_complete_as_far_as_the_least_of_their_sources(tmp_path: Path) -> None:
     answer = complete(tmp_path, STAR_SCHEMA, MART_REVENUE, datetime(2019, 11, 2, 8, tzinfo=UTC))
     assert (answer.answer, answer.more, answer.mood) == ("until Wed 30 Oct 2019", "2 days behind", Mood.BAD)
+
+
+@pytest.mark.parametrize(
+    ("hours", "fresh", "mood", "said"),
+    [
+        (
+            0,
+            "2 of 2 tables",
+            Mood.GOOD,
+            "no table is further behind than its limit",
+        ),
+        (27, "1 of 2 tables", Mood.BAD, "1 stale"),
+    ],
+)
+def test_samples_are_fresh_against_their_own_end(
+    empty_lakehouse: Lakehouse, hours: float, fresh: str, mood: Mood, said: str
+) -> None:
+    """One of the serving tables reaches to their end, ten months ago; the other is some hours behind it (rule V4)."""
+    first, second = (served.table.name for served in TRANSACTIONS.published)
+    mark_as_sample(empty_lakehouse, now=MIDNIGHT, note="a sample")
+    end = MIDNIGHT - timedelta(days=300)
+    record_attempts(
+        empty_lakehouse,
+        [attempt(first, 1, covered_until=end), attempt(second, 1, covered_until=end - timedelta(hours=hours))],
+    )
+    answer = answers_of(read_facts(empty_lakehouse, MIDNIGHT))[1]
+    assert (answer.question, answer.answer, answer.mood) == ("Fresh", fresh, mood)
+    assert answer.more.split("; ") == [said, "unknown of 7 tables", "against the end of the sample data"]

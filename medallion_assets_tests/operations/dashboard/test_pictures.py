@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.delay import delays_of
 from medallion_assets.operations.dashboard.facts import DashboardFacts, read_facts
@@ -28,6 +29,8 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
     attempt,
     result,
 )
+
+LTV = "serving.customer_ltv_metrics"
 
 
 def facts(lakehouse: Lakehouse, *attempts: StageAttempt, results: tuple[ExpectationResult, ...] = ()) -> DashboardFacts:
@@ -134,6 +137,18 @@ def test_a_delay_that_nobody_can_know_is_said_to_be_unknown(tmp_path: Path) -> N
     (picture,) = pictures(facts(lakehouse, attempt("gold.mart_revenue", 1)), "delay")
     assert (picture.title, picture.drawing) == (breakable("gold.mart_revenue"), None)
     assert picture.note == "unknown how far its data reach"
+
+
+def test_of_samples_it_is_said_that_no_age_is_recorded(empty_lakehouse: Lakehouse) -> None:
+    """Rule V5; of each table that was made, whether its coverage is known or not. What a run recorded is drawn."""
+    mark_as_sample(empty_lakehouse, now=NOW, note="a sample")
+    assert pictures(read_facts(empty_lakehouse, NOW), "delay") == []
+    said = pictures(facts(empty_lakehouse, attempt(SALES, 1, covered_until=NOW - 400 * HOUR), attempt(LTV, 1)), "delay")
+    note = "sample data: old by nature, so their age is not recorded"
+    assert [(picture.title, picture.note) for picture in said] == [(breakable(SALES), note), (breakable(LTV), note)]
+    record_attempts(empty_lakehouse, [attempt(SALES, 0.5, run_id="r2", export_age_seconds=600.0)])
+    drawn, still = pictures(read_facts(empty_lakehouse, NOW), "delay")
+    assert (drawn.title, drawn.drawing is None, still.note) == (breakable(SALES), False, note)
 
 
 def test_nothing_is_drawn_of_nothing(empty_lakehouse: Lakehouse) -> None:
