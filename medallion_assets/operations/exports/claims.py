@@ -17,6 +17,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors.hints import nearest_name
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
+from medallion_assets.refining.loading.raw_place import nearest_raw_url
 from medallion_assets.sources.dynamodb_export.find import folder_of
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.sources.dynamodb_export.owner import expect_owner
@@ -45,7 +46,7 @@ class Claims:
     tables: Mapping[str, Owner]
     inside: str | None = None
     below: str | None = None
-    root: str = "MEDALLION_RAW_URL"
+    root: str | None = None
 
     @classmethod
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
@@ -79,24 +80,40 @@ class Claims:
             folder = self._folder(verified.found)
             if folder is None or folder in self.tables:
                 continue
-            own = "" if verified.export is None else verified.export.table_name
-            name = own if own in self.tables else nearest_name(folder, self.tables)
-            where = f"to {self.root}/{name}/" if name else f"below {self.root}/<table>, one of {', '.join(self.tables)}"
             yield UnclaimedExport(
                 key=f"{folder_of(verified.found)}/{SUMMARY_NAME}",
                 problem=f"no table is named {folder}" if folder else "in no table's folder",
-                do=f"move it {where}; to add a table, declare it in a pipeline",
+                do=self._advice(verified, folder),
             )
+
+    def _advice(self, verified: VerifiedExport, folder: str) -> str:
+        """As `medallion status` says it of a raw URL that is a level too high or too deep; else where to move it."""
+        own = "" if verified.export is None else verified.export.table_name
+        path = self._path(verified.found)
+        if path is not None and self.root is not None:
+            way = path.rpartition(ROOT)[0].strip("/")
+            right = nearest_raw_url(self.root, way.split("/") if way else [], own or None, self.tables)
+            if right is not None:
+                return f"set MEDALLION_RAW_URL to {right.url}"
+        root = self.root or "MEDALLION_RAW_URL"
+        name = own if own in self.tables else nearest_name(folder, self.tables)
+        where = f"to {root}/{name}/" if name else f"below {root}/<table>, one of {', '.join(self.tables)}"
+        return f"move it {where}; to add a table, declare it in a pipeline"
 
     def _folder(self, found: Found) -> str | None:
         """The folder below the raw URL that an export lies in; empty if in none, None if nobody can know."""
         if self.inside is None or self.below is None:
             return None
-        if not folder_of(found).startswith(self.inside):
+        if (path := self._path(found)) is None:
             return ""
-        path = f"{self.below}{folder_of(found).removeprefix(self.inside)}"
         folder = path.split("/", 1)[0]
         return folder if folder in self.tables or not path.startswith(f"{ROOT}/") else ""
+
+    def _path(self, found: Found) -> str | None:
+        """Where an export lies below the raw URL; None where it does not."""
+        if self.inside is None or self.below is None or not folder_of(found).startswith(self.inside):
+            return None
+        return f"{self.below}{folder_of(found).removeprefix(self.inside)}"
 
 
 def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:

@@ -7,7 +7,7 @@ Does not: the verdicts, gaps, or which table takes them (export_claims).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
@@ -15,6 +15,7 @@ from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.exports.claims import Claims, UnclaimedExport
 from medallion_assets.operations.exports.sources import EXPORTS
+from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.ledger.coverage import Uncovered, open_gaps, unprotected_minutes
 from medallion_assets.refining.loading.raw_place import is_there
@@ -106,7 +107,8 @@ def verify_exports(
     if store is None or listing is None or not (listing.batches or listing.unclaimed):
         exports = lakehouse is None or any(each.source.technology == EXPORTS for each in lakehouse.catalog.loaded)
         others = _others(place, raw_url, lakehouse)
-        return ExportReport(place=_nothing(place, listing, others, may_be_exports=exports))
+        nothing = _nothing(place, listing, others, may_be_exports=exports)
+        return ExportReport(place=_as_its_table_says(nothing, raw_url, lakehouse))
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.batches, start=1):
@@ -161,6 +163,18 @@ def _nothing(place: str, listing: Listing | None, others: list[str], *, may_be_e
         found=f"{foreign} other objects" if foreign else "no such folder" if listing is None else "nothing",
         do=elsewhere if others and listing is not None else check,
     )
+
+
+def _as_its_table_says(nothing: PlaceStatus, raw_url: str | None, lakehouse: Lakehouse | None) -> PlaceStatus:
+    """What `medallion status` says of a table's folder, or of one in it, where its exports lie in a wrong place."""
+    if lakehouse is None or raw_url is None:
+        return nothing
+    for loaded in lakehouse.catalog.loaded:
+        if f"{nothing.url}/".startswith(f"{raw_url}/{loaded.table.short_name}/"):
+            known = raw_place(lakehouse, raw_url, loaded)
+            if known.state is PlaceState.MISPLACED:
+                return replace(nothing, found=known.found, do=known.do)
+    return nothing
 
 
 def _facts(verified: VerifiedExport, gaps: dict[str, Uncovered], minutes: dict[str, UnprotectedMinute]) -> ExportFacts:

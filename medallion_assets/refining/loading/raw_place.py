@@ -8,7 +8,7 @@ A look costs a request or two where batches lie, and few more where there are no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -161,7 +161,8 @@ class RawPlace:
         if not is_there(self.raw_url):
             return self._is(PlaceState.MISSING, f"no folder {self.raw_url}", arrive)
         root = open_store(self.raw_url, self.storage_options)
-        advice = [given for stray in self.loaded.source.strays(root, self.tables) if (given := self._advice(stray))]
+        strays = sorted(self.loaded.source.strays(root, self.tables), key=self._is_of_others)
+        advice = [given for stray in strays if (given := self._advice(stray))]
         if advice:
             found = "; ".join(where for where, _ in advice[:NAMED])
             return self._is(PlaceState.MISPLACED, f"{lies_there}, but {found}", advice[0][1])
@@ -170,17 +171,18 @@ class RawPlace:
         is_missing = not is_there(self.url) or self._is_in_bucket
         return self._is(PlaceState.MISSING if is_missing else PlaceState.EMPTY, lies_there, arrive)
 
+    def _is_of_others(self, stray: Stray) -> bool:
+        """Whether neither its folders nor what it says have this table's name."""
+        return self.name not in (stray.table, *stray.folder.split("/"))
+
     def _advice(self, stray: Stray) -> tuple[str, str] | None:
         """Where a stray lies, and what to do; None of one that another table would take."""
         folders = stray.folder.split("/") if stray.folder else []
         own = f"{self.raw_url}/{stray.folder}".rstrip("/")
         said = f"{self._batches}{f' of {stray.table}' if stray.table else ''} in {own}"
-        if deeper := [at for at, folder in enumerate(folders) if at and folder in self.tables]:
-            do = f"set MEDALLION_RAW_URL to {'/'.join([self.raw_url, *folders[: deeper[0]]])}"
-            return (said, do) if folders[deeper[0]] == self.name else None
-        above, _, last = self.raw_url.rpartition("/")
-        if not folders and last in self.tables and stray.table in (None, last):
-            return (said, f"set MEDALLION_RAW_URL to {above}") if last == self.name else None
+        if right := nearest_raw_url(self.raw_url, folders, stray.table, self.tables):
+            is_told = right.of == self.name or right.is_above
+            return (said, f"set MEDALLION_RAW_URL to {right.url}") if is_told else None
         nearest = stray.table if stray.table in self.tables else self._alike(folders)
         if nearest == self.name:
             return said, f"move them to {self.url}/, and let the next ones arrive there"
@@ -208,6 +210,32 @@ class RawPlace:
         return PlaceStatus(
             what=f"the raw place of {self.name}", url=self.url, state=state, expected=expected, found=found, do=do
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RightUrl:
+    """The raw URL below which batches lie in the folder of their table, `of`. If `is_above`, it is right for all."""
+
+    url: str
+    of: str
+    is_above: bool = False
+
+
+def nearest_raw_url(
+    raw_url: str, folders: Sequence[str], table: str | None, tables: Collection[str]
+) -> RightUrl | None:
+    """Which raw URL would be right for a batch that lies in these folders below another; None where none would.
+
+    It is a level too high where the folder of a table lies deeper, and one too deep where it is that of `table` itself,
+    which the batch says it is of.
+    """
+    deeper = next((at for at, folder in enumerate(folders) if at and folder in tables), None)
+    if deeper is not None:
+        return RightUrl(url="/".join([raw_url, *folders[:deeper]]), of=folders[deeper])
+    above, _, last = raw_url.rpartition("/")
+    if not folders and last in tables and table in (None, last):
+        return RightUrl(url=above, of=last, is_above=table == last)
+    return None
 
 
 def is_there(url: str) -> bool:

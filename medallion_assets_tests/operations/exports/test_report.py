@@ -13,6 +13,7 @@ from rich.console import Console
 from medallion_assets.cli.pages.answers import exports_page
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.exports.report import verify_exports
+from medallion_assets.operations.places import raw_place
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
@@ -99,6 +100,29 @@ def test_the_right_place_of_an_unclaimed_export_is_named(tmp_path: Path, folder:
     console = Console(file=StringIO(), width=1_000)
     console.print(exports_page(report))
     assert console.file.getvalue().count("move it to") == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("raw", "asked"),
+    [
+        ("", ""),
+        ("", "/lake"),
+        ("", "/customers"),
+        ("/lake/customers", "/lake/customers"),
+        ("/lake/customers", "/lake/customers/customers"),
+    ],
+    ids=["too high", "what lies there", "a table's folder", "too deep", "the folder in it"],
+)
+def test_of_a_wrong_raw_url_is_said_what_the_status_says(tmp_path: Path, raw: str, asked: str) -> None:
+    """Nothing is to be moved: the URL is to be set."""
+    for table in ("customers", "customer_transactions"):
+        write_full(open_store(str(tmp_path / "lake" / table)), table=table)
+    lakehouse, raw_url = lakehouse_at(tmp_path / "lakehouse"), f"{tmp_path}{raw}"
+    report = verify_exports(f"{tmp_path}{asked}", raw_url=raw_url, lakehouse=lakehouse)
+    said = {lost.do for lost in report.unclaimed} or {report.place.do}
+    assert said == {f"set MEDALLION_RAW_URL to {tmp_path}/lake"}
+    assert said == {raw_place(lakehouse, raw_url, loaded).do for loaded in lakehouse.catalog.loaded}
+    assert not report.is_well
 
 
 @pytest.mark.parametrize(

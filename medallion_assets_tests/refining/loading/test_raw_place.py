@@ -14,14 +14,16 @@ import pytest
 
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.place import PlaceState
+from medallion_assets.contracts.place import FOLDERS_LOOKED_INTO, PlaceState
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.loading.raw_place import NAMED, RawPlace
 from medallion_assets.refining.loading.refused_batches import read_refusals
+from medallion_assets.sources.dynamodb_export import strays
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.sources.files.files import Files
+from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.refining.landing import AT, Landing
 
@@ -59,6 +61,7 @@ def export(folder: Path, table: str = "orders", *, hour: int = 0) -> None:
         ("raw/order", "prod-o", PlaceState.MISPLACED, "exports of prod-o in {raw}/order", "move them to {raw}/orders"),
         ("raw/invoices", "invoices", PlaceState.MISPLACED, "exports of invoices in {raw}/invoices", "`source_arn`"),
         ("raw/lake/orders", "orders", PlaceState.MISPLACED, "in {raw}/lake/orders", "MEDALLION_RAW_URL to {raw}/lake"),
+        ("raw/a/lake/orders", "orders", PlaceState.MISPLACED, "in {raw}/a/lake/orders", "_RAW_URL to {raw}/a/lake"),
         ("raw/lake/customers", "customers", PlaceState.MISSING, "nothing", "let its exports arrive"),
     ],
 )
@@ -75,8 +78,37 @@ def test_where_exports_lie_says_what_the_place_is(
     assert sorted(tmp_path.rglob("*")) == before, "a look makes nothing"
 
 
-def test_a_url_that_goes_down_to_the_table_is_one_level_too_deep(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lake", ["lake", "a/lake"])
+def test_each_table_is_told_the_url_that_is_right_for_all_of_them(tmp_path: Path, lake: str) -> None:
+    """One level too high, or two, whichever of them lies first; no other folder beside them hinders that."""
     landing = Landing(tmp_path)
+    for table in ("another", *TABLES):
+        export(tmp_path / "raw" / lake / table, table)
+    for table in TABLES:
+        status = place_of(landing, loaded=Landing(tmp_path, table).declared).status(holds=False)
+        assert (status.state, status.do) == (PlaceState.MISPLACED, f"set MEDALLION_RAW_URL to {landing.raw_url}/{lake}")
+        assert status.found.startswith(f"nothing, but exports of {table} in {landing.raw_url}/{lake}/{table}; ")
+
+
+def test_a_look_for_strays_goes_into_few_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    landing, looked = Landing(tmp_path), []
+    for folder in range(FOLDERS_LOOKED_INTO + 5):
+        for table in TABLES:
+            export(tmp_path / "raw" / f"{folder:03}" / table, table)
+
+    def noted(place: Any, folder: str = "", **given: Any) -> Any:
+        looked.append(folder)
+        return list_objects(place, folder, **given)
+
+    monkeypatch.setattr(strays, "list_objects", noted)
+    assert place_of(landing).status(holds=False).state is PlaceState.MISPLACED
+    assert len(looked) == len(set(looked)) == 2 * FOLDERS_LOOKED_INTO
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_url_that_goes_down_to_the_table_is_one_level_too_deep(tmp_path: Path, table: str) -> None:
+    """For every table, as it is the folder of one of them."""
+    landing = Landing(tmp_path, table)
     export(tmp_path / "raw" / "orders")
     status = place_of(landing, raw_url=f"{landing.raw_url}/orders").status(holds=False)
     assert (status.state, status.do) == (PlaceState.MISPLACED, f"set MEDALLION_RAW_URL to {landing.raw_url}")
@@ -139,6 +171,9 @@ def test_few_exports_are_looked_into_before_the_first_run(tmp_path: Path, monkey
         ("orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}"),
         ("oders/orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}/oders"),
         ("customers/orders-1.csv", PlaceState.MISSING, "nothing"),
+        ("lake/orders/orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}/lake/orders"),
+        ("a/lake/orders/orders-1.csv", PlaceState.MISPLACED, "nothing, but files in {raw}/a/lake/orders"),
+        ("lake/customers/orders-1.csv", PlaceState.MISSING, "nothing"),
         ("orders/other.txt", PlaceState.FOREIGN, "only other files, such as other.txt"),
     ],
 )
@@ -156,6 +191,8 @@ def test_files_are_looked_for_in_the_same_way(tmp_path: Path, name: str, state: 
     loaded = Loaded(table=table, source=Files(pattern="orders-*.csv", kind=BatchKind.FULL))
     status = place_of(landing, loaded=loaded).status(holds=False)
     assert (status.state, status.found) == (state, found.format(raw=landing.raw_url))
+    if "lake/orders" in name:
+        assert status.do == f"set MEDALLION_RAW_URL to {landing.raw_url}/{name.partition('/orders/')[0]}"
 
 
 def test_a_file_in_the_way_is_unreadable(tmp_path: Path) -> None:
