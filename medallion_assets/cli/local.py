@@ -157,12 +157,13 @@ def sample(
             data_files=files,
             replaces=False,
             storage_options=options,
+            option="--out",
         )
         terminal.answer({"url": f"{url}/{table}", "export": export}, lambda: sample_page(f"{url}/{table}", [export]))
 
 
 def sample_export(
-    items: Annotated[int, typer.Option(min=10, help="How many transaction records.")] = 400,
+    items: Annotated[int, typer.Option(min=10, max=1_000_000, help="How many transaction records.")] = 400,
     seed: Annotated[int, typer.Option(help="The same seed draws the same records.")] = 0,
     bad_share: Annotated[float, typer.Option(min=0, max=1, help="The share of bad transactions.")] = 0.006,
     elsewhere: Elsewhere = False,

@@ -245,14 +245,14 @@ def normalise_url(value: str, *, name: str) -> str:
     """An absolute local path, or an `s3://` URL, without a trailing slash.
 
     Raises:
-        SettingsError: another scheme, or no bucket; `name` is what the message calls the value.
+        SettingsError: another scheme, no bucket, or nothing at all; `name` is what the message calls the value.
     """
     parts = urlsplit(value)
     if parts.scheme == "s3" and parts.netloc:
         return value.rstrip("/")
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return str(Path(unquote(parts.path)).absolute())
-    if "://" not in value:
+    if value and "://" not in value:
         return str(Path(value).expanduser().absolute())
     raise SettingsError(
         f"{name} is not a place this project can read and write",

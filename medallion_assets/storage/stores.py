@@ -39,10 +39,11 @@ _PLAIN_KEY = re.compile(r"(?!/)(?:(?:^|/)(?!\.{1,2}(?:/|$))[\w!'()*+,.:;=@ -]+)+
 """Keys that obstore asks for as they are; of others it refuses some and changes some."""
 
 
-def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> ObjectStore:
+def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS, *, option: str | None = None) -> ObjectStore:
     """A store rooted at `url`, so that its keys are relative to it.
 
-    `url` is a local path (created when absent), or `s3://bucket/prefix` with the storage options of the settings.
+    `url` is a local path (created when absent), or `s3://bucket/prefix` with the storage options of the settings. It
+    was given in a setting, or in that `option` of a command, which a message then names.
 
     Raises:
         SettingsError: another kind of URL, or an endpoint without encryption that nobody has allowed.
@@ -57,8 +58,8 @@ def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> Obj
                 f"there is no folder {place}, and none can be made",
                 expected="a folder, or one that can be made",
                 found=words(error),
-                do="set MEDALLION_RAW_URL, or MEDALLION_LAKEHOUSE_URL where it is a place of tables, to a folder or "
-                "bucket that this account can read",
+                do=f"set {option or 'MEDALLION_RAW_URL, or MEDALLION_LAKEHOUSE_URL where it is a place of tables,'} to "
+                "a folder or bucket that this account can read",
             ) from error
     try:
         return s3_store(place, storage_options)
@@ -67,7 +68,8 @@ def open_store(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> Obj
             f"there is no place at {place}",
             expected="s3://bucket/prefix, without empty parts, . or .. between its slashes",
             found=words(error),
-            do="set MEDALLION_RAW_URL to such a place; exports below an odd key are found from the prefix above it",
+            do=f"set {option or 'MEDALLION_RAW_URL'} to such a place; exports below an odd key are found from the "
+            "prefix above it",
         ) from error
 
 

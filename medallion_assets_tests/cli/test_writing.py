@@ -64,10 +64,37 @@ def test_a_gap_before_a_window_is_not_well(home: Path) -> None:
     assert export["gap_before"] == {"from_at": None, "to_at": "2025-03-02T00:00:00+00:00"}
 
 
-def test_a_sample_that_cannot_be_made_is_refused(home: Path) -> None:
-    assert run("sample", "--table", "orders", "--out", home / "raw").exit_code == 2
-    assert run("sample", "--table", "customers", "--bad-share", 2, "--out", home / "raw").exit_code == 2
-    assert "this sample cannot be made" in run("sample", "--table", "orders", "--out", home / "raw").stderr
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("--table", "customer", "--out", "raw"),
+            "expected: table customer_transactions or customers found: table 'customer'",
+        ),
+        (("--table", "customers", "--out", "raw", "--bad-share", 2), "expected: bad share 0 to 1"),
+        (("--table", "customers", "--out", "raw", "--items", 10**12), "expected: items 0 to 100,000,000"),
+        (("--table", "customers", "--out", "/proc/raw"), "what to do: set --out to a folder or bucket"),
+        (("--table", "customers", "--out", "file"), "what to do: set --out to a folder or bucket"),
+        (("--table", "customers", "--out", ""), "what to do: set --out to one of these"),
+        (("--table", "customers", "--out", "gs://raw"), "what to do: set --out to one of these"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_a_sample_that_cannot_be_made_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[object, ...], said: str
+) -> None:
+    """The option that is wrong is named, with what it may be; nothing is written."""
+    (home / "file").write_bytes(b"")
+    monkeypatch.chdir(home)
+    page = run("sample", *given)
+    assert (page.exit_code, "Traceback" in page.stderr) == (2, False)
+    assert said in " ".join(page.stderr.replace("│", " ").split())
+    assert [found.name for found in home.iterdir()] == ["file"]
+
+
+def test_the_next_sample_exports_have_a_bound(home: Path) -> None:
+    assert run("sample-export", "--items", 10**9).exit_code == 2
+    assert list(home.iterdir()) == []
 
 
 # What removes or writes

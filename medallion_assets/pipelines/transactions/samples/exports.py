@@ -29,6 +29,8 @@ ROWS_PER_PIECE = 50_000
 """What is held in memory at a time: about 16 MB of text."""
 CHANGES = {"insert": 0.7, "update": 0.25, "delete": 0.05}
 TRANSACTIONS_PER_CUSTOMER = 50
+MOST_ITEMS, MOST_FILES = 100_000_000, 10_000
+"""Beyond what anybody tries on one machine: a slip of the hand would write for days."""
 FIRST_NEW_INDEX = 1_000_000_000
 """Keys that an incremental sample inserts begin here: behind every key of a full one."""
 WINDOW = timedelta(days=1)
@@ -57,26 +59,21 @@ def write_sample(
     days: int = 60,
     replaces: bool = True,
     storage_options: Mapping[str, str] = NO_OPTIONS,
+    option: str | None = None,
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
     A full export holds the `days` from `first_day` (UTC) on and is taken a minute after their end; an incremental one
     covers the day after them: inserts, updates of what the full export of the same seed and size holds, and deletes.
     Some of its bad records were written in milliseconds.
-    Every item of a full export is read before what the window says of it.
+    Every item of a full export is read before what the window says of it. `option` of a command names the URL, if any.
 
     Raises:
         PermanentError: an argument that is not allowed; or the same export, of another size perhaps, lies there and
             this one does not replace it.
     """
-    sample = TABLES.get(table)
-    if sample is None or kind not in ("full", "incremental") or items < 0 or data_files < 1 or not 0 <= bad_share <= 1:
-        raise PermanentError(
-            "this sample cannot be made",
-            expected=f"table {' or '.join(TABLES)}, kind full or incremental, items >= 0, data_files >= 1, "
-            "bad_share from 0 to 1",
-            found=f"table {table}, kind {kind}, items {items}, data_files {data_files}, bad_share {bad_share}",
-        )
+    _expect_possible(table=table, items=items, kind=kind, data_files=data_files, bad_share=bad_share)
+    sample = TABLES[table]
     start = datetime.combine(first_day, time(), tzinfo=UTC)
     end = start + timedelta(days=days)
     shape = _Shape(
@@ -101,7 +98,7 @@ def write_sample(
 
     edges = [items * number // data_files for number in range(data_files + 1)]
     return write_export(
-        exports_of(url, table, storage_options),
+        exports_of(url, table, storage_options, option=option),
         table_name=table,
         export_type=ExportType.FULL if is_full else ExportType.INCREMENTAL,
         from_at=end + UNCERTAINTY if is_full else end,
@@ -111,6 +108,25 @@ def write_sample(
         gzip_level=1,
         replaces=replaces,
     )
+
+
+def _expect_possible(*, table: str, items: int, kind: str, data_files: int, bad_share: float) -> None:
+    """See that each argument has a value that makes a sample; the message names those that do not."""
+    kinds = ("full", "incremental")
+    allowed = {
+        "table": (table, table in TABLES, " or ".join(TABLES)),
+        "kind": (kind, kind in kinds, " or ".join(kinds)),
+        "items": (items, 0 <= items <= MOST_ITEMS, f"0 to {MOST_ITEMS:,}"),
+        "files": (data_files, 1 <= data_files <= MOST_FILES, f"1 to {MOST_FILES:,}"),
+        "bad share": (bad_share, 0 <= bad_share <= 1, "0 to 1"),
+    }
+    wrong = {name: (given, expected) for name, (given, is_allowed, expected) in allowed.items() if not is_allowed}
+    if wrong:
+        raise PermanentError(
+            "this sample cannot be made",
+            expected=", ".join(f"{name} {expected}" for name, (_, expected) in wrong.items()),
+            found=", ".join(f"{name} {given!r}" for name, (given, _) in wrong.items()),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

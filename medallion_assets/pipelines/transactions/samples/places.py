@@ -19,9 +19,11 @@ from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 
-def exports_of(url: str, table_name: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> ObjectStore:
-    """Where the samples of one table are written: `<url>/<table>`."""
-    return open_store(f"{url.rstrip('/')}/{table_name}", storage_options)
+def exports_of(
+    url: str, table_name: str, storage_options: Mapping[str, str] = NO_OPTIONS, *, option: str | None = None
+) -> ObjectStore:
+    """Where the samples of one table are written: `<url>/<table>`; `option` of a command names the URL, if any."""
+    return open_store(f"{url.rstrip('/')}/{table_name}", storage_options, option=option)
 
 
 def check_only_samples(url: str, storage_options: Mapping[str, str] = NO_OPTIONS) -> None:

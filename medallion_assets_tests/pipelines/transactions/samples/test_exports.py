@@ -14,7 +14,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.transactions.customer_transactions import PAYMENT_METHODS, STATUSES
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.samples import exports as samples
-from medallion_assets.pipelines.transactions.samples.exports import write_sample
+from medallion_assets.pipelines.transactions.samples.exports import MOST_ITEMS, write_sample
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets_tests.pipelines.transactions.samples.reading import all_bytes, records, value
@@ -140,9 +140,23 @@ def test_no_items_make_an_empty_export(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"table": "orders"}, {"items": -1}, {"kind": "partial"}, {"bad_share": 1.5}, {"data_files": 0}]
+    ("wrong", "said"),
+    [
+        ({"table": "orders"}, "table customer_transactions or customers; found: table 'orders'"),
+        ({"items": -1}, "items 0 to 100,000,000; found: items -1"),
+        ({"items": MOST_ITEMS + 1}, "items 0 to 100,000,000; found: items 100000001"),
+        ({"kind": "partial"}, "kind full or incremental; found: kind 'partial'"),
+        ({"bad_share": 1.5}, "bad share 0 to 1; found: bad share 1.5"),
+        ({"data_files": 0}, "files 1 to 10,000; found: files 0"),
+        (
+            {"data_files": 10_001, "items": -5},
+            "items 0 to 100,000,000, files 1 to 10,000; found: items -5, files 10001",
+        ),
+    ],
 )
-def test_arguments_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_arguments_that_make_no_sense_are_refused(tmp_path: Path, wrong: dict[str, Any], said: str) -> None:
+    """Those alone are named, with what they may be."""
     arguments: dict[str, Any] = {"table": TRANSACTIONS, "items": 1, "kind": "full"}
-    with pytest.raises(PermanentError, match="this sample cannot be made"):
+    with pytest.raises(PermanentError) as refused:
         write_sample(str(tmp_path), **(arguments | wrong))
+    assert str(refused.value) == f"this sample cannot be made; expected: {said}"
