@@ -20,7 +20,7 @@ from rich.text import Text
 
 from medallion_assets.cli.demo.home import PIPELINES, DemoContents
 from medallion_assets.cli.demo.result import DemoResult
-from medallion_assets.cli.terminal import command_line
+from medallion_assets.cli.terminal import as_typed, command_line
 from medallion_assets.errors.hints import to_type
 
 WIDTH_OF_PROGRESS = 96
@@ -52,8 +52,8 @@ class DemoView:
             self._status.update(f"[bold]{self._title}[/] [dim]{message[:WIDTH_OF_PROGRESS]}[/]")
 
     def note(self, message: str) -> None:
-        """A line below the step."""
-        self.console.print(Padding(Text(message), (0, 0, 0, 4)))
+        """A line below the step, whose commands are as they are typed here."""
+        self.console.print(Padding(Text(as_typed(message)), (0, 0, 0, 4)))
 
     def check(self, asset: str, name: str, *, passed: bool) -> None:
         """The verdict of an asset check; passed ones are not worth a line."""
