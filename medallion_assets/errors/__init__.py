@@ -96,6 +96,10 @@ class MissingTableError(PermanentError):
     """A table that is read does not exist yet."""
 
 
+class MissingLakehouseError(PermanentError):
+    """There is no lakehouse in the place where one is read: nothing is written there, not even this failure."""
+
+
 class QualityGateError(PermanentError):
     """An export failed its quality gate: nothing of it was published, and a person decides (rule C4)."""
 

@@ -21,7 +21,7 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import MedallionError, kind_of
+from medallion_assets.errors import MedallionError, MissingLakehouseError, kind_of
 from medallion_assets.errors.native import native_failures
 from medallion_assets.operations.tables.expectation_results import (
     EXPECTATION_RESULTS,
@@ -157,10 +157,13 @@ class Attempt:
 
     @contextmanager
     def recorded(self) -> Iterator[Attempt]:
-        """The body of the asset; whatever becomes of it is written."""
+        """The body of the asset; what becomes of it is written, unless that would make a missing place."""
         try:
             with native_failures(self.table.name):
                 yield self
+        except MissingLakehouseError:
+            self.context.log.warning("%s lacks this attempt: it would make the place", PIPELINE_RUNS.name)
+            raise
         except Exception as error:
             export_id = error.export_id if isinstance(error, MedallionError) else None
             kind = kind_of(error)

@@ -6,8 +6,10 @@ Does not: what the settings say (stages.usable), or what is in a source.
 
 from __future__ import annotations
 
+from medallion_assets.contracts.place import PlaceState
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import MissingLakehouseError
 from medallion_assets.operations.places import lakehouse_place
 
 
@@ -17,9 +19,14 @@ def expect_made(lakehouse: Lakehouse, *sources: Table) -> None:
     A source alone may come later: what is made of it is empty until then.
 
     Raises:
+        MissingLakehouseError: there is not even a folder.
         PermanentError: none has; it says what the place of the tables is.
     """
     if any(lakehouse.exists(source) for source in sources):
         return
-    if not (place := lakehouse_place(lakehouse)).is_fine:
+    place = lakehouse_place(lakehouse)
+    if place.state is PlaceState.MISSING:
+        said = place.error
+        raise MissingLakehouseError(said.what, expected=said.expected, found=said.found, do=said.do)
+    if not place.is_fine:
         raise place.error

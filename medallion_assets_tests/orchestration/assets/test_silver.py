@@ -146,7 +146,7 @@ def test_a_run_in_a_place_without_tables_fails_and_makes_none(graph: Graph, asse
     run = graph.run(asset)
     assert "the lakehouse is missing" in run.failure
     assert "MEDALLION_LAKEHOUSE_URL" in run.failure
-    assert not graph.lakehouse.exists(CUSTOMER_TRANSACTIONS)
+    assert not Path(graph.lakehouse.url).exists(), "not even that it failed: then it would be there"
 
 
 def test_a_run_that_finds_nothing_new_changes_nothing(graph: Graph) -> None:
