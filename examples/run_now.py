@@ -35,7 +35,7 @@ ENDED = {"SUCCESS": 0, "FAILURE": 1, "CANCELED": 1}
 
 
 class NotStartedError(Exception):
-    """What Dagster said instead of starting the run."""
+    """What Dagster, or whoever answers in its place, said instead of what it was asked for."""
 
 
 def ask(url: str, query: str, **variables: Any) -> Any:
@@ -46,7 +46,13 @@ def ask(url: str, query: str, **variables: Any) -> Any:
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        body = json.load(answer)
+        kind, content = answer.headers.get_content_type(), answer.read()
+    try:
+        body = json.loads(content)
+    except ValueError:
+        raise NotStartedError(
+            f"{url} answers with {kind} and not with JSON; expected: the Dagster UI itself, without a page to sign in"
+        ) from None
     if body.get("errors"):
         raise NotStartedError(body["errors"][0]["message"])
     return body["data"]
@@ -92,6 +98,8 @@ def follow(url: str, run_id: str, *, seconds: float = 1.0) -> str:
     cursor = None
     while True:
         answer = ask(url, FOLLOW, run=run_id, cursor=cursor)
+        if "status" not in answer["runOrError"]:
+            raise NotStartedError(answer["runOrError"].get("message") or f"there is no run {run_id}")
         events = answer["logsForRun"]
         cursor = events["cursor"]
         for event in events["events"]:

@@ -44,6 +44,7 @@ while true; do
   case $status in
     SUCCESS) echo "$status" && exit 0 ;;
     FAILURE | CANCELED) echo "$status" && exit 1 ;;
+    "") echo "lost sight of the run: $url tells no status of it" >&2 && exit 3 ;;
   esac
   sleep 1
 done

@@ -25,6 +25,7 @@ from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.services import listeners
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 from medallion_assets_tests.services.web_server import make_dagster_home, web_server
 
@@ -141,6 +142,48 @@ def test_without_a_server_nothing_is_started(served: Served) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}"
     assert served.command(EXAMPLES / "run_now.sh", "ingest", DAGSTER_URL=nowhere).returncode == 2
     assert served.command(sys.executable, EXAMPLES / "run_now.py", "ingest", "--url", nowhere).returncode == 2
+
+
+SIGN_IN = b"<html><title>Sign in</title></html>"
+STARTED_AND_GONE = {
+    "repositoriesOrError": {
+        "nodes": [{"name": "__repository__", "location": {"name": "medallion"}, "jobs": [{"name": "ingest"}]}]
+    },
+    "launchRun": {"__typename": "LaunchRunSuccess", "run": {"runId": "r1"}},
+    "runOrError": {"message": "there is no run r1"},
+    "logsForRun": {},
+}
+"""Every question of both examples, answered as Dagster does where somebody deleted the run meanwhile."""
+
+
+def test_a_page_to_sign_in_starts_nothing_and_is_named() -> None:
+    """A proxy that answers with HTML and status 200."""
+    with listeners.web_server() as proxy:
+        proxy.answer = SIGN_IN
+        python, curl = both(url := f"http://127.0.0.1:{proxy.port}")
+    assert (python.returncode, curl.returncode) == (2, 2), (python, curl)
+    assert python.stderr.startswith(f"not started: {url} answers with ")
+    assert python.stderr.endswith("and not with JSON; expected: the Dagster UI itself, without a page to sign in\n")
+    assert curl.stderr == f"not started: {SIGN_IN.decode()}\n"
+
+
+def test_a_run_of_which_nobody_tells_the_status_is_lost_sight_of() -> None:
+    with listeners.web_server() as dagster:
+        dagster.answer = json.dumps({"data": STARTED_AND_GONE}).encode()
+        answers = both(url := f"http://127.0.0.1:{dagster.port}")
+    for done in answers:
+        assert (done.returncode, done.stdout) == (3, f"{url}/runs/r1\n"), done
+        assert done.stderr.startswith("lost sight of the run: ")
+
+
+def both(url: str) -> list[subprocess.CompletedProcess[str]]:
+    """How both examples end that start the same job at a URL."""
+    programs = ([sys.executable, EXAMPLES / "run_now.py"], [EXAMPLES / "run_now.sh"])
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "DAGSTER_URL": url}
+    return [
+        subprocess.run([*words, "ingest"], env=environment, capture_output=True, text=True, check=False, timeout=20)
+        for words in programs
+    ]
 
 
 def _ops(config: Mapping[str, Any]) -> str:
