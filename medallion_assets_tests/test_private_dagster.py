@@ -15,7 +15,6 @@ ALLOWED = {
         "dagster._daemon.daemon",
         "dagster._utils.interrupts",
     },
-    "orchestration/remote/commands.py": {"dagster._core.errors"},  # what Pipes raises of a process that failed
     "orchestration/runs/launcher.py": {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
         "dagster._core.remote_origin",

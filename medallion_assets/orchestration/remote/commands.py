@@ -1,6 +1,6 @@
 """A stage in a process that a command starts, on this machine or through it (ssh, docker run, srun).
 
-Belongs here: starting it through Pipes' own client, ending it, and finding one that outlived the Dagster that began it.
+Belongs here: starting it in a Pipes session, ending it, and finding one that outlived the Dagster that began it.
 Does not: services that run jobs (jobs.py).
 """
 
@@ -15,7 +15,6 @@ from contextlib import suppress
 from threading import Event
 
 import dagster as dg
-from dagster._core.errors import DagsterPipesExecutionError
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
@@ -40,19 +39,21 @@ def run_command(
     Raises:
         SettingsError: there is no such program.
     """
-    client = dg.PipesSubprocessClient(
-        env=dict(environment),
-        context_injector=RequestInjector(attempt),
-        message_reader=reader,
-        termination_timeout_seconds=ENDING_SECONDS,
-    )
+    injector = RequestInjector(attempt)
     try:
-        client.run(context=context, command=list(command), extras=dict(extras))
-    except DagsterPipesExecutionError as error:
-        context.log.info(str(error))
-    except subprocess.TimeoutExpired as error:  # it was told to end, and went on
-        _kill(reader.process)
-        raise error.__context__ or error from None
+        with dg.open_pipes_session(
+            context=context, context_injector=injector, message_reader=reader, extras=dict(extras)
+        ) as session:
+            theirs = {**os.environ, **environment, **session.get_bootstrap_env_vars()}  # noqa: TID251 - handed on whole
+            process = subprocess.Popen(list(command), env=theirs)  # noqa: S603 - as the settings say
+            try:
+                code = process.wait()
+            except BaseException:  # a person or the time limit ends the step
+                context.log.info("the step ends: its process %s gets SIGINT", process.pid)
+                _end(process, reader)
+                raise
+            if code:
+                context.log.info("the process of the step ended with code %s", code)
     except OSError as error:
         raise SettingsError(
             "the command of a stage cannot be started",
@@ -83,6 +84,19 @@ def _follow(process: RunProcess, reader: MessageReader) -> None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGINT)
         raise
+
+
+def _end(process: subprocess.Popen[bytes], reader: MessageReader) -> None:
+    """Tell it to end, and kill it where it works on for too long, or until the timer of the limit rings again."""
+    process.send_signal(signal.SIGINT)
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING_SECONDS)
+    finally:
+        if process.poll() is None:
+            _kill(reader.process)  # which another one may have started
+            process.kill()
+            process.wait()
 
 
 def _kill(process: RunProcess | None) -> None:
