@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
+from urllib.request import urlopen
 
 import boto3
 from moto.server import ThreadedMotoServer
@@ -50,6 +51,7 @@ def telling_bucket() -> Iterator[TellingBucket]:
     host, port = server.get_host_and_port()
     environment = {**KEYS, "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ALLOW_HTTP": "true"}
     try:
+        urlopen(f"{environment['AWS_ENDPOINT_URL']}/moto-api/reset", data=b"").close()  # it keeps all in this process
         with mock.patch.dict(os.environ, environment):
             s3, sqs = boto3.client("s3", region_name=REGION), boto3.client("sqs", region_name=REGION)
             s3.create_bucket(Bucket=BUCKET)
