@@ -29,9 +29,9 @@ class Months:
         """
         if self.first != first_day(self.first):
             raise PermanentError(
-                "these are no months",
-                expected="the first day of the first month",
-                found=f"Months(first={self.first})",
+                f"Months(first={self.first}) does not begin with a month",
+                expected=f"the first day of a month, such as {first_day(self.first)}",
+                found=str(self.first),
                 do="correct it where the table is declared",
             )
 

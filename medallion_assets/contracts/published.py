@@ -73,7 +73,7 @@ class PublishDays(_Publishing):
         """
         _expect_kind(self.gold, Daily, otherwise="PublishItems brings the latest state of each key of an AsOf")
         table, values = self.gold.table, {*self.value_columns}
-        _expect_free(table, self.keys, OWN_NAMES_OF_DAYS | values, do="name the keys otherwise: keys=(day, row)")
+        _expect_free(table, self.keys, OWN_NAMES_OF_DAYS | values, do="choose other names: keys=(day, row)")
         if EXPIRES_AT in values:
             raise table.wrong(
                 f"no column {EXPIRES_AT}, which is when a row expires", EXPIRES_AT, do="rename it in Gold"
@@ -124,7 +124,7 @@ class PublishItems(_Publishing):
                 "one or two columns of text, exact numbers or days in its key beside the day, to be the keys of items"
             )
             raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
-        _expect_free(table, self.keys, OWN_NAMES_OF_ITEMS, do="name the key otherwise in Gold")
+        _expect_free(table, self.keys, OWN_NAMES_OF_ITEMS, do="rename the key in Gold")
         if marks := {EXPIRES_AT, IS_DELETED} & {*self.value_columns}:
             named = ", ".join(sorted(marks))
             do = f"leave it out, without={(*self.without, *sorted(marks))!r}, or rename it in Gold"

@@ -110,11 +110,15 @@ def expect_partition(delta: DeltaTable, table: Table) -> None:
     held, wanted = delta.metadata().partition_columns, [table.partition_by] if table.partition_by else []
     if table.columns and held != wanted:
         raise PermanentError(
-            f"{table.name} is partitioned otherwise than its contract says",
-            expected=f"partitions by {', '.join(wanted) or 'nothing'}",
-            found=f"by {', '.join(held) or 'nothing'}",
-            do="set partition_by of the contract back: a table keeps the partitions that it was created with",
+            f"the contract of {table.name} partitions it by another column than the table has",
+            expected=_partitioned(held),
+            found=f"{_partitioned(wanted)} in the contract",
+            do="restore partition_by in the contract: a table keeps the partitions that it was created with",
         )
+
+
+def _partitioned(columns: list[str]) -> str:
+    return f"partitioned by {', '.join(columns)}" if columns else "no partitions"
 
 
 def migrate(delta: DeltaTable, table: Table, add_columns: Callable[[DeltaTable, list[Field]], None]) -> bool:

@@ -113,10 +113,10 @@ def expect_all_written(expected: Mapping[Any, Extent], found: Mapping[Any, int],
     if differing:
         some = differing[:DIFFERING_SHOWN]
         raise PermanentError(
-            f"rows were not written whole into {where}; {len(differing)} values differ",
-            expected=", ".join(f"{rows.get(value, 0)} rows of {value}" for value in some),
-            found=", ".join(f"{found.get(value, 0)} of {value}" for value in some),
-            do="report this with the release of Polars: they were written otherwise than they were read",
+            f"not all rows were written to {where}: the counts of {len(differing):,} partition values differ",
+            expected=", ".join(f"{rows.get(value, 0):,} rows of {value}" for value in some),
+            found=", ".join(f"{found.get(value, 0):,} of {value}" for value in some),
+            do="report this as a bug, with the release of Polars: nothing of it was committed",
         )
 
 

@@ -99,7 +99,15 @@ def progress_section(status: Status) -> Section:
         for checkpoint in status.checkpoints
         if checkpoint.last_success is not None or checkpoint.watermark is not None
     ]
-    columns = ("stage", "last success (UTC)", "has come to", "covered until (UTC)", "last day", "waiting", "version")
+    columns = (
+        "stage",
+        "last success (UTC)",
+        "processed up to",
+        "covered until (UTC)",
+        "last day",
+        "waiting",
+        "version",
+    )
     return Section(
         title="Progress",
         nothing="Nothing has been loaded yet.",

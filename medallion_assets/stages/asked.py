@@ -94,7 +94,7 @@ class AskedJudging(Asked):
     min_bad_records: int | None = Field(
         default=None,
         ge=0,
-        description="number of bad records from which the share counts (contract: 10), for this run only",
+        description="an export with fewer bad records passes, whatever its share (contract: 10); for this run only",
     )
     accept: list[BatchDecision] = Field(default=[], description="batches to publish although they fail the gate")
     reject: list[BatchDecision] = Field(default=[], description="batches to leave out for good")

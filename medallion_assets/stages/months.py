@@ -58,8 +58,8 @@ def expect_loaded(bronze: Snapshot, loaded: Loaded, done: Ingested, wanted: Sequ
         f"there are no {called} of",
         missing,
         there,
-        do=f"let the {called} arrive, which then are loaded by themselves, or name another month; a month in which "
-        f"nothing happened is one of the {called} without records",
+        do=f"wait for the {called}, which are loaded when they arrive, or name another month. For a month in which "
+        "nothing happened, deliver one without records",
     )
 
 

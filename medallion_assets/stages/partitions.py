@@ -85,10 +85,10 @@ def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: date
     days = days_within(named, first_day=first_day, last_day=business_day(now), what=of.name)
     if SCATTERED_DAYS in tags and str(partition) not in map(str, days):
         raise PermanentError(
-            f"{of.name}: a run of scattered days is of none of them to Dagster",
-            expected=f"a partition among {named}, as the tag {SCATTERED_DAYS} says",
+            f"{of.name}: the run's partition is not among the days of its tag {SCATTERED_DAYS}",
+            expected=f"one of {named}",
             found=partition or "no partition",
-            do=f"tag it with one of these days as {RANGE_START} and {RANGE_END}, or leave {SCATTERED_DAYS} out",
+            do=f"set the tags {RANGE_START} and {RANGE_END} to the last of these days, or leave out {SCATTERED_DAYS}",
         )
     return days
 

@@ -44,7 +44,7 @@ def test_a_month_without_a_file_is_refused_with_those_that_there_are(shop: Shop)
         load(shop, OCTOBER, NOVEMBER)
     assert refused.value.what == "bronze.ecommerce_events: there are no files of 2019-11"
     assert refused.value.found == "2019-10, 2019-12"
-    assert "one of the files without records" in str(refused.value)
+    assert "For a month in which nothing happened, deliver one without records" in str(refused.value)
 
 
 def test_a_load_that_names_no_month_reads_no_ledger(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def _identity(status: Status) -> list[Text]:
 def _sources(status: Status) -> list[Text]:
     lines = []
     for source in status.sources:
-        whose = f"{source.arn}, as {source.told_by} says" if source.arn else "a DynamoDB table that nothing names yet"
-        accepted = f"; accepts {', '.join(source.accepts)}" if source.accepts else ""
-        lines.append(Text(f"{source.table} takes exports of {whose}{accepted}", style="dim"))
+        whose = f"{source.arn} (from {source.told_by})" if source.arn else "a DynamoDB table that is not known yet"
+        accepted = f"; accepted: {', '.join(source.accepts)}" if source.accepts else ""
+        lines.append(Text(f"{source.table} loads exports of {whose}{accepted}", style="dim"))
     return lines

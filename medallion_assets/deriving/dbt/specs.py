@@ -112,8 +112,8 @@ def expect_models(specs: Specs, models: DbtModels) -> None:
     declared, known = [table.short_name for table in models.models], [model.name for model in specs.models]
     if declared != known:
         raise PermanentError(
-            f"the dbt models {models.name} are declared otherwise than their project was prepared",
+            f"the declared dbt models of {models.name} are not those that its project was prepared with",
             expected=", ".join(declared),
             found=", ".join(known),
-            do="write its specifications again: `medallion dbt-prepare`",
+            do="prepare it again: `medallion dbt-prepare`",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medallion_assets.operations.business.day_totals import Totals
-from medallion_assets.operations.business.drawn_periods import DAY, not_made, periods_picture
+from medallion_assets.operations.business.drawn_periods import DAY, not_made, periods_picture, spanned
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
@@ -21,7 +21,7 @@ def days_picture(totals: Totals) -> Picture:
     if not days:
         return not_made(picture.title, picture.table.name)
     summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {_days(len(days))}"
-    note = f"{summed}, {days[0].start} to {days[-1].start}"
+    note = f"{summed}, {spanned(days, DAY.row)}"
     return periods_picture(picture.title, picture.unit, days, note, DAY)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from medallion_assets.operations.business.drawn_periods import MONTH, not_made, periods_picture
+from medallion_assets.operations.business.drawn_periods import MONTH, not_made, periods_picture, spanned
 from medallion_assets.operations.business.month_totals import Months
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
@@ -23,7 +23,7 @@ def month_pictures(months: Months) -> Iterator[Picture]:
         return
     unit = picture.unit
     summed = f"{sum(month.total for month in totals):,.0f} {unit}"
-    note = f"{summed}, {totals[0].start:%b %Y} to {totals[-1].start:%b %Y}"
+    note = f"{summed}, {spanned(totals, '%b %Y')}"
     yield periods_picture(picture.title, unit, totals, note, MONTH)
     for month, top in months.top.items():
         most = max((total for _, total in top), default=0.0)
@@ -31,9 +31,9 @@ def month_pictures(months: Months) -> Iterator[Picture]:
             (name, stacked_bar([("one", max(total, 0.0), f"{total:,.2f} {unit}")], most), f"{total:,.0f}")
             for name, total in top
         ]
-        words = (picture.top or "").replace("_", " ")
+        figure, words = (name.replace("_", " ") for name in (picture.figure, picture.top or ""))
         yield Picture(
-            title=f"{month:%B %Y}: top by {words}",
-            note=f"the {len(rows)} with the most {picture.figure.replace('_', ' ')}",
+            title=f"{month:%B %Y}: {figure} by {words}",
+            note=f"the {len(rows)} with the most {figure}",
             figures=Figures(columns=(words, "", unit), rows=rows, numbers=frozenset({unit})),
         )

@@ -39,12 +39,18 @@ def not_made(title: str, table: str) -> Picture:
     return Picture(title=title, note=f"{table} does not exist yet.")
 
 
+def spanned(periods: Sequence[PeriodFigure], written: str) -> str:
+    """The first to the last of some periods, at least one, as of strftime; of a single one, that alone."""
+    first, last = (f"{period.start:{written}}" for period in (periods[0], periods[-1]))
+    return first if first == last else f"{first} to {last}"
+
+
 def periods_picture(title: str, unit: str, periods: Sequence[PeriodFigure], note: str, words: Words) -> Picture:
     """A column for each of some periods, at least one, and a row for each of the newest."""
     provisional = sum(period.is_provisional is True for period in periods)
     return Picture(
         title=title,
-        note=note + (f"; {provisional:,} of them provisional" if provisional else ""),
+        note=note + (_of_these(provisional, len(periods)) if provisional else ""),
         drawing=column_chart(
             [
                 Column(
@@ -75,6 +81,10 @@ def _scale(totals: Sequence[float]) -> Scale:
     """From 0, or from a round value below the lowest total."""
     scale, lowest = from_zero(max(totals)), min(totals)
     return scale if lowest >= 0 else Scale(low=-from_zero(-lowest).high, high=scale.high)
+
+
+def _of_these(provisional: int, periods: int) -> str:
+    return "; provisional" if periods == 1 else f"; {provisional:,} of them provisional"
 
 
 def _said(period: PeriodFigure, unit: str, words: Words) -> str:

@@ -41,7 +41,7 @@ def write_batch(
 
     Raises:
         BatchRefusedError: some of it is not as it should be.
-        PermanentError: it was written otherwise than it was read.
+        PermanentError: the file that was written has another number of lines than were read.
     """
     writing = _Writing(source=source, folder=bronze.folder, batch=delivery.batch, now=now, refused_as=refused_as)
     engine = bronze.lakehouse.engine
@@ -77,10 +77,10 @@ class _Writing:
         written = write_lines(self.folder, self.batch, lines, now=self.now)
         if written.rows != lines.height:
             raise PermanentError(
-                f"{self.folder.table.name}: {self.source.batch_word} {self.batch.id} was not written whole",
-                expected=f"{lines.height} lines in {written.path}",
-                found=f"{written.rows} lines",
-                do=f"report this with the {self.source.batch_word}: it was written otherwise than it was read",
+                f"{self.folder.table.name}: not all of {self.source.batch_word} {self.batch.id} was written",
+                expected=f"{lines.height:,} lines in {written.path}, as many as were read",
+                found=f"{written.rows:,}",
+                do=f"report this as a bug, with the {self.source.batch_word}: nothing of it was loaded",
                 export_id=self.batch.id,
             )
         return written

@@ -55,7 +55,7 @@ def export_lines(store: ObjectStore, export: Export, sizes: ReadSizes = ReadSize
 
     Raises:
         ExportRefusedError: a data file does not verify; frames before it may have been given.
-        PermanentError: a file was read otherwise than it was verified.
+        PermanentError: the lines that were read are not as many as were verified.
         TransientError: the store did not answer.
     """
     is_over = Event()
@@ -142,10 +142,10 @@ class _Frame:
         numbered = pl.DataFrame(counts).with_columns(numbers).explode(LINE_NUMBER)
         if numbered.height != lines.len():
             raise PermanentError(
-                f"export {self.export.export_id}: {len(texts)} data files were not read whole",
-                expected=f"{numbered.height} lines",
-                found=f"{lines.len()} lines",
-                do="report this with the files: they were read otherwise than they were verified",
+                f"export {self.export.export_id}: not all lines of {len(texts):,} data files were read",
+                expected=f"{numbered.height:,} lines, as the manifest says",
+                found=f"{lines.len():,}",
+                do="report this as a bug, with the files: nothing of the export was loaded",
                 export_id=self.export.export_id,
             )
         self.parts.append(numbered.select(SOURCE_FILE, LINE_NUMBER, lines).cast(LINES))
@@ -178,9 +178,9 @@ def _not_whole(export: Export, file: DataFile, source: Path | bytes, found: int)
     """Other lines than the manifest says: the file's fault, or else ours."""
     lines = check_lines(export, file, source)
     return PermanentError(
-        f"export {export.export_id}: file {file.key} was not read whole",
-        expected=f"{lines} lines",
-        found=f"{found} lines",
-        do="report this with the file: it was read otherwise than it was verified",
+        f"export {export.export_id}: not all lines of file {file.key} were read",
+        expected=f"{lines:,} lines, as the manifest says",
+        found=f"{found:,}",
+        do="report this as a bug, with the file: nothing of the export was loaded",
         export_id=export.export_id,
     )

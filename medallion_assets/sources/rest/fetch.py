@@ -112,11 +112,10 @@ def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
         reading = again
     raise PermanentError(
         f"the records of {requests.endpoint.url} keep changing",
-        expected=f"two of {MOST_READINGS} readings of one window with the same records",
-        found=f"other ones each time; in the last {differs}",
-        do="if a field is another one in each answer, such as a signed URL, ask for records without it, or declare "
-        "pages that never move with is_stable=True; else raise lag in Endpoint(...), so that windows end before what "
-        "still changes",
+        expected=f"the same records twice in {MOST_READINGS} readings of one window",
+        found=f"a difference each time; in the last one, {differs}",
+        do="raise lag in Endpoint(...), so that windows end before records that still change. If a field differs in "
+        "every answer, such as a signed URL, request records without it; if pages never change, set is_stable=True",
     )
 
 

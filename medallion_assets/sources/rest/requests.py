@@ -93,18 +93,18 @@ class Requests:
         try:
             answer = Page(body=body, said=parsed(body), link=link)
         except ValueError as error:
-            raise AnswerError(f"{url} gave no whole answer", found=str(error)) from None
+            raise AnswerError(f"{url} gave an answer that cannot be read", found=str(error)) from None
         try:
             records_of(answer.said, self.endpoint.records, shown=self._without_secrets)
         except TransientError as error:
-            raise AnswerError(f"{url} answered no records", found=str(error)) from None
+            raise AnswerError(f"{url} gave an answer without records", found=str(error)) from None
         return answer
 
     def _body(self, response: httpx.Response) -> bytes:
         """The whole body of an answer that is one, unpacked."""
         packed = response.headers.get("Content-Encoding", "identity").strip().lower()
         if packed not in (*ENCODINGS, "identity"):
-            raise self._refused("an answer is compressed otherwise than requested", " or ".join(ENCODINGS), packed)
+            raise self._refused("the answer has a compression that was not requested", " or ".join(ENCODINGS), packed)
         if response.is_success:
             most = self.endpoint.most_page_bytes
             body = _read(response, most + 1)

@@ -39,15 +39,15 @@ WORDS = {
         "Cohorts by first month",
     ),
     "ecommerce": (
-        "180 USD, Oct 2019 to Oct 2019",
+        "180 USD, Oct 2019 it is not known",
         "2019-10 180.00 unknown",
-        "October 2019: top by brand",
+        "October 2019: total revenue by brand",
         "products without a brand",
     ),
     "star_schema": (
         "210 USD, Jan 2026 to Feb 2026; 1 of them provisional",
         "2026-02 120.00 provisional 2026-01 90.00 complete",
-        "February 2026: top by category",
+        "February 2026: net revenue by category",
         "home 100.00 USD 100 toys 20.00 USD 20",
     ),
 }

@@ -53,7 +53,8 @@ def test_lines_that_get_lost_while_they_are_written_are_noticed(
         return replace(written, rows=written.rows // 2)
 
     monkeypatch.setattr(module, "write_lines", loses_half)
-    with pytest.raises(PermanentError, match=r"was not written whole; expected: 2 lines .*; found: 1 lines"):
+    said = r"not all of export .* was written; expected: 2 lines .*; found: 1; what to do: report this as a bug"
+    with pytest.raises(PermanentError, match=said):
         landing.ingest()
     assert landing.lines() == []
 
