@@ -1,10 +1,10 @@
-"""Renewing the dashboard: a run that ends writes the page where there is none, or where it is old.
+"""Renewing the dashboard: a run that ends writes the page where there is none, or where it is old or out of date.
 
 Belongs here: when that is, and that no run fails for want of a page.
 Does not: what the page says (operations.dashboard), or the asset that writes it (assets/dashboard.py).
 
-The monitor writes the page every few minutes where a daemon is. Where none is, runs do, and each sees by one question
-for the page's time that it has to.
+The monitor writes the page every few minutes where a daemon is. Where none is, runs do. A stage that failed, or has
+succeeded since, is on the page once its run has ended, wherever that is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard, written_at
-from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, outcomes_changed
 from medallion_assets.settings import Settings
 
 LOG = logging.getLogger(__name__)
@@ -39,12 +39,14 @@ class DashboardRenewal:
     def renew(self, lakehouse: Lakehouse, now: datetime, *, raw_url: str) -> bool:
         """Write the page if an attempt of a stage is known, and there is none or an old one; says whether it was.
 
+        One that shows another outcome of a stage's last attempt is written anew, however young it is.
         What the storage refuses is logged; the monitor, or the next run, tries again.
         """
         try:
             if not lakehouse.exists(PIPELINE_RUNS):
                 return False
-            if (written := written_at(lakehouse)) is not None and now - written < OLD:
+            written = written_at(lakehouse)
+            if written is not None and now - written < OLD and not outcomes_changed(lakehouse, written):
                 return False
             write_dashboard(lakehouse, now, ui_url=self.ui_url, raw_url=raw_url, command_prefix=self.command_prefix)
         except LAKEHOUSE_ERRORS as error:

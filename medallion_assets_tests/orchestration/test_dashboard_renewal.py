@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import pytest
 
 from medallion_assets.errors import TransientError
 from medallion_assets.operations.dashboard.writing import PAGE
+from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
 from medallion_assets.orchestration import dashboard_renewal
 from medallion_assets.orchestration.dashboard_renewal import OLD, DashboardRenewal
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import TRANSACTIONS, attempt, lakehouse_in, plant
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
 RENEWAL = DashboardRenewal(ui_url="http://ui", command_prefix="deploy/as-medallion")
@@ -45,6 +47,19 @@ def test_a_page_of_five_minutes_is_written_anew(tmp_path: Path) -> None:
     assert not RENEWAL.renew(lakehouse, now - timedelta(seconds=1), raw_url="/nowhere")
     assert RENEWAL.renew(lakehouse, now, raw_url="/nowhere")
     assert page.stat().st_mtime > old
+
+
+def test_a_page_that_shows_another_outcome_is_written_anew(tmp_path: Path) -> None:
+    """A stage that failed, or succeeds again, is on the page once its run has ended, without a daemon too."""
+    lakehouse = lakehouse_in(tmp_path)
+    plant(lakehouse)
+    assert RENEWAL.renew(lakehouse, datetime.now(UTC), raw_url="/nowhere")
+    for outcome, error in ((Outcome.FAILED, "the disk is full"), (Outcome.SUCCEEDED, None)):
+        for number in ("first", "second"):
+            tried = attempt(TRANSACTIONS, 0, run_id=f"{number} {outcome}", outcome=outcome, error=error)
+            record_attempts(lakehouse, [replace(tried, started_at=datetime.now(UTC), duration_seconds=0.0)])
+            assert RENEWAL.renew(lakehouse, datetime.now(UTC), raw_url="/nowhere") is (number == "first")
+        assert ("the disk is full" in Path(lakehouse.url, PAGE).read_text()) is (error is not None)
 
 
 def test_where_no_stage_was_tried_nothing_is_made(tmp_path: Path) -> None:

@@ -127,6 +127,19 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
     )
 
 
+def outcomes_changed(lakehouse: Lakehouse, since: datetime) -> bool:
+    """Whether the last attempt of a stage ended otherwise than the one that was its last at that moment.
+
+    One that had none on that day or the day before counts as changed with its next attempt.
+    """
+    attempts = read_attempts(lakehouse, since=since.date() - timedelta(days=1))
+    ended_at = pl.col("started_at") + pl.duration(microseconds=pl.col("duration_seconds") * 1_000_000)
+    outcome = pl.col("outcome")
+    before = outcome.filter(ended_at <= since).last().alias("before")
+    last = attempts.group_by("stage").agg(outcome.last(), before)
+    return not last.filter(outcome.ne_missing(pl.col("before"))).is_empty()
+
+
 def day_ranges(partition: str | None) -> list[DayRange]:
     """The days that an attempt names; none where it names none, or anything else."""
     try:
