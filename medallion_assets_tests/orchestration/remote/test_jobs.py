@@ -99,6 +99,7 @@ def test_a_job_that_never_began_is_a_lost_one_and_the_retry_another(
     run = graph.run(TRANSACTIONS)
     assert (run.success, run.retries, len(server.jobs)) == (False, 1, 2)
     rows = read_attempts(graph.lakehouse).to_dicts()
+    assert [row["outcome"] for row in rows] == ["failed", "failed"]
     assert all("the remote process ended without an error message" in row["error"] for row in rows)
     assert all(state.partition("/")[0] in row["error"] for row in rows)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,15 @@ def test_who_is_heard_by_nobody_goes_on(tmp_path: Path) -> None:
 def test_who_hears_nothing_any_more_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel keeps so many datagrams, and lets the next one wait."""
     monkeypatch.setattr(messages, "ROOM_SECONDS", 0.001)
-    with listen(tmp_path):
+    with listen(tmp_path) as listener:
         for _ in range(600):
             wake(tmp_path, ["sales"])
+        listener.setblocking(False)
+        kept = 0
+        with suppress(BlockingIOError):
+            while listener.recv(LONGEST_BYTES):
+                kept += 1
+    assert 0 < kept < 600, "there was room for all: nobody had to wait"
 
 
 def test_a_socket_that_a_killed_process_left_hears_nothing_and_is_replaced(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def test_a_file_that_cannot_be_read_says_nothing_and_is_replaced(tmp_path: Path,
 
 def test_nothing_fails_where_it_cannot_be_written(tmp_path: Path) -> None:
     keep(tmp_path / "missing", "", 1)
+    assert not (tmp_path / "missing").exists()
 
 
 def test_runs_that_were_refused_in_a_row_by_this_fork_server_are_told(tmp_path: Path) -> None:
