@@ -69,12 +69,13 @@ def _on_disk(place: str) -> Iterator[os.DirEntry[str] | Path]:
     if place.endswith(PYTHON) and Path(place).is_file():
         yield Path(place)
     if Path(place).is_dir():
-        with os.scandir(place) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    yield from () if _is_left_out(entry.name) else _on_disk(entry.path)
-                elif entry.name.endswith(PYTHON) and not _is_left_out(entry.name):
-                    yield entry
+        with os.scandir(place) as scanned:
+            entries = list(scanned)  # whoever stops in the middle leaves no folder open
+        for entry in entries:
+            if entry.is_dir():
+                yield from () if _is_left_out(entry.name) else _on_disk(entry.path)
+            elif entry.name.endswith(PYTHON) and not _is_left_out(entry.name):
+                yield entry
 
 
 def _is_left_out(name: str) -> bool:
