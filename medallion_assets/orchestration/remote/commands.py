@@ -6,11 +6,13 @@ Does not: services that run jobs (jobs.py).
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Event
 
@@ -71,19 +73,13 @@ def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: Mes
         process = reader.process
         if process is not None and process.is_here:
             context.log.info("process %s is still working on this attempt: this run continues with it", process.pid)
-            _follow(process, reader)
+            try:
+                _wait_while(lambda: process.lives and not reader.has_ended)
+            except BaseException:  # a person or the time limit ends the step
+                context.log.info("the step ends: its process %s gets SIGINT", process.pid)
+                _end_followed(process)
+                raise
     return reader.has_ended
-
-
-def _follow(process: RunProcess, reader: MessageReader) -> None:
-    pause = Event()
-    try:
-        while process.lives and not reader.has_ended:
-            pause.wait(LOOK_SECONDS)
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGINT)
-        raise
 
 
 def _end(process: subprocess.Popen[bytes], reader: MessageReader) -> None:
@@ -97,6 +93,22 @@ def _end(process: subprocess.Popen[bytes], reader: MessageReader) -> None:
             _kill(reader.process)  # which another one may have started
             process.kill()
             process.wait()
+
+
+def _end_followed(process: RunProcess) -> None:
+    """The same of a process that another one has started."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGINT)
+    try:
+        _wait_while(lambda: process.lives, ENDING_SECONDS)
+    finally:
+        _kill(process)
+
+
+def _wait_while(goes_on: Callable[[], bool], seconds: float = math.inf) -> None:
+    pause, deadline = Event(), time.monotonic() + seconds
+    while goes_on() and time.monotonic() < deadline:
+        pause.wait(LOOK_SECONDS)
 
 
 def _kill(process: RunProcess | None) -> None:

@@ -83,11 +83,11 @@ class Elsewhere:
         self.attempts.remove_old(work.now)
         attempt = self.attempts.next(root, request)
         reader = MessageReader(attempt, self.compute.poll_seconds)
-        if where.on not in SERVICES and attempt.is_known and not attached(context, attempt, reader):
-            attempt.end("lost")
-            attempt = self.attempts.next(root, request)
-            reader = MessageReader(attempt, self.compute.poll_seconds)
         try:
+            if where.on not in SERVICES and attempt.is_known and not attached(context, attempt, reader):
+                attempt.end("lost")
+                attempt = self.attempts.next(root, request)
+                reader = MessageReader(attempt, self.compute.poll_seconds)
             figures = self._run(context, where, stage, work, request, attempt, reader)
         except BaseException as error:
             with suppress(MedallionError):  # whoever comes next finds an attempt whose process is gone

@@ -24,7 +24,7 @@ from medallion_assets_tests.orchestration.remote.remote_graph import (
     service_settings,
     settings_of,
 )
-from medallion_assets_tests.orchestration.remote.test_ends import WAITS, attempts_of, opened
+from medallion_assets_tests.orchestration.remote.test_ends import WAITS, attempts_of, dagster, opened, root_of
 from medallion_assets_tests.services.waiting import wait_until
 
 HEARS = "signal.signal(signal.SIGINT, lambda *_: open(os.environ['HEARD'], 'w').close())"
@@ -83,6 +83,29 @@ def test_its_process_is_ended_before_the_step_is(planted: Any, tmp_path: Path, t
     (process,) = processes
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     expect_timed_out(graph, run)
+    assert attempts_of(tmp_path) == {"1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("then", ["", HEARS], ids=["ends when told", "works on"])
+def test_so_is_a_process_that_outlived_the_dagster_that_began_it(planted: Any, tmp_path: Path, then: str) -> None:
+    compute = {"silver": program(f"{then}\n{WAITS}")}
+    graph = planted(compute)
+    with dagster(tmp_path, compute) as killed:
+        process = psutil.Process(opened(tmp_path)["pid"])
+        killed.kill()
+        killed.wait()
+    root = {"dagster/root_run_id": root_of(tmp_path)}
+
+    def is_followed() -> bool:
+        run_ids = [run.run_id for run in graph.instance.get_runs(dg.RunsFilter(tags=root))]
+        logged = [entry.user_message for run_id in run_ids for entry in graph.instance.all_logs(run_id)]
+        return any("this run continues with it" in message for message in logged)
+
+    with ringing(is_followed, *([(tmp_path / "heard").exists] if then else [])):
+        run = graph.run(TRANSACTIONS, tags=root)
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    assert run.failure.startswith("silver.customer_transactions: took longer than its time limit")
     assert attempts_of(tmp_path) == {"1"}
 
 
