@@ -31,6 +31,15 @@ def test_policies_are_json() -> None:
     assert [len(policy["Statement"]) for policy in policies] == [4, 4]
 
 
+def test_commands_come_after_the_settings_that_they_read() -> None:
+    """Without the pipeline, `exports verify` would say that no table is called like the new one."""
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    first = next(number for number, line in enumerate(lines) if line.startswith(("medallion ", "dagster ")))
+    before = "\n".join(lines[:first])
+    for name in ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", "MEDALLION_PIPELINES"):
+        assert f"{name}=" in before, lines[first]
+
+
 def test_the_exporter_may_do_what_the_function_does_and_no_more() -> None:
     client = boto3.client("dynamodb", region_name="us-west-2")
     called = re.findall(r"\bclient\.(\w+)\(", (REPOSITORY / "examples" / "export_window.py").read_text())

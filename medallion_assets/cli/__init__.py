@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from medallion_assets.cli import dbt, local, sql, tables
+from medallion_assets.cli import arguments, dbt, local, sql, tables
 
 app = typer.Typer(
     name="medallion",
@@ -23,6 +23,7 @@ app.add_typer(quarantine_app, name="quarantine")
 serving_app = typer.Typer(help="The DynamoDB tables that Gold is published to.", no_args_is_help=True)
 app.add_typer(serving_app, name="serving")
 
+app.callback()(arguments.expect_text)
 app.command()(local.demo)
 app.command("remove-demo")(local.remove_demo)
 app.command()(local.ui)

@@ -85,11 +85,14 @@ def dbt_sandbox(
         lakehouse = lakehouse_for("dbt-sandbox", settings)
         builds = lakehouse.catalog.dbt
         found = [models for models in builds if name in (None, models.name)]
+        if not builds:
+            do = "set MEDALLION_PIPELINES to a pipeline that has some"
+            raise PermanentError("no pipeline has dbt models", found=", ".join(settings.pipelines), do=do)
         if len(found) != 1:
             raise PermanentError(
-                "it is unclear which dbt models you mean",
-                expected=f"one of {', '.join(models.name for models in builds) or 'none: no pipeline has any'}",
-                found=repr(name),
+                "no pipeline has these dbt models" if name else "several pipelines have dbt models",
+                expected=f"one of {', '.join(models.name for models in builds)}",
+                found=repr(name) if name else "no --name",
                 do="name one with --name",
             )
         make_sandbox(lakehouse, found[0], place, limits=duckdb_limits(settings))

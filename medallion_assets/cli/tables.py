@@ -146,18 +146,20 @@ def verify(
 def validate(json: Json = False) -> None:
     """Check whether contracts can be kept, and whether existing items fill their columns; writes nothing.
 
-    Alert recipients must name existing tables and jobs. Exit 1: a column that no item fills, or a place of exports that
-    is missing or wrong.
+    Alerts must have valid URLs and queries, and recipients that name existing tables and jobs. Exit 1: a column that no
+    item fills, or a place of exports that is missing or wrong.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages.validation import validation_page
         from medallion_assets.operations.validation import validate as validate_contracts
         from medallion_assets.orchestration.recipients import expect_known_recipients
         from medallion_assets.settings import load_settings
+        from medallion_assets.stages.usable import expect_alerting
 
         settings = load_settings()
         lakehouse = lakehouse_for("validate", settings)
         expect_known_recipients(settings, lakehouse.catalog)
+        expect_alerting(settings)
         found = validate_contracts(lakehouse, settings.raw_url)
         terminal.answer(found, lambda: validation_page(found), found=not found.is_well)
 

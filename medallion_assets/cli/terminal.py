@@ -161,7 +161,7 @@ def place_refused(error: OSError) -> MedallionError:
         "the operating system refused an operation",
         expected=f"a path that this account can use: {about}" if about else "files and addresses that can be used",
         found=error.strerror or str(error),
-        do="give the account access, free space, or move away what is there; MEDALLION_HOME, MEDALLION_RAW_URL and "
+        do="grant access, free disk space, or move what is in the way; MEDALLION_HOME, MEDALLION_RAW_URL and "
         "MEDALLION_LAKEHOUSE_URL name other places",
     )
 

@@ -122,7 +122,7 @@ class Catalog:
             if name in (table.short_name, table.name, table.path, prefix + table.short_name):
                 return published
         raise PermanentError(
-            "nothing is published there",
+            "there is no such serving table",
             expected=f"one of {', '.join(prefix + published.to for published in self.published)}",
             found=repr(name),
             do="name one of these; MEDALLION_SERVING_PREFIX says how their names begin",

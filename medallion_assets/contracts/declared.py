@@ -77,6 +77,9 @@ class Loaded(Policies):
         if not self.table.is_loaded:
             do = "name in each of its columns what fills it: Column(..., source=<attribute of the item>)"
             raise self.table.wrong("columns that items fill, for the table to be loaded", "none", do=do)
+        if both := sorted({*self.table.left_out} & {column.source for column in self.table.decoded_columns}):
+            do = "take them out of left_out, or out of the columns"
+            raise self.table.wrong("left_out of attributes that no column reads", ", ".join(both), do=do)
         if (self.months is None) != bool(self.table.key):
             raise self._wrong(
                 "a key, or months, whose batches each replace a month",

@@ -19,7 +19,8 @@ from medallion_assets.errors.native import native_failures
 from medallion_assets.storage.credentials import without_credentials
 
 REFUSED = re.compile(
-    r"\bos error (?:1|13|17|20|21|30)\b"  # not permitted, denied, a file in the way, read-only
+    # not permitted, denied, a file in the way, read-only, a name that is too long, a loop of links
+    r"\b(?:os error|Errno) (?:1|13|17|20|21|30|36|40)\b"
     r"|Could not create local directory|lacked the necessary privileges|NoSuchBucket|URL scheme is not allowed"
     r"|(?:ExpiredToken|InvalidToken|PermanentRedirect|AuthorizationHeaderMalformed)</Code>"
     r"|illegal character sequence|contained empty path segment"  # no repetition gives a file another name

@@ -20,6 +20,11 @@ _SYMBOLS = {
 _UNESCAPED = re.compile(f"[{''.join(chr(code) for code in _SYMBOLS if code > ord(' '))}]")
 
 
+def is_text(value: str) -> bool:
+    """Whether a value of the operating system is UTF-8: other bytes come as lone surrogates."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+
+
 def visible(text: str) -> str:
     """The text with a symbol for each character that commands; line feeds stay."""
     return text.translate(_SYMBOLS)

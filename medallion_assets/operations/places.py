@@ -116,7 +116,7 @@ class _Look:
         first = next((found.key for found in list_objects(store, passed_over=_kept) if not _kept(found.key)), None)
         if first is not None:
             return self.of(PlaceState.FOREIGN, f"other files, such as {first}", self._elsewhere)
-        return self.of(PlaceState.EMPTY, "no table of data", self._first)
+        return self.of(PlaceState.EMPTY, "no data tables", self._first)
 
     def of(self, state: PlaceState, found: str = "", do: str = "") -> PlaceStatus:
         expected = "" if state is PlaceState.FINE else f"tables that the pipelines declare in {self._url}/"

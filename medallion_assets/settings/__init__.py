@@ -22,7 +22,7 @@ from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, r
 from medallion_assets.settings.command_prefix import command_prefix
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute, read_databricks_host
 from medallion_assets.settings.looks import arrivals_seconds, net_seconds
-from medallion_assets.settings.names import expect_known
+from medallion_assets.settings.names import expect_known, expect_text
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
 from medallion_assets.settings.spark import SparkSettings, spark_settings
@@ -168,6 +168,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     env = os.environ if environment is None else environment
     expect_known(env)
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
+    expect_text({**env, "MEDALLION_HOME": str(home)})
     lakehouse_url = _url(env, "MEDALLION_LAKEHOUSE_URL", home / "lakehouse")
     if set(lakehouse_url) & set("#?%"):
         raise SettingsError(

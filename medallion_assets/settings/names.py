@@ -6,10 +6,11 @@ Does not: what they mean (the room itself, docs/settings.md, deploy/medallion.en
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.visible_text import is_text
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 PREFIX = "MEDALLION_"
@@ -47,6 +48,22 @@ OF_SETTINGS = (
 OF_DEPLOYMENTS = ("ACCOUNT", "CODE_SERVER_PORT", "LOG_FORMAT", "PAGES_PORT", "SETTINGS", "UI_HOST", "UI_PORT")
 OF_TESTS = ("EXAMPLES", "FAULTS", "KILLS", "REQUIRE", "STOPS")
 KNOWN = tuple(f"{PREFIX}{name}" for name in (*OF_SETTINGS, *OF_DEPLOYMENTS, *OF_TESTS))
+
+
+def expect_text(values: Mapping[str, str]) -> None:
+    """See that every value of ours can be written in UTF-8, in which tables, logs and other processes are told of it.
+
+    Raises:
+        SettingsError: one cannot; the message names its variable.
+    """
+    for name, value in values.items():
+        if name.startswith(PREFIX) and not is_text(value):
+            raise SettingsError(
+                f"{name} is not text in UTF-8",
+                expected="a value of characters, such as a path whose folders have names in UTF-8",
+                found=ascii(value),
+                do=f"set {name} to such a value, or rename the folder",
+            )
 
 
 def expect_known(names: Iterable[str]) -> None:

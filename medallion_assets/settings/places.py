@@ -6,6 +6,7 @@ Does not: what an allowed URL is, or reading the environment (the room itself).
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def expect_place_of_its_own(remote_url: str, *, lakehouse_url: str, raw_url: str
 
 def _steps(url: str) -> tuple[str, ...]:
     """Scheme, bucket and folders; of a path those to which links lead."""
-    path = url if url.startswith("s3://") else str(Path(url).resolve())
+    path = url if url.startswith("s3://") else os.path.realpath(url)  # which follows a loop of links no further
     return tuple(step for step in path.split("/") if step)
 
 

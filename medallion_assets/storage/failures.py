@@ -68,7 +68,7 @@ def store_errors(what: str, *, is_object: bool = False) -> Iterator[None]:
     try:
         yield
     except (OSError, BaseError, botocore.ClientError, botocore.BotoCoreError) as error:
-        raise our_error(error, what or "the exports", is_object=is_object) from error
+        raise our_error(error, what or "this place", is_object=is_object) from error
 
 
 def our_error(error: Exception, what: str, *, is_object: bool = False) -> MedallionError:

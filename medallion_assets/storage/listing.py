@@ -17,6 +17,7 @@ from typing import Any
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 from medallion_assets.contracts.moments import moment
+from medallion_assets.errors.visible_text import is_text
 from medallion_assets.storage.bucket import Bucket
 from medallion_assets.storage.failures import our_error, store_errors, words
 
@@ -85,7 +86,7 @@ def list_folders(store: ObjectStore, folder: str, *, goes_on: GoesOn = lambda _:
     if not place.is_dir():
         return []
     with store_errors(folder), os.scandir(place) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and _is_text(entry.name))
+        names = sorted(entry.name for entry in entries if entry.is_dir() and is_text(entry.name))
     return [f"{folder}/{name}" if folder else name for name in names]
 
 
@@ -150,7 +151,7 @@ def _walk(
     above |= {(own.st_dev, own.st_ino)}
     for entry in entries:
         key = f"{folder}{entry.name}"
-        if not _is_text(entry.name):
+        if not is_text(entry.name):
             unseen.folders[shown(key)] = "its name is not UTF-8: rename it, if it belongs to an export"
             continue
         try:
@@ -171,8 +172,3 @@ def _walk(
 def shown(key: str) -> str:
     """A key for people and for tables, which hold text alone."""
     return key.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _is_text(name: str) -> bool:
-    """Whether a name on a disk is UTF-8: other bytes come as lone surrogates."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -74,6 +75,21 @@ def home_is_no_place(_folder: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MEDALLION_HOME", "/proc/nothing")
 
 
+def home_is_a_loop(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    (folder / "home").symlink_to(folder / "home")
+    environment.setenv("MEDALLION_HOME", str(folder / "home"))
+
+
+def home_has_a_long_name(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("MEDALLION_HOME", str(folder / ("h" * 300)))
+
+
+def home_is_no_text(folder: Path, environment: pytest.MonkeyPatch) -> None:
+    home = f"{folder}/\udcff"
+    os.mkdir(home)  # noqa: PTH102 - as it is
+    environment.setenv("MEDALLION_HOME", home)
+
+
 def no_credentials(folder: Path, environment: pytest.MonkeyPatch) -> None:
     environment.setenv("MEDALLION_HOME", str(folder))
     environment.setenv("MEDALLION_RAW_URL", "s3://exports/raw")
@@ -86,6 +102,9 @@ STARTS: dict[str, tuple[Plant, str | None]] = {
     "unknown variable": (unknown_variable, "rename it to MEDALLION_FIRST_DAY"),
     "refused value": (refused_value, "one of polars, spark"),
     "home is no place": (home_is_no_place, None),
+    "home is a loop": (home_is_a_loop, None),
+    "home has a long name": (home_has_a_long_name, None),
+    "home is no text": (home_is_no_text, "MEDALLION_HOME is not text in UTF-8"),
     "no credentials": (no_credentials, None),
 }
 WELL = {("no credentials", "ui")}
@@ -131,6 +150,11 @@ def test_no_command_is_left_out() -> None:
     assert {
         command for command in every if not any(known_command[: len(command)] == command for known_command in known)
     } == set()
+
+
+def test_an_argument_that_is_no_text_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["medallion", "explain", "\udcff"])
+    assert "found: '\\udcff'" in refused("explain", "\udcff")
 
 
 def test_no_sample_is_written_without_credentials() -> None:

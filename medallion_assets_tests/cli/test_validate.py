@@ -63,3 +63,19 @@ def test_a_column_that_no_item_fills_is_not_well(raw: Path) -> None:
     page = run("validate")
     assert page.exit_code == 1
     assert "silver.tickets: no record fills who (source assignee.name); assignee exists as an attribute" in page.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "found"),
+    [
+        ("MEDALLION_ALERTS_FAILURE", "nonsense", "MEDALLION_ALERTS_FAILURE: URL 1 is not a valid Apprise URL"),
+        ("MEDALLION_QUERY_ALERTS", "/nowhere.toml", "/nowhere.toml"),
+    ],
+)
+def test_alerting_that_the_definitions_refuse_is_refused(
+    raw: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, found: str
+) -> None:
+    (raw / "tickets").mkdir(parents=True)
+    monkeypatch.setenv(variable, value)
+    page = run("validate")
+    assert (page.exit_code, found in page.stderr) == (2, True), page.output

@@ -180,7 +180,7 @@ def test_a_table_is_handed_over_by_name_and_for_a_reason(lakehouse: Lakehouse, m
         assert item["lakehouse_id"]["S"] == ours["owner"]["lakehouse_id"]
         assert (item["generation"], item["why"]["S"]) == ({"N": "1"}, "moved here")
         for arguments, words in (
-            (["orders", "--why", "x"], "nothing is published there"),
+            (["orders", "--why", "x"], "there is no such serving table"),
             (["daily_sales_metrics", "--why", " "], "has no reason"),
             (["daily_sales_metrics", "--why", REASON], "has no reason"),
             (["customer_ltv_metrics", "--why", "x"], "nothing to publish to customer_ltv_metrics"),

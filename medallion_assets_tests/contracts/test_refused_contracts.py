@@ -47,6 +47,7 @@ def declare(**other: Any) -> None:
         ({"name": "silver.support-tickets"}, ["call it silver.support_tickets", "`source_arn`"]),
         ({"columns": ANOTHER(Text)}, ["the class Text for tax", "write Text() for tax"]),
         ({"columns": ANOTHER(object())}, ["object for tax", "Text, Integer, Decimal"]),
+        ({"left_out": ("coupon", "total")}, ["left_out of attributes that no column reads", "found: total;"]),
         ({"columns": ANOTHER(Decimal(40, 2))}, ["1 to 38 digits", "Decimal(precision=40, scale=2) for tax"]),
     ],
 )

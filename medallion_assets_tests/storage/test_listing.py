@@ -100,7 +100,7 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
 
 def test_a_bucket_that_may_not_be_listed_is_an_error_of_the_place(bucket: OddBucket) -> None:
     bucket.refused[""] = Refusal("AccessDenied")
-    with pytest.raises(PermanentError, match="no access to the store; found: the exports"):
+    with pytest.raises(PermanentError, match="no access to the store; found: this place"):
         list_exports(open_store(URL, bucket.environment))
 
 

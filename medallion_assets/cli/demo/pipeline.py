@@ -24,7 +24,10 @@ from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.operations.business.writing import write_business_page
 from medallion_assets.operations.dashboard.writing import write_dashboard
+from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Kind, Stage, stages, stages_of
+from medallion_assets.operations.tables.expectation_results import read_results
+from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.orchestration.runs.outcomes import step_error
@@ -34,9 +37,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
-from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
-from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.settings import Settings
 
 UP_TO_SILVER: tuple[Kind, ...] = ("bronze", "judged", "derived")
@@ -123,26 +124,24 @@ class DemoPipeline:
         return rows.group_by("transaction_date").agg(figures.sum()).sort("transaction_date").to_dicts()
 
     def summaries(self) -> list[TableSummary]:
-        """One line a table, from the tables' logs and the latest materializations."""
-        return [self._summary(stage) for stage in stages(self.lakehouse.catalog) if stage.kind != "serving"]
+        """One line a table, from the tables' logs, and what was published of each as `medallion status` counts it."""
+        scores = published_scores(read_attempts(self.lakehouse), read_results(self.lakehouse))
+        return [self._summary(stage, scores) for stage in stages(self.lakehouse.catalog) if stage.kind != "serving"]
 
-    def _summary(self, stage: Stage) -> TableSummary:
+    def _summary(self, stage: Stage, scores: pl.DataFrame) -> TableSummary:
         table = stage.table
         snapshot = self.lakehouse.open(table)
-        quality = quarantined = None
+        share = quarantined = None
         if stage.kind == "judged":
             quarantine = quarantine_table(table)
-            bad = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
-            loaded = self.lakehouse.catalog.loaded_by(table.name)
-            ledger = Ledger.read(loaded, self.lakehouse.open(bronze_table(table.short_name)), snapshot, {})
-            lines = sum(batch.records for batch in ledger.batches if batch.id not in ledger.pending_ids)
-            quarantined, quality = bad, 1.0 if lines == 0 else 1 - bad / lines
+            quarantined = self.lakehouse.open(quarantine).row_count if self.lakehouse.exists(quarantine) else 0
+            share = quality(scores.filter(pl.col("stage") == table.name))
         return TableSummary(
             name=table.name,
             rows=snapshot.row_count,
             version=snapshot.version,
             engine=str((last_commit(snapshot, ENGINE_NOTE) or {}).get(ENGINE_NOTE)),
-            quality=quality,
+            quality=share,
             quarantined=quarantined,
         )
 

@@ -58,7 +58,7 @@ class DemoView:
     def check(self, asset: str, name: str, *, passed: bool) -> None:
         """The verdict of an asset check; passed ones are not worth a line."""
         if not passed:
-            self.console.print(f"    [yellow]check {name} of {asset} found something; see it in the UI[/]")
+            self.console.print(f"    [yellow]check {name} of {asset} has findings; see the UI[/]")
 
 
 def summary_page(result: DemoResult) -> Group:

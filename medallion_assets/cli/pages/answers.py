@@ -122,10 +122,10 @@ def exports_page(report: ExportReport) -> RenderableType:
     trouble += [f"{folder} was not examined: {why}" for folder, why in report.not_looked_into.items()]
     notes += [Text(as_typed(line), style="red") for line in trouble]
     well = sum(export.is_well for export in report.exports)
-    items = sum(export.items for export in report.exports)
+    items, outside = sum(export.items for export in report.exports), len(report.unclaimed)
     last = Text(
         f"{well} of {len(report.exports)} exports are complete and joined; {items:,} items verified; "
-        + (f"{len(report.unclaimed)} are in no table's folder; " if report.unclaimed else "")
+        + (f"{outside} {'is' if outside == 1 else 'are'} in no table's folder; " if outside else "")
         + f"{report.foreign_objects:,} objects belong to no export"
     )
     last.stylize("green" if report.is_well else "red")
@@ -224,7 +224,7 @@ def sample_page(url: str, exports: Iterable[Export]) -> RenderableType:
     """What was written, and where."""
     return Group(
         *(Text(_sample_line(export), style="bold") for export in exports),
-        Text(as_typed(f"what to do: look at it with `medallion exports verify {url}`")),
+        Text(as_typed(f"to check it: `medallion exports verify {url}`")),
     )
 
 

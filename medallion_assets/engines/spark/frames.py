@@ -48,7 +48,8 @@ def spark_type(kind: pl.DataType) -> str:
     if isinstance(kind, pl.Struct):
         return f"struct<{', '.join(f'`{field.name}`: {spark_type(field.dtype)}' for field in kind.fields)}>"  # type: ignore[arg-type]
     if (name := TYPES.get(type(kind))) is None:
-        raise PermanentError("a column has a type that Spark has not", expected=", ".join(TYPES.values()), found=kind)
+        expected = ", ".join(TYPES.values())
+        raise PermanentError("a column has a type that Spark does not support", expected=expected, found=kind)
     return name
 
 

@@ -77,7 +77,7 @@ def check_alert_urls(settings: Settings) -> None:
         if service is None:
             place = channel.place + 1
             raise SettingsError(
-                f"{channel.variable}: Apprise cannot send to URL {place}",
+                f"{channel.variable}: URL {place} is not a valid Apprise URL",
                 expected="Apprise URLs separated by spaces, such as mailtos://user:password@example.com, "
                 "slack://tokenA/tokenB/tokenC, or json://host/path",
                 found=f"{scheme(channel.url)}://..., the rest of which is not shown",

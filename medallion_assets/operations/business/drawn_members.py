@@ -84,9 +84,9 @@ def _cohorts(found: Membership) -> Picture:
         title="Cohorts by first month",
         note=f"active: in the {ACTIVE.days} days until {found.day}",
         figures=Figures(
-            columns=("first month", "", "active", "members", f"value of one, {unit}"),
+            columns=("first month", "", "active", "members", f"value per member, {unit}"),
             rows=rows,
-            numbers=frozenset({"active", "members", f"value of one, {unit}"}),
+            numbers=frozenset({"active", "members", f"value per member, {unit}"}),
         ),
     )
 

@@ -15,7 +15,7 @@ from medallion_assets.operations.drawing.picture import MOST_ROWS, Figures, Key,
 from medallion_assets.operations.drawing.scales import Scale, from_zero, short_number
 
 LEGEND = (Key(look="one", shape="box", text="complete"), Key(look="hollow", shape="box", text="provisional"))
-UNKNOWN = (Key(look="vague", shape="box", text="it is not known whether it is complete"),)
+UNKNOWN = (Key(look="vague", shape="box", text="completeness unknown"),)
 STATES = {True: "provisional", False: "complete", None: "unknown"}
 LOOKS = {True: "hollow", False: "one", None: "vague"}
 

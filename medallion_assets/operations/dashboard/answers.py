@@ -47,7 +47,7 @@ def _complete(facts: DashboardFacts) -> Answer:
     promised = [stage for stage in ends if stage.freshness_hours is not None or stage in late]
     seen = [facts.reaches.get(stage.table.name) for stage in promised or ends]
     known = [moment for moment in seen if moment is not None]
-    unknown = f"unknown of {len(seen) - len(known)} of {len(seen)} tables" if len(known) < len(seen) else ""
+    unknown = f"unknown for {len(seen) - len(known)} of {len(seen)} tables" if len(known) < len(seen) else ""
     if not known:
         return Answer(
             question="Complete", answer="unknown", more="no table declares how far its data reach", mood=Mood.UNKNOWN
@@ -77,7 +77,7 @@ def _is_late(stage: Stage, known: Mapping[str, Stage], stale: Collection[str]) -
 def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
-    unsaid = f"unknown of {unknown} {'table' if unknown == 1 else 'tables'}" if unknown else ""
+    unsaid = f"unknown for {unknown} {'table' if unknown == 1 else 'tables'}" if unknown else ""
     is_sample = any(table.measured_at is not None for table in facts.status.freshness)
     if not fresh + stale:
         return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
@@ -88,7 +88,7 @@ def _fresh(facts: DashboardFacts) -> Answer:
             filter(
                 None,
                 (
-                    f"{stale} stale" if stale else "no table is further behind than its limit",
+                    f"{stale} stale" if stale else "every table is within its limit",
                     unsaid,
                     "against the end of the sample data" if is_sample else "",
                 ),
@@ -105,7 +105,7 @@ def _good(facts: DashboardFacts) -> Answer:
     )
     judged = [stage for stage in facts.status.stages if stage.quality is not None]
     lowest = min(judged, key=lambda stage: stage.quality or 0.0, default=None)
-    more = "" if lowest is None else f"least in 7 days: {lowest.quality:.2%}, {lowest.stage}"
+    more = "" if lowest is None else f"lowest in 7 days: {lowest.quality:.2%}, {lowest.stage}"
     if held:
         word = facts.catalog.batch_word()
         batches = f"1 {word}" if held == 1 else f"{held:,} {word}s"

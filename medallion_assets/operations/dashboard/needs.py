@@ -105,10 +105,11 @@ def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
             yield replace(_need_of(incident, do), since=attempt.started_at)
             continue
         said = attempt.error or "it ended without an error message"  # its parts come with the incident
+        word = facts.catalog.batch_word(stage.table.name)
         yield Need(
             where=stage.table.name,
-            what=without_middle(_without(stage.table.name, said)),
-            do=AS_IT_SAYS,
+            what=f"{word} {held} failed the quality gate" if held else without_middle(_without(stage.table.name, said)),
+            do="look at its bad rows; then accept or reject it" if held else AS_IT_SAYS,
             command=do,
             run_id=attempt.run_id,
             since=attempt.started_at,

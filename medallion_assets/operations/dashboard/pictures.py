@@ -65,7 +65,7 @@ def groups_of(facts: DashboardFacts) -> list[Group]:
             name="delay",
             title=f"From {word} to readers",
             nothing=f"No run has recorded yet how old the newest {word} was when it reached readers.",
-            pictures=[_delay(delay, *span) for delay in delays_of(facts)],
+            pictures=_delays(delays_of(facts), *span),
         ),
         Group(
             name="budget",
@@ -131,11 +131,17 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
     )
 
 
+def _delays(delays: Sequence[Delay], since: datetime, until: datetime) -> list[Picture]:
+    """One of each table, and one for all that are made of samples."""
+    sampled = [delay.table for delay in delays if delay.is_sample]
+    said = Picture(title=", ".join(sampled), note="sample data: export age is not recorded")
+    drawn = [_delay(delay, since, until) for delay in delays if not delay.is_sample]
+    return [*drawn, *([said] if sampled else [])]
+
+
 def _delay(delay: Delay, since: datetime, until: datetime) -> Picture:
-    if delay.is_sample:
-        return Picture(title=breakable(delay.table), note="sample data: old by nature, so their age is not recorded")
     if delay.is_unknown:
-        return Picture(title=breakable(delay.table), note="unknown how far its data reach")
+        return Picture(title=breakable(delay.table), note="coverage unknown")
     ages, limit = [age for _, age in delay.ages], delay.limit_seconds
     median = sorted(ages)[len(ages) // 2]
     parts = [f"median {short_seconds(median)}, longest {short_seconds(max(ages))}, last {short_seconds(ages[-1])}"]
@@ -236,9 +242,9 @@ def _durations(durations: Sequence[Duration]) -> Iterator[Picture]:
             Key(look="red", shape="point", text="the last one failed"),
         ),
         figures=Figures(
-            columns=("stage", "", "median", "slowest", "not succeeded"),
+            columns=("stage", "", "median", "slowest", "failed or canceled"),
             rows=rows,
-            numbers=frozenset({"median", "slowest", "not succeeded"}),
+            numbers=frozenset({"median", "slowest", "failed or canceled"}),
         ),
         is_wide=True,
     )

@@ -16,7 +16,7 @@ MOST_TIMES = 6
 """An axis of time has about so many steps at most."""
 STEPS = (1, 2, 2.5, 5, 10)
 SECONDS, MINUTES, HOURS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30), (1, 2, 5, 10, 30), (1, 3, 12, 24, 72, 168, 720)
-POWERS = ((1e12, "T"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+POWERS = ((1e12, "T"), (1e9, "bn"), (1e6, "M"), (1e3, "k"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,7 @@ REVENUE = Monthly(
     update_timers=AT_ONCE,
 )
 TOP_BRANDS = MonthTotals(
-    title="Revenue of clicks by month",
+    title="Revenue by month",
     table=BRAND_REVENUE,
     figure="total_revenue",
     unit="USD",

@@ -141,7 +141,7 @@ def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str])
         latest, word = sorted(there, reverse=True), loaded.source.batch_word
         more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"{bronze_name(loaded.table.short_name)}: {word}s that are named were not found",
+            f"{bronze_name(loaded.table.short_name)}: the named {word}s were not found",
             expected=f"{word}s of this table: {', '.join(latest[:NAMED])}{more}",
             found=", ".join(unknown),
             do=f"correct `exports` in the run config, or leave it out: every complete {word} that is not loaded yet "

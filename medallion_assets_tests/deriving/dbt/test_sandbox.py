@@ -44,6 +44,21 @@ def test_the_command_prints_how_to_call_dbt(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / "sandbox" / "profiles.yml").is_file()
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "name", "said"),
+    [
+        ("transactions.pipeline:TRANSACTIONS", (), "no pipeline has dbt models"),
+        ("star_schema.pipeline:STAR_SCHEMA", ("--name", "nosuch"), "no pipeline has these dbt models"),
+    ],
+)
+def test_models_that_there_are_not_are_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pipeline: str, name: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
+    monkeypatch.setenv("MEDALLION_PIPELINES", f"medallion_assets.pipelines.{pipeline}")
+    assert answer("dbt-sandbox", str(tmp_path / "sandbox"), *name)["error"]["what"] == said
+
+
 def test_a_look_makes_no_table(tmp_path: Path) -> None:
     """Where nothing has come in yet, it says so, and the lakehouse stays as it is."""
     lake = lakehouse_at(tmp_path)

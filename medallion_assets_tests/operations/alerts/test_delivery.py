@@ -230,7 +230,7 @@ def test_a_url_that_makes_no_sense_is_refused_by_its_place(
     caplog.set_level(logging.DEBUG)
     with pytest.raises(SettingsError) as refused:
         check_alert_urls(load_settings({f"MEDALLION_ALERTS_{kind}": urls}))
-    assert f"MEDALLION_ALERTS_{kind}: Apprise cannot send to URL {place}" in str(refused.value)
+    assert f"MEDALLION_ALERTS_{kind}: URL {place} is not a valid Apprise URL" in str(refused.value)
     assert f"found: {scheme}://..." in str(refused.value)
     assert SECRET not in str(refused.value) + caplog.text
 

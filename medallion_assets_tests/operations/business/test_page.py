@@ -39,7 +39,7 @@ WORDS = {
         "Cohorts by first month",
     ),
     "ecommerce": (
-        "180 USD, Oct 2019 it is not known",
+        "180 USD, Oct 2019 completeness unknown",
         "2019-10 180.00 unknown",
         "October 2019: total revenue by brand",
         "products without a brand",

@@ -101,7 +101,7 @@ def test_models_of_dbt_are_complete_as_far_as_the_least_of_their_sources(tmp_pat
             0,
             "2 of 2 tables",
             Mood.GOOD,
-            "no table is further behind than its limit",
+            "every table is within its limit",
         ),
         (27, "1 of 2 tables", Mood.BAD, "1 stale"),
     ],
@@ -119,4 +119,4 @@ def test_samples_are_fresh_against_their_own_end(
     )
     answer = answers_of(read_facts(empty_lakehouse, MIDNIGHT))[1]
     assert (answer.question, answer.answer, answer.mood) == ("Fresh", fresh, mood)
-    assert answer.more.split("; ") == [said, "unknown of 7 tables", "against the end of the sample data"]
+    assert answer.more.split("; ") == [said, "unknown for 7 tables", "against the end of the sample data"]

@@ -117,6 +117,19 @@ def test_the_first_screen_of_a_desk_answers_what_one_asks_in_the_morning(chromiu
     context.close()
 
 
+@pytest.mark.parametrize("width", [1000, 1280, 1600])
+def test_what_needs_a_person_has_room_for_its_commands(chromium: Browser, tmp_path: Path, width: int) -> None:
+    """Beside the tables, or above them: a command of some lines is no column of single words."""
+    lakehouse = make_lakehouse(tmp_path)
+    plant(lakehouse)
+    context = chromium.new_context(viewport={"width": width, "height": 1000})
+    page, _ = opened(context, lakehouse)
+    boxes = [each.bounding_box() for each in page.locator("#needs li").all()]
+    assert boxes
+    assert min(box["width"] for box in boxes if box) > 400
+    context.close()
+
+
 def test_all_pipelines_side_by_side_can_be_read_as_well(offline: BrowserContext, tmp_path: Path) -> None:
     """Three times the tables: none is left out, and the page stays small, within the window, and readable."""
     every = Catalog((TRANSACTIONS, STAR_SCHEMA, ECOMMERCE))

@@ -73,13 +73,17 @@ def test_an_export_that_the_gate_holds_comes_with_the_command_that_decides(tmp_p
     held = "01746144000000-0000000b"
     land(lakehouse, window(MODEL, held, start - timedelta(minutes=1), start + HOUR, bad))
     run_silver(lakehouse)
-    failed = attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error="the gate", export_id=held)
+    failed = attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error="the gate; what to do: read this", export_id=held)
     record_attempts(lakehouse, [failed])
     need = needs(lakehouse)[0]
     assert need.command is not None
     config = json.loads(shlex.split(need.command)[-1])
     accepted = config["ops"]["silver__customer_transactions"]["config"]["accept"]
     assert accepted == [{"export_id": held, "reason": "<reason>"}]
+    assert (need.what, need.do) == (
+        f"export {held} failed the quality gate",
+        "look at its bad rows; then accept or reject it",
+    )
 
 
 def test_a_gap_names_the_missing_window(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_midnight_is_written_as_its_day() -> None:
     assert "2 Mar" in [text for _, text in time_marks(NOON, NOON + timedelta(days=1))]
 
 
-@pytest.mark.parametrize(("value", "text"), [(0, "0"), (950, "950"), (1500, "1.5k"), (-2e6, "-2m"), (3.2e9, "3.2bn")])
+@pytest.mark.parametrize(("value", "text"), [(0, "0"), (950, "950"), (1500, "1.5k"), (-2e6, "-2M"), (3.2e9, "3.2bn")])
 def test_numbers_at_an_axis_are_short(value: float, text: str) -> None:
     assert short_number(value) == text
 

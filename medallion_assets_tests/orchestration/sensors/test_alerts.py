@@ -187,7 +187,7 @@ def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
 
 
 def test_a_url_that_makes_no_sense_is_refused_at_start_and_no_secret_is_in_a_definition() -> None:
-    with pytest.raises(SettingsError, match=r"MEDALLION_ALERTS_SKIPPED: Apprise cannot send to URL 1;"):
+    with pytest.raises(SettingsError, match=r"MEDALLION_ALERTS_SKIPPED: URL 1 is not a valid Apprise URL;"):
         outcome_sensors(load_settings({"MEDALLION_ALERTS_SKIPPED": "nonsense"}))
     sensors = outcome_sensors(load_settings({"MEDALLION_ALERTS_FAILURE": "json://user:Tr0ub4dor@localhost"}))
     assert [sensor.name for sensor in sensors] == ["run_outcomes", "alert_rules", "alert_sender"]
