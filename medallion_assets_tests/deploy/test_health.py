@@ -185,17 +185,12 @@ def test_a_part_that_does_not_answer_is_not_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "found"),
-    [
-        ("TIMERS", "often", "MEDALLION_TIMERS"),
-        ("ALERTS_FAILURE", "nonsense", "MEDALLION_ALERTS_FAILURE: URL 1 is not a valid Apprise URL"),
-        ("QUERY_ALERTS", "/nowhere.toml", "/nowhere.toml"),
-    ],
+    ("name", "value"), [("TIMERS", "often"), ("ALERTS_FAILURE", "nonsense"), ("QUERY_ALERTS", "/nowhere.toml")]
 )
-def test_a_wrong_setting_is_told(name: str, value: str, found: str) -> None:
+def test_a_wrong_setting_is_told(name: str, value: str) -> None:
     """Each is refused when the definitions are loaded."""
     code, parts = health("--only", "settings", MEDALLION_TRIGGERS="on", **{f"MEDALLION_{name}": value})
-    assert (code, found in parts["settings"]["found"]) == (1, True), parts
+    assert (code, f"MEDALLION_{name}" in parts["settings"]["found"]) == (1, True), parts
 
 
 def test_a_condition_on_a_column_that_is_not_read_is_told() -> None:
