@@ -36,7 +36,7 @@ from medallion_assets.sources.files.names import (
     pattern_of,
     right_before,
 )
-from medallion_assets.sources.files.periods import covered_windows, name_of
+from medallion_assets.sources.files.periods import ALLOWED, covered_windows, is_allowed, name_of
 from medallion_assets.sources.files.strays import find_strays
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.sources.records import RecordColumns, source_file
@@ -100,7 +100,8 @@ class Files:
         """Refuse what cannot be kept.
 
         Raises:
-            PermanentError: a column or a form of names that the kind of the files has no use for, or one that it lacks.
+            PermanentError: a column or a form of names that the kind of the files has no use for, or one that it lacks;
+                a form that tells no month, day or hour.
         """
         is_changes, is_partition = self.kind is BatchKind.CHANGES, self.kind is BatchKind.PARTITION
         for name, value, is_needed, is_possible in (
@@ -110,12 +111,10 @@ class Files:
             ("full_pattern", self.full_pattern, False, is_changes),
         ):
             if (value is None and is_needed) or (value is not None and not is_possible):
-                raise PermanentError(
-                    f"files {self.pattern} cannot be read as they are declared",
-                    expected=f"{'a' if is_needed else 'no'} {name} for kind={self.kind.name}",
-                    found=f"{name}={value!r}",
-                    do="correct Files(...), where the pipeline declares the table",
-                )
+                raise self._misdeclared(f"{'a' if is_needed else 'no'} {name} for kind={self.kind.name}", name, value)
+        for name, form in (("covers", self.covers), ("partition", self.partition)):
+            if form is not None and not is_allowed(form):
+                raise self._misdeclared(ALLOWED, name, form)
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -231,6 +230,14 @@ class Files:
         """Nothing: a text can be read, or has a reason of its own."""
         del bad, table
         return []
+
+    def _misdeclared(self, expected: str, name: str, value: str | None) -> PermanentError:
+        return PermanentError(
+            f"files {self.pattern} cannot be read as they are declared",
+            expected=expected,
+            found=f"{name}={value!r}",
+            do="correct Files(...), where the pipeline declares the table",
+        )
 
     def _batch(self, name: str) -> Batch:
         key, modified = key_of(name), modified_at(name)

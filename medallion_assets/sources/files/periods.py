@@ -1,11 +1,12 @@
 """Periods: the time that a file covers, as the date in its name says (rule V1).
 
-Belongs here: reading a name, and how long what it names is: an hour, a day or a month, in UTC.
+Belongs here: which forms a name may have, reading it, and how long what it names is: an hour, a day or a month, in UTC.
 Does not: how periods join up (refining.ledger.coverage).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,19 @@ from medallion_assets.sources.files.names import key_of
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LONGEST_MONTH = timedelta(days=31)
+ALLOWED = "a form such as %Y-%m (a month), %Y-%m-%d or %Y-%j (a day), or one of these days with %H (an hour)"
+_DIRECTIVE = re.compile("%(.?)", re.DOTALL)
+_YEARS, _MONTHS = ("Y", "y"), ("m", "b", "B")
+_DATES = {year + rest for year in _YEARS for rest in ("j", *_MONTHS, *(f"{month}d" for month in _MONTHS))}
+_TIMES = ("", "H", "HM", "HMS")
+_ALLOWED = {frozenset(date + time) for date in _DATES for time in _TIMES if not time or date[-1] in "dj"}
+"""Which directives of strptime a form has. All others would say another period than `period_of` takes the name for."""
+
+
+def is_allowed(form: str) -> bool:
+    """Whether a form of names, as of strptime, tells a month, a day or an hour, and nothing of it twice."""
+    found = _DIRECTIVE.findall(form)
+    return len(set(found)) == len(found) and frozenset(found) in _ALLOWED
 
 
 def name_of(key: str) -> str:
