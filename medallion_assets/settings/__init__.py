@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, read_recipients
+from medallion_assets.settings.closing import close_waits_until
 from medallion_assets.settings.command_prefix import command_prefix
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute, read_databricks_host
 from medallion_assets.settings.looks import arrivals_seconds, net_seconds
@@ -206,7 +207,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         ),
         closes_missed_days=choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
         daily_done_by=parsed(env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, TIME_OF_DAY),
-        close_waits_until=optional(env, "MEDALLION_CLOSE_WAITS_UNTIL", time.fromisoformat, TIME_OF_DAY),
+        close_waits_until=close_waits_until(env),
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),

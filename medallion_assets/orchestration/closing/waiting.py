@@ -28,10 +28,11 @@ from medallion_assets.orchestration.closing.lines import daily_lines, models_lin
 from medallion_assets.orchestration.closing.requests import close_request, models_request, month_request, tables_of
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
+from medallion_assets.settings.closing import MINUTES_BETWEEN_LOOKS
 from medallion_assets.stages.months import has_month
 from medallion_assets.stages.partitions import business_day
 
-LINES = ("*/15 * * * *",)
+LINES = (f"*/{MINUTES_BETWEEN_LOOKS} * * * *",)
 """When a close that waits is looked at again."""
 RESOURCE = "lakehouse"
 Look = Callable[[Settings, dg.ScheduleEvaluationContext, Pipeline], Iterator[dg.RunRequest]]

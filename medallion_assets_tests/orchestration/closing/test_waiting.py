@@ -16,7 +16,6 @@ from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import covered_note
-from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.closing import waiting as waiting_close
 from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
@@ -28,6 +27,7 @@ from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings.closing import LATEST
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import DAY, assets_of, days_of
@@ -99,10 +99,13 @@ def test_a_day_that_is_not_complete_waits_and_is_closed_once_it_is(
     assert tick(settings, instance, WAITING, at(5)) == []
 
 
-def test_it_waits_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance) -> None:
+@pytest.mark.parametrize("until", [time(5), LATEST])
+def test_it_waits_until_the_hour_and_no_longer(settings: Settings, instance: dg.DagsterInstance, until: time) -> None:
+    """Also where that is the last look of its day: the next one is at another day."""
     arrives(settings, NOTHING)
-    assert tick(settings, instance, CLOSE, at(1)) == tick(settings, instance, WAITING, at(4, 45)) == []
-    assert len(tick(settings, instance, WAITING, at(5))) == len(PAIRS)
+    waits, last = replace(settings, close_waits_until=until), at(until.hour, until.minute)
+    assert tick(waits, instance, CLOSE, at(1)) == tick(waits, instance, WAITING, last - timedelta(minutes=15)) == []
+    assert [list(days_of(request)) for request in tick(waits, instance, WAITING, last)] == [[DAY]] * len(PAIRS)
 
 
 @pytest.mark.parametrize("coverage", [Coverage(END), UNKNOWN, None])
@@ -278,12 +281,12 @@ def test_a_month_waits_until_the_hour_and_no_longer(settings: Settings, instance
     assert april(replace(settings, close_waits_until=None), instance, "", 4) == ["2025-04-01"]
 
 
-@pytest.mark.parametrize("until", [time(5), time(23, 50)])
+@pytest.mark.parametrize("until", [time(5), LATEST])
 def test_a_month_whose_hour_is_over_is_closed(settings: Settings, instance: dg.DagsterInstance, until: time) -> None:
     """Also where the day is over as well."""
     lakehouse_at(Path(settings.lakehouse_url)).ready(ECOMMERCE_EVENTS).commit(metadata=covered_note(NOTHING))
     waits = replace(settings, close_waits_until=until)
-    due = datetime.combine(date(2025, 5, 2), until, ZoneInfo(BUSINESS_TIME_ZONE)) + timedelta(minutes=10)
+    due = datetime.combine(date(2025, 5, 2), until, ZoneInfo(BUSINESS_TIME_ZONE)) + timedelta(minutes=15)
     assert len(tick(waits, instance, "ecommerce_month_waiting_schedule", due, MONTHS)) == 1
 
 
@@ -292,9 +295,3 @@ def test_without_the_setting_nothing_waits(settings: Settings, instance: dg.Dags
     at_once = replace(settings, close_waits_until=None)
     assert WAITING not in {schedule.name for schedule in schedules(at_once, CATALOG)}
     assert len(tick(at_once, instance, CLOSE, at(1))) == len(PAIRS)
-
-
-def test_the_hour_is_a_time_of_day() -> None:
-    assert load_settings({}).close_waits_until is None
-    with pytest.raises(SettingsError, match="MEDALLION_CLOSE_WAITS_UNTIL is not allowed"):
-        load_settings({"MEDALLION_CLOSE_WAITS_UNTIL": "soon"})
