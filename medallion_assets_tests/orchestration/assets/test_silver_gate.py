@@ -200,3 +200,12 @@ def test_the_threshold_of_the_run_config_holds_for_that_run(graph: Graph) -> Non
     strict = graph.run(TRANSACTIONS, config={TRANSACTIONS: {"threshold": 0.1}})
     assert "expected: a score of at least 0.1," in strict.failure
     assert graph.run(TRANSACTIONS, config={TRANSACTIONS: {"threshold": 0.05}}).success
+
+
+def test_the_least_number_of_bad_records_of_the_run_config_holds_for_that_run(graph: Graph) -> None:
+    """C3: ten of the export's records are bad, and ten are enough by the contract."""
+    land_bad_second_window(graph)
+    strict = graph.run(TRANSACTIONS, config={TRANSACTIONS: {"min_bad_records": 9}})
+    assert "expected: a score of at least 0.98, or fewer than 9 bad records" in strict.failure
+    assert graph.run(TRANSACTIONS, config={TRANSACTIONS: {"min_bad_records": 11}}).success
+    assert keys(graph) == ["t0", "t1", "t2", "t3"]
