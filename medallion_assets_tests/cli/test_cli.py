@@ -12,9 +12,11 @@ import pytest
 from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
+from medallion_assets.refining.refine import refine
 from medallion_assets_tests.cli.command_line import answer, run
-from medallion_assets_tests.operations.small_lakehouse import FIRST, SECOND, data_file
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS
+from medallion_assets_tests.operations.small_lakehouse import AT, FIRST, SECOND, data_file
+from medallion_assets_tests.oracle.lines import full, item_line, transaction
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, CUSTOMERS, declared, lakehouse_at, land
 
 
 def test_help_needs_no_heavy_library() -> None:
@@ -208,6 +210,27 @@ def test_quarantine_shows_rows_and_reasons() -> None:
     assert answer("quarantine", "show", "customer_transactions", "--reason", "missing")["total"] == 0
     assert answer("quarantine", "show", "customers")["rows"] == []
     assert "currency: currency_unsupported" in page.stdout
+
+
+def test_the_bad_rows_of_a_held_export_are_listed_with_the_column_of_each_reason(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C4: the command that the gate's message names; no table holds the rows."""
+    monkeypatch.setenv("COLUMNS", "200")
+    lakehouse, loaded = lakehouse_at(home / "lakehouse"), declared(CUSTOMER_TRANSACTIONS)
+    items = [transaction(f"t{number}", amount={"N": "0"}, currency={"S": "EUR"}) for number in range(10)]
+    land(lakehouse, full("customer_transactions", FIRST, AT, [item_line(item) for item in items]))
+    assert [failing.batch.id for failing in refine(lakehouse, loaded, now=AT).held] == [FIRST]
+    page = run("quarantine", "show", "customer_transactions", "--held", FIRST, "--limit", 2)
+    assert (page.exit_code, page.stderr) == (0, "")
+    assert f"batch {FIRST} waits: 10 of its rows are bad, and none is in any table" in page.stdout
+    assert "2 of 10 rows shown" in page.stdout
+    assert page.stdout.count("amount: amount_out_of_range, currency: currency_unsupported") == 2
+    shown = answer("quarantine", "show", "customer_transactions", "--held", FIRST)
+    assert (shown["held"], shown["total"], len(shown["rows"])) == (FIRST, 10, 10)
+    assert {(*row["reason_columns"], *row["reasons"]) for row in shown["rows"]} == {
+        ("amount", "currency", "amount_out_of_range", "currency_unsupported")
+    }
 
 
 @pytest.mark.usefixtures("lakehouse")
