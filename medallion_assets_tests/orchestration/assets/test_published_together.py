@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from medallion_assets.contracts.triggers import SCHEDULE
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets_tests.graph import GOLD, SERVING, Graph, Run
-from medallion_assets_tests.orchestration.assets.served import LAST, LTV, SALES
+from medallion_assets_tests.orchestration.assets.served import LAST, LTV, SALES, days_read
 
 SALES_GOLD, LTV_GOLD = GOLD
 
@@ -66,3 +66,16 @@ def test_a_table_may_go_on_its_own(refined: Graph) -> None:
     assert [gold.table for gold in pipeline.published_with(ltv)] == [DAILY_SALES.table]
     alone = replace(pipeline, published=(replace(sales, together=False), ltv))
     assert [alone.published_with(published) for published in alone.published] == [(), ()]
+
+
+def test_a_day_of_a_table_of_its_own_is_published_while_the_other_table_lacks_it(impatient: Graph) -> None:
+    """P6: by a schedule's run too, and it says that it waits for nothing."""
+    (pipeline,) = impatient.pipelines
+    sales, ltv = pipeline.published
+    alone = replace(impatient, pipelines=(replace(pipeline, published=(replace(sales, together=False), ltv)),))
+    run = closed(alone, SALES_GOLD, SALES)
+    assert run.success
+    assert run.figures(SALES)["outcomes"] == "published: 1"
+    assert days_read(alone)[LAST] > 0
+    assert all(check.passed for (asset, _), check in run.checks.items() if asset == SALES)
+    assert not alone.lakehouse.exists(LIFETIME_VALUE.table)
