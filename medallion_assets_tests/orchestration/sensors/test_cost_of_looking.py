@@ -35,7 +35,8 @@ def test_prefixes_of_days_cost_three_requests_whatever_lies_there(place: Place) 
 def test_so_many_exports_that_a_look_takes_three_ticks_cost_no_more(place: Place) -> None:
     """Of one file each: what a look at everything costs follows from their number, and what others cost does not.
 
-    A tick lists a fifth of what it usually may, so that a fifth of the exports take as many.
+    A tick lists a fifth of what it usually may, so that a fifth of the exports take as many. With 100,010 (`each=274`)
+    this took three minutes, at the usual limit: three ticks of 40, 40 and 21 requests, then 3 a tick.
     """
     days, each = 365, 55
     place.limits = replace(LIMITS, share_requests=LIMITS.share_requests // 5)
