@@ -11,6 +11,7 @@ What goes on until it ends is a condition: all alerts about it name it, and one 
 
 An alert is known by its key, and the same key is not raised again for KEPT_DAYS. So a key names the occurrence: the
 batch, the version, the failure streak, or, for what goes on until a person acts, the day, which reminds once a day.
+Where the key is the condition itself, and that comes back after people have heard that it is over, the day is added.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Alert:
         run_id: str | None = None,
         job: str | None = None,
     ) -> Alert:
-        """The one alert about a condition, for as long as it goes on: the condition names the occurrence too."""
+        """The one alert about a condition, for as long as it goes on: the condition names its first occurrence too."""
         about: dict[str, str | None] = {"table": table, "run_id": run_id, "job": job}
         return cls(key=condition, condition=condition, kind=kind, what=what, where=where, do=do, **about)
 
@@ -126,18 +127,25 @@ def raise_alerts(
 ) -> list[Alert]:
     """Keep alerts to be sent, and give those that were new: one whose key was raised in KEPT_DAYS is not.
 
+    What comes back after its end was told is new, once a day at most, under a key of its own.
     Those that are not to be sent (`is_sent`) are kept without a kind, for which no channel asks.
     Safe to call twice, and from several processes: two raisers of one alert at once leave two events of one alert.
 
     Raises:
         TransientError: the storage did not answer, or other writers were faster every time.
     """
+    if not alerts:
+        return []
+    events = read_events(lakehouse, now)
+    known = {event.alert_key for event in events if event.event is Event.RAISED}
+    going_on = open_alerts(events).keys()
     wanted: dict[str, Alert] = {}
     for alert in alerts:
-        wanted.setdefault(alert.key, alert)
-    if not wanted:
-        return []
-    known = {event.alert_key for event in read_events(lakehouse, now) if event.event is Event.RAISED}
+        if alert.key != alert.condition:
+            wanted.setdefault(alert.key, alert)
+        elif alert.condition not in going_on:
+            occurrence = _occurrence(alert, known, now)
+            wanted.setdefault(occurrence.key, occurrence)
     fresh = [alert for key, alert in wanted.items() if key not in known]
     raised = [_raised(alert, now) for alert in fresh]
     append_events(lakehouse, raised if is_sent else [replace(event, kind=None) for event in raised])
@@ -189,6 +197,11 @@ def read_alerts(lakehouse: Lakehouse, *, since: date) -> pl.DataFrame:
 def append_events(lakehouse: Lakehouse, events: Collection[AlertEvent]) -> None:
     """Append events, in one commit for each day of them."""
     append_rows(lakehouse, ALERTS, events)
+
+
+def _occurrence(alert: Alert, known: Collection[str], now: datetime) -> Alert:
+    """An alert under a key that its end has not been told of yet: after that, the day names it too."""
+    return replace(alert, key=f"{alert.key}/{now.date()}") if f"{RECOVERED}{alert.key}" in known else alert
 
 
 def _raised(alert: Alert, now: datetime) -> AlertEvent:
