@@ -192,6 +192,7 @@ def give_up(
         kind="failure",
         what=f"{of.path} given up after {ATTEMPTS} attempts: {what}",
         where=context.sensor_name,
+        table=of.name,
         do="look at the run; new batches, a decision or a manual run start it again",
         run_id=run_id,
         job=last[0].job_name if last else None,

@@ -18,7 +18,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.alerts import Alert
 
 
-def days_skipped(table: str, days: Sequence[date]) -> Alert:
+def days_skipped(table: str, days: Sequence[date], *, job: str) -> Alert:
     """What a schedule says that leaves days unclosed, as settings say; `days` ascend, one at least.
 
     The last of them names the occurrence: as long as no other day is missed, there is nothing new to say.
@@ -29,11 +29,12 @@ def days_skipped(table: str, days: Sequence[date]) -> Alert:
         what=f"not closed while the daemon was down: {', '.join(map(str, days))}; MEDALLION_MISSED_DAYS is skip",
         where=table,
         table=table,
+        job=job,
         do="start a backfill of these days in the UI, if you need them",
     )
 
 
-def arrivals_unseen(table: str, error: PermanentError, now: datetime) -> Alert:
+def arrivals_unseen(table: str, error: PermanentError, now: datetime, *, job: str) -> Alert:
     """What a sensor of several tables says, once a day, of one that it cannot look at while it goes on for others."""
     return Alert(
         key=f"arrivals_unseen/{table}/{now.date()}",
@@ -41,6 +42,7 @@ def arrivals_unseen(table: str, error: PermanentError, now: datetime) -> Alert:
         what=f"arrivals of {table} cannot be checked: {error}",
         where=table,
         table=table,
+        job=job,
         do=error.do or "do what the error says; what has arrived is then loaded by itself",
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -39,8 +40,13 @@ BLIND = "blind/"
 
 
 def alerts_of(facts: AlertFacts, now: datetime) -> list[Alert]:
-    """What every rule has to say, in the order of the rules."""
-    return [alert for rule in RULES for alert in said_by(rule.__name__, partial(rule, facts, now), now)]
+    """What every rule has to say, in the order of the rules.
+
+    What no run says is of the job that is declared for its table, which may not run at all: its recipients hear of it.
+    """
+    jobs = {stage.table.name: stage.job for stage in stages(facts.catalog)}
+    found = [alert for rule in RULES for alert in said_by(rule.__name__, partial(rule, facts, now), now)]
+    return [replace(alert, job=alert.job or jobs.get(alert.table or "")) for alert in found]
 
 
 def said_by(name: str, rule: Callable[[], Iterable[Alert]], now: datetime) -> list[Alert]:

@@ -203,10 +203,10 @@ def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Setti
     if settings.closes_missed_days:
         return
     scheduled = [pipeline.job(DAILY) for pipeline in catalog.pipelines if daily_lines(settings, pipeline)]
-    for last in (stage.table for stage in last_stages(catalog) if stage.job in scheduled):
-        closing, first_day = day_to_close(now), settings.first_day
+    for stage in (stage for stage in last_stages(catalog) if stage.job in scheduled):
+        last, closing, first_day = stage.table, day_to_close(now), settings.first_day
         if missed := unclosed_days(instance, last, closing, first_day=first_day, limit=KEPT_DAYS - 1):
-            yield days_skipped(last.name, missed)
+            yield days_skipped(last.name, missed, job=stage.job)
 
 
 def queue_alerts(instance: dg.DagsterInstance, settings: Settings, now: datetime) -> Iterator[Alert]:

@@ -19,7 +19,7 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unreadable_facts,
 )
-from medallion_assets.operations.stages import DAILY
+from medallion_assets.operations.stages import DAILY, stages
 from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
@@ -122,6 +122,19 @@ def test_every_rule_says_what_happened_where_what_to_do_and_links_the_run() -> N
         assert min(len(alert.what), len(alert.where), len(alert.do)) > 5
         assert body.endswith(f"Look: http://ui/runs/{alert.run_id}" if alert.run_id else "Look: http://ui")
     assert runs == RUNS
+
+
+def test_an_alert_is_of_the_job_that_did_it_or_else_of_the_one_declared_for_its_table() -> None:
+    """Who asked for a job hears of it also where it never ran."""
+    without_runs = replace(EVERYTHING, attempts=attempts(), first_day=date(2025, 5, 1))
+    worked = [replace(row, last_refreshed=NOW - timedelta(days=3)) for row in EVERYTHING.freshness]
+    found = [alert for alert in alerts_of(replace(without_runs, freshness=worked), NOW) if alert.table]
+    told = {alert.key.partition("/")[0] for alert in found}
+    assert told == set(RUNS) - {"failed", "quality", "late_export", "slow", "provisional", "blind"}  # these need runs
+    declared = {stage.table.name: stage.job for stage in stages(CATALOG)}
+    assert [alert.job for alert in found] == [declared[alert.table or ""] for alert in found]
+    by_hand = replace(EVERYTHING, attempts=attempts(replace(FAILED, job="by hand")))
+    assert {alert.job for alert in alerts_of(by_hand, NOW) if alert.run_id == "r9"} == {"by hand"}
 
 
 @pytest.mark.parametrize(("bad", "is_told"), [(0.0199, False), (0.0201, True)])

@@ -147,7 +147,7 @@ def test_days_that_settings_leave_unclosed_are_told_once(lakehouse: Lakehouse) -
         key = "days_skipped/serving.daily_sales_metrics/2025-05-06"
         assert tick(sensor, lakehouse, instance).skip_message == f"raised: {key}"
         assert tick(sensor, lakehouse, instance, now=NOW + timedelta(hours=5)).skip_message == "raised: nothing new"
-    assert (alert.kind, alert.where) == ("skipped", "serving.daily_sales_metrics")
+    assert (alert.kind, alert.where, alert.job) == ("skipped", "serving.daily_sales_metrics", DAILY)
     assert "not closed while the daemon was down: 2025-05-05, 2025-05-06;" in alert.what
 
 
