@@ -96,7 +96,7 @@ def no_new_records(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
                 f"no_new_records/{row.table}/{last.isoformat()}",
                 kind="no_new_records",
                 what=f"{row.table} has received no records for {silent.total_seconds() / 3600:.0f} hours; "
-                f"expected: some within {row.sla_hours:g} hours; found: the last at {last:%Y-%m-%d %H:%M} UTC",
+                f"expected: some within {row.sla_hours:g} hours; found: none since {last:%Y-%m-%d %H:%M} UTC",
                 where=row.table,
                 table=row.table,
                 do=f"{_why_silent(facts, row.table)}; or raise its freshness_hours, if it is rarely written to",

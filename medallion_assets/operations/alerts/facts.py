@@ -29,7 +29,7 @@ from medallion_assets.operations.tables.expectation_results import EXPECTATION_R
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
-from medallion_assets.operations.tables.refused import refused_tables
+from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
@@ -75,7 +75,8 @@ class AlertFacts:
     """What the rules look at. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
     `minutes` names Silver tables with the minute of a full batch that no window covers, `last_records` judged tables
-    with when they were last brought a record, or a batch that is promised also without any. `known_runs` are the ids
+    with when they were last brought a record, or a batch that is promised also without any (made, if neither ever
+    came). `known_runs` are the ids
     of runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day that
     each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
     that were raised about conditions which nobody has been told the end of, by condition; `incidents` say whether a
@@ -170,11 +171,16 @@ def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinu
 def last_brought(lakehouse: Lakehouse, now: datetime) -> dict[str, datetime]:
     """When the last attempt of each judged table began that read a record, in SILENT_DAYS; others are absent.
 
+    A table that was made in these days and has been brought nothing has been silent since then.
     What declares `source_freshness_hours` is promised a batch also where nothing has changed: its newest one counts,
     whatever is in it.
     """
-    tables = [table.name for table in lakehouse.catalog.loaded_tables]
-    found = last_records(lakehouse, tables, since=(now - timedelta(days=SILENT_DAYS)).date())
+    tables, first_at = lakehouse.catalog.loaded_tables, now - timedelta(days=SILENT_DAYS)
+    found = last_records(lakehouse, [table.name for table in tables], since=first_at.date())
+    for table in tables:
+        silver = None if table.name in found else find_readable(lakehouse, table)
+        if silver is not None and not silver.row_count and silver.made_at >= first_at:
+            found[table.name] = silver.made_at
     promised = {loaded.table.name for loaded in lakehouse.catalog.loaded if loaded.source_freshness_hours is not None}
     for table, ledger in read_ledgers(lakehouse) if promised & found.keys() else ():
         if table.name in promised and table.name in found:

@@ -108,7 +108,7 @@ def test_an_unprotected_minute_is_told_when_a_window_over_it_is_late(ago: float,
     [
         (FRESH, NOW - timedelta(hours=24), False),
         (FRESH, NOW - timedelta(hours=25), True),
-        (FRESH, None, False),  # it was never brought one
+        (FRESH, None, False),  # not made yet, or longer ago than anybody looks
         (replace(FRESH, sla_hours=None), NOW - timedelta(hours=25), False),
         (replace(FRESH, is_stale=True), NOW - timedelta(hours=25), False),  # that is an alert of its own
         (replace(FRESH, measured_at=NOW - timedelta(hours=2)), NOW - timedelta(hours=25), False),  # a sample's clock

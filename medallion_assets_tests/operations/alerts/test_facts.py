@@ -14,7 +14,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.arrivals import no_new_records
-from medallion_assets.operations.alerts.facts import read_facts
+from medallion_assets.operations.alerts.facts import last_brought, read_facts
 from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_batch
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert
@@ -28,10 +28,10 @@ from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
-from medallion_assets_tests.operations.small_lakehouse import AT, DAY, FIRST, log_file
+from medallion_assets_tests.operations.small_lakehouse import AT, BEGIN, DAY, FIRST, SECOND, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS
-from medallion_assets_tests.pipeline import CATALOG, declared, land, run_silver
+from medallion_assets_tests.pipeline import CATALOG, declared, lakehouse_at, land, run_silver
 
 pytestmark = pytest.mark.flow
 
@@ -92,6 +92,28 @@ def test_a_file_with_a_header_alone_is_an_arrival_where_one_is_promised(tmp_path
 
     assert silent(products) == []
     assert [alert.table for alert in silent(replace(products, source_freshness_hours=None))] == [PRODUCTS.name]
+
+
+def test_a_table_that_never_had_a_record_is_silent_since_it_was_made(tmp_path: Path) -> None:
+    """Until it is brought one, or everybody has had the alert."""
+    lake = lakehouse_at(tmp_path / "lakehouse")
+    for day in (full(TRANSACTIONS, FIRST, AT, []), window(TRANSACTIONS, SECOND, BEGIN, AT + DAY, [])):
+        land(lake, day)
+    run_silver(lake)
+    made_at = lake.open(CUSTOMER_TRANSACTIONS).made_at
+    assert last_brought(lake, made_at + 60 * DAY)[SILVER] == made_at
+    assert SILVER not in last_brought(lake, made_at + 61 * DAY)
+    facts, now = read_facts(lake, made_at + DAY), made_at + 3 * DAY
+    rows = [replace(row, covered_until=now, is_stale=False) for row in facts.freshness if row.table == SILVER]
+    (alert,) = no_new_records(replace(facts, freshness=rows), now)
+    assert f"for 72 hours; expected: some within 24 hours; found: none since {made_at:%Y-%m-%d}" in alert.what
+    begun_at = made_at + 2 * DAY
+    record_attempts(lake, [replace(attempt(records_in=1), started_at=begun_at)])
+    assert last_brought(lake, now)[SILVER] == begun_at
+
+
+def test_a_table_with_rows_that_nobody_noted_was_brought_some(lakehouse: Lakehouse) -> None:
+    assert last_brought(lakehouse, lakehouse.open(CUSTOMER_TRANSACTIONS).made_at) == {}
 
 
 def test_a_window_that_waits_is_a_fact_until_the_missing_one_is_there(lakehouse: Lakehouse) -> None:
