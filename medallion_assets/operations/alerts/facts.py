@@ -8,6 +8,7 @@ A table that cannot be read silences its own rule alone; that is a fact as well.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -125,8 +126,8 @@ def read_facts(
     for name, reader in readers.items():
         try:
             read[name] = reader()
-        except LAKEHOUSE_ERRORS as error:
-            unread.append(Unread(what=name, error=str(error)))
+        except Exception as error:  # noqa: BLE001 - it is reported, and the other facts are read
+            unread.append(_unread(name, error))
     unread += _unread_tables(lakehouse)
     facts = AlertFacts(
         running=list(running), unread=unread, days_due=days_due or {}, first_day=first_day, catalog=lakehouse.catalog
@@ -134,12 +135,20 @@ def read_facts(
     return replace(facts, **read)
 
 
+def _unread(what: str, error: Exception) -> Unread:
+    """The facts that an error keeps from being read; one of an unexpected kind is logged with where it came from."""
+    if isinstance(error, LAKEHOUSE_ERRORS):
+        return Unread(what=what, error=str(error))
+    logging.getLogger(__name__).error("%s cannot be read", what, exc_info=error)
+    return Unread(what=what, error=repr(error))
+
+
 def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
     """Tables of data that the other facts leave out: nobody may take that for the end of what was wrong with them."""
     try:
         refused = [(table, error) for table, error in refused_tables(lakehouse) if table not in OPERATIONS_TABLES]
-    except LAKEHOUSE_ERRORS as error:
-        return [Unread(what="tables", error=str(error))]
+    except Exception as error:  # noqa: BLE001 - it is reported
+        return [_unread("tables", error)]
     return [Unread(what=table.name, error=str(error)) for table, error in refused]
 
 

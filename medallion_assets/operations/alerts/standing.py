@@ -9,6 +9,7 @@ know of is asked about by itself: where nobody can tell, it goes on.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 
@@ -52,9 +53,14 @@ def runs_unread(conditions: Iterable[str]) -> list[str]:
 
 
 def _goes_on(facts: AlertFacts, condition: str, raised: AlertEvent, now: datetime) -> bool:
+    """Whether a condition goes on; of one whose question odd facts break, nobody can tell that it has ended."""
     kind, _, rest = condition.partition("/")
     question = QUESTIONS.get(kind)
-    return question is not None and question(facts, raised, rest.removeprefix(f"{raised.table}/"), now)
+    try:
+        return question is not None and question(facts, raised, rest.removeprefix(f"{raised.table}/"), now)
+    except Exception:
+        logging.getLogger(__name__).exception("nobody can tell whether %s has ended", condition)
+        return True
 
 
 def _stage_failed(facts: AlertFacts, raised: AlertEvent, _rest: str, _now: datetime) -> bool:

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import TransientError
 from medallion_assets.operations.alerts.arrivals import no_new_records
 from medallion_assets.operations.alerts.facts import last_brought, read_facts
 from medallion_assets.operations.alerts.rules import alerts_of, refused, refused_batch
@@ -165,6 +167,25 @@ def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
     assert facts.refused == [REFUSED]
     kinds = {alert.key.split("/")[0] for alert in alerts_of(facts, NOW)}
     assert kinds == {"blind", "refused"}
+
+
+@pytest.mark.parametrize("error", [KeyError("odd"), ValueError("odd"), TransientError("odd")])
+@pytest.mark.parametrize("reader", ["read_freshness", "refused_tables"])
+def test_facts_that_break_in_an_unexpected_way_blind_their_own_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str, error: Exception
+) -> None:
+    def breaks(*_: Any) -> NoReturn:
+        raise error
+
+    lake = Lakehouse(catalog=CATALOG, url=str(tmp_path / "lakehouse"))
+    record_refusals(lake, [REFUSED])
+    monkeypatch.setattr(f"{read_facts.__module__}.{reader}", breaks)
+    facts = read_facts(lake, NOW)
+    assert [unread.what for unread in facts.unread] == [
+        {"read_freshness": "freshness", "refused_tables": "tables"}[reader]
+    ]
+    assert "odd" in facts.unread[0].error
+    assert {alert.key.split("/")[0] for alert in alerts_of(facts, NOW)} == {"blind", "refused"}
 
 
 def test_what_the_rules_find_in_a_sound_lakehouse_is_nothing(lakehouse: Lakehouse) -> None:

@@ -181,6 +181,15 @@ def test_every_kind_has_both() -> None:
     assert {kind for kind, _ in IS_OVER} == set(CONDITIONS)
 
 
+def test_a_condition_that_breaks_its_question_goes_on_and_the_others_are_asked() -> None:
+    odd, over = f"daily_not_done/{SERVING}/2025-05-99", "refused/customers/e1/AWSDynamoDB"
+    raised = {
+        name: AlertEvent(alert_key=name, event=Event.RAISED, table=SERVING, condition=name, happened_at=NOW)
+        for name in (odd, over)
+    }
+    assert standing_conditions(facts(open_alerts=raised), [], NOW) == {odd}
+
+
 def test_nothing_is_over_while_facts_cannot_be_read() -> None:
     assert goes_on("stale", facts(freshness=[FRESH], unread=[Unread(what="attempts", error="no answer")]))
 
