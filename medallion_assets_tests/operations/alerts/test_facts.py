@@ -25,6 +25,7 @@ from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, reco
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.star_schema.products import PRODUCTS
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.gate import Counts
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
@@ -32,7 +33,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.operations.small_lakehouse import AT, BEGIN, DAY, FIRST, SECOND, log_file
 from medallion_assets_tests.oracle.lines import full, item_line, transaction, window
-from medallion_assets_tests.oracle.model import TRANSACTIONS
+from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS
 from medallion_assets_tests.pipeline import CATALOG, declared, lakehouse_at, land, run_silver
 
 pytestmark = pytest.mark.flow
@@ -156,6 +157,16 @@ def test_a_refusal_is_a_fact_while_the_export_is_not_in(lakehouse: Lakehouse) ->
     facts = read_facts(lakehouse, NOW)
     assert set(facts.refused) == {REFUSED, late}
     assert [alert.condition for alert in refused_batch(facts, NOW)] == [refused(REFUSED)]
+
+
+def test_a_broken_bronze_hides_no_refusal_of_another_table(lakehouse: Lakehouse) -> None:
+    """Of its own nobody can tell whether they are in by now: they are told neither anew nor as over."""
+    own, other = replace(REFUSED, export_id=FIRST), replace(REFUSED, table_name=CUSTOMERS)
+    record_refusals(lakehouse, [own, other])
+    log_file(lakehouse, bronze_table(TRANSACTIONS), 0).write_text("{")
+    facts = read_facts(lakehouse, NOW)
+    assert facts.refused == [other]
+    assert f"bronze.{TRANSACTIONS}" in {unread.what for unread in facts.unread}
 
 
 def test_a_broken_table_blinds_its_own_rule(lakehouse: Lakehouse) -> None:
