@@ -87,7 +87,7 @@ class GoldStage:
         name = self.table.name
         return export_age(
             work.lake,
-            before=lambda: last_covered(work.lake, [name], sources=True).get(name, UNKNOWN),
+            before=lambda: last_covered(work.lake, [name], sources=True, days=None).get(name, UNKNOWN),
             reached=reached,
             now=work.now,
             seconds=seconds,

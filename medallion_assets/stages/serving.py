@@ -126,8 +126,8 @@ def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, Publ
     A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).
     """
     name = what.table.name
-    before = last_covered(work.lake, [name]).get(name, UNKNOWN)
-    seen = last_covered(work.lake, [name], sources=True).get(name, UNKNOWN)
+    before = last_covered(work.lake, [name], days=None).get(name, UNKNOWN)
+    seen = last_covered(work.lake, [name], sources=True, days=None).get(name, UNKNOWN)
     coverages = {day: publish.coverage for day, publish in published.items() if publish.outcome != "superseded"}
     reached = furthest(before, *(coverage.up_to(what.gold.end_of(day)) for day, coverage in coverages.items()))
     sources = furthest(seen, *coverages.values())

@@ -3,7 +3,8 @@
 Belongs here: reading it. A commit of a stage carries what it was made from, so the answer cannot differ from the data.
 Does not: the table that keeps it, or deciding what to run (triggers).
 
-What is published lies in DynamoDB, which this does not ask: for serving the last attempt that succeeded says it.
+What is published lies in DynamoDB, which this does not ask: for serving the last attempt that succeeded says it, or
+where that is none of late, the checkpoint that was kept before.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, taken_version
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.freshness.coverage import read_coverage
+from medallion_assets.operations.freshness.kept import kept_checkpoints
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.monitoring import Checkpoint
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, day_ranges, last_successes
@@ -38,11 +40,15 @@ def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
     Raises:
         TransientError: the storage did not answer.
     """
-    published = last_successes(lakehouse, [published.table.name for published in lakehouse.catalog.published])
+    published = [published.table.name for published in lakehouse.catalog.published]
+    successes = last_successes(lakehouse, published)
+    kept = kept_checkpoints(lakehouse, set(published) - successes.keys())
     coverage = read_coverage(lakehouse)
     return [
         replace(
-            _published(stage, published) if stage.kind == "serving" else _committed(lakehouse, stage),
+            (kept.get(stage.table.name) or _published(stage, successes))
+            if stage.kind == "serving"
+            else _committed(lakehouse, stage),
             covered_until=coverage[stage.table.name].until,
         )
         for stage in stages(lakehouse.catalog)

@@ -1,19 +1,20 @@
 """Coverage: how far the data of every stage reach (rules V1 to V3).
 
 Belongs here: reading it: of Bronze and Silver from what they hold, of what is made of them from its commits, and of
-serving from the attempts that published; where nobody can ever know it.
+serving from the attempts that published, or what the monitor kept of them; where nobody can ever know it.
 Does not: whether that is far enough (operations.freshness).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.coverage import NOTHING, Coverage
+from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.freshness.kept import kept_checkpoints
 from medallion_assets.operations.stages import Kind, Stage, stages
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.operations.tables.refused import find_readable
@@ -30,8 +31,17 @@ def read_coverage(lakehouse: Lakehouse) -> dict[str, Coverage]:
     Raises:
         TransientError: the storage did not answer.
     """
-    published = last_covered(lakehouse, [published.table.name for published in lakehouse.catalog.published])
+    published = _published(lakehouse, [published.table.name for published in lakehouse.catalog.published])
     return {stage.table.name: _coverage(lakehouse, stage, published) for stage in stages(lakehouse.catalog)}
+
+
+def _published(lakehouse: Lakehouse, tables: Collection[str]) -> dict[str, Coverage]:
+    """What attempts of late say, or else what the monitor kept of those before; others are absent."""
+    found = last_covered(lakehouse, tables)
+    unsaid = [table for table in tables if not found.get(table, UNKNOWN).is_known]
+    for table, kept in kept_checkpoints(lakehouse, unsaid).items():
+        found[table] = UNKNOWN if kept.covered_until is None else Coverage(kept.covered_until)
+    return found
 
 
 def _coverage(lakehouse: Lakehouse, stage: Stage, published: Mapping[str, Coverage]) -> Coverage:

@@ -23,6 +23,7 @@ from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.freshness.checkpoint import committed_at
 from medallion_assets.operations.freshness.coverage import read_coverage
+from medallion_assets.operations.freshness.kept import kept_checkpoints
 from medallion_assets.operations.stages import data_tables, delta_tables, stages, stages_of
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import last_successes
@@ -79,7 +80,7 @@ def read_freshness(lakehouse: Lakehouse, now: datetime) -> list[Freshness]:
 
 def _known(lakehouse: Lakehouse) -> Iterable[KnownTable]:
     tables = list(data_tables(lakehouse.catalog))
-    successes = last_successes(lakehouse, [table.name for table in tables])
+    successes = _successes(lakehouse)
     snapshots = {
         table.name: snapshot
         for table in delta_tables(lakehouse.catalog)
@@ -91,18 +92,28 @@ def _known(lakehouse: Lakehouse) -> Iterable[KnownTable]:
     coverage = read_coverage(lakehouse)
     ends = _sample_ends(lakehouse, coverage)
     for table in tables:
-        snapshot, success = snapshots.get(table.name), successes.get(table.name)
+        snapshot = snapshots.get(table.name)
         commit = None if snapshot is None else last_commit(snapshot, COMMIT_ID)
         yield KnownTable(
             table=table,
             freshness_hours=limits.get(table.name),
             coverage=coverage.get(table.name, NOTHING),
             committed_at=None if commit is None else committed_at(commit),
-            succeeded_at=None if success is None else success.ended_at,
+            succeeded_at=successes.get(table.name),
             row_count=None if snapshot is None else snapshot.row_count,
             began_at=began_at,
             sample_ends_at=ends.get(table.name),
         )
+
+
+def _successes(lakehouse: Lakehouse) -> dict[str, datetime | None]:
+    """When each stage last succeeded: attempts of late say it, or else what the monitor kept of those before."""
+    names = [stage.table.name for stage in stages(lakehouse.catalog)]
+    recent = last_successes(lakehouse, names)
+    kept = kept_checkpoints(lakehouse, set(names) - recent.keys())
+    return {name: row.last_success for name, row in kept.items()} | {
+        name: attempt.ended_at for name, attempt in recent.items()
+    }
 
 
 def _sample_ends(lakehouse: Lakehouse, coverage: Mapping[str, Coverage]) -> dict[str, datetime]:

@@ -21,6 +21,8 @@ from medallion_assets.delta.row_tables.rows import append_rows, row_table, rows_
 from medallion_assets.delta.table import Lakehouse
 
 DAYS_AT_ONCE = 30
+RECENT_DAYS = 60
+"""Who looks every few minutes reads so many days, the newest that have attempts: what it costs does not grow."""
 
 LOST_PROCESS, TIME_LIMIT, UNEXPLAINED_END = "lost process", "time limit", "unexplained end"
 LAUNCH_CUT_SHORT, NEVER_BEGAN, UNREPORTED_PROCESS = "launch cut short", "never began", "unreported process"
@@ -163,15 +165,17 @@ def run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
     return attempts.tail(1).select("run_id", "job").to_dicts()[0] if attempts.height else {}
 
 
-def last_covered(lakehouse: Lakehouse, stages: Collection[str], *, sources: bool = False) -> dict[str, Coverage]:
-    """How far each stage has ever reached, as its attempts that succeeded say; stages without one are absent.
+def last_covered(
+    lakehouse: Lakehouse, stages: Collection[str], *, sources: bool = False, days: int | None = RECENT_DAYS
+) -> dict[str, Coverage]:
+    """How far each stage has reached, as its attempts that succeeded say; stages without one are absent.
 
     With `sources`, how far the sources reached of what it published. Of a stage whose attempts do not say it, that is
-    not known. Days are read from the newest back, until every stage has said it.
+    not known. Days are read from the newest back, until every stage has said it, and so many at most (None: all).
     """
     column = "sources_covered_until" if sources else "covered_until"
     found = dict[str, Coverage]()
-    for rows in _days_back(lakehouse):
+    for rows in _days_back(lakehouse, most=days):
         wanted = [stage for stage in stages if not found.get(stage, UNKNOWN).is_known]
         if not wanted:
             break
@@ -202,14 +206,16 @@ def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:
     return not rows.select("run_id").head(1).collect().is_empty()
 
 
-def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, StageAttempt]:
+def last_successes(
+    lakehouse: Lakehouse, stages: Collection[str], *, days: int | None = RECENT_DAYS
+) -> dict[str, StageAttempt]:
     """Each stage's attempt that succeeded and ended last; stages without one are absent.
 
-    Days are read from the newest back, until every stage has one.
+    Days are read from the newest back, until every stage has one, and so many at most (None: all).
     """
     found = dict[str, StageAttempt]()
-    for days in _days_back(lakehouse):
-        rows = days.filter(
+    for some_days in _days_back(lakehouse, most=days):
+        rows = some_days.filter(
             pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys()))
         )
         attempts = rows_of(PIPELINE_RUNS, rows.sort(*PIPELINE_RUNS.key).collect())
@@ -219,11 +225,11 @@ def last_successes(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, S
     return found
 
 
-def _days_back(lakehouse: Lakehouse, since: date = date.min) -> Iterator[pl.LazyFrame]:
-    """The attempts of some days at a time, the newest first, and none before `since`."""
+def _days_back(lakehouse: Lakehouse, since: date = date.min, *, most: int | None = None) -> Iterator[pl.LazyFrame]:
+    """The attempts of some days at a time, the newest first, `most` of them, and none before `since`."""
     snapshot = lakehouse.find(PIPELINE_RUNS)
     if snapshot is None:
         return
-    days = [day for day in reversed(snapshot.partitions) if day is not None and day >= since]
+    days = [day for day in reversed(snapshot.partitions) if day is not None and day >= since][:most]
     for first in range(0, len(days), DAYS_AT_ONCE):
         yield snapshot.scan(partitions=days[first : first + DAYS_AT_ONCE])

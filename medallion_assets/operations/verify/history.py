@@ -188,6 +188,6 @@ def _days(commit: Commit) -> Iterator[str]:
 def last_runs(lakehouse: Lakehouse) -> dict[str, StageAttempt]:
     """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
     try:
-        return last_successes(lakehouse, [table.name for table in every_table(lakehouse.catalog)])
+        return last_successes(lakehouse, [table.name for table in every_table(lakehouse.catalog)], days=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
         return {}

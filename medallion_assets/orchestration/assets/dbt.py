@@ -177,7 +177,7 @@ def _age(attempt: Attempt, made: Snapshot) -> dict[str, float]:
     name, reached = made.table.name, noted_coverage(made)
     return export_age(
         attempt.lake,
-        before=lambda: last_covered(attempt.lake, [name]).get(name, UNKNOWN),
+        before=lambda: last_covered(attempt.lake, [name], days=None).get(name, UNKNOWN),
         reached=reached,
         now=attempt.now,
         seconds=attempt.seconds,

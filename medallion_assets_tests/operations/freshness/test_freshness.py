@@ -12,13 +12,15 @@ from medallion_assets.contracts.coverage import NOTHING, UNKNOWN, Coverage
 from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
+from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.freshness import KnownTable, freshness, read_freshness
 from medallion_assets.operations.stages import data_tables
-from medallion_assets.operations.tables.monitoring import Freshness
+from medallion_assets.operations.tables import pipeline_runs
+from medallion_assets.operations.tables.monitoring import PIPELINE_CHECKPOINT, Freshness, replace_rows
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
-from medallion_assets_tests.operations.small_lakehouse import AT, DAY
+from medallion_assets_tests.operations.small_lakehouse import AT, DAY, log_file
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at, run_gold
 
 NOW = datetime(2025, 5, 2, 12, tzinfo=UTC)
@@ -148,6 +150,33 @@ def test_serving_reaches_as_far_as_any_publish_did(lakehouse: Lakehouse) -> None
     old_release = replace(published, stage="serving.customer_ltv_metrics", covered_until=None)
     record_attempts(lakehouse, [old_release])
     assert by_name(lakehouse, NOW + 9999 * HOUR)["serving.customer_ltv_metrics"].state == "unknown"
+
+
+@pytest.mark.parametrize("until", [NOW - 27 * HOUR, None])
+def test_what_was_published_longer_ago_than_anybody_reads_is_as_the_monitor_kept_it(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, until: datetime | None
+) -> None:
+    """However often it is kept again; a table that was never published still was not."""
+    published = StageAttempt(
+        run_id="r",
+        stage=SERVING,
+        attempt=1,
+        started_at=NOW - HOUR,
+        duration_seconds=60,
+        outcome=Outcome.SUCCEEDED,
+        covered_until=until,
+        partition="2025-05-01",
+    )
+    record_attempts(lakehouse, [published])
+    before = by_name(lakehouse, NOW), read_checkpoints(lakehouse)
+    monkeypatch.setattr(pipeline_runs, "_days_back", lambda *_, **__: iter(()))  # all of it is too old
+    for _ in range(2):
+        replace_rows(lakehouse, PIPELINE_CHECKPOINT, before[1])
+        assert (by_name(lakehouse, NOW), read_checkpoints(lakehouse)) == before
+    never = before[0]["serving.customer_ltv_metrics"]
+    assert (before[0][SERVING].state, never.never) == ("stale" if until else "unknown", "never refreshed")
+    log_file(lakehouse, PIPELINE_CHECKPOINT, 0).write_text("{")
+    assert by_name(lakehouse, NOW)[SERVING].never == "never refreshed", "what is not kept is not known"
 
 
 def test_a_lakehouse_of_samples_is_not_stale_for_their_age(lakehouse: Lakehouse) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.delta.row_tables.rows import frame_of
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.tables import pipeline_runs
 from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
@@ -119,6 +123,28 @@ def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(
     )
     assert last_covered(lakehouse, [ONE.stage, "gold.t"]) == {ONE.stage: Coverage(AT)}
     assert last_covered(lakehouse, [ONE.stage], sources=True) == {ONE.stage: UNKNOWN}
+
+
+@pytest.mark.parametrize("read", [last_successes, last_covered])
+def test_what_is_read_does_not_grow_with_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., dict[str, Any]]
+) -> None:
+    """Of a stage that never succeeded, or never says how far it reached; whoever needs all of it reads all."""
+    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 2)
+    lakehouse, scanned, scan = lakehouse_at(tmp_path), list[date](), Snapshot.scan
+
+    def scan_counted(snapshot: Snapshot, *, partitions: Sequence[date]) -> Any:
+        scanned.extend(partitions)
+        return scan(snapshot, partitions=partitions)
+
+    monkeypatch.setattr(Snapshot, "scan", scan_counted)
+    for days in (3, 5, 6):
+        record_attempts(lakehouse, [replace(ONE, started_at=AT + days * DAY, stage=f"silver.of_{days}")])
+    scanned.clear()
+    assert read(lakehouse, ["serving.t", "silver.of_3"], days=2) == {}
+    assert scanned == [(AT + days * DAY).date() for days in (6, 5)]
+    assert read(lakehouse, ["serving.t", "silver.of_3"], days=None).keys() == {"silver.of_3"}
+    assert inspect.signature(read).parameters["days"].default == 60
 
 
 def test_when_each_stage_was_last_brought_a_record(tmp_path: Path) -> None:
