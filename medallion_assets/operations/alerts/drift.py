@@ -29,13 +29,14 @@ MOST_ALERTS = 10
 """Items may have an attribute for each of their users: people get an alert for so many."""
 
 
-def schema_drift(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
+def schema_drift(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """An attribute appeared, or vanished, or a column means one by another name."""
     for loaded in facts.catalog.loaded:
-        own = facts.results.filter(pl.col("table_name") == loaded.table.name)
-        yield from _appeared(loaded, own)
-        yield from _vanished(loaded, own)
-        yield from _unfilled(loaded, own)
+        is_own = pl.col("table_name") == loaded.table.name
+        recent = facts.recent_results(now).filter(is_own)
+        yield from _appeared(loaded, recent)
+        yield from _vanished(loaded, facts.results.filter(is_own))
+        yield from _unfilled(loaded, recent)
 
 
 def _appeared(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:

@@ -7,36 +7,43 @@ Does not: counting, or what the gate stops.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from statistics import median
 
 import polars as pl
 
-from medallion_assets.operations.alerts.facts import AlertFacts
+from medallion_assets.operations.alerts.facts import USUAL_BATCHES, AlertFacts
+from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import OF_NO_RECORD
 
-USUAL_BATCHES = 20
-"""The share that is usual is the median of so many batches before."""
 FEWEST_BATCHES = 5
 FEWEST_FAILURES = 10
 FAR_ABOVE = 3.0
 LEAST_SHARE = 0.01
 
 
-def unusual_failures(facts: AlertFacts, _now: datetime) -> Iterator[Alert]:
-    """An expectation failed far more often in a batch than it usually does (`is_unusual`)."""
+def unusual_failures(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
+    """An expectation failed far more often in a batch than it usually does (`is_unusual`).
+
+    Batches before the WINDOW_DAYS say what is usual, and have had their alert.
+    """
     rule = ("table_name", "expectation")
     of_records = facts.results.filter(~pl.col("kind").is_in(OF_NO_RECORD))
-    latest = of_records.unique([*rule, "export_id"], keep="last", maintain_order=True).sort(*rule, "export_id")
+    is_recent = pl.col("judged_at") >= now - timedelta(days=WINDOW_DAYS)
+    latest = (
+        of_records.with_columns(is_recent.alias("is_recent"))
+        .unique([*rule, "export_id"], keep="last", maintain_order=True)
+        .sort(*rule, "export_id")
+    )
     for (table, expectation), rows in groupby(latest.iter_rows(named=True), key=itemgetter(*rule)):
         usual: list[float] = []
         word = facts.catalog.batch_word(table)
         for row in rows:
             records = row["passed"] + row["failed"]
-            if is_unusual(row["failed"], records, usual):
+            if row["is_recent"] and is_unusual(row["failed"], records, usual):
                 yield Alert(
                     key=f"expectation/{table}/{expectation}/{row['export_id']}",
                     kind="warning",

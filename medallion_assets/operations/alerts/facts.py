@@ -26,7 +26,7 @@ from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
 from medallion_assets.operations.tables.every import OPERATIONS_TABLES
-from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_results
+from medallion_assets.operations.tables.expectation_results import EXPECTATION_RESULTS, read_last_batches
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
@@ -34,6 +34,10 @@ from medallion_assets.operations.tables.refused import find_readable, refused_ta
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
+USUAL_BATCHES = 20
+"""A batch is compared with so many before it."""
+LONGEST_USUAL = timedelta(days=400)
+"""So far back they are looked for, where batches are rare."""
 SILENT_DAYS = 60
 """A table that has received no records for so long has had its alert, or was never used: nobody looks further back."""
 
@@ -75,13 +79,13 @@ class Unread:
 class AlertFacts:
     """What the rules look at. `attempts` are rows of PIPELINE_RUNS, `results` of EXPECTATION_RESULTS, oldest first.
 
-    `minutes` names Silver tables with the minute of a full batch that no window covers, `last_records` judged tables
-    with when they were last brought a record, or a batch that is promised also without any (made, if neither ever
-    came). `known_runs` are the ids
-    of runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the business day that
-    each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the last alerts
-    that were raised about conditions which nobody has been told the end of, by condition; `incidents` say whether a
-    stage that failed was done since.
+    `results` hold batches before the WINDOW_DAYS as well, which those of these days are compared with. `minutes` names
+    Silver tables with the minute of a full batch that no window covers, `last_records` judged tables with when they
+    were last brought a record, or a batch that is promised also without any (made, if neither ever came). `known_runs`
+    are the ids of runs of these attempts that Dagster knows: their ends raise their own alerts. `days_due` is the
+    business day that each daily job was to have closed by now; `first_day` is the first there is. `open_alerts` are the
+    last alerts that were raised about conditions which nobody has been told the end of, by condition; `incidents` say
+    whether a stage that failed was done since.
     """
 
     attempts: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=polars_schema(PIPELINE_RUNS)))
@@ -100,6 +104,10 @@ class AlertFacts:
     incidents: Sequence[Incident] = ()
     catalog: Catalog = field(default_factory=Catalog)
 
+    def recent_results(self, now: datetime) -> pl.DataFrame:
+        """The results of the WINDOW_DAYS alone."""
+        return self.results.filter(pl.col("judged_at") >= now - timedelta(days=WINDOW_DAYS))
+
 
 def read_facts(
     lakehouse: Lakehouse,
@@ -109,11 +117,14 @@ def read_facts(
     days_due: Mapping[str, date] | None = None,
     first_day: date = date.min,
 ) -> AlertFacts:
-    """The facts of the last WINDOW_DAYS; tables that are not there are not made. What cannot be read is `unread`."""
+    """The facts of the last WINDOW_DAYS, with batches before them. What cannot be read is `unread`.
+
+    Tables that are not there are not made.
+    """
     since = (now - timedelta(days=WINDOW_DAYS)).date()
     readers: dict[str, Callable[[], Any]] = {
         "attempts": lambda: read_attempts(lakehouse, since=since),
-        "results": lambda: read_results(lakehouse, since=since),
+        "results": lambda: read_last_batches(lakehouse, USUAL_BATCHES + 1, since=since, first=since - LONGEST_USUAL),
         "freshness": lambda: read_freshness(lakehouse, now),
         "refused": lambda: refused_batches(lakehouse),
         "waiting": lambda: waiting_batches(lakehouse),

@@ -105,12 +105,12 @@ def _silent_and_stale(facts: AlertFacts, raised: AlertEvent, rest: str, _now: da
     return any(last is None or (row.is_stale and last.isoformat() == rest) for row in promised)
 
 
-def _drift(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:
+def _drift(facts: AlertFacts, raised: AlertEvent, rest: str, now: datetime) -> bool:
     """The newest batches still say so, or none was judged of late."""
     table = next((loaded.table for loaded in facts.catalog.loaded if loaded.table.name == raised.table), None)
     if table is None:
         return False
-    own = facts.results.filter(pl.col("table_name") == table.name)
+    own = facts.recent_results(now).filter(pl.col("table_name") == table.name)
     change, _, attribute = rest.partition("/")
     if change == "appeared":
         is_known = attribute in {*(column.source for column in table.columns), *table.left_out}

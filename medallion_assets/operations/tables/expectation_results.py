@@ -16,6 +16,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.row_tables.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.tables.pipeline_runs import DAYS_AT_ONCE
 from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, rules_of
 
 TYPE = "type"
@@ -110,3 +111,25 @@ def read_results(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataF
     """The results of `since` (UTC) or later, or all of them, oldest first; the columns of EXPECTATION_RESULTS."""
     results = scan_rows(lakehouse, EXPECTATION_RESULTS, since=since)
     return results.sort("judged_at", "export_id", "expectation").collect()
+
+
+def read_last_batches(lakehouse: Lakehouse, batches: int, *, since: date, first: date) -> pl.DataFrame:
+    """The results of `since` (UTC) or later, as `read_results`, with what tables that were judged then had before.
+
+    Of these as many days before, from the newest back, as each needs for so many batches that have a score; none before
+    `first`.
+    """
+    snapshot = lakehouse.find(EXPECTATION_RESULTS)
+    found = read_results(lakehouse, since=since)
+    before = (
+        [] if snapshot is None else [day for day in snapshot.partitions if day is not None and first <= day < since]
+    )
+    parts, judged = [found], set(found["table_name"].drop_nulls())
+    while before and snapshot is not None:
+        scored = pl.concat(parts).filter(expectation=QUALITY).group_by("table_name").agg(pl.col("export_id").n_unique())
+        short = judged - set(scored.filter(pl.col("export_id") >= batches)["table_name"])
+        if not short:
+            break
+        days, before = before[-DAYS_AT_ONCE:], before[:-DAYS_AT_ONCE]
+        parts.append(snapshot.scan(partitions=days).filter(pl.col("table_name").is_in(sorted(short))).collect())
+    return pl.concat(parts).sort("judged_at", "export_id", "expectation")

@@ -71,7 +71,29 @@ def test_the_last_days_are_read(tmp_path: Path) -> None:
         )
     facts = read_facts(lake, NOW)
     assert facts.attempts["run_id"].to_list() == ["young"]
-    assert set(facts.results["export_id"]) == {"young"}
+    assert set(facts.results["export_id"]) == {"old", "young"}, "batches are compared with those before"
+    assert set(facts.recent_results(NOW)["export_id"]) == {"young"}
+
+
+@pytest.mark.parametrize("days_between", [1, 7, 31])
+def test_batches_are_compared_with_those_before_however_rare_they_are(tmp_path: Path, days_between: int) -> None:
+    """An attribute that vanished, and a rule that fails more often; batches of long ago have had their alert."""
+    lake, loaded = lakehouse_at(tmp_path / "lakehouse"), declared(CUSTOMER_TRANSACTIONS)
+    names = [column.name for column in CUSTOMER_TRANSACTIONS.columns if column.source]
+    for number, bad in enumerate((0, 0, 0, 0, 0, 30, 0, 20)):
+        counted = Counts(
+            export_id=f"{number:04}",
+            records=100,
+            filled=Counter(names[1:] if number == 7 else names),
+            reasons=Counter({"amount_positive": bad}),
+        )
+        at = NOW - timedelta(days=(7 - number) * days_between, hours=1)
+        record_results(lake, results_of(loaded, counted, is_published=True, run_id=f"r{number}", now=at))
+    source = CUSTOMER_TRANSACTIONS.column(names[0]).source
+    unusual = {f"expectation/{SILVER}/amount_positive/{batch}" for batch in ("0005", "0007")[days_between > 1 :]}
+    keys = {alert.key for alert in alerts_of(read_facts(lake, NOW), NOW)}
+    assert keys == {f"schema_drift/{SILVER}/vanished/{source}/0007", *unusual}
+    assert read_facts(lake, NOW + timedelta(days=9)).results.is_empty(), "nothing is judged that needs them"
 
 
 def test_a_file_with_a_header_alone_is_an_arrival_where_one_is_promised(tmp_path: Path) -> None:

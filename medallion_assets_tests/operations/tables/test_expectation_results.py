@@ -7,6 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from medallion_assets.operations.tables import expectation_results
 from medallion_assets.operations.tables.expectation_results import (
     ABSENT,
     EXPECTATION_RESULTS,
@@ -16,6 +19,7 @@ from medallion_assets.operations.tables.expectation_results import (
     TYPE,
     UNKNOWN,
     ExpectationResult,
+    read_last_batches,
     read_results,
     record_results,
     results_of,
@@ -65,6 +69,38 @@ def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -
     rules = len(CUSTOMER_TRANSACTIONS.expectations) + 1
     assert read_results(lakehouse)["run_id"].to_list() == ["r1"] * rules + ["r2"] * rules
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}
+
+
+def test_batches_before_are_read_until_there_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of tables that were judged of late; no further back than asked, whatever is missing."""
+    monkeypatch.setattr(expectation_results, "DAYS_AT_ONCE", 1)
+    lakehouse = lakehouse_at(tmp_path)
+    (score,) = (
+        row
+        for row in results_of(
+            declared(CUSTOMER_TRANSACTIONS), Counts(export_id="e", records=1), is_published=True, run_id="r", now=NOW
+        )
+        if row.expectation == QUALITY
+    )
+    days = {"silver.often": range(9), "silver.rare": (0, 3, 6, 8), "silver.old": (5, 6)}
+    found = {
+        replace(score, table_name=table, export_id=f"{table} {ago}", judged_at=NOW - timedelta(days=ago))
+        for table, before in days.items()
+        for ago in before
+    }
+    record_results(lakehouse, found)
+
+    def read(batches: int, first: int) -> dict[str, list[int]]:
+        since = NOW.date() - timedelta(days=1)
+        rows = read_last_batches(lakehouse, batches, since=since, first=NOW.date() - timedelta(days=first))
+        assert rows["judged_at"].is_sorted()
+        told = [export_id.split() for export_id in rows["export_id"]]
+        return {table: sorted(int(ago) for name, ago in told if name == table) for table, _ in told}
+
+    assert read(3, 400) == {"silver.often": [0, 1, 2], "silver.rare": [0, 3, 6]}
+    assert read(9, 6) == {"silver.often": [0, 1, 2, 3, 4, 5, 6], "silver.rare": [0, 3, 6]}
+    assert read(1, 400) == {"silver.often": [0, 1], "silver.rare": [0]}
+    assert read_last_batches(lakehouse_at(tmp_path / "none"), 1, since=NOW.date(), first=NOW.date()).is_empty()
 
 
 def test_attributes_that_an_export_has_too_many_or_too_few_of_have_their_rows() -> None:
