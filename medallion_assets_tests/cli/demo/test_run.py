@@ -15,13 +15,13 @@ from medallion_assets.cli.demo.home import demo_settings
 from medallion_assets.cli.demo.run import run_demo
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.cli.home_lock import only_one
+from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.operations.status import read_status
 from medallion_assets_tests.cli.demo.conftest import Told, settings_at
 from medallion_assets_tests.demo_snapshot import SMALL, SNAPSHOT, WORK, commands, difference, expect_ours, looks, take
-from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.services.instance_settings import of_production, relied_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("spark")]  # told once, for the demo on Spark too
@@ -48,7 +48,9 @@ def test_the_tables_have_figures(told: Told) -> None:
     assert transactions.quarantined
     assert transactions.quality is not None
     assert 0.98 < transactions.quality < 1
-    status = read_status(Lakehouse(catalog=CATALOG, url=told.settings.lakehouse_url), datetime.now(UTC))
+    status = read_status(
+        Lakehouse(catalog=load_catalog(told.settings.pipelines), url=told.settings.lakehouse_url), datetime.now(UTC)
+    )
     shown = {stage.stage: stage.quality for stage in status.stages if stage.quality is not None}
     assert {name: shown[name] for name in tables if name in shown} == {
         name: line.quality for name, line in tables.items() if line.quality is not None
