@@ -138,7 +138,7 @@ def test_a_bucket_that_is_not_there_says_so(options: dict[str, str]) -> None:
 
 def test_a_store_that_does_not_answer_is_tried_again(options: dict[str, str]) -> None:
     options["AWS_ENDPOINT_URL"] = "http://127.0.0.1:9"
-    with pytest.raises(TransientError, match="the store did not answer; found: the exports"):
+    with pytest.raises(TransientError, match="the store did not answer; found: this place"):
         find_exports(open_store(S3_URL, options))
 
 

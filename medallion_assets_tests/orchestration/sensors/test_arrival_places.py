@@ -57,7 +57,7 @@ def test_exports_in_a_bucket_are_asked_for_and_a_wrong_bucket_is_named(graph: Gr
     assert request is not None
     assert request.tags["medallion/cause"] == later.export_id
     sensor.raw_url = "s3://no-such-bucket/raw"
-    with pytest.raises(PermanentError, match="there is no place to look in; found: the exports"):
+    with pytest.raises(PermanentError, match="there is no place to look in; found: this place"):
         sensor.tick(20)
 
 
