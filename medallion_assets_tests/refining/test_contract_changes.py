@@ -147,7 +147,9 @@ def test_another_partition_is_refused(lakehouse: Lakehouse) -> None:
     table = replace(table, partition_by="paid_date")
     for attempt in (lambda: refine(lakehouse, pipeline.declared(table), now=NOW), lambda: rebuild(lakehouse, table)):
         with pytest.raises(
-            PermanentError, match="by transaction_date; what to do: set partition_by of the contract back"
+            PermanentError,
+            match="expected: partitioned by transaction_date; found: partitioned by paid_date in the contract; "
+            "what to do: restore partition_by",
         ):
             attempt()
     assert [row["transaction_id"] for row in pipeline.rows(lakehouse, PRESENT)] == ["t1", "t2"]
