@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.orchestration.remote import commands
 from medallion_assets_tests.compute.job_servers import job_server
 from medallion_assets_tests.graph import Graph, Run
 from medallion_assets_tests.orchestration.judged_exports import TRANSACTIONS, base, land
@@ -88,22 +89,23 @@ def test_its_process_is_ended_before_the_step_is(planted: Any, tmp_path: Path, t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("then", ["", HEARS], ids=["ends when told", "works on"])
-def test_so_is_a_process_that_outlived_the_dagster_that_began_it(planted: Any, tmp_path: Path, then: str) -> None:
+def test_so_is_a_process_that_outlived_the_dagster_that_began_it(
+    planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+) -> None:
     compute = {"silver": program(f"{then}\n{WAITS}")}
-    graph = planted(compute)
+    graph, followed, wait_while = planted(compute), threading.Event(), commands._wait_while
+
+    def noted(goes_on: Callable[[], bool], *seconds: float) -> None:
+        followed.set()
+        wait_while(goes_on, *seconds)
+
+    monkeypatch.setattr(commands, "_wait_while", noted)
     with dagster(tmp_path, compute) as killed:
         process = psutil.Process(opened(tmp_path)["pid"])
         killed.kill()
         killed.wait()
-    root = {"dagster/root_run_id": root_of(tmp_path)}
-
-    def is_followed() -> bool:
-        run_ids = [run.run_id for run in graph.instance.get_runs(dg.RunsFilter(tags=root))]
-        logged = [entry.user_message for run_id in run_ids for entry in graph.instance.all_logs(run_id)]
-        return any("this run continues with it" in message for message in logged)
-
-    with ringing(is_followed, *([(tmp_path / "heard").exists] if then else [])):
-        run = graph.run(TRANSACTIONS, tags=root)
+    with ringing(followed.is_set, *([(tmp_path / "heard").exists] if then else [])):
+        run = graph.run(TRANSACTIONS, tags={"dagster/root_run_id": root_of(tmp_path)})
     assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     assert run.failure.startswith("silver.customer_transactions: took longer than its time limit")
     assert attempts_of(tmp_path) == {"1"}
