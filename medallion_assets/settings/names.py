@@ -51,7 +51,7 @@ KNOWN = tuple(f"{PREFIX}{name}" for name in (*OF_SETTINGS, *OF_DEPLOYMENTS, *OF_
 
 
 def expect_text(values: Mapping[str, str]) -> None:
-    """See that every value of ours can be written in UTF-8, in which tables, logs and other processes are told of it.
+    """See that every value with our prefix is UTF-8, as it is in tables, logs and the environment of other processes.
 
     Raises:
         SettingsError: one cannot; the message names its variable.

@@ -200,7 +200,7 @@ def append_events(lakehouse: Lakehouse, events: Collection[AlertEvent]) -> None:
 
 
 def _occurrence(alert: Alert, known: Collection[str], now: datetime) -> Alert:
-    """An alert under a key that its end has not been told of yet: after that, the day names it too."""
+    """The alert under its own key, or, where people have heard that it is over, under one with the day."""
     return replace(alert, key=f"{alert.key}/{now.date()}") if f"{RECOVERED}{alert.key}" in known else alert
 
 

@@ -11,18 +11,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from threading import Event
 
 import dagster as dg
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
-from medallion_assets.orchestration.runs.processes import RunProcess
+from medallion_assets.orchestration.runs.processes import RunProcess, wait_while
 from medallion_assets.remote.watching import ENDING_SECONDS
+from medallion_assets.settings import inherited_environment
 
 OURS = (sys.executable, "-m", "medallion_assets.remote")
 LOOK_SECONDS = 0.5
@@ -46,7 +45,7 @@ def run_command(
         with dg.open_pipes_session(
             context=context, context_injector=injector, message_reader=reader, extras=dict(extras)
         ) as session:
-            theirs = {**os.environ, **environment, **session.get_bootstrap_env_vars()}  # noqa: TID251 - handed on whole
+            theirs = {**inherited_environment(), **environment, **session.get_bootstrap_env_vars()}
             process = subprocess.Popen(list(command), env=theirs)  # noqa: S603 - as the settings say
             try:
                 code = process.wait()
@@ -74,7 +73,7 @@ def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: Mes
         if process is not None and process.is_here:
             context.log.info("process %s is still working on this attempt: this run continues with it", process.pid)
             try:
-                _wait_while(lambda: process.lives and not reader.has_ended)
+                wait_while(lambda: process.lives and not reader.has_ended, math.inf, every_seconds=LOOK_SECONDS)
             except BaseException:  # a person or the time limit ends the step
                 context.log.info("the step ends: its process %s gets SIGINT", process.pid)
                 _end_followed(process)
@@ -100,15 +99,9 @@ def _end_followed(process: RunProcess) -> None:
     with suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGINT)
     try:
-        _wait_while(lambda: process.lives, ENDING_SECONDS)
+        wait_while(lambda: process.lives, ENDING_SECONDS)
     finally:
         _kill(process)
-
-
-def _wait_while(goes_on: Callable[[], bool], seconds: float = math.inf) -> None:
-    pause, deadline = Event(), time.monotonic() + seconds
-    while goes_on() and time.monotonic() < deadline:
-        pause.wait(LOOK_SECONDS)
 
 
 def _kill(process: RunProcess | None) -> None:

@@ -178,11 +178,11 @@ def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
-def wait_while(goes_on: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something does not go on any more; whether it still does."""
+def wait_while(goes_on: Callable[[], bool], seconds: float, *, every_seconds: float = POLL_SECONDS) -> bool:
+    """Wait until something does not go on any more, which is looked at so often; whether it still does."""
     deadline = time.monotonic() + seconds
     while goes_on():
         if time.monotonic() > deadline:
             return True
-        time.sleep(POLL_SECONDS)
+        time.sleep(every_seconds)
     return False

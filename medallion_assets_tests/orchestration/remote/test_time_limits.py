@@ -16,6 +16,7 @@ import pytest
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.remote import commands
+from medallion_assets.orchestration.runs.processes import wait_while
 from medallion_assets_tests.compute.job_servers import job_server
 from medallion_assets_tests.graph import Graph, Run
 from medallion_assets_tests.orchestration.judged_exports import TRANSACTIONS, base, land
@@ -93,13 +94,13 @@ def test_so_is_a_process_that_outlived_the_dagster_that_began_it(
     planted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     compute = {"silver": program(f"{then}\n{WAITS}")}
-    graph, followed, wait_while = planted(compute), threading.Event(), commands._wait_while
+    graph, followed = planted(compute), threading.Event()
 
-    def noted(goes_on: Callable[[], bool], *seconds: float) -> None:
+    def noted(*arguments: Any, **more: Any) -> bool:
         followed.set()
-        wait_while(goes_on, *seconds)
+        return wait_while(*arguments, **more)
 
-    monkeypatch.setattr(commands, "_wait_while", noted)
+    monkeypatch.setattr(commands, "wait_while", noted)
     with dagster(tmp_path, compute) as killed:
         process = psutil.Process(opened(tmp_path)["pid"])
         killed.kill()
