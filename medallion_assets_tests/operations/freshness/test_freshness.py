@@ -28,6 +28,9 @@ HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 GOLD = KnownTable(table=DAILY_SALES_SUMMARY, freshness_hours=26, coverage=Coverage(NOW - HOUR))
 SERVING = "serving.daily_sales_metrics"
+PUBLISHED = StageAttempt(
+    run_id="r", stage=SERVING, attempt=1, started_at=NOW - HOUR, duration_seconds=60, outcome=Outcome.SUCCEEDED
+)
 
 
 @pytest.mark.parametrize(("behind", "is_stale"), [(25 * HOUR, False), (26 * HOUR, False), (26 * HOUR + SECOND, True)])
@@ -131,15 +134,7 @@ def test_gold_reaches_to_the_end_of_the_last_day_that_was_built(lakehouse: Lakeh
 
 def test_serving_reaches_as_far_as_any_publish_did(lakehouse: Lakehouse) -> None:
     """Publishing an old day again takes nothing back; an attempt that failed says nothing."""
-    published = StageAttempt(
-        run_id="r",
-        stage=SERVING,
-        attempt=1,
-        started_at=NOW - HOUR,
-        duration_seconds=60,
-        outcome=Outcome.SUCCEEDED,
-        covered_until=NOW - 27 * HOUR,
-    )
+    published = replace(PUBLISHED, covered_until=NOW - 27 * HOUR)
     record_attempts(lakehouse, [published])
     assert by_name(lakehouse, NOW)[SERVING].state == "stale"
     further = replace(published, run_id="r2", covered_until=NOW - 2 * HOUR)
@@ -157,16 +152,7 @@ def test_what_was_published_longer_ago_than_anybody_reads_is_as_the_monitor_kept
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, until: datetime | None
 ) -> None:
     """However often it is kept again; a table that was never published still was not."""
-    published = StageAttempt(
-        run_id="r",
-        stage=SERVING,
-        attempt=1,
-        started_at=NOW - HOUR,
-        duration_seconds=60,
-        outcome=Outcome.SUCCEEDED,
-        covered_until=until,
-        partition="2025-05-01",
-    )
+    published = replace(PUBLISHED, covered_until=until, partition="2025-05-01")
     record_attempts(lakehouse, [published])
     before = by_name(lakehouse, NOW), read_checkpoints(lakehouse)
     monkeypatch.setattr(pipeline_runs, "_days_back", lambda *_, **__: iter(()))  # all of it is too old
