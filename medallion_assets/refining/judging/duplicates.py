@@ -1,23 +1,35 @@
 """Duplicates of a key within one batch: identical records count once, differing ones are all bad (R3, F4, E3).
 
-Belongs here: finding the few suspects in bounded memory, and resolving what they are.
+Belongs here: finding the few suspects in bounded memory, telling repeated lines, and resolving the others.
 Does not: versions of a key in different batches, or (F4) at different sequences of one; these are ordered, and no
     duplicates (events.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from medallion_assets.contracts.columns import BATCH_ID, RAW, REASON_COLUMNS, REASONS, SEQUENCE
+from medallion_assets.contracts.columns import (
+    BATCH_ID,
+    FAILURES,
+    RAW,
+    REASON_COLUMNS,
+    REASONS,
+    SEQUENCE,
+    UNKNOWN_ATTRIBUTES,
+    WARNINGS,
+)
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside
 from medallion_assets.engines.engine import Engine, PutAside, groups_of
 from medallion_assets.refining.judging.events import POSITION
 
 KEY_HASH = "_key_hash"
+LINE_HASH = "_line_hash"
+RAW_BYTES = "_raw_bytes"
+"""The length of a record's line."""
 CONFLICTING = "conflicting_duplicate"
 HASH_BYTES = 8
 FEW_SUSPECTS = 1_000_000
@@ -68,18 +80,35 @@ def resolved(records: pl.DataFrame, identity: Sequence[str], canonical: Callable
     ).drop("_canonical", "_differs")
 
 
-def without(
-    parts: Iterable[pl.LazyFrame], hashes: pl.DataFrame, aside: Aside, *, few: int | None = None
-) -> list[pl.LazyFrame]:
-    """The parts less the suspects.
+def apart(
+    parts: Sequence[pl.LazyFrame], hashes: pl.DataFrame, aside: Aside, *, few: int | None = None
+) -> tuple[list[pl.LazyFrame], list[pl.LazyFrame]]:
+    """The suspects' records of each part, and the other records of each.
 
-    Few are looked up by the plan of each part: a join in each of many would hold some of all of them at a time, when
-    they are read as one. Many are put aside, for a join. Plans that stay in this process share them, others carry them.
+    Few suspects are looked up by the plan of each part: a join in each of many would hold some of all of them at a
+    time, when they are read as one. Many are put aside, for a join. Plans that stay in this process share them, others
+    carry them.
     """
     if few is None:
         few = FEW_SUSPECTS if aside.place is None else TRAVELLING_BYTES // HASH_BYTES
     if hashes.height <= few:
         is_suspect = pl.col(KEY_HASH).is_in(hashes[KEY_HASH].implode()).fill_null(value=False)
-        return [part.filter(~is_suspect) for part in parts]
+        return [part.filter(is_suspect) for part in parts], [part.filter(~is_suspect) for part in parts]
     put = aside(hashes)
-    return [part.join(put, on=KEY_HASH, how="anti") for part in parts]
+    suspected = [part.join(put, on=KEY_HASH, how="semi") for part in parts]
+    return suspected, [part.join(put, on=KEY_HASH, how="anti") for part in parts]
+
+
+def with_line_hash(records: pl.LazyFrame) -> pl.LazyFrame:
+    """Add a hash of each line; null where warnings, failures or unknown attributes count too, which are not kept."""
+    counted = (pl.col(name).list.len() > 0 for name in (WARNINGS, FAILURES, UNKNOWN_ATTRIBUTES))
+    return records.with_columns(pl.when(~pl.any_horizontal(counted)).then(pl.col(RAW).hash()).alias(LINE_HASH))
+
+
+def repeated_lines(good: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """The good records of those suspects of which every record is one line, letter by letter.
+
+    That lines of one key are equal is told by their hashes, `LINE_HASH`, of 64 bits, and their lengths.
+    """
+    is_one = pl.col(LINE_HASH).is_not_null().all() & (pl.struct(LINE_HASH, RAW_BYTES).n_unique() == 1)
+    return good.join(bad, on=KEY_HASH, how="anti").filter(is_one.over(KEY_HASH))

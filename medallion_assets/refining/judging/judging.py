@@ -37,14 +37,22 @@ from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, Engine, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import Files
 from medallion_assets.refining.bronze import files_of
-from medallion_assets.refining.judging.duplicates import KEY_HASH, identity, resolved, suspects, with_key_hash, without
+from medallion_assets.refining.judging.duplicates import (
+    KEY_HASH,
+    LINE_HASH,
+    RAW_BYTES,
+    apart,
+    identity,
+    repeated_lines,
+    resolved,
+    suspects,
+    with_key_hash,
+    with_line_hash,
+)
 from medallion_assets.refining.judging.events import POSITION, event_schema
 from medallion_assets.refining.judging.gate import Counts
 from medallion_assets.refining.judging.null_columns import count_nulls, wanted_columns
 from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
-
-RAW_BYTES = "_raw_bytes"
-"""The length of a record's line."""
 
 MOST_UNKNOWN_NAMES = 1_000
 """Names beyond the contract that are counted of a batch, the most frequent ones: names may be data themselves."""
@@ -173,11 +181,8 @@ def _judge_block(lines: pl.DataFrame, aside: PutAside, *, loaded: Loaded, reader
 def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataFrame | None = None) -> _Part:
     """Put records aside; `before` are those from which they were resolved, if they were."""
     is_bad = pl.col(REASONS).list.len() > 0
-    good = (
-        records.lazy()
-        .filter(~is_bad)
-        .select(*dict.fromkeys((*event_schema(table).names(), *POSITION[1:])), KEY_HASH, RAW_BYTES)
-    )
+    columns = dict.fromkeys((*event_schema(table).names(), *POSITION[1:]))
+    good = with_line_hash(records.lazy().filter(~is_bad)).select(*columns, KEY_HASH, LINE_HASH, RAW_BYTES)
     bad = records.lazy().filter(is_bad).select(*BAD_COLUMNS, KEY_HASH, RAW_BYTES, *table.key)
     put = aside(good.collect()), aside(bad.collect())
     counts = count_records(records, table, duplicates_of=before)
@@ -191,7 +196,7 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
 
 
 def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
-    """Judge the suspects anew, together: take their first judgement out, and put the resolved one in.
+    """Settle the suspects, together: take their first judgement out, and put the resolved one in.
 
     All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a group.
     """
@@ -199,28 +204,54 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
     hashes = suspects(engine, [*judged.good, *judged.bad], total) if total else None
     if hashes is None or not hashes.height:
         return
-    parts = [part.select(*POSITION, KEY_HASH, RAW_BYTES) for part in (*judged.good, *judged.bad)]
-    found = pl.concat([part.join(hashes.lazy(), on=KEY_HASH, how="semi") for part in parts]).collect()
     aside = Aside(engine.memory_or(workspace))
-    judged.good, judged.bad = without(judged.good, hashes, aside), without(judged.bad, hashes, aside)
-    groups = groups_of((int(found[RAW_BYTES].sum()), engine.bounds.group_bytes))
+    (good, judged.good), (bad, judged.bad) = apart(judged.good, hashes, aside), apart(judged.bad, hashes, aside)
+    lines = pl.concat([part.select(RAW_BYTES) for part in (*good, *bad)])
+    groups = groups_of((int(lines.sum().collect().item()), engine.bounds.group_bytes))
     was_one = len(judged.good) == groups == 1
-    resolve = partial(_judge_suspects, files=files, loaded=loaded)
+    settle = partial(_settle_suspects, files=files, loaded=loaded)
     folder = engine.memory_or(workspace) if was_one else workspace
-    for part in engine.map_groups(resolve, [[found.lazy()]], by=[KEY_HASH], groups=groups, folder=folder):
-        judged.count(part.before, sign=-1)
-        judged.add([part])
+    for parts in engine.map_groups(settle, [good, bad], by=[KEY_HASH], groups=groups, folder=folder):
+        for part in parts:
+            judged.count(part.before, sign=-1)
+        judged.add(parts)
     if was_one:
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 
-def _judge_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
-    (positions,) = found
+def _settle_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> list[_Part]:
+    """Of a line that is repeated the first is kept as it was judged; of all other suspects the lines are read again."""
+    good, bad = found
+    repeated = repeated_lines(good, bad)
+    others = good.join(repeated, on=KEY_HASH, how="anti")
+    positions = pl.concat([others.select(POSITION), bad.select(POSITION)])
+    parts = [_judge_suspects(positions, aside, files=files, loaded=loaded)] if positions.height else []
+    kept = repeated.sort(POSITION).unique(KEY_HASH, keep="first")
+    counted, before = (_with_nothing_told(records) for records in (kept, repeated))
+    return [
+        *parts,
+        _Part(
+            good=aside(kept),
+            bad=aside(bad.clear()),
+            counts=count_records(counted, loaded.table, duplicates_of=before),
+            line_bytes=int(kept[RAW_BYTES].sum()),
+            before=count_records(before, loaded.table),
+        ),
+    ]
+
+
+def _judge_suspects(positions: pl.DataFrame, aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
     may_be = pl.col(LINE_NUMBER).is_in(positions[LINE_NUMBER].implode())  # spares comparing the names of files
     lines = files.scan().filter(may_be).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)
     once = () if loaded.months is not None else identity(table.key, loaded.source.order)
     return _part(resolved(records, once, loaded.source.canonical), aside, table, before=records)
+
+
+def _with_nothing_told(good: pl.DataFrame) -> pl.DataFrame:
+    """Good records as they were judged, of which nothing was told (`with_line_hash`)."""
+    nothing = pl.lit([], dtype=pl.List(pl.String))
+    return good.with_columns(nothing.alias(name) for name in (REASONS, WARNINGS, FAILURES, UNKNOWN_ATTRIBUTES))
 
 
 def _occurrences(lists: pl.Series) -> Counter[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from medallion_assets.engines.aside import Aside
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.refining.judging.duplicates import KEY_HASH, resolved, suspects, without
+from medallion_assets.refining.judging.duplicates import KEY_HASH, apart, resolved, suspects
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import crossed
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line
@@ -109,5 +109,7 @@ def test_suspects_are_taken_out_of_each_part_and_records_without_a_key_stay(few:
     """By a join or without one: of a record whose key could not be read nobody knows whose it is."""
     parts = [pl.LazyFrame({KEY_HASH: hashes}, schema={KEY_HASH: pl.UInt64}) for hashes in ([1, 2, None], [3, 1])]
     hashes = pl.DataFrame({KEY_HASH: [1, 3]}, schema={KEY_HASH: pl.UInt64})
-    left = [part.collect()[KEY_HASH].to_list() for part in without(parts, hashes, Aside(None), few=few)]
-    assert left == [[2, None], []]
+    found = [
+        [part.collect()[KEY_HASH].to_list() for part in some] for some in apart(parts, hashes, Aside(None), few=few)
+    ]
+    assert found == [[[1], [3, 1]], [[2, None], []]]

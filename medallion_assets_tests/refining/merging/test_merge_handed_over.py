@@ -17,7 +17,7 @@ from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.remote import RemoteEngine
-from medallion_assets.refining.judging.duplicates import KEY_HASH, without
+from medallion_assets.refining.judging.duplicates import KEY_HASH, apart
 from medallion_assets.refining.judging.events import event_schema
 from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging.merge import merge
@@ -99,6 +99,6 @@ def test_groups_are_not_handed_the_plans_of_all_parts(tmp_path: Path, folder: bo
 def test_parts_are_not_handed_all_suspects(tmp_path: Path) -> None:
     hashes = pl.DataFrame({KEY_HASH: range(100_000)}, schema={KEY_HASH: pl.UInt64})
     parts = [pl.LazyFrame({KEY_HASH: [part, 100_000 + part]}, schema=hashes.schema) for part in range(PARTS)]
-    left = without(parts, hashes, Aside(Place(str(tmp_path))))
+    _, left = apart(parts, hashes, Aside(Place(str(tmp_path))))
     assert pl.concat(left).collect()[KEY_HASH].to_list() == [100_000 + part for part in range(PARTS)]
     assert len(pickle.dumps(left)) < MOST_BYTES
