@@ -40,6 +40,7 @@ from medallion_assets.settings.values import (
     parsed,
     positive,
     table_prefix,
+    time_of_day,
 )
 
 ENGINES = ("polars", "spark")
@@ -206,7 +207,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
             env, "MEDALLION_TIME_ZONE", "America/Los_Angeles", lambda text: ZoneInfo(text).key, TIME_ZONE
         ),
         closes_missed_days=choice(env, "MEDALLION_MISSED_DAYS", ("close", "skip")) == "close",
-        daily_done_by=parsed(env, "MEDALLION_DAILY_DONE_BY", "06:00", time.fromisoformat, TIME_OF_DAY),
+        daily_done_by=parsed(env, "MEDALLION_DAILY_DONE_BY", "06:00", time_of_day, TIME_OF_DAY),
         close_waits_until=close_waits_until(env),
         creates_tables=choice(env, "MEDALLION_CREATE_TABLES", ("no", "yes")) == "yes",
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import time
 
-from medallion_assets.settings.values import optional
+from medallion_assets.settings.values import optional, time_of_day
 
 MINUTES_BETWEEN_LOOKS = 15
 """A close that waits is looked at again at such minutes of an hour."""
@@ -27,7 +27,7 @@ def close_waits_until(env: Mapping[str, str]) -> time | None:
 
 
 def _looked_at(text: str) -> time:
-    until = time.fromisoformat(text)
-    if until.tzinfo is not None or until > LATEST:
+    until = time_of_day(text)
+    if until > LATEST:
         raise ValueError(text)
     return until

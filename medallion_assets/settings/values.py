@@ -13,6 +13,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import time
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfoNotFoundError
 
@@ -40,6 +41,18 @@ def parsed(env: Mapping[str, str], name: str, default: str, parse: Callable[[str
 def optional(env: Mapping[str, str], name: str, parse: Callable[[str], Value], expected: str) -> Value | None:
     """What the text of a setting stands for; None where it is not set."""
     return parsed(env, name, "", parse, expected) if env.get(name) else None
+
+
+def time_of_day(text: str) -> time:
+    """A time of day; which zone it is in, another setting says.
+
+    Raises:
+        ValueError: it is none, or names a zone.
+    """
+    at = time.fromisoformat(text)
+    if at.tzinfo is not None:
+        raise ValueError(text)
+    return at
 
 
 def choice(env: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:

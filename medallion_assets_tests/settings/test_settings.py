@@ -106,6 +106,7 @@ def test_places_are_absolute_paths_or_s3(value: str, place: str) -> None:
         ("MEDALLION_TIME_ZONE", "../../etc/passwd", "America/Los_Angeles or UTC"),
         ("MEDALLION_MISSED_DAYS", "ask", "one of close, skip"),
         ("MEDALLION_DAILY_DONE_BY", "six", "a time of day"),
+        ("MEDALLION_DAILY_DONE_BY", "06:00+02:00", "a time of day"),
         ("MEDALLION_CREATE_TABLES", "perhaps", "one of no, yes"),
         ("MEDALLION_FORK_RUNS", "perhaps", "one of yes, no"),
         ("MEDALLION_SERVING_PREFIX", "our tables/", "such as staging_"),

@@ -127,7 +127,7 @@ def raise_alerts(
 ) -> list[Alert]:
     """Keep alerts to be sent, and give those that were new: one whose key was raised in KEPT_DAYS is not.
 
-    What comes back after its end was told is new, once a day at most, under a key of its own.
+    What comes back after its end was told is new, once an hour at most, under a key of its own.
     Those that are not to be sent (`is_sent`) are kept without a kind, for which no channel asks.
     Safe to call twice, and from several processes: two raisers of one alert at once leave two events of one alert.
 
@@ -200,8 +200,8 @@ def append_events(lakehouse: Lakehouse, events: Collection[AlertEvent]) -> None:
 
 
 def _occurrence(alert: Alert, known: Collection[str], now: datetime) -> Alert:
-    """The alert under its own key, or, where people have heard that it is over, under one with the day."""
-    return replace(alert, key=f"{alert.key}/{now.date()}") if f"{RECOVERED}{alert.key}" in known else alert
+    """The alert under its own key, or, where people have heard that it is over, under one with the hour."""
+    return replace(alert, key=f"{alert.key}/{now:%Y-%m-%dT%H}") if f"{RECOVERED}{alert.key}" in known else alert
 
 
 def _raised(alert: Alert, now: datetime) -> AlertEvent:

@@ -40,28 +40,18 @@ def run_command(
     Raises:
         SettingsError: there is no such program.
     """
-    injector = RequestInjector(attempt)
-    try:
-        with dg.open_pipes_session(
-            context=context, context_injector=injector, message_reader=reader, extras=dict(extras)
-        ) as session:
-            theirs = {**inherited_environment(), **environment, **session.get_bootstrap_env_vars()}
-            process = subprocess.Popen(list(command), env=theirs)  # noqa: S603 - as the settings say
-            try:
-                code = process.wait()
-            except BaseException:  # a person or the time limit ends the step
-                context.log.info("the step ends: its process %s gets SIGINT", process.pid)
-                _end(process, reader)
-                raise
-            if code:
-                context.log.info("the process of the step ended with code %s", code)
-    except OSError as error:
-        raise SettingsError(
-            "the command of a stage cannot be started",
-            expected=f"a program of this machine, such as {OURS[0]}",
-            found=f"{command[0]}: {error}",
-            do="correct MEDALLION_COMPUTE",
-        ) from error
+    with dg.open_pipes_session(
+        context=context, context_injector=RequestInjector(attempt), message_reader=reader, extras=dict(extras)
+    ) as session:
+        process = _started(command, {**inherited_environment(), **environment, **session.get_bootstrap_env_vars()})
+        try:
+            code = process.wait()
+        except BaseException:  # a person or the time limit ends the step
+            context.log.info("the step ends: its process %s gets SIGINT", process.pid)
+            _end(process, reader)
+            raise
+        if code:
+            context.log.info("the process of the step ended with code %s", code)
 
 
 def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: MessageReader) -> bool:
@@ -79,6 +69,18 @@ def attached(context: dg.OpExecutionContext, attempt: RemoteAttempt, reader: Mes
                 _end_followed(process)
                 raise
     return reader.has_ended
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(list(command), env=environment)  # noqa: S603 - as the settings say
+    except OSError as error:
+        raise SettingsError(
+            "the command of a stage cannot be started",
+            expected=f"a program of this machine, such as {OURS[0]}",
+            found=f"{command[0]}: {error}",
+            do="correct MEDALLION_COMPUTE",
+        ) from error
 
 
 def _end(process: subprocess.Popen[bytes], reader: MessageReader) -> None:

@@ -47,7 +47,7 @@ def test_the_same_alert_is_raised_anew_when_it_is_forgotten(empty_lakehouse: Lak
     assert raise_alerts(empty_lakehouse, [alert("a")], NOW + timedelta(days=KEPT_DAYS + 1)) == [alert("a")]
 
 
-def drift(lakehouse: Lakehouse, day: int, *, hour: int = 0, goes_on: bool = True) -> list[str]:
+def drift(lakehouse: Lakehouse, day: int, *, hour: float = 0, goes_on: bool = True) -> list[str]:
     """The keys that are new when the rules look on that day, and a condition is found or not."""
     now, name = NOW + timedelta(days=day, hours=hour), "schema_drift/silver.customers/appeared/coupon"
     about = Alert.about(name, kind="schema_drift", what="a new attribute", where="silver.customers", do="look")
@@ -57,25 +57,25 @@ def drift(lakehouse: Lakehouse, day: int, *, hour: int = 0, goes_on: bool = True
 
 
 def test_what_comes_back_after_its_end_is_told_is_told_again(empty_lakehouse: Lakehouse) -> None:
-    """Once an occurrence, and so is its end; a second one on the same day waits for the next."""
+    """Once an occurrence, and so is its end; a second one within the same hour waits for the next."""
     assert [drift(empty_lakehouse, day) for day in (0, 1)] == [["it"], []]
     assert [drift(empty_lakehouse, day, goes_on=False) for day in (8, 9)] == [["recovered/it"], []]
-    assert [drift(empty_lakehouse, day) for day in (10, 11)] == [["it/2025-05-11"], []]
-    assert drift(empty_lakehouse, 11, hour=1, goes_on=False) == ["recovered/it/2025-05-11"]
-    assert [drift(empty_lakehouse, day) for day in (12, 13)] == [["it/2025-05-13"], []]
-    assert drift(empty_lakehouse, 12, hour=1, goes_on=False) == ["recovered/it/2025-05-13"]
-    assert [drift(empty_lakehouse, day) for day in (12, 13)] == [[], ["it/2025-05-14"]]
+    assert [drift(empty_lakehouse, day) for day in (10, 11)] == [["it/2025-05-11T12"], []]
+    assert drift(empty_lakehouse, 11, hour=1, goes_on=False) == ["recovered/it/2025-05-11T12"]
+    assert [drift(empty_lakehouse, 12, hour=hour) for hour in (0, 1)] == [["it/2025-05-13T12"], []]
+    assert drift(empty_lakehouse, 12, hour=0.5, goes_on=False) == ["recovered/it/2025-05-13T12"]
+    assert [drift(empty_lakehouse, 12, hour=hour) for hour in (0.6, 1)] == [[], ["it/2025-05-13T13"]]
 
 
 def test_an_occurrence_is_told_once_also_when_the_first_is_forgotten(empty_lakehouse: Lakehouse) -> None:
     """And has its end, though that of the first is still known."""
     drift(empty_lakehouse, 0)
     drift(empty_lakehouse, 20, goes_on=False)
-    assert drift(empty_lakehouse, KEPT_DAYS - 1) == ["it/2025-05-30"]
+    assert drift(empty_lakehouse, KEPT_DAYS - 1) == ["it/2025-05-30T12"]
     assert drift(empty_lakehouse, KEPT_DAYS + 1) == []
-    assert drift(empty_lakehouse, KEPT_DAYS + 2, goes_on=False) == ["recovered/it/2025-05-30"]
-    assert drift(empty_lakehouse, KEPT_DAYS + 3) == ["it/2025-06-03"]
-    assert drift(empty_lakehouse, KEPT_DAYS + 4, goes_on=False) == ["recovered/it/2025-06-03"]
+    assert drift(empty_lakehouse, KEPT_DAYS + 2, goes_on=False) == ["recovered/it/2025-05-30T12"]
+    assert drift(empty_lakehouse, KEPT_DAYS + 3) == ["it/2025-06-03T12"]
+    assert drift(empty_lakehouse, KEPT_DAYS + 4, goes_on=False) == ["recovered/it/2025-06-03T12"]
 
 
 def test_nothing_to_raise_makes_no_table(empty_lakehouse: Lakehouse) -> None:
