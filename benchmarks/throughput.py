@@ -42,8 +42,8 @@ RECORDS = 2_000_000
 FILES = 8
 TIMES_LARGER = 4
 ROUNDS = 3
-LAYOUTS_SHARE = 4
-"""Layouts are compared on a quarter of the records."""
+SHARE = 4
+"""Layouts and repeated lines are compared on a quarter of the records."""
 LAYOUTS = (5, 50, 500)
 TWICE_EVERY = 1_000
 """Of the lines of a data file: duplicates of a key, which settling them is measured by."""
@@ -56,6 +56,8 @@ AGAIN_AT_MOST = 7.0
 DECODED_AT_MOST = 1.05
 """However many layouts there are: looking for templates does no harm where there are none to find."""
 FEW_LAYOUTS_AT_MOST = 1.5
+REPEATED_AT_MOST = 3.0
+"""Twice as many lines, each of which is a suspect."""
 PEAK_MB_AT_MOST = 900.0
 GROWTH_AT_MOST = 1.3
 
@@ -69,7 +71,9 @@ def sample(records: int, files: int) -> str:
     return str(made_once(f"raw-{records}-{files}", make))
 
 
-def full_export(records: int, files: int, *, at: datetime = FIRST, layouts: int = 1) -> str:
+def full_export(
+    records: int, files: int, *, at: datetime = FIRST, layouts: int = 1, twice_every: int = TWICE_EVERY
+) -> str:
     """The items of a sample in an export of `at`, some of them twice, their attributes in so many orders; kept too."""
 
     def make(url: Path) -> None:
@@ -79,22 +83,22 @@ def full_export(records: int, files: int, *, at: datetime = FIRST, layouts: int 
             export_type=ExportType.FULL,
             from_at=at,
             to_at=at,
-            files=map(partial(_lines, layouts=layouts), _data_files(sample(records, files))),
+            files=map(partial(_lines, layouts=layouts, twice_every=twice_every), _data_files(sample(records, files))),
             gzip_level=1,
         )
 
-    return str(made_once(f"raw-{records}-{files}-some-twice-{at:%Y-%m}-{layouts}", make))
+    return str(made_once(f"raw-{records}-{files}-{twice_every}-twice-{at:%Y-%m}-{layouts}", make))
 
 
 def _data_files(raw: str) -> Sequence[Path]:
     return sorted(Path(raw).glob(f"{TABLE}/**/data/*.gz"))
 
 
-def _lines(file: Path, *, layouts: int) -> Iterator[str]:
+def _lines(file: Path, *, layouts: int, twice_every: int) -> Iterator[str]:
     for number, line in enumerate(pl.scan_lines(file, name="raw", glob=False).collect()["raw"]):
         written = _in_order(line, number % layouts) if number % layouts else line
         yield written
-        if number % TWICE_EVERY == 0:
+        if number % twice_every == 0:
             yield written
 
 
@@ -187,7 +191,8 @@ def run(records: int = RECORDS, tell: Callable[[str], None] = lambda _: None) ->
         Line(name, "Bronze and Silver / floor: CPU", _cpu(*both) / least.cpu_seconds, "x"),
         Line(name, "the same over a table of this size", _wall(*again) / least.wall_seconds, "x", AGAIN_AT_MOST),
         Line(name, "the same over a table of this size: CPU", _cpu(*again) / least.cpu_seconds, "x"),
-        *_of_layouts(records // LAYOUTS_SHARE, tell),
+        *_of_layouts(records // SHARE, tell),
+        *_of_repeats(records // SHARE, tell),
         Line(name, "peak memory", peak, "MB", PEAK_MB_AT_MOST),
         Line(name, "peak memory over a table of this size", _peak(*again), "MB", PEAK_MB_AT_MOST),
         Line(name, f"peak memory, export {TIMES_LARGER} times as large", peak_large, "MB", PEAK_MB_AT_MOST),
@@ -223,6 +228,14 @@ def _of_layouts(records: int, tell: Callable[[str], None]) -> Iterator[Line]:
         decoded = Stages(tell, records).decoded(export)
         what = f"{records:,} records, {layouts} layout{'s' * (layouts > 1)}: Silver / without templates, CPU"
         yield Line("throughput", what, costs[layouts][1].cpu_seconds / decoded.cpu_seconds, "x", DECODED_AT_MOST)
+
+
+def _of_repeats(records: int, tell: Callable[[str], None]) -> Iterator[Line]:
+    """Every line twice, beside every thousandth."""
+    tell(f"writing samples of {records:,} records, each line twice (kept in .cache)")
+    some, each = (Stages(tell, records).both(full_export(records, FILES, twice_every=n)) for n in (TWICE_EVERY, 1))
+    what = f"{records:,} records, each line twice / every {TWICE_EVERY:,}th"
+    yield Line("throughput", what, _wall(*each) / _wall(*some), "x", REPEATED_AT_MOST)
 
 
 def _wall(*costs: Cost) -> float:

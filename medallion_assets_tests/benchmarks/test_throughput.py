@@ -18,10 +18,11 @@ def an_empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(measuring, "CACHE", tmp_path)
 
 
-def test_every_thousandth_item_of_a_file_is_there_twice() -> None:
-    files = throughput._data_files(throughput.full_export(2_500, 2))
+@pytest.mark.parametrize(("every", "expected"), [(1_000, {1: 2_496, 2: 4}), (1, {2: 2_500})])
+def test_every_so_manyth_item_of_a_file_is_there_twice(every: int, expected: dict[int, int]) -> None:
+    files = throughput._data_files(throughput.full_export(2_500, 2, twice_every=every))
     lines = [line for file in files for line in pl.scan_lines(file, glob=False).collect().to_series()]
-    assert Counter(Counter(lines).values()) == {1: 2_496, 2: 4}
+    assert Counter(Counter(lines).values()) == expected
 
 
 def test_silver_is_compared_with_no_templates_however_many_layouts_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
