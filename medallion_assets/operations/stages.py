@@ -33,7 +33,8 @@ class Stage:
 
     The step that writes it is called like the table, unless it is the last of `written_with`, which one step writes.
     The rest are its policies; only a judged table has a gate. `is_read`: it is what readers read, so that its runs note
-    how old the newest batch then was; of the tables of one step it is the one that the step is called like.
+    how old the newest batch then was; of the tables of one step it is the one that the step is called like. `each` is
+    what a run of it is asked for, if not for everything.
     """
 
     table: Table
@@ -46,6 +47,7 @@ class Stage:
     export_age_hours: float | None = None
     gate: GatePolicy | None = None
     written_with: tuple[Table, ...] = ()
+    each: Literal["day", "month"] | None = None
 
     @property
     def step(self) -> Table:
@@ -61,7 +63,8 @@ def stages(catalog: Catalog) -> Iterator[Stage]:
 
 def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
     """The stages of one pipeline."""
-    refine, daily = pipeline.job(REFINE), closing_job(pipeline)
+    refine, daily, has_months = pipeline.job(REFINE), closing_job(pipeline), pipeline.months is not None
+    of_loaded: dict[str, Any] = {"each": "month" if has_months else None}
     for loaded in pipeline.loaded:
         bronze = bronze_table(loaded.table.short_name)
         yield Stage(
@@ -71,16 +74,18 @@ def stages_of(pipeline: Pipeline) -> Iterator[Stage]:
             job=pipeline.job(INGEST),
             limits=loaded.loading_limits,
             freshness_hours=loaded.freshness_hours,
+            **of_loaded,
         )
-        yield Stage(kind="judged", sources=(bronze,), job=refine, gate=loaded.gate, **_policies(loaded))
+        yield Stage(kind="judged", sources=(bronze,), job=refine, gate=loaded.gate, **of_loaded, **_policies(loaded))
     for derived in pipeline.derived:
         yield Stage(kind="derived", sources=derived.sources, job=refine, **_policies(derived))
     for gold in pipeline.gold:
         published = pipeline.publishing(gold)
+        made: dict[str, Any] = {"job": daily, "each": "month" if has_months else "day"}
         of_gold = _read_by(gold) if published is None else {}
-        yield Stage(kind="gold", sources=(gold.source,), job=daily, **of_gold, **_policies(gold))
+        yield Stage(kind="gold", sources=(gold.source,), **made, **of_gold, **_policies(gold))
         if published is not None:
-            yield Stage(kind="serving", sources=(gold.table,), job=daily, **_read_by(published), **_policies(published))
+            yield Stage(kind="serving", sources=(gold.table,), **made, **_read_by(published), **_policies(published))
     for built in pipeline.dbt:
         yield from dbt_stages(built, pipeline.job(DBT))
 

@@ -10,15 +10,17 @@ import json
 import shlex
 from datetime import datetime, timedelta
 
-from medallion_assets.contracts.run_days import contiguous, days_in
+from medallion_assets.contracts.run_days import contiguous, days_in, days_text
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.operations.exports.sources import TableSource
+from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.stages import WITHOUT_JOB, Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.sources.dynamodb_export.export_windows import SHORTEST, windows_over
 
 MODULE = "-m medallion_assets.definitions"
+DAY = timedelta(days=1)
 MOST_WINDOWS = 7
 """How many windows of a long gap are written out."""
 
@@ -33,6 +35,15 @@ def materialize(stage: Stage, partition: str | None = None) -> str:
     return f"{command} --partition {first}" if first == last else f"{command} --partition-range {first}...{last}"
 
 
+def catch_up(stage: Stage, covered_until: datetime | None, now: datetime) -> str | None:
+    """Run a stage that is behind: each day since those that it covers. None where nobody says which days or months."""
+    if stage.each is None:
+        return materialize(stage)
+    if stage.each == "month" or covered_until is None:
+        return None
+    return materialize(stage, days_text([(last_complete_day(covered_until) + DAY, last_complete_day(now))]))
+
+
 def again(job: str, step: str) -> str:
     """Run again what is the stage of no pipeline (`layer.table`): its job, or by itself where it ran without one."""
     if job == WITHOUT_JOB:
@@ -40,11 +51,11 @@ def again(job: str, step: str) -> str:
     return f"dagster job execute {MODULE} -j {shlex.quote(job)}"
 
 
-def decide(stage: Stage, export_id: str, action: str) -> str:
-    """Accept or reject an export that the gate held, in a run of its stage."""
+def decide(stage: Stage, export_id: str, action: str, partition: str | None = None) -> str:
+    """Accept or reject a batch that the gate held, in a run of its stage, for the month that the attempt was about."""
     decision = {action: [{"export_id": export_id, "reason": REASON}]}
     config = {"ops": {stage.step.path.replace("/", "__"): {"config": decision}}}
-    return f"{materialize(stage)} --config-json {shlex.quote(json.dumps(config))}"
+    return f"{materialize(stage, partition)} --config-json {shlex.quote(json.dumps(config))}"
 
 
 def close_gap(source: TableSource | None, gap: Gap) -> tuple[str, str | None]:

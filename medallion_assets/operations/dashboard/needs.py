@@ -99,8 +99,8 @@ def _failed(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
             continue
         steps.add(stage.step.name)
         incident = incidents.get((attempt.run_id, stage.table.name))
-        held = _held(facts, stage, attempt)
-        do = commands.decide(stage, held, "accept") if held else commands.materialize(stage, attempt.partition)
+        held, days = _held(facts, stage, attempt), attempt.partition
+        do = commands.decide(stage, held, "accept", days) if held else commands.materialize(stage, days)
         if incident is not None:
             yield replace(_need_of(incident, do), since=attempt.started_at)
             continue
@@ -221,7 +221,7 @@ def _stale(facts: DashboardFacts, known: Iterable[Stage], tables: set[str]) -> I
             where=root,
             what=f"stale: {reach}, limit {found.sla_hours:g} h",
             do=f"{see_arrivals(facts.catalog, root)}, and whether the daemon is up; or run it now",
-            command=commands.materialize(group[0]),
+            command=commands.catch_up(group[0], found.covered_until, facts.now),
             run_id=_run(facts, root),
             since=found.covered_until,
             also=tuple(stage.table.name for stage in group[1:]),
