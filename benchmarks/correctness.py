@@ -42,7 +42,7 @@ from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.spark import spark_settings
 from medallion_assets_tests.oracle.decode import KEYS, Row
 from medallion_assets_tests.pipeline import declared

@@ -31,7 +31,7 @@ from benchmarks.measuring import Line, report
 from benchmarks.peers.session import missing
 from benchmarks.watching import ROLES, Cost, FailedError, Role, Watched, watch
 from medallion_assets.engines.spark.requirements import SparkMissingError, expect_installed
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.spark import spark_settings
 
 ROWS = "500000,2000000,10000000"

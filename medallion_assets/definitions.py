@@ -47,7 +47,8 @@ from medallion_assets.orchestration.sensors.restated.sensors import restated_sen
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
 from medallion_assets.refining.judging.checked_contracts import checked
-from medallion_assets.settings import Settings, inherited_environment, load_settings
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.stages.all import expect_known_tables
 
 
@@ -112,7 +113,7 @@ def build_defs(
             **(resources or {}),
         },
         jobs=[
-            *jobs(catalog, fresh_keys),
+            *jobs(catalog, fresh_keys, retry_seconds=settings.step_retry_seconds),
             *(job for pipeline in catalog.pipelines for job in fetch_jobs(pipeline)),
             monitor_job(also=[DASHBOARD, *([BUSINESS] if catalog.pictures else [])], checks=fresh_keys),
             diagnose_job(),

@@ -10,6 +10,9 @@ import dagster as dg
 import pytest
 from dagster._core.remote_representation.external_data import RepositorySnap
 
+from medallion_assets.cli.demo.home import PIPELINES
+from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.contracts.sensor_names import SHARED, of_pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
@@ -38,6 +41,15 @@ def test_the_graph_is_what_the_picture_says() -> None:
 
 def test_the_definitions_are_sound() -> None:
     dg.Definitions.validate_loadable(build_defs(load_settings({})))
+
+
+@pytest.mark.parametrize("variables", [{}, {"MEDALLION_TIMERS": "none"}])
+def test_every_sensor_has_a_name_that_no_declaration_may_take(variables: dict[str, str]) -> None:
+    settings = load_settings({"MEDALLION_PIPELINES": " ".join(PIPELINES), **variables})
+    pipelines = load_catalog(settings.pipelines).pipelines
+    refused = {*SHARED, *(name for pipeline in pipelines for name in of_pipeline(pipeline))}
+    declared = {condition.name for pipeline in pipelines for condition in pipeline.run_if}
+    assert {sensor.name for sensor in build_defs(settings).sensors or ()} - declared <= refused
 
 
 def test_the_first_partition_is_a_setting() -> None:

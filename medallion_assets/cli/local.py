@@ -72,7 +72,8 @@ def ui(
 
         from medallion_assets.cli.dev.view import ui_page
         from medallion_assets.cli.web_ui import web_ui
-        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.settings import load_settings
+        from medallion_assets.settings.environment import inherited_environment
 
         shown = web_ui(load_settings(), inherited_environment(), port=port, demo=demo)
         terminal.answer(shown, lambda: ui_page(shown))
@@ -112,7 +113,8 @@ def dev(
         from medallion_assets.cli.dev.run import run_dev
         from medallion_assets.cli.dev.view import LogView, dev_page
         from medallion_assets.cli.web_ui import ui_address
-        from medallion_assets.settings import inherited_environment, load_settings
+        from medallion_assets.settings import load_settings
+        from medallion_assets.settings.environment import inherited_environment
 
         settings = load_settings()
         if not elsewhere:

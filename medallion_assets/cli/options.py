@@ -33,7 +33,7 @@ Reasons = Annotated[list[str] | None, typer.Option("--reason", help="Only this r
 def lakehouse_for(command: str, settings: Settings) -> Lakehouse:
     """The lakehouse of some settings; commits carry the command and who gave it."""
     from medallion_assets.contracts.catalog import load_catalog
-    from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.delta.lakehouse import lakehouse_of
     from medallion_assets.engines.choice import engine_of
     from medallion_assets.settings.account import account
 
@@ -43,13 +43,7 @@ def lakehouse_for(command: str, settings: Settings) -> Lakehouse:
         from medallion_assets.stages.all import expect_known_tables
 
         expect_known_tables(settings.compute, catalog, settings.first_day)
-    return Lakehouse(
-        url=settings.lakehouse_url,
-        storage_options=settings.storage_options,
-        author=author,
-        catalog=catalog,
-        engine=engine_of(settings),
-    )
+    return lakehouse_of(settings, catalog, author=author, engine=engine_of(settings))
 
 
 def duckdb_limits(settings: Settings) -> DuckDBLimits:

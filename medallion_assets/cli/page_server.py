@@ -144,13 +144,9 @@ def _business(settings: Settings) -> str:
 
 def _lakehouse(settings: Settings) -> Lakehouse:
     from medallion_assets.contracts.catalog import load_catalog
-    from medallion_assets.delta.table import Lakehouse
+    from medallion_assets.delta.lakehouse import lakehouse_of
 
-    return Lakehouse(
-        url=settings.lakehouse_url,
-        storage_options=settings.storage_options,
-        catalog=load_catalog(settings.pipelines),
-    )
+    return lakehouse_of(settings, load_catalog(settings.pipelines))
 
 
 def main(arguments: list[str]) -> None:

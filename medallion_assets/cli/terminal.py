@@ -119,8 +119,9 @@ class _Visible:
 def as_typed(text: str) -> str:
     """A text of ours whose commands are as they are typed on this host."""
     from medallion_assets.settings.command_prefix import command_prefix  # which `medallion --help` has no need of
+    from medallion_assets.settings.environment import inherited_environment  # there may be no settings: they are wrong
 
-    return typed_in(text, prefix=command_prefix())
+    return typed_in(text, prefix=command_prefix(inherited_environment()))
 
 
 def command_line(command: str, what: str = "") -> Text:

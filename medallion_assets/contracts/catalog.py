@@ -12,6 +12,7 @@ from functools import cached_property
 from importlib import import_module
 from traceback import extract_tb
 
+from medallion_assets.contracts import sensor_names
 from medallion_assets.contracts.beside import names_beside
 from medallion_assets.contracts.pictures import Picture
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
@@ -29,11 +30,13 @@ class Catalog:
         """Refuse what two pipelines make both, and what one makes twice, with what is kept beside loaded tables.
 
         Raises:
-            PermanentError: with the table or job, and the pipelines.
+            PermanentError: with the table, job or sensor, and the pipelines.
         """
         seen: dict[str, Pipeline] = {}
         for pipeline in self.pipelines:
             for name in (*_names(pipeline), pipeline.job("")):
+                if name in sensor_names.SHARED:
+                    raise _shared(name, pipeline)
                 if name in seen:
                     raise _twice(name, seen[name], pipeline)
                 seen[name] = pipeline
@@ -131,13 +134,9 @@ class Catalog:
 
 def _names(pipeline: Pipeline) -> Iterator[str]:
     """What may be there once: tables, and what is kept beside them, and what pipelines and sensors are called by."""
-    yield f"arrivals_{pipeline.name}"
     yield from (table.name for table in pipeline.tables)
-    yield from (f"table_update_{loaded.table.short_name}" for loaded in pipeline.loaded)
-    yield from (f"table_update_{derived.table.short_name}" for derived in pipeline.derived)
     yield from (f"the dbt models {built.name}" for built in pipeline.dbt)
-    yield from (f"completed_{built.name}" for built in pipeline.dbt)
-    yield from (f"restated_{gold.table.short_name}" for gold in pipeline.gold)
+    yield from sensor_names.of_pipeline(pipeline)
     yield from (condition.name for condition in pipeline.run_if)
     yield from (name for loaded in pipeline.loaded for name in names_beside(loaded.table))
 
@@ -153,6 +152,15 @@ def _twice(name: str, first: Pipeline, second: Pipeline) -> PermanentError:
         "kept beside a loaded table x",
         found=found,
         do="give one of them another name",
+    )
+
+
+def _shared(name: str, pipeline: Pipeline) -> PermanentError:
+    return PermanentError(
+        f"{name} is a sensor that all pipelines share",
+        expected=f"a name that is none of {', '.join(sensor_names.SHARED)}",
+        found=f"it in {pipeline.name}",
+        do="give it another name",
     )
 
 

@@ -15,6 +15,7 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import FOLDERS_LOOKED_INTO, PlaceState, PlaceStatus
+from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import delta_tables
@@ -33,9 +34,7 @@ NAMED = 3
 
 def looked_for_in(settings: Settings) -> list[PlaceStatus]:
     """What the places are that the settings name; raises as `look_at_places` does, and for a pipeline that is none."""
-    url, options = settings.lakehouse_url, settings.storage_options
-    lakehouse = Lakehouse(url=url, storage_options=options, catalog=load_catalog(settings.pipelines))
-    return look_at_places(lakehouse, settings.raw_url)
+    return look_at_places(lakehouse_of(settings, load_catalog(settings.pipelines)), settings.raw_url)
 
 
 def look_at_places(lakehouse: Lakehouse, raw_url: str) -> list[PlaceStatus]:

@@ -18,10 +18,11 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.merging.history_table import events_table
+from medallion_assets.settings.schedules import DAILY
 
-INGEST, REFINE, INGEST_AND_REFINE, DAILY = "ingest", "refine", "ingest_and_refine", "daily_gold_and_publish"
+INGEST, REFINE, INGEST_AND_REFINE = "ingest", "refine", "ingest_and_refine"
 DBT, REFRESH, MONTHLY = "dbt", "daily_refresh", "month"
-"""The jobs of a pipeline, without its prefix."""
+"""The jobs of a pipeline beside DAILY, without its prefix."""
 WITHOUT_JOB = "__ASSET_JOB"
 """What Dagster calls the job of a run of chosen assets, as a person starts it in the UI."""
 Kind = Literal["bronze", "judged", "derived", "gold", "dbt", "serving"]

@@ -20,7 +20,7 @@ from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.incident_ends import open_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.settings import QUERY_ALERTS_JOB
+from medallion_assets.settings.schedules import QUERY_ALERTS_JOB
 
 RAW, FETCH = "raw", "fetch"
 """Where fetches land what they bring; how the names of their jobs begin, before the table's."""

@@ -33,7 +33,8 @@ from medallion_assets.orchestration.hosting.startable import expect_startable
 from medallion_assets.orchestration.wakes.export_events import ExportEvents
 from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 from medallion_assets.orchestration.wakes.waker import Waker
-from medallion_assets.settings import Settings, inherited_environment, load_settings
+from medallion_assets.settings import Settings, load_settings
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.storage.object_events import Queue
 
 LOOK_SECONDS = 0.5

@@ -10,46 +10,33 @@ succeeded since, is on the page once its run has ended, wherever that is.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.alerts.delivery import Host
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard, written_at
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, outcomes_changed
-from medallion_assets.settings import Settings
 
 LOG = logging.getLogger(__name__)
 OLD = timedelta(minutes=20)
 """More than passes between two looks of the monitor: where it is at work no run writes the page."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DashboardRenewal:
-    """How the page is written when a run ends: where runs are linked, and what people type before a command."""
+def renew_dashboard(lakehouse: Lakehouse, now: datetime, *, host: Host, raw_url: str) -> bool:
+    """Write the page if an attempt of a stage is known, and there is none or an old one; says whether it was.
 
-    ui_url: str
-    command_prefix: str
-
-    @classmethod
-    def of(cls, settings: Settings) -> DashboardRenewal:
-        """As the settings say."""
-        return cls(ui_url=settings.ui_url, command_prefix=settings.command_prefix)
-
-    def renew(self, lakehouse: Lakehouse, now: datetime, *, raw_url: str) -> bool:
-        """Write the page if an attempt of a stage is known, and there is none or an old one; says whether it was.
-
-        One that shows another outcome of a stage's last attempt is written anew, however young it is.
-        What the storage refuses is logged; the monitor, or the next run, tries again.
-        """
-        try:
-            if not lakehouse.exists(PIPELINE_RUNS):
-                return False
-            written = written_at(lakehouse)
-            if written is not None and now - written < OLD and not outcomes_changed(lakehouse, written):
-                return False
-            write_dashboard(lakehouse, now, ui_url=self.ui_url, raw_url=raw_url, command_prefix=self.command_prefix)
-        except LAKEHOUSE_ERRORS as error:
-            LOG.warning("%s was not updated: %s", PAGE, error)
+    One that shows another outcome of a stage's last attempt is written anew, however young it is.
+    What the storage refuses is logged; the monitor, or the next run, tries again.
+    """
+    try:
+        if not lakehouse.exists(PIPELINE_RUNS):
             return False
-        return True
+        written = written_at(lakehouse)
+        if written is not None and now - written < OLD and not outcomes_changed(lakehouse, written):
+            return False
+        write_dashboard(lakehouse, now, ui_url=host.ui_url, raw_url=raw_url, command_prefix=host.command_prefix)
+    except LAKEHOUSE_ERRORS as error:
+        LOG.warning("%s was not updated: %s", PAGE, error)
+        return False
+    return True

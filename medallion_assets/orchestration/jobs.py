@@ -16,7 +16,6 @@ from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import (
-    DAILY,
     DBT,
     INGEST,
     INGEST_AND_REFINE,
@@ -28,11 +27,13 @@ from medallion_assets.operations.stages import (
     stages_of,
 )
 from medallion_assets.orchestration.assets.fetched import fetched_key, fetched_keys
+from medallion_assets.orchestration.dagster_tags import MAX_RUNTIME, PRIORITY
 from medallion_assets.orchestration.hidden_tags import hidden_tag
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.step_processes import step_processes
 from medallion_assets.orchestration.steps import step_name
+from medallion_assets.settings.schedules import DAILY
 
 LIVE_PRIORITY, RECENT_PRIORITY, CATCH_UP_PRIORITY = 10, 8, 5
 """Priorities of runs: exports and the nightly close go first, then recent days that Silver changed, then what was
@@ -44,7 +45,7 @@ CATCHES_UP = hidden_tag("catches_up")
 def run_tags(known: Iterable[Stage], tables: Collection[Table], *, priority: int = LIVE_PRIORITY) -> dict[str, str]:
     """The tags of a run of those of `known` that write some tables: its limits, and how soon it gets its turn."""
     limits = {stage.step.name: stage.limits for stage in known if stage.table in tables}
-    return {**limit_tags(limits.values()), "dagster/priority": str(priority)}
+    return {**limit_tags(limits.values()), PRIORITY: str(priority)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,20 @@ JOBS = {
 """The jobs of a pipeline that has tables of these kinds: DAILY or MONTHLY, as it has days or months."""
 
 
-def jobs(catalog: Catalog, monitored: Collection[dg.AssetCheckKey] = ()) -> list[dg.UnresolvedAssetJobDefinition]:
-    """Every job that moves data; the checks that are `monitored` are the monitor's business."""
+def jobs(
+    catalog: Catalog, monitored: Collection[dg.AssetCheckKey] = (), *, retry_seconds: float
+) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Every job that moves data; the checks that are `monitored` are the monitor's business.
+
+    `retry_seconds` pass before the first retry of a step whose limits do not say how long.
+    """
     return [
         dg.define_asset_job(
             pipeline.job(name),
             selection=_without(dg.AssetSelection.assets(*_fetched(pipeline, name), *map(asset_key, tables)), monitored),
             description=JOBS[name].description,
             tags={**run_tags(stages_of(pipeline), tables, priority=0), **job_limit(catalog, pipeline.job(name))},
-            executor_def=_executor(pipeline, name),
+            executor_def=_executor(pipeline, name, retry_seconds),
         )
         for pipeline in catalog.pipelines
         for name, tables in _tables_of(pipeline)
@@ -97,7 +103,7 @@ def job_limit(catalog: Catalog, job: str) -> dict[str, str]:
     """The time limit of a job that has one of its own, whatever its stages have, as tags of its runs."""
     refreshes = {pipeline.job(REFRESH): pipeline.refresh for pipeline in catalog.pipelines}
     refresh = refreshes.get(job)
-    return {} if refresh is None else {"dagster/max_runtime": str(refresh.time_limit_seconds)}
+    return {} if refresh is None else {MAX_RUNTIME: str(refresh.time_limit_seconds)}
 
 
 def _without(selection: dg.AssetSelection, checks: Collection[dg.AssetCheckKey]) -> dg.AssetSelection:
@@ -109,14 +115,14 @@ def _fetched(pipeline: Pipeline, job: str) -> list[dg.AssetKey]:
     return fetched_keys(pipeline) if job == REFRESH else []
 
 
-def _executor(pipeline: Pipeline, name: str) -> dg.ExecutorDefinition:
+def _executor(pipeline: Pipeline, name: str, retry_seconds: float) -> dg.ExecutorDefinition:
     """Steps of a run go one after another in its process, which starts fastest; those of a refresh may go at once."""
     refresh = pipeline.refresh
     if name != REFRESH or refresh is None or refresh.steps_at_once == 1:
         return dg.in_process_executor
     limits = {step_name(stage.step): stage.limits for stage in stages_of(pipeline)}
     limits |= {fetched_key(loaded).to_python_identifier(): loaded.loading_limits for loaded in fetched_tables(pipeline)}
-    return step_processes(refresh.steps_at_once, limits)
+    return step_processes(refresh.steps_at_once, limits, retry_seconds=retry_seconds)
 
 
 def _tables_of(pipeline: Pipeline) -> Iterator[tuple[str, tuple[Table, ...]]]:

@@ -10,10 +10,10 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.stages import stages
 from medallion_assets.orchestration.assets.fetched import fetch_lines
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
-from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.jobs import job_tables
-from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
+from medallion_assets.settings import Settings
 from medallion_assets.settings.alerts import ALERT_JOBS, RECIPIENTS, expect_names
+from medallion_assets.settings.schedules import MONITOR, QUERY_ALERTS_JOB
 
 
 def expect_known_recipients(settings: Settings, catalog: Catalog) -> None:

@@ -40,8 +40,6 @@ from medallion_assets.stages.reports import Check, Made
 AssetEvent = dg.MaterializeResult[None] | dg.AssetCheckResult
 FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
-STEP_RETRY_SECONDS = 10.0
-"""The wait before the first retry of a step, where neither its limits nor settings say another."""
 FIGURES_SAY = (
     "Of each run, `rows_in` are the rows (lines, records) that it read, `rows_out` those that it wrote or changed, and "
     "`rows_quarantined` those that it set aside as bad; `row_count` is how many the whole table has then."

@@ -23,6 +23,7 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.operations.stages import WITHOUT_JOB, closing_job, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.alert_direct import keep_or_send
+from medallion_assets.orchestration.dagster_tags import MAX_RETRIES, SENSOR_NAME
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
@@ -161,7 +162,7 @@ def joint_request(pipeline: Pipeline, job: str, parts: Sequence[Part], *, run_ke
             **run_tags(stages_of(pipeline), tables),
             **merged([part.why for part in parts]).tags(),
             CAUSE_TAG: "; ".join(cut(f"{part.what}: {part.why.cause}", PART_CHARACTERS) for part in parts),
-            "dagster/max_retries": "0",
+            MAX_RETRIES: "0",
             JOINT_TAG: "yes",
         },
     )
@@ -183,7 +184,7 @@ def give_up(
     what: str,
 ) -> None:
     """Tell people, once, that a sensor asks no more: `what` waits `of` a table, and `key` names the occurrence."""
-    asked = context.instance.get_runs(dg.RunsFilter(tags={"dagster/sensor_name": context.sensor_name}), limit=LAST_RUNS)
+    asked = context.instance.get_runs(dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name}), limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
     context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)

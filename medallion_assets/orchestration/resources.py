@@ -23,14 +23,17 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.engines.engine import Engine
 from medallion_assets.engines.polars import PolarsEngine
+from medallion_assets.operations.alerts.delivery import Host
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.audits import other_runs
 from medallion_assets.orchestration.configured_runs import choose_configured_month, record_configured_user
-from medallion_assets.orchestration.dashboard_renewal import DashboardRenewal
+from medallion_assets.orchestration.dagster_tags import SCHEDULE_NAME, SENSOR_NAME
+from medallion_assets.orchestration.dashboard_renewal import renew_dashboard
 from medallion_assets.orchestration.hosting.shell_commands import failures_in_messages
 from medallion_assets.orchestration.remote.elsewhere import Elsewhere
-from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, AssetEvent, stage_errors, step_retries
+from medallion_assets.orchestration.reporting import AssetEvent, stage_errors, step_retries
 from medallion_assets.orchestration.run_config import Wish, asked_of
+from medallion_assets.orchestration.runs.attribution import USER
 from medallion_assets.orchestration.runs.launcher import carried_out_here
 from medallion_assets.orchestration.runs.planned_code import expect_planned_by
 from medallion_assets.orchestration.runs.run_limits import limit_chosen_assets
@@ -41,6 +44,7 @@ from medallion_assets.orchestration.wakes.downstream import wake_downstream
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
+from medallion_assets.settings.retries import STEP_RETRY_SECONDS
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.work import Repeating, Serving, StageBody, Work
 
@@ -66,9 +70,9 @@ def utc_now() -> datetime:
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
 
-    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `dashboard` says how a run
-    that ends renews the page (None: it does not). `clock` is that of stages and sensors, `store` what the lakehouse is
-    handed. `code` names the code that these definitions are of (None: runs may be planned by any).
+    Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `host` is where those are
+    who read the page that a run renews when it ends (None: no run does). `clock` is that of stages and sensors, `store`
+    what the lakehouse is handed. `code` names the code of these definitions (None: runs may be planned by any).
     """
 
     catalog: ClassVar[Catalog] = Catalog()
@@ -81,7 +85,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     repetitions: dg.ResourceDependency[int] = _given(Repeating.attempts)
     first_wait_seconds: dg.ResourceDependency[float] = _given(Repeating.first_wait_seconds)
     step_retry_seconds: dg.ResourceDependency[float] = _given(STEP_RETRY_SECONDS)
-    dashboard: dg.ResourceDependency[DashboardRenewal | None] = _given(None)
+    host: dg.ResourceDependency[Host | None] = _given(None)
     clock: dg.ResourceDependency[Callable[[], datetime]] = _given(utc_now)
     store: dg.ResourceDependency[TableStore] = _given(TableStore())
     code: dg.ResourceDependency[str | None] = _given(None)
@@ -117,7 +121,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             repetitions=settings.repetitions,
             first_wait_seconds=settings.first_wait_seconds,
             step_retry_seconds=settings.step_retry_seconds,
-            dashboard=DashboardRenewal.of(settings),
+            host=Host.of(settings),
             clock=clock,
             code=code,
         )
@@ -135,8 +139,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 limit_chosen_assets(context.instance, context.run, self.catalog)
         with carried_out_here(context):
             yield self
-            if context.run is not None and self.dashboard is not None:
-                self.dashboard.renew(self.lakehouse(), self.now(), raw_url=self.raw_url)
+            if context.run is not None and self.host is not None:
+                renew_dashboard(self.lakehouse(), self.now(), host=self.host, raw_url=self.raw_url)
 
     @contextmanager
     def attempt(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Attempt]:
@@ -150,7 +154,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
             table=table,
             lake=self.lakehouse_of(context),
             now=self.now(),
-            repeating=Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds),
+            repeating=self.repeating,
         )
         with self.retried(context, limits), attempt.recorded():
             yield attempt
@@ -193,6 +197,11 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
                 self.elsewhere.reports(context.op_execution_context, stage, work, asked) if self.elsewhere else here
             )
             yield from attempt.events(limit.kept(reports))
+
+    @property
+    def repeating(self) -> Repeating:
+        """How a stage tries again what failed transiently."""
+        return Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds)
 
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:
@@ -276,7 +285,7 @@ class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 def started_by(context: dg.AssetExecutionContext) -> str:
     """Who started the run: its `user` tag, what launched it, or the account of the process with its host."""
     tags = context.run.tags
-    for tag in ("user", "dagster/schedule_name", "dagster/sensor_name"):
+    for tag in (USER, SCHEDULE_NAME, SENSOR_NAME):
         if tag in tags:
             return tags[tag]
     return account()

@@ -15,9 +15,8 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.errors import PermanentError, SettingsError
-from medallion_assets.operations.stages import DAILY, DBT, MONTHLY, REFRESH, stages
+from medallion_assets.operations.stages import DBT, MONTHLY, REFRESH, stages
 from medallion_assets.orchestration.assets.fetched import fetch_lines
-from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.orchestration.closing.daily import day_to_close, unclosed_days
 from medallion_assets.orchestration.closing.lines import daily_lines, monthly_lines, refresh_lines
 from medallion_assets.orchestration.closing.requests import SCHEDULED, close_request, tables_of
@@ -32,7 +31,8 @@ from medallion_assets.orchestration.closing.waiting import (
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY, job_limit, job_tables, run_tags
 from medallion_assets.orchestration.requests import triggered_config
 from medallion_assets.orchestration.steps import step_tables
-from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
+from medallion_assets.settings import Settings
+from medallion_assets.settings.schedules import DAILY, MONITOR, QUERY_ALERTS_JOB
 from medallion_assets.stages.partitions import business_day
 
 

@@ -27,8 +27,8 @@ from dagster_pipes import PipesContext
 
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.run_days import day_tags, parse_days
+from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.errors.native import native_failures
@@ -89,15 +89,8 @@ def run_stage(
     )
     stage = stage_named(catalog, settings.first_day, request.table)
     author = {RUN_ID: request.run_id, STARTED_BY: request.started_by}
-    lake = Lakehouse(
-        url=settings.lakehouse_url,
-        storage_options=settings.storage_options,
-        catalog=catalog,
-        author=author,
-        engine=engine_of(settings),
-    )
     work = Work(
-        lake=lake,
+        lake=lakehouse_of(settings, catalog, author=author, engine=engine_of(settings)),
         raw_url=settings.raw_url,
         now=request.now,
         run_id=request.run_id,

@@ -8,7 +8,6 @@ when they use them, so they may change while a process lives.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,16 +21,18 @@ from medallion_assets.settings.alerts import read_alert_jobs, read_alert_urls, r
 from medallion_assets.settings.closing import close_waits_until
 from medallion_assets.settings.command_prefix import command_prefix
 from medallion_assets.settings.compute import Compute, expect_startable, read_compute, read_databricks_host
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.looks import arrivals_seconds, net_seconds
 from medallion_assets.settings.names import expect_known, expect_text
 from medallion_assets.settings.places import EVENTS_QUEUE, expect_events_of, expect_place_of_its_own, usual_remote_url
 from medallion_assets.settings.places import NAME as REMOTE_URL
+from medallion_assets.settings.retries import FIRST_WAIT_SECONDS, REPETITIONS, STEP_RETRY_SECONDS
+from medallion_assets.settings.schedules import read_schedules
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets.settings.user import user_header
 from medallion_assets.settings.values import (
     AWS_KEYS,
     choice,
-    json_object,
     memory,
     names_in,
     not_allowed,
@@ -45,9 +46,7 @@ from medallion_assets.settings.values import (
 
 ENGINES = ("polars", "spark")
 DBT_DOCS_URL, PAGES_URL = "MEDALLION_DBT_DOCS_URL", "MEDALLION_PAGES_URL"
-QUERY_ALERTS, QUERY_ALERTS_JOB = "MEDALLION_QUERY_ALERTS", "query_alerts"
-SCHEDULES = {"daily_gold_and_publish": ("0 1 * * *",), "monitor": ("*/15 * * * *",)}
-"""Yesterday is closed at 01:00, and the monitor runs four times an hour, unless settings say otherwise."""
+QUERY_ALERTS = "MEDALLION_QUERY_ALERTS"
 PIPELINES = "medallion_assets.pipelines.transactions.pipeline:TRANSACTIONS"
 AWS_VARIABLES = (
     *AWS_KEYS,
@@ -131,7 +130,7 @@ class Settings:
     remote_url: str
     databricks_host: str
     databricks_token: str = field(repr=False)
-    step_retry_seconds: float = 10.0
+    step_retry_seconds: float = STEP_RETRY_SECONDS
     environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -167,7 +166,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises:
         SettingsError: a value is not allowed; the message names the variable and what is allowed.
     """
-    env = os.environ if environment is None else environment
+    env = inherited_environment() if environment is None else environment
     expect_known(env)
     home = Path(env.get("MEDALLION_HOME") or ".medallion").expanduser().absolute()
     expect_text({**env, "MEDALLION_HOME": str(home)})
@@ -202,7 +201,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         uses_triggers=choice(env, "MEDALLION_TRIGGERS", ("off", "on")) == "on",
         stops_for_stale_sources=choice(env, "MEDALLION_STALE_SOURCES", ("stop", "warn")) == "stop",
         uses_timers=choice(env, "MEDALLION_TIMERS", ("contract", "none")) == "contract",
-        schedules=_schedules(env),
+        schedules=read_schedules(env, asks_queries=bool(env.get(QUERY_ALERTS))),
         schedule_time_zone=parsed(
             env, "MEDALLION_TIME_ZONE", "America/Los_Angeles", lambda text: ZoneInfo(text).key, TIME_ZONE
         ),
@@ -213,8 +212,8 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         serving_prefix=table_prefix(env, "MEDALLION_SERVING_PREFIX"),
         publish_samples=names_in(env, "MEDALLION_PUBLISH_SAMPLES"),
         total_wcu=optional(env, "MEDALLION_TOTAL_WCU", positive, "write capacity units per second, more than 0"),
-        repetitions=int(number(env, "MEDALLION_RETRIES", "3")),
-        first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", "30"),
+        repetitions=int(number(env, "MEDALLION_RETRIES", str(REPETITIONS))),
+        first_wait_seconds=number(env, "MEDALLION_RETRY_SECONDS", str(FIRST_WAIT_SECONDS)),
         duckdb_memory=parsed(env, "MEDALLION_DBT_MEMORY", "1GB", memory, "an amount of memory such as 1GB or 512MB"),
         duckdb_threads=int(number(env, "MEDALLION_DBT_THREADS", "2")) or 1,
         dbt_docs_url=(env.get(DBT_DOCS_URL) or "").rstrip("/"),
@@ -234,14 +233,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     )
 
 
-def forks_runs(environment: Mapping[str, str] | None = None) -> bool:
+def forks_runs(environment: Mapping[str, str]) -> bool:
     """Whether runs are forked from a process that has imported everything, where one is there."""
-    return choice(os.environ if environment is None else environment, "MEDALLION_FORK_RUNS", ("yes", "no")) == "yes"
-
-
-def inherited_environment() -> dict[str, str]:
-    """The environment of this process, for a process that it starts."""
-    return dict(os.environ)
+    return choice(environment, "MEDALLION_FORK_RUNS", ("yes", "no")) == "yes"
 
 
 def normalise_url(value: str, *, name: str) -> str:
@@ -269,10 +263,9 @@ def _url(env: Mapping[str, str], name: str, default: Path) -> str:
     return normalise_url(env.get(name) or str(default), name=name)
 
 
-def storage_options(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+def storage_options(environment: Mapping[str, str]) -> dict[str, str]:
     """The endpoint of S3 alone comes before the general one, the region before its default."""
-    env = os.environ if environment is None else environment
-    options = {name: env[name] for name in AWS_VARIABLES if env.get(name)}
+    options = {name: environment[name] for name in AWS_VARIABLES if environment.get(name)}
     endpoint = options.pop("AWS_ENDPOINT_URL_S3", None)
     if endpoint:
         options["AWS_ENDPOINT_URL"] = endpoint
@@ -289,10 +282,3 @@ def _pipelines(env: Mapping[str, str]) -> tuple[str, ...]:
     if not names or any(not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", pipeline) for pipeline in names):
         raise not_allowed(name, "pipelines as module:NAME, separated by spaces or commas", text)
     return names
-
-
-def _schedules(env: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Cron lines by job; those of a job that is named replace its own."""
-    lines = json_object(env, "MEDALLION_SCHEDULES", 'such as {"refine": "0 */6 * * *", "ingest": ["5 * * * *"]}')
-    usual = {**SCHEDULES, **({QUERY_ALERTS_JOB: SCHEDULES["monitor"]} if env.get(QUERY_ALERTS) else {})}
-    return {**usual, **{job: (value,) if isinstance(value, str) else tuple(value) for job, value in lines.items()}}

@@ -6,13 +6,11 @@ Does not: which parts of a text are commands (errors.hints).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 COMMAND_PREFIX = "MEDALLION_COMMAND_PREFIX"
 
 
-def command_prefix(environment: Mapping[str, str] | None = None) -> str:
+def command_prefix(environment: Mapping[str, str]) -> str:
     """Such as `deploy/as-medallion`, or empty; any value is allowed."""
-    env = os.environ if environment is None else environment
-    return (env.get(COMMAND_PREFIX) or "").strip()
+    return (environment.get(COMMAND_PREFIX) or "").strip()

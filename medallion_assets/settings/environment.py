@@ -1,6 +1,6 @@
-"""Changing the environment of this process: for good, or while a library works that would obey it.
+"""The environment of this process: as it was inherited, or changed while a library works that would obey it.
 
-Belongs here: what changes it. Does not: reading settings from it (settings/__init__.py).
+Belongs here: its one reader, and what changes it. Does not: reading settings from it (settings/__init__.py).
 """
 
 from __future__ import annotations
@@ -8,6 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment of this process.
+
+    For what begins in a process of its own (a command, a worker, what Dagster makes by itself), and for the processes
+    that it starts. Whatever is called by one of them is handed it, or the settings that were read from it.
+    """
+    return dict(os.environ)
 
 
 def set_environment(environment: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.settings.values import AWS_KEYS, not_allowed
+from medallion_assets.settings.values import AWS_KEYS, GREATEST_PORT, not_allowed
 
 LOCAL = "local[*,4]"
 """All cores; four attempts of a task, as on a cluster: Spark has one there."""
@@ -31,7 +31,6 @@ KIND = re.compile(r"(local(\[.+\])?|local-cluster\[.+\]|yarn|(spark|k8s)://.+)?"
 ADDRESS = re.compile(r"[a-z]+://[\w.-]+(:\d+)?")
 MASTER = re.compile(r"(?!spark:).*|spark://[^/:,\s]+(:\d+)?(,[^/:,\s]+(:\d+)?)*")
 PROJECT = __name__.partition(".")[0]
-HIGHEST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +153,7 @@ def _conf(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_right(settings: SparkSettings, form: re.Pattern[str], url: str) -> bool:
-    return form.fullmatch(url) is not None and all(0 < port <= HIGHEST_PORT for _, port in settings.addresses)
+    return form.fullmatch(url) is not None and all(0 < port <= GREATEST_PORT for _, port in settings.addresses)
 
 
 def _address(text: str, usual: int) -> tuple[str, int]:

@@ -5,7 +5,6 @@ Belongs here: the setting, for the web server's process. Does not: who a run cou
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 
@@ -16,13 +15,13 @@ HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]*")
 """What the name of a header may consist of (RFC 9110)."""
 
 
-def user_header(environment: Mapping[str, str] | None = None) -> str:
+def user_header(environment: Mapping[str, str]) -> str:
     """The header in which a proxy before the web UI passes on who the user is; empty: there is none.
 
     Raises:
         SettingsError: no header can be called so, and nobody would ever be named.
     """
-    header = (os.environ if environment is None else environment).get(NAME, "").strip()
+    header = environment.get(NAME, "").strip()
     if not HEADER.fullmatch(header):
         raise not_allowed(NAME, "the name of one header, such as X-Forwarded-Email", header)
     return header

@@ -24,6 +24,7 @@ PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,200}")
 """What the name of a DynamoDB table may begin with; a whole name has at most 255 characters."""
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 """The variables that are secrets, and without which a process has its role."""
+GREATEST_PORT = 65_535
 NUMBER = "a number that is not negative"
 NO_NAMES = frozenset({"yes", "no", "true", "false", "1", "0", "on", "off", "all", "any", "*"})
 """What somebody writes who means to be asked no more; samples are published by name alone."""

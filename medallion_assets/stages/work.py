@@ -19,6 +19,7 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
+from medallion_assets.settings.retries import FIRST_WAIT_SECONDS, REPETITIONS
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.together import OtherRuns
 
@@ -35,8 +36,8 @@ BY_HAND = "a person"
 class Repeating:
     """How often and how long a stage tries again what failed transiently, before its attempt counts as failed."""
 
-    attempts: int = 3
-    first_wait_seconds: float = 30.0
+    attempts: int = REPETITIONS
+    first_wait_seconds: float = FIRST_WAIT_SECONDS
 
     def run(
         self,

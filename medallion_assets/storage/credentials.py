@@ -15,7 +15,7 @@ from functools import cache
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import REQUEST_KEYS
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
 
 SIGNING_KEYS = AWS_KEYS[:2]

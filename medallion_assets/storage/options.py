@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.settings import storage_options
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
 
 
@@ -38,7 +39,7 @@ class StorageOptions(dict[str, str]):
 
 
 def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
-    own = storage_options()
+    own = storage_options(inherited_environment())  # that of the worker that reads the pickle
     return StorageOptions({**public, **{name: own[name] for name in AWS_KEYS if name in own}})
 
 

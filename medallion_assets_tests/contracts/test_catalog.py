@@ -10,12 +10,19 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog, load_catalog
 from medallion_assets.contracts.pipeline import Daily, Loaded, Pipeline
 from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.contracts.triggers import Condition, RunIf
 from medallion_assets.errors import PermanentError
+from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS, TRANSACTIONS
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 
 ORDERS = Table(name="silver.orders", description="", key=("id",), columns=(Column("id", Text(), "", source="id"),))
 SHOP = Pipeline(name="shop", loaded=(Loaded(table=ORDERS, source=DynamoDBExports()),))
+
+
+def condition(name: str) -> RunIf:
+    """A condition whose sensor is called so."""
+    return RunIf(name=name, job="refine", condition=Condition.ALL_DONE, upstream=(ORDERS,))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,29 @@ def test_two_pipelines_share_no_table_job_or_sensor(other: Pipeline, shared: str
     with pytest.raises(PermanentError, match=f"{shared} belongs to two pipelines") as error:
         Catalog((SHOP, other))
     assert error.value.found == f"it in shop and in {other.name}"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name"),
+    [
+        (TRANSACTIONS, "arrivals_transactions"),
+        (TRANSACTIONS, "file_arrival_customers"),
+        (TRANSACTIONS, "table_update_customers"),
+        (TRANSACTIONS, "table_update_enriched_transactions"),
+        (TRANSACTIONS, "restated_customer_ltv"),
+        (STAR_SCHEMA, "completed_star_schema"),
+    ],
+)
+def test_a_declared_condition_is_called_like_no_other_sensor(pipeline: Pipeline, name: str) -> None:
+    with pytest.raises(PermanentError, match=f"{name} is there twice"):
+        Catalog((replace(pipeline, run_if=(condition(name),)),))
+
+
+@pytest.mark.parametrize("name", ["alert_rules", "alert_sender", "run_outcomes", "diagnose_failures"])
+def test_a_declared_condition_is_not_called_like_a_sensor_that_all_pipelines_share(name: str) -> None:
+    with pytest.raises(PermanentError, match=f"{name} is a sensor that all pipelines share") as error:
+        Catalog((replace(SHOP, run_if=(condition(name),)),))
+    assert error.value.found == "it in shop"
 
 
 @pytest.mark.parametrize("name", ["silver.orders_events", "quarantine.orders", "bronze.orders"])

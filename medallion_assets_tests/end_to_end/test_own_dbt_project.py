@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLE = REPOSITORY / "examples" / "corner_shop"

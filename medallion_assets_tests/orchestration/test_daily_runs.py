@@ -19,7 +19,6 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from moto import mock_aws
 
 from medallion_assets.contracts.run_days import RANGE_END, RANGE_START, days_in
-from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.jobs import LIVE_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
@@ -27,6 +26,7 @@ from medallion_assets.orchestration.requests import days_request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.graph import GOLD, STORY_DAYS, Graph, Run, graph_at
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, assets_of

@@ -9,16 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
+from medallion_assets.operations.alerts.delivery import Host
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
 from medallion_assets.orchestration import dashboard_renewal
-from medallion_assets.orchestration.dashboard_renewal import OLD, DashboardRenewal
+from medallion_assets.orchestration.dashboard_renewal import OLD, renew_dashboard
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.operations.dashboard.dashboard_page import TRANSACTIONS, attempt, lakehouse_in, plant
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
-RENEWAL = DashboardRenewal(ui_url="http://ui", command_prefix="deploy/as-medallion")
+HOST = Host(ui_url="http://ui", command_prefix="deploy/as-medallion")
+
+
+def renew(lakehouse: Lakehouse, now: datetime) -> bool:
+    return renew_dashboard(lakehouse, now, host=HOST, raw_url="/nowhere")
 
 
 def refuse(*_: object, **__: object) -> None:
@@ -40,12 +46,12 @@ def test_a_page_of_five_minutes_is_written_anew(tmp_path: Path) -> None:
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
     now, page = datetime.now(UTC), Path(lakehouse.url, PAGE)
-    assert RENEWAL.renew(lakehouse, now, raw_url="/nowhere")
-    assert not RENEWAL.renew(lakehouse, now, raw_url="/nowhere")
+    assert renew(lakehouse, now)
+    assert not renew(lakehouse, now)
     old = (now - OLD).timestamp()
     os.utime(page, (old, old))
-    assert not RENEWAL.renew(lakehouse, now - timedelta(seconds=1), raw_url="/nowhere")
-    assert RENEWAL.renew(lakehouse, now, raw_url="/nowhere")
+    assert not renew(lakehouse, now - timedelta(seconds=1))
+    assert renew(lakehouse, now)
     assert page.stat().st_mtime > old
 
 
@@ -53,12 +59,12 @@ def test_a_page_that_shows_another_outcome_is_written_anew(tmp_path: Path) -> No
     """A stage that failed, or succeeds again, is on the page once its run has ended, without a daemon too."""
     lakehouse = lakehouse_in(tmp_path)
     plant(lakehouse)
-    assert RENEWAL.renew(lakehouse, datetime.now(UTC), raw_url="/nowhere")
+    assert renew(lakehouse, datetime.now(UTC))
     for outcome, error in ((Outcome.FAILED, "the disk is full"), (Outcome.SUCCEEDED, None)):
         for number in ("first", "second"):
             tried = attempt(TRANSACTIONS, 0, run_id=f"{number} {outcome}", outcome=outcome, error=error)
             record_attempts(lakehouse, [replace(tried, started_at=datetime.now(UTC), duration_seconds=0.0)])
-            assert RENEWAL.renew(lakehouse, datetime.now(UTC), raw_url="/nowhere") is (number == "first")
+            assert renew(lakehouse, datetime.now(UTC)) is (number == "first")
         assert ("the disk is full" in Path(lakehouse.url, PAGE).read_text()) is (error is not None)
 
 
@@ -66,5 +72,5 @@ def test_where_no_stage_was_tried_nothing_is_made(tmp_path: Path) -> None:
     """A place that is not there stays so."""
     lakehouse = lakehouse_at(tmp_path / "nowhere")
     assert lakehouse.catalog == CATALOG
-    assert not RENEWAL.renew(lakehouse, datetime.now(UTC), raw_url="/nowhere")
+    assert not renew(lakehouse, datetime.now(UTC))
     assert not (tmp_path / "nowhere").exists()

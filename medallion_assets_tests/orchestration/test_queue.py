@@ -13,13 +13,13 @@ from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOr
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 
-from medallion_assets.operations.stages import DAILY
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, REFINE
 from medallion_assets.orchestration.requests import days_request, request
 from medallion_assets.orchestration.schedules import SCHEDULED
 from medallion_assets.orchestration.trigger_context import TriggerContext
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 

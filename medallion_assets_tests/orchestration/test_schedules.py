@@ -17,12 +17,13 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.closing.daily import closed_days, day_to_close
-from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, DAILY, INGEST, LIVE_PRIORITY, REFINE
+from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, INGEST, LIVE_PRIORITY, REFINE
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets.stages.partitions import business_day
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import assets_of, days_of

@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.requirements import SparkMissingError, expect_installed
 from medallion_assets.engines.spark.session import session
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.spark import SparkSettings, spark_settings
 from medallion_assets_tests.services.names import required
 from medallion_assets_tests.services.processes import ServiceMissingError

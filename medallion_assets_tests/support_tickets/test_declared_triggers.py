@@ -16,10 +16,10 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Condition, Mode, RunIf, TaskValue
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.stages import DAILY, INGEST_AND_REFINE, REFINE
-from medallion_assets.orchestration.assets.monitor import MONITOR
+from medallion_assets.operations.stages import INGEST_AND_REFINE, REFINE
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.schedules import DAILY, MONITOR
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.support_tickets.agents import AGENTS
 from medallion_assets_tests.support_tickets.help_desk import agent, ticket

@@ -17,10 +17,12 @@ from medallion_assets.cli.demo.result import TableSummary
 from medallion_assets.cli.demo.view import DemoView
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.run_days import RANGE_END, RANGE_START
 from medallion_assets.contracts.table import Table
 from medallion_assets.definitions import build_defs
+from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.commit_notes import last_commit
-from medallion_assets.delta.table import ENGINE_NOTE, Lakehouse
+from medallion_assets.delta.table import ENGINE_NOTE
 from medallion_assets.errors import PermanentError, QualityGateError
 from medallion_assets.operations.business.writing import write_business_page
 from medallion_assets.operations.dashboard.writing import write_dashboard
@@ -30,6 +32,7 @@ from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.orchestration.runs.attribution import USER
 from medallion_assets.orchestration.runs.outcomes import step_error
 from medallion_assets.orchestration.runs.watch import conclude_all
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
@@ -55,7 +58,7 @@ class DemoPipeline:
         self.view = view
         self.client = publishing_client(**dynamodb)
         catalog = load_catalog(settings.pipelines)
-        self.lakehouse = Lakehouse(url=settings.lakehouse_url, catalog=catalog)
+        self.lakehouse = lakehouse_of(settings, catalog)
         self._settings = settings
         resource = DynamoDBResource(
             endpoint_url=dynamodb["endpoint_url"],
@@ -146,11 +149,11 @@ class DemoPipeline:
         )
 
     def _execute(self, tables: list[Table], first: date | None, last: date | None) -> dg.ExecuteInProcessResult:
-        tags = {"user": "medallion demo"}
+        tags = {USER: "medallion demo"}
         if first is not None:
             tags |= {
-                "dagster/asset_partition_range_start": str(first),
-                "dagster/asset_partition_range_end": str(last),
+                RANGE_START: str(first),
+                RANGE_END: str(last),
             }
         return self.job.execute_in_process(
             asset_selection=[asset_key(table) for table in tables],

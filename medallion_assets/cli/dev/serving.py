@@ -15,9 +15,9 @@ import dagster as dg
 
 from medallion_assets.cli.dev import COMMAND
 from medallion_assets.contracts.catalog import load_catalog
+from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
 from medallion_assets.delta.replacing.partitions import held_days
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition, ledger_of, read_on
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
@@ -49,12 +49,7 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         TransientError: a storage did not answer.
     """
     author = {TYPED: COMMAND, STARTED_BY: account()}
-    lake = Lakehouse(
-        url=settings.lakehouse_url,
-        storage_options=settings.storage_options,
-        author=author,
-        catalog=load_catalog(settings.pipelines),
-    )
+    lake = lakehouse_of(settings, load_catalog(settings.pipelines), author=author)
     published = lake.catalog.published
     built = [what for what in published if lake.exists(what.gold.table) and lake.exists(what.gold.source)]
     days = items = 0

@@ -20,7 +20,8 @@ from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.incident import Incident, end_incidents, read_incidents, record_incidents
 from medallion_assets.operations.tables.incident_ends import open_incidents
-from medallion_assets.settings import QUERY_ALERTS, QUERY_ALERTS_JOB
+from medallion_assets.settings import QUERY_ALERTS
+from medallion_assets.settings.schedules import QUERY_ALERTS_JOB
 
 SEVERITIES = ("warning", "failure")
 NAME = re.compile(r"[A-Za-z0-9_]{1,100}")

@@ -14,13 +14,13 @@ import dagster as dg
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, reads
 from medallion_assets.operations.unrecorded import FETCH, fetch_of
+from medallion_assets.orchestration.dagster_tags import PRIORITY
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Location, as_table
-from medallion_assets.stages.work import Repeating
 
 WINDOWS_SHOWN = 100
 
@@ -75,8 +75,7 @@ def fetched_asset(loaded: Loaded, environment: Mapping[str, str]) -> dg.AssetsDe
             StageLimit(context, fetch_of(loaded.table), limits) as limit,
             limit.heard(),
         ):
-            repeating = Repeating(attempts=lakehouse.repetitions, first_wait_seconds=lakehouse.first_wait_seconds)
-            repeating.run(work, report)
+            lakehouse.repeating.run(work, report)
         figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)
         return dg.MaterializeResult(metadata=metadata(figures))
 
@@ -114,7 +113,7 @@ def fetch_jobs(pipeline: Pipeline) -> list["dg.UnresolvedAssetJobDefinition"]:
             fetch_job_name(pipeline, loaded),
             selection=dg.AssetSelection.assets(fetched_key(loaded)),
             description=f"Fetch what changed in {loaded.table.short_name} since the last window from its API.",
-            tags={**limit_tags([loaded.loading_limits]), "dagster/priority": "0"},
+            tags={**limit_tags([loaded.loading_limits]), PRIORITY: "0"},
             executor_def=dg.in_process_executor,
         )
         for loaded in fetched_tables(pipeline)

@@ -24,6 +24,7 @@ from medallion_assets.operations.alerts.failures import WINDOW_DAYS, failure_key
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import INCIDENTS, Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, read_attempts
+from medallion_assets.orchestration.dagster_tags import MAX_RETRIES, MAX_RUNTIME
 from medallion_assets.orchestration.reporting import column_schema
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.diagnosis import diagnose
@@ -86,7 +87,7 @@ def diagnose_job() -> "dg.UnresolvedAssetJobDefinition":
         DIAGNOSE,
         selection=dg.AssetSelection.assets(KEY),
         description="Diagnose why a run failed, record it in operations.incidents, and send an alert.",
-        tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/max_retries": "0"},
+        tags={MAX_RUNTIME: str(TIME_LIMIT_SECONDS), MAX_RETRIES: "0"},
         executor_def=dg.in_process_executor,
     )
 

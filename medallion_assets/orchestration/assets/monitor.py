@@ -16,6 +16,7 @@ from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS, PIPELINE_CHECKPOINT, replace_rows
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
+from medallion_assets.orchestration.dagster_tags import MAX_RUNTIME, PRIORITY
 from medallion_assets.orchestration.reporting import (
     AssetEvent,
     asset_key,
@@ -27,9 +28,9 @@ from medallion_assets.orchestration.reporting import (
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.lost_attempts import LOOK_BACK, record_recently_lost
+from medallion_assets.settings.schedules import MONITOR
 from medallion_assets.stages.figures import as_table
 
-MONITOR = "monitor"
 TIME_LIMIT_SECONDS = 900
 CHECKS = {"nothing_is_stale": "No table's data are further behind than its declaration allows."}
 
@@ -89,6 +90,6 @@ def monitor_job(
         MONITOR,
         selection=dg.AssetSelection.assets(*own, *also) | dg.AssetSelection.checks(*checks),
         description="Complete operations.pipeline_runs; update the checkpoint and the freshness of every table.",
-        tags={"dagster/max_runtime": str(TIME_LIMIT_SECONDS), "dagster/priority": "0"},
+        tags={MAX_RUNTIME: str(TIME_LIMIT_SECONDS), PRIORITY: "0"},
         executor_def=dg.in_process_executor,
     )

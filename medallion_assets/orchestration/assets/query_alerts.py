@@ -12,10 +12,12 @@ import dagster as dg
 
 from medallion_assets.operations.alerts.queries import QueryAlert, QueryFinding, ask_all, record_findings
 from medallion_assets.orchestration.alert_direct import keep_or_send
+from medallion_assets.orchestration.dagster_tags import MAX_RUNTIME, PRIORITY
 from medallion_assets.orchestration.reporting import AssetEvent, stage_errors
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets.settings import QUERY_ALERTS_JOB, Settings
+from medallion_assets.settings import Settings
+from medallion_assets.settings.schedules import QUERY_ALERTS_JOB
 from medallion_assets.storage.workspace import workspace
 
 KEY = dg.AssetKey(["operations", QUERY_ALERTS_JOB])
@@ -54,7 +56,7 @@ def query_alerts_job(queries: Sequence[QueryAlert]) -> "dg.UnresolvedAssetJobDef
         QUERY_ALERTS_JOB,
         selection=dg.AssetSelection.assets(KEY),
         description="Run the queries that must find no rows.",
-        tags={"dagster/max_runtime": str(int(2 * most_seconds) + 300), "dagster/priority": "0"},
+        tags={MAX_RUNTIME: str(int(2 * most_seconds) + 300), PRIORITY: "0"},
         executor_def=dg.in_process_executor,
     )
 

@@ -15,9 +15,10 @@ from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
-from medallion_assets.operations.stages import DAILY, DBT, MONTHLY, REFRESH, closing_job
+from medallion_assets.operations.stages import DBT, MONTHLY, REFRESH, closing_job
 from medallion_assets.orchestration.closing.daily import day_to_close, ticks
 from medallion_assets.settings import Settings
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets.stages.partitions import business_day
 
 MONTHLY_LINES = ("0 4 2 * *",)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 from contextlib import suppress
 
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 
 
 def notify(message: bytes) -> None:

@@ -10,8 +10,7 @@ import errno
 import socket
 
 from medallion_assets.errors import PermanentError, SettingsError
-
-GREATEST_PORT = 65_535
+from medallion_assets.settings.values import GREATEST_PORT
 
 
 def port_of(setting: str, value: str) -> int:

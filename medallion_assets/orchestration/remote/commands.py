@@ -21,7 +21,7 @@ from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
 from medallion_assets.orchestration.runs.processes import RunProcess, wait_while
 from medallion_assets.remote.watching import ENDING_SECONDS
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 
 OURS = (sys.executable, "-m", "medallion_assets.remote")
 LOOK_SECONDS = 0.5

@@ -21,6 +21,7 @@ from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.job import Job, Service
 from medallion_assets.contracts.run_days import DAY, RANGE_END, RANGE_START, SCATTERED_DAYS
 from medallion_assets.errors import LostJobError, MedallionError, PermanentError
+from medallion_assets.orchestration.dagster_tags import ROOT_RUN
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt, RemoteAttempts
 from medallion_assets.orchestration.remote.commands import OURS, attached, run_command
 from medallion_assets.orchestration.remote.jobs import JobClient
@@ -33,7 +34,6 @@ from medallion_assets.stages.reports import AttemptFigures, Made, Report
 from medallion_assets.stages.work import StageBody, Work
 
 DAY_TAGS = (DAY, RANGE_START, RANGE_END, SCATTERED_DAYS)
-ROOT_RUN = "dagster/root_run_id"
 MARGIN_SECONDS = 600
 """How long after Dagster's own time limit a job ends by itself: that is for a Dagster that is gone."""
 LOST_JOB_DO = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.user import user_header
 
 USER = "user"
@@ -25,7 +26,7 @@ class AttributedQueue(dg.QueuedRunCoordinator):
 
     def submit_run(self, context: dg.SubmitRunContext) -> dg.DagsterRun:
         """Queue a run, with its user."""
-        header = user_header()
+        header = user_header(inherited_environment())  # Dagster makes this queue, and hands it no settings
         name = (context.get_request_header(header) or "").strip() if header else ""
         if name:
             self._instance.add_run_tags(context.dagster_run.run_id, {USER: name[:LONGEST_NAME]})

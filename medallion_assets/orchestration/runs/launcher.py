@@ -24,6 +24,7 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
+from medallion_assets.orchestration.dagster_tags import SENSOR_NAME
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
 from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left, end_with_parent
 from medallion_assets.orchestration.runs.restart import allow_restart, plan_anew
@@ -46,7 +47,6 @@ from medallion_assets.orchestration.wakes.waker import Waker
 ONE_AT_A_TIME = threading.Lock()
 """Runs are launched by several threads of one daemon."""
 PATIENCE_SECONDS = 1.0
-ASKED_BY_TAG = "dagster/sensor_name"
 DISPOSE_SECONDS = 5.0
 """How long looks that are under way may take to finish when nobody watches any more. A database that is away answers
 none."""
@@ -222,9 +222,9 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             LOG.exception("run %s: its process %s could not be reported", run.run_id, process.pid)
 
     def _wait(self, process: Worker, run: dg.DagsterRun) -> None:
-        """Settle what becomes of a run whose process ends; the sensor that asked for it may wait for that."""
+        """Conclude a run whose process ends; the sensor that asked for it may wait for that."""
         process.wait()
-        run_id, asked_by = run.run_id, run.tags.get(ASKED_BY_TAG)
+        run_id, asked_by = run.run_id, run.tags.get(SENSOR_NAME)
         this = threading.current_thread()
         self._looking.add(this)
         try:

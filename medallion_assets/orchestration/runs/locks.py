@@ -125,7 +125,7 @@ def is_held(folder: Path, run_id: str) -> bool:
 
 
 def is_known(folder: Path, run_id: str) -> bool:
-    """Whether a process ever held the run, and nobody has settled since what became of it."""
+    """Whether a process ever held the run, and nobody has concluded it since."""
     return (folder / run_id).exists()
 
 

@@ -15,9 +15,9 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.unrecorded import fetch_of
+from medallion_assets.orchestration.dagster_tags import MAX_RETRIES, MAX_RUNTIME
 from medallion_assets.orchestration.hidden_tags import tag_run
 
-MAX_RUNTIME, MAX_RETRIES = "dagster/max_runtime", "dagster/max_retries"
 RUN_MARGIN_SECONDS = 900
 """How much longer a run may take than its stages: to begin, to wait between tries, to end."""
 

@@ -3,7 +3,7 @@
 Belongs here: the folder of a run, and removing it. Does not: when Polars spills, runs that were started.
 
 Polars removes what it has spilled in a thread of its own, which a fork has not. So the files of a forked run stay until
-its end. Then it removes them itself; after one that was killed, whoever settles what became of the run does.
+its end. Then it removes them itself; after one that was killed, whoever concludes the run does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from medallion_assets.settings import inherited_environment
+from medallion_assets.settings.environment import inherited_environment
 
 SPILL_FOLDER = "POLARS_OOC_SPILL_DIR"
 """Polars asks for it when it spills for the first time, and makes the folder then."""

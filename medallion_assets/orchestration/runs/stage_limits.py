@@ -24,9 +24,10 @@ import dagster as dg
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
+from medallion_assets.orchestration.dagster_tags import MAX_RETRIES
 from medallion_assets.orchestration.hidden_tags import tag_run
 from medallion_assets.orchestration.runs.locks import noted
-from medallion_assets.orchestration.runs.run_limits import MAX_RETRIES, restarts_of
+from medallion_assets.orchestration.runs.run_limits import restarts_of
 from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
 
 GRACE_SECONDS = 30.0

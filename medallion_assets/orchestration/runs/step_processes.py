@@ -24,7 +24,7 @@ from dagster._core.executor.multiprocess import MultiprocessExecutor
 from dagster_shared.error import SerializableErrorInfo
 
 from medallion_assets.contracts.policies import Limits
-from medallion_assets.orchestration.reporting import STEP_RETRY_SECONDS, retry_wait
+from medallion_assets.orchestration.reporting import retry_wait
 from medallion_assets.orchestration.runs.launcher import carried_out
 
 PRELOADED = ("dagster", "boto3")
@@ -35,6 +35,7 @@ class StepProcesses(MultiprocessExecutor):
     """Dagster's executor of many processes, in a run that is held, with the retries that the stages' limits say."""
 
     limits: Mapping[str, Limits]
+    retry_seconds: float
 
     def execute(
         self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
@@ -56,21 +57,24 @@ class StepProcesses(MultiprocessExecutor):
         attempts = known_state.get_retry_state().get_attempt_count(step_context.step.key)
         if err_info.cls_name != ChildProcessCrashException.__name__ or limits is None or attempts >= limits.retries:
             return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
-        first = STEP_RETRY_SECONDS if limits.first_retry_seconds is None else limits.first_retry_seconds
+        first = self.retry_seconds if limits.first_retry_seconds is None else limits.first_retry_seconds
         wait = retry_wait(attempt=attempts + 1, first_wait_seconds=first)
         retry = StepRetryData(error=err_info, seconds_to_wait=wait)  # type: ignore[no-untyped-call]
         return dg.DagsterEvent.step_retry_event(step_context, retry)
 
 
-def step_processes(at_once: int, limits: Mapping[str, Limits]) -> dg.ExecutorDefinition:
-    """The executor for `at_once` steps at a time; `limits` of the stages by the keys of their steps."""
+def step_processes(at_once: int, limits: Mapping[str, Limits], *, retry_seconds: float) -> dg.ExecutorDefinition:
+    """The executor for `at_once` steps at a time; `limits` of the stages by the keys of their steps.
+
+    `retry_seconds` pass before the first retry of a step whose limits do not say how long.
+    """
 
     @dg.executor(name="step_processes", requirements=multiple_process_executor_requirements())
     def processes(_: dg.InitExecutorContext) -> StepProcesses:
         executor = StepProcesses(
             RetryMode.ENABLED, at_once, start_method="forkserver", explicit_forkserver_preload=PRELOADED
         )
-        executor.limits = limits
+        executor.limits, executor.retry_seconds = limits, retry_seconds
         return executor
 
     return processes

@@ -46,7 +46,7 @@ LOG = logging.getLogger(__name__)
 
 
 def look(instance: dg.DagsterInstance, now: float) -> None:
-    """Settle what can be settled at `now` (UNIX seconds)."""
+    """Conclude what can be concluded at `now` (UNIX seconds)."""
     for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.CANCELING])):
         with _on_its_own(run.run_id):
             (_look_at_start if run.status is Status.STARTING else _look_at_cancellation)(instance, run, now)

@@ -23,7 +23,8 @@ from medallion_assets.orchestration.runs.forks.launches import keep
 from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
 from medallion_assets.orchestration.runs.spill import folder_for
-from medallion_assets.settings import forks_runs, inherited_environment
+from medallion_assets.settings import forks_runs
+from medallion_assets.settings.environment import inherited_environment
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"
 """Where `dagster api execute_run` reads what it is to do. Command lines can be read by everybody on the host."""

@@ -16,6 +16,7 @@ import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.documents import Moment, from_json_or_none, to_json
+from medallion_assets.contracts.sensor_names import ALERT_RULES, ALERT_SENDER
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
@@ -29,7 +30,7 @@ from medallion_assets.operations.alerts.outbox import LONGEST_REST_SECONDS, TAKE
 from medallion_assets.operations.alerts.recoveries import recoveries
 from medallion_assets.operations.alerts.rules import alerts_of, said_by
 from medallion_assets.operations.alerts.standing import runs_unread, standing_conditions
-from medallion_assets.operations.stages import DAILY, last_stages
+from medallion_assets.operations.stages import last_stages
 from medallion_assets.operations.tables.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
 from medallion_assets.operations.tables.incident import end_incidents, read_incidents
 from medallion_assets.operations.tables.incident_ends import ended_incidents
@@ -52,6 +53,7 @@ from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sens
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.wakes.event_notes import DO, EventNotes
 from medallion_assets.settings import Settings
+from medallion_assets.settings.schedules import DAILY
 
 RULES_SECONDS, SENDER_SECONDS = 300, 30
 LONGEST_QUIET = timedelta(seconds=LONGEST_REST_SECONDS + TAKEN_SECONDS)
@@ -82,7 +84,7 @@ def alert_rules_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that looks at the facts."""
 
     @dg.sensor(
-        name="alert_rules",
+        name=ALERT_RULES,
         minimum_interval_seconds=minimum_interval(RULES_SECONDS),
         default_status=sensor_status(settings),
         description="Raises alerts: quality, freshness, gaps, refused batches, slow runs, the daily close.",
@@ -128,7 +130,7 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
     names = ", ".join(channel.name for channel in channels) or "nobody: no channel is set"
 
     @dg.sensor(
-        name="alert_sender",
+        name=ALERT_SENDER,
         minimum_interval_seconds=minimum_interval(SENDER_SECONDS),
         default_status=sensor_status(settings),
         description=f"Sends alerts to {names}.",

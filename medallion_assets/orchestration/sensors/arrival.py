@@ -14,6 +14,7 @@ from functools import cached_property, partial
 import dagster as dg
 from obstore.store import ObjectStore
 
+from medallion_assets.contracts import sensor_names
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
@@ -26,7 +27,6 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified
 from medallion_assets.orchestration.trigger_context import ArrivedBatch, TriggerContext
-from medallion_assets.orchestration.wakes import names
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.ledger.decisions import Decision, read_decisions
 from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_AT_AGAIN, owner_known
@@ -61,7 +61,7 @@ def arrival_sensor(
     return asking_sensor(
         subject,
         Cursor,
-        name=names.file_arrival(loaded.table),
+        name=sensor_names.file_arrival(loaded.table),
         description=f"Requests {subject.of.path} when complete {loaded.source.batch_word}s below "
         f"<raw>/{subject.of.short_name} are not loaded yet.",
         status=status,

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from medallion_assets.contracts import sensor_names
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE
@@ -35,7 +36,6 @@ from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arriv
 from medallion_assets.orchestration.sensors.asking import Look, Subject
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
-from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers import file_arrival
@@ -115,7 +115,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     longest = arrivals_every(settings)
 
     @dg.sensor(
-        name=names.arrivals(pipeline),
+        name=sensor_names.arrivals(pipeline),
         job_name=pipeline.job(INGEST_AND_REFINE),
         minimum_interval_seconds=minimum_interval(longest),
         default_status=sensor_status(settings),
@@ -126,7 +126,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         before = from_json_or_none(Cursor, context.cursor) or Cursor()
         seen = _look_at(subjects, context, lakehouse, before)
         looks = {name: look.asking for name, look in seen.looks.items()}
-        look_again(context, names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
+        look_again(context, sensor_names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
         cursor = to_json(before.after(looks, unreached=seen.unreached))
         if seen.errors and cursor == context.cursor:
             raise next(iter(seen.errors.values()))

@@ -12,6 +12,7 @@ from datetime import datetime
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import DbtModels, Pipeline
+from medallion_assets.contracts.sensor_names import completed
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.operations.stages import DBT
 from medallion_assets.orchestration.requests import sensor_status, timers_of
@@ -20,7 +21,6 @@ from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_
 from medallion_assets.orchestration.sensors.cadence import woken_every
 from medallion_assets.orchestration.sensors.update import trigger_context
 from medallion_assets.orchestration.sensors.watching import watch_release
-from medallion_assets.orchestration.wakes.names import completed
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.table_update import Cursor, Watched, evaluate, format_updates
 

@@ -16,12 +16,13 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Pipeline
+from medallion_assets.contracts.sensor_names import DIAGNOSE_FAILURES
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Condition, RunIf, TaskValue
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.stages import DAILY, stages
+from medallion_assets.operations.stages import stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
-from medallion_assets.orchestration.assets.monitor import MONITOR
+from medallion_assets.orchestration.dagster_tags import PRIORITY
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
@@ -34,6 +35,7 @@ from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
+from medallion_assets.settings.schedules import DAILY, MONITOR
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,
@@ -66,7 +68,7 @@ def run_if_sensors(settings: Settings, catalog: Catalog) -> list[dg.SensorDefini
     return [
         *declared,
         run_if(
-            "diagnose_failures",
+            DIAGNOSE_FAILURES,
             job=DIAGNOSE,
             upstream=[asset_key(stage.table).to_user_string() for stage in stages(catalog)],
             condition=Condition.AT_LEAST_ONE_FAILED,
@@ -205,5 +207,5 @@ def tags(name: str, ask: Ask) -> dict[str, str]:
         CAUSE_TAG: cut(cause, TAG_CHARACTERS),
         SENSOR_TAG: name,
         UNTIL_TAG: repr(ask.ended_at),
-        "dagster/priority": str(LIVE_PRIORITY),
+        PRIORITY: str(LIVE_PRIORITY),
     }

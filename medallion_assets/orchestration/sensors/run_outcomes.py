@@ -23,6 +23,7 @@ import dagster as dg
 
 from medallion_assets.contracts.documents import Moment, Names, from_json_or_none, to_json
 from medallion_assets.contracts.run_days import days_named
+from medallion_assets.contracts.sensor_names import RUN_OUTCOMES
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import AlertFacts, Unread
@@ -103,7 +104,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
     """The sensor that looks at each run of this code location when it has ended."""
 
     @dg.sensor(
-        name="run_outcomes",
+        name=RUN_OUTCOMES,
         minimum_interval_seconds=minimum_interval(INTERVAL_SECONDS),
         default_status=sensor_status(settings),
         description="Sends alerts for runs that failed, were canceled, or (if configured) succeeded.",

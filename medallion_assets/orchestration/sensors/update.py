@@ -17,6 +17,7 @@ from functools import partial
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import Derived, Loaded, Pipeline
+from medallion_assets.contracts.sensor_names import table_update
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
@@ -26,7 +27,6 @@ from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_
 from medallion_assets.orchestration.sensors.cadence import woken_every
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
-from medallion_assets.orchestration.wakes.names import table_update
 from medallion_assets.settings import Settings
 from medallion_assets.triggers.table_update import Cursor, Watched, evaluate, format_updates
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from medallion_assets.contracts.sensor_names import ARRIVALS
 from medallion_assets.orchestration.wakes.messages import wake
-from medallion_assets.orchestration.wakes.names import ARRIVALS
 from medallion_assets.orchestration.wakes.waker import states_of_sensors
 
 TOGETHER_SECONDS = 1.0

@@ -13,10 +13,10 @@ from pathlib import Path
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.sensor_names import completed, restated, table_update
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.wakes.messages import wake
-from medallion_assets.orchestration.wakes.names import completed, restated, table_update
 from medallion_assets.refining.bronze import bronze_table
 
 TOGETHER_SECONDS = 1.0

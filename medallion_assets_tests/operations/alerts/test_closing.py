@@ -12,13 +12,13 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.standing import standing_conditions
-from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE, REVENUE
 from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.operations.planted import NOW, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
 

@@ -19,12 +19,13 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unreadable_facts,
 )
-from medallion_assets.operations.stages import DAILY, stages
+from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG
 

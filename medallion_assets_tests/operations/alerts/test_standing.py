@@ -11,7 +11,6 @@ import pytest
 from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, WaitingBatch
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.alerts.standing import standing_conditions
-from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
 from medallion_assets.operations.tables.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets.operations.tables.incident import Incident
@@ -19,6 +18,7 @@ from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG
 

@@ -37,7 +37,8 @@ from medallion_assets.pipelines.star_schema.facts import MART_REVENUE
 from medallion_assets.pipelines.star_schema.models import STAR
 from medallion_assets.pipelines.star_schema.orders import ORDERS
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
-from medallion_assets.settings import inherited_environment, load_settings
+from medallion_assets.settings import load_settings
+from medallion_assets.settings.environment import inherited_environment
 from medallion_assets_tests.deriving.dbt.planting import plant, plant_shop
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.runs.ringing import ring_now

@@ -97,7 +97,7 @@ def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> Non
     """Only where there is an API; cron lines are those of the declaration, unless settings have others."""
     refresh = Refresh(cron=("0 3 * * *",), steps_at_once=2)
     pipeline = Pipeline(name="shop", loaded=(declared(fetched_at=("7 * * * *",)),), refresh=refresh)
-    definitions = build_defs(load_settings({}), [pipeline])
+    definitions = build_defs(replace(load_settings({}), step_retry_seconds=7.0), [pipeline])
     dg.Definitions.validate_loadable(definitions)
     lines = {found.job_name: found.cron_schedule for found in schedules(load_settings({}), Catalog((pipeline,)))}
     assert lines["shop_fetch_orders"] == ["7 * * * *"]
@@ -109,6 +109,7 @@ def test_a_source_has_a_job_and_a_schedule_and_comes_first_in_a_refresh() -> Non
     made = executor.executor_creation_fn(None)  # type: ignore[misc, arg-type]
     assert isinstance(made, StepProcesses)
     assert made.limits["raw__orders"] == declared().loading_limits
+    assert made.retry_seconds == 7.0
     assert definitions.resolve_job_def("shop_fetch_orders").asset_layer.selected_asset_keys == {raw}
     assert raw not in definitions.resolve_job_def("shop_ingest").asset_layer.selected_asset_keys
     limit = definitions.resolve_job_def("shop_fetch_orders").tags["dagster/max_runtime"]

@@ -17,9 +17,9 @@ from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.orchestration.assets import fresh_checks
 from medallion_assets.orchestration.assets.fresh_checks import IS_FRESH, fresh_check_keys, verdict
-from medallion_assets.orchestration.assets.monitor import MONITOR
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import CHANGES, STAR_SCHEMA
+from medallion_assets.settings.schedules import MONITOR
 from medallion_assets_tests.graph import Graph, Run
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

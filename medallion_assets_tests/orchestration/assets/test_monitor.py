@@ -15,8 +15,9 @@ from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     read_attempts,
 )
-from medallion_assets.orchestration.assets.monitor import MONITOR, operations_assets
+from medallion_assets.orchestration.assets.monitor import operations_assets
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.settings.schedules import MONITOR
 from medallion_assets_tests.graph import Graph, Run
 from medallion_assets_tests.pipeline import PUBLISHED_TABLES
 

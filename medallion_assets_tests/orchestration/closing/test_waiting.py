@@ -17,7 +17,6 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.orchestration.closing import waiting as waiting_close
-from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.schedules import schedules
@@ -28,6 +27,7 @@ from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.settings.closing import LATEST
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import DAY, assets_of, days_of

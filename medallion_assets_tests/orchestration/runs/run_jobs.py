@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -137,7 +138,7 @@ LIMITS = Limits(retries=1, first_retry_seconds=0)
 
 
 @dg.job(
-    executor_def=step_processes(2, {"left": LIMITS, "right": LIMITS}),
+    executor_def=step_processes(2, {"left": LIMITS, "right": LIMITS}, retry_seconds=0),
     resource_defs={"here": here},
 )
 def side_by_side() -> None:
@@ -146,10 +147,23 @@ def side_by_side() -> None:
     waits_beside.alias("right")()
 
 
-@dg.job(executor_def=step_processes(2, {"with_what_breaks": LIMITS}), resource_defs={"breaks": breaks})
+@dg.job(executor_def=step_processes(2, {"with_what_breaks": LIMITS}, retry_seconds=0), resource_defs={"breaks": breaks})
 def breaking() -> None:
     """A step whose resource cannot be made."""
     with_what_breaks()
+
+
+@dg.op
+def crashes_once(context: dg.OpExecutionContext) -> None:
+    """Its process is gone, the first time."""
+    if not context.retry_number:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dg.job(executor_def=step_processes(2, {"crashes_once": Limits(retries=1)}, retry_seconds=0))
+def crashing() -> None:
+    """A step that is tried again, and whose limits do not say after how long."""
+    crashes_once()
 
 
 @dg.repository

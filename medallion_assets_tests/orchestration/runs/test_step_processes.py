@@ -14,7 +14,7 @@ import pytest
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.launching import Launching
-from medallion_assets_tests.orchestration.runs.run_jobs import breaking
+from medallion_assets_tests.orchestration.runs.run_jobs import breaking, crashing
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.services.waiting import wait_until
 
@@ -93,3 +93,14 @@ def test_a_step_whose_resource_fails_fails_at_once(tmp_path: Path) -> None:
     kinds = [entry.dagster_event.event_type for entry in entries if entry.dagster_event]
     assert (Type.STEP_UP_FOR_RETRY in kinds, kinds.count(Type.STEP_FAILURE)) == (False, 1)
     assert (tmp_path / "asked").read_text().count("asked") == 1
+
+
+def test_a_step_whose_process_is_gone_waits_as_long_as_the_settings_say(tmp_path: Path) -> None:
+    """Where its limits do not say it; here that is not at all."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        result = dg.execute_job(dg.reconstructable(crashing), instance)
+        entries = instance.all_logs(result.run_id)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event]
+    (retry,) = [event.step_retry_data for event in events if event.event_type is Type.STEP_UP_FOR_RETRY]
+    assert result.success
+    assert retry.seconds_to_wait == 0

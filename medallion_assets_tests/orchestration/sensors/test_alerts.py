@@ -16,7 +16,6 @@ from medallion_assets.errors import SettingsError
 from medallion_assets.operations.alerts.facts import RunningStage
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import take_due
-from medallion_assets.operations.stages import DAILY
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts, read_alerts
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
@@ -35,6 +34,7 @@ from medallion_assets.orchestration.sensors.alerts import (
 )
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.graph import Graph, resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt
 from medallion_assets_tests.pipeline import CATALOG

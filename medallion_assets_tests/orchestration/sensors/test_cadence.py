@@ -14,9 +14,9 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._core.test_utils import freeze_time
 from dagster._daemon.sensor import MIN_INTERVAL_LOOP_TIME, is_under_min_interval
 
+from medallion_assets.contracts.sensor_names import ARRIVALS
 from medallion_assets.definitions import build_defs
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
-from medallion_assets.orchestration.wakes.names import ARRIVALS
 from medallion_assets.settings import load_settings
 from medallion_assets.settings.looks import LOOP_SECONDS
 from medallion_assets_tests.graph import REGION

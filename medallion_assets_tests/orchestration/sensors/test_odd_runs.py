@@ -20,7 +20,6 @@ from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.source_versions import SOURCE_COMMITS_NOTE, SOURCE_NOTE
 from medallion_assets.delta.replacing.partitions import REPLACED
 from medallion_assets.orchestration.closing.daily import first_published
-from medallion_assets.orchestration.jobs import DAILY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.restated.runs import ABOUT_TAG, ASKED_TAG
@@ -30,6 +29,7 @@ from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SA
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.orchestration.sensors.restated_days import Follower, plant
 from medallion_assets_tests.pipeline import CATALOG
 from medallion_assets_tests.properties.examples import examples

@@ -12,10 +12,11 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from medallion_assets.contracts.run_days import day_tags
 from medallion_assets.deriving.build import build
 from medallion_assets.operations.tables.alerts import read_alerts
-from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, DAILY, RECENT_PRIORITY
+from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
+from medallion_assets.settings.schedules import DAILY
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated.asking import MOST_IN_FLIGHT
 from medallion_assets_tests.orchestration.sensors.restated_days import DAY, LTV, SALES, Follower, day, days_of, plant

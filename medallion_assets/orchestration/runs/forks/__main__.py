@@ -11,17 +11,19 @@ import sys
 from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.hosting.startable import expect_home
 from medallion_assets.orchestration.runs.forks.server import is_possible, main, rest
-from medallion_assets.settings import forks_runs, inherited_environment, load_settings
+from medallion_assets.settings import forks_runs, load_settings
+from medallion_assets.settings.environment import inherited_environment
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Fork the processes of runs.")
     parser.add_argument("-m", dest="module", required=True, help="the module whose jobs are carried out")
     module = parser.parse_args().module
+    environment = inherited_environment()
     try:
-        load_settings()
-        home = expect_home(inherited_environment())
+        load_settings(environment)
+        home = expect_home(environment)
     except MedallionError as error:
         sys.exit(f"fork server: {error}")
-    if not forks_runs() or not is_possible():
+    if not forks_runs(environment) or not is_possible():
         rest()
     main(home, module)

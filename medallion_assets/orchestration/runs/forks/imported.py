@@ -27,8 +27,7 @@ from traceback import format_exception_only
 from typing import Any
 
 from medallion_assets.orchestration.runs.processes import began_at
-from medallion_assets.settings import inherited_environment
-from medallion_assets.settings.environment import other_variables
+from medallion_assets.settings.environment import inherited_environment, other_variables
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 """Those of memory allocators, which take care of forks, and the one that removes what Polars has spilled to a disk. A

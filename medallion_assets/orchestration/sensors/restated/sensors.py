@@ -13,6 +13,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
+from medallion_assets.contracts import sensor_names
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.policies import Timers
@@ -40,7 +41,6 @@ from medallion_assets.orchestration.sensors.restated.runs import (
 )
 from medallion_assets.orchestration.sensors.restated.together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
-from medallion_assets.orchestration.wakes import names
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
 from medallion_assets.stages.partitions import business_day, month_now
@@ -103,7 +103,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
     timers = timers_of(settings, kept.gold.update_timers)
 
     @dg.sensor(
-        name=names.restated(gold),
+        name=sensor_names.restated(gold),
         job_name=kept.job,
         minimum_interval_seconds=minimum_interval(woken_every(settings, timers)),
         default_status=sensor_status(settings),

@@ -1,0 +1,14 @@
+"""Dagster's own tags of runs that several modules set or read.
+
+Belongs here: their keys. Does not: days of a run (contracts/run_days.py), or tags of ours (hidden_tags.py).
+"""
+
+from __future__ import annotations
+
+MAX_RUNTIME, MAX_RETRIES = "dagster/max_runtime", "dagster/max_retries"
+"""After how many seconds a run is ended, and how often it is started anew."""
+PRIORITY = "dagster/priority"
+SENSOR_NAME, SCHEDULE_NAME = "dagster/sensor_name", "dagster/schedule_name"
+"""What asked for a run."""
+ROOT_RUN = "dagster/root_run_id"
+"""The first of a run and those that started it anew."""
