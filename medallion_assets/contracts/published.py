@@ -17,6 +17,9 @@ from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Tab
 SERVING_LIMITS = Limits(retries=2)
 DAY_KEYS = ("metric_date", "row_key")
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
+BEGUN_AS_OF, BEGUN_VERSION, WRITE_ALL, OVERTAKEN = "begun_as_of_date", "begun_version", "write_all", "overtaken"
+KEY_ENCODING, ROWS_LEFT_OUT = "key_encoding", "rows_left_out"
+"""What the watermark of a table of items says of the publishes before (publishing.items.watermark)."""
 KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
 """Of columns that can be keys: DynamoDB has keys of text and of numbers."""
 EXPIRES_AT = "expires_at"
@@ -24,11 +27,10 @@ EXPIRES_AT = "expires_at"
 _OF_OWNERS = frozenset(
     {"lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"}
 )
-_OF_ANY = _OF_OWNERS | {"rows_left_out", "published_at", "run_id", "complete_until", "is_complete", EXPIRES_AT}
+_OF_ANY = _OF_OWNERS | {ROWS_LEFT_OUT, "published_at", "run_id", "complete_until", "is_complete", EXPIRES_AT}
 OWN_NAMES_OF_DAYS = _OF_ANY | {"version", "row_count"}
 OWN_NAMES_OF_ITEMS = _OF_ANY | {
-    *(IS_DELETED, AS_OF_DATE, GOLD_VERSION, "begun_as_of_date", "begun_version", "write_all", "overtaken"),
-    "key_encoding",
+    *(IS_DELETED, AS_OF_DATE, GOLD_VERSION, BEGUN_AS_OF, BEGUN_VERSION, WRITE_ALL, OVERTAKEN, KEY_ENCODING),
 }
 """The attributes of items of our own, which no key of such a table may be called."""
 

@@ -13,13 +13,12 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT
+from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT, GOLD_VERSION
 from medallion_assets.contracts.table import Date, Integer, Table, Text
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import StoredItem, UnstorableValueError, from_item, number, to_item
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.days.day_publisher import POINTER, DayKeys
-from medallion_assets.publishing.items.watermark import VERSION
 from medallion_assets.publishing.keys import WATERMARK, KeyValue, as_key, asked_as, is_own, key_types, own_key
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import key_rules
@@ -113,7 +112,7 @@ def read_item(
     item = client.get_item(TableName=table_name, Key=asked, ConsistentRead=consistent).get("Item")
     if item is None or is_tombstone(item):
         return None
-    figures = {name: _typed(contract, name, value) for name, value in _visible(item, VERSION).items()}
+    figures = {name: _typed(contract, name, value) for name, value in _visible(item, GOLD_VERSION).items()}
     return figures | {name: value for name, value in values.items() if keys[name] == "S"}  # it stands there encoded
 
 

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, TypeVar
 
+from medallion_assets.contracts.published import GOLD_VERSION
 from medallion_assets.publishing.attributes import Item, to_item, write_units
 from medallion_assets.publishing.batches import grouped
 from medallion_assets.publishing.budget.budgeted_table import (
@@ -36,7 +37,6 @@ from medallion_assets.publishing.items.item_rows import Row, carried_by, encoded
 from medallion_assets.publishing.items.watermark import (
     EQUAL,
     LOWER,
-    VERSION,
     Pair,
     Watermark,
     lower_values,
@@ -135,11 +135,11 @@ class _Items:
         self._guards = found.published is not None
         # Keys that were not encoded may hold another row under the same pair.
         lower = LOWER if found.keys_encoded or found.published is None else f"({LOWER} OR {EQUAL})"
-        replaceable = f"attribute_not_exists({VERSION}) OR {lower}"
+        replaceable = f"attribute_not_exists({GOLD_VERSION}) OR {lower}"
         values = lower_values(pair)
         self._absent_or_lower = Condition(replaceable, values)
         self._lower = Condition(f"{KEY_EXISTS} AND ({replaceable})", values, key_names(keys))
-        self._not_newer = Condition(f"attribute_not_exists({VERSION}) OR {LOWER} OR {EQUAL}", values)
+        self._not_newer = Condition(f"attribute_not_exists({GOLD_VERSION}) OR {LOWER} OR {EQUAL}", values)
 
     def fingerprints(self, rows: Iterable[Row]) -> dict[Key, bytes]:
         """What the table holds, by key, as far as the rows published before say."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import Item, to_item
-from medallion_assets.publishing.items.watermark import AS_OF, VERSION, Pair
+from medallion_assets.publishing.items.watermark import Pair
 from medallion_assets.publishing.keys import Keys, as_key
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_reason
 
@@ -64,10 +65,10 @@ def encoded_row(keys: Keys, row: Row) -> Row:
 
 def carried_by(pair: Pair) -> Item:
     """What every item of a publish carries."""
-    return to_item({AS_OF: pair.as_of, VERSION: pair.version})
+    return to_item({AS_OF_DATE: pair.as_of, GOLD_VERSION: pair.version})
 
 
 def fingerprint(item: Item) -> bytes:
     """16 bytes that tell whether figures differ, the pair left aside: millions of them fit in memory."""
-    figures = sorted((name, repr(value)) for name, value in item.items() if name not in {AS_OF, VERSION})
+    figures = sorted((name, repr(value)) for name, value in item.items() if name not in {AS_OF_DATE, GOLD_VERSION})
     return hashlib.blake2b(repr(figures).encode(), digest_size=16).digest()

@@ -16,7 +16,16 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
+from medallion_assets.contracts.published import (
+    AS_OF_DATE,
+    BEGUN_AS_OF,
+    BEGUN_VERSION,
+    GOLD_VERSION,
+    KEY_ENCODING,
+    OVERTAKEN,
+    ROWS_LEFT_OUT,
+    WRITE_ALL,
+)
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition, Guard
@@ -28,8 +37,6 @@ from medallion_assets.publishing.publisher import VERSIONS
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
 
-AS_OF, VERSION = AS_OF_DATE, GOLD_VERSION
-KEY_ENCODING, LEFT_OUT = "key_encoding", "rows_left_out"
 SAID = f"{COMPLETE_UNTIL} = :{COMPLETE_UNTIL}, {IS_COMPLETE} = :{IS_COMPLETE}"
 """The change that says `Completeness.values`."""
 MOST_ATTEMPTS = 20
@@ -48,12 +55,14 @@ class Pair(NamedTuple):
 
 
 LOWER = (
-    f"{VERSION} < :generation OR ({VERSION} < :next_generation AND "
-    f"({AS_OF} < :as_of OR ({AS_OF} = :as_of AND {VERSION} < :version)))"
+    f"{GOLD_VERSION} < :generation OR ({GOLD_VERSION} < :next_generation AND "
+    f"({AS_OF_DATE} < :as_of OR ({AS_OF_DATE} = :as_of AND {GOLD_VERSION} < :version)))"
 )
 """The condition that an item carries a pair of lower rank than that of `lower_values`."""
-EQUAL = f"({AS_OF} = :as_of AND {VERSION} = :version)"
+EQUAL = f"({AS_OF_DATE} = :as_of AND {GOLD_VERSION} = :version)"
 """The condition that it carries that very pair."""
+BEGUN = f"{BEGUN_AS_OF} = :as_of AND {BEGUN_VERSION} = :version"
+"""The condition that the watermark announces that very pair, and no later one."""
 
 
 def lower_values(pair: Pair) -> Item:
@@ -67,7 +76,7 @@ def pair_values(pair: Pair) -> Item:
     return to_item({":as_of": pair.as_of, ":version": pair.version})
 
 
-def pair_of(item: StoredItem, as_of: str = AS_OF, version: str = VERSION) -> Pair | None:
+def pair_of(item: StoredItem, as_of: str = AS_OF_DATE, version: str = GOLD_VERSION) -> Pair | None:
     """The pair that an item carries, or None."""
     if as_of not in item:
         return None
@@ -124,7 +133,7 @@ def published_items(table: BudgetedTable, keys: Keys) -> list[Trace]:
     item = table.get(own_key(keys, WATERMARK))
     if item is None:
         return []
-    versions = [number(item[name]) for name in (VERSION, "begun_version") if name in item]
+    versions = [number(item[name]) for name in (GOLD_VERSION, BEGUN_VERSION) if name in item]
     return [trace_of(item, max(versions, default=0))]
 
 
@@ -133,11 +142,11 @@ def load(table: BudgetedTable, keys: Keys) -> Watermark:
     item = table.get(own_key(keys, WATERMARK)) or {}
     return Watermark(
         published=pair_of(item),
-        begun=pair_of(item, "begun_as_of_date", "begun_version"),
-        write_all="write_all" in item,
-        overtaken="overtaken" in item,
+        begun=pair_of(item, BEGUN_AS_OF, BEGUN_VERSION),
+        write_all=WRITE_ALL in item,
+        overtaken=OVERTAKEN in item,
         keys_encoded=item.get(KEY_ENCODING, {}).get("S") == ENCODED_WITH,
-        rows_left_out=number(item[LEFT_OUT]) if LEFT_OUT in item else 0,
+        rows_left_out=number(item[ROWS_LEFT_OUT]) if ROWS_LEFT_OUT in item else 0,
         completeness=Completeness.of_item(item),
     )
 
@@ -153,8 +162,8 @@ def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool
         if found.holds(pair) or found.refuses(pair):
             return found, False
         write_all = found.must_write_all(pair)
-        change = "SET begun_as_of_date = :as_of, begun_version = :version"
-        change += ", write_all = :true REMOVE overtaken" if write_all else " REMOVE write_all, overtaken"
+        change = f"SET {BEGUN_AS_OF} = :as_of, {BEGUN_VERSION} = :version"
+        change += f", {WRITE_ALL} = :true REMOVE {OVERTAKEN}" if write_all else f" REMOVE {WRITE_ALL}, {OVERTAKEN}"
         values = pair_values(pair) | (to_item({":true": True}) if write_all else {})
         if table.update(own_key(keys, WATERMARK), change, _still(found, values)).accepted:
             return found, write_all
@@ -166,8 +175,7 @@ def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool
 
 def guard(keys: Keys, pair: Pair) -> Guard:
     """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
-    begun = Condition("begun_as_of_date = :as_of AND begun_version = :version", pair_values(pair))
-    return Guard(own_key(keys, WATERMARK), begun)
+    return Guard(own_key(keys, WATERMARK), Condition(BEGUN, pair_values(pair)))
 
 
 def finish(
@@ -182,13 +190,13 @@ def finish(
     completeness: Completeness | None = None,
 ) -> bool:
     """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
-    change = f"SET {AS_OF} = :as_of, {VERSION} = :version, {TABLE_ID} = :table_id, {KEY_ENCODING} = :encoding, "
-    change += f"{LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id"
-    change += f", {SAID} REMOVE write_all" if completeness else f" REMOVE write_all, {COMPLETE_UNTIL}, {IS_COMPLETE}"
+    change = f"SET {AS_OF_DATE} = :as_of, {GOLD_VERSION} = :version, {TABLE_ID} = :table_id"
+    change += f", {KEY_ENCODING} = :encoding, {ROWS_LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id"
+    change += f", {SAID}" if completeness else ""
+    change += f" REMOVE {WRITE_ALL}" if completeness else f" REMOVE {WRITE_ALL}, {COMPLETE_UNTIL}, {IS_COMPLETE}"
     facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
     condition = Condition(
-        "begun_as_of_date = :as_of AND begun_version = :version AND "
-        f"(attribute_not_exists({AS_OF}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
+        f"{BEGUN} AND (attribute_not_exists({AS_OF_DATE}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
         lower_values(pair)
         | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
         | (completeness.values if completeness else {}),
@@ -206,21 +214,21 @@ def say_surer(table: BudgetedTable, keys: Keys, pair: Pair, completeness: Comple
 def report_overtaken(table: BudgetedTable, keys: Keys) -> None:
     """Tell the next publish that items may have been written after a newer one had looked."""
     always = Condition(KEY_EXISTS, to_item({":true": True}), key_names(keys))
-    table.update(own_key(keys, WATERMARK), "SET overtaken = :true", always)
+    table.update(own_key(keys, WATERMARK), f"SET {OVERTAKEN} = :true", always)
 
 
 def _still(found: Watermark, values: Item) -> Condition:
     """The condition that nobody began or was overtaken since `found` was read."""
-    parts = [f"attribute_{'' if found.overtaken else 'not_'}exists(overtaken)"]
+    parts = [f"attribute_{'' if found.overtaken else 'not_'}exists({OVERTAKEN})"]
     if found.begun is None:
-        parts.append("attribute_not_exists(begun_version)")
+        parts.append(f"attribute_not_exists({BEGUN_VERSION})")
     else:
-        parts.append("begun_as_of_date = :begun_as_of AND begun_version = :begun_version")
+        parts.append(f"{BEGUN_AS_OF} = :begun_as_of AND {BEGUN_VERSION} = :begun_version")
         values = values | to_item({":begun_as_of": found.begun.as_of, ":begun_version": found.begun.version})
     # What had begun may be in by now: then there is nothing unfinished, and more to compare with.
     if found.published is None:
-        parts.append(f"attribute_not_exists({VERSION})")
+        parts.append(f"attribute_not_exists({GOLD_VERSION})")
     else:
-        parts.append(f"{AS_OF} = :in_as_of AND {VERSION} = :in_version")
+        parts.append(f"{AS_OF_DATE} = :in_as_of AND {GOLD_VERSION} = :in_version")
         values = values | to_item({":in_as_of": found.published.as_of, ":in_version": found.published.version})
     return Condition(" AND ".join(parts), values)
