@@ -18,6 +18,7 @@ from medallion_assets.engines.extent import Extent
 from medallion_assets.engines.pieces import ROW_GROUP_BYTES, compression_aside, rows_of_group, spilled
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
+from medallion_assets.storage.sizes import MEBIBYTE
 
 TRAVELLING_BYTES = 64 * 1024
 """Rows that are put aside travel within answers and items up to here."""
@@ -34,7 +35,7 @@ class Place:
 
     url: str
     storage_options: StorageOptions = field(default_factory=StorageOptions)
-    file_bytes: int = 1024 * 1024 * 1024
+    file_bytes: int = 1024 * MEBIBYTE
     row_group_bytes: int = ROW_GROUP_BYTES
 
 

@@ -21,10 +21,10 @@ import polars as pl
 
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.files import Files
+from medallion_assets.storage.sizes import MEBIBYTE
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-MEBIBYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

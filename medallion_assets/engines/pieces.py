@@ -14,12 +14,13 @@ from typing import Literal
 import polars as pl
 
 from medallion_assets.storage.options import StorageOptions
+from medallion_assets.storage.sizes import MEBIBYTE
 
 LONG_ROW_BYTES = 1024
 """Rows of more text than this, on average, are written in row groups of few rows."""
 GROUP = "_group"
 """The column with the number of a row's group."""
-ROW_GROUP_BYTES = 8 * 1024 * 1024
+ROW_GROUP_BYTES = 8 * MEBIBYTE
 """What a row group of rows that are put aside holds in memory: readers hold some of them at a time."""
 
 

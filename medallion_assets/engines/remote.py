@@ -22,11 +22,12 @@ import polars as pl
 
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.blocks import blocks
-from medallion_assets.engines.engine import MEBIBYTE, Answer, Bounds, Item, PutAside
+from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
 from medallion_assets.engines.files import Files
 from medallion_assets.engines.pieces import in_order_of_group, of_group, of_noted_group
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.storage.shared_workspace import shared_workspace
+from medallion_assets.storage.sizes import MEBIBYTE
 
 BOUNDS = Bounds(
     block_rows=125_000,

@@ -12,7 +12,9 @@ from typing import Protocol
 
 from backports.zstd import ZstdDecompressor, ZstdError
 
-PIECE_BYTES = 4 * 1024 * 1024
+from medallion_assets.storage.sizes import MEBIBYTE
+
+PIECE_BYTES = 4 * MEBIBYTE
 """How much is unpacked at a time, however far it was packed."""
 PACKED_BYTES = 16 * 1024
 """How much of a packed file is handed over at a time."""

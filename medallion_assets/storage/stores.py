@@ -25,12 +25,13 @@ from medallion_assets.settings import normalise_url
 from medallion_assets.storage.bucket import Bucket
 from medallion_assets.storage.failures import GONE, UnreadableObjectError, code_of, store_errors, words
 from medallion_assets.storage.s3 import s3_store
+from medallion_assets.storage.sizes import MEBIBYTE
 from medallion_assets.storage.workspace import workspace
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta  # exists for type checkers only
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 4 * MEBIBYTE
 """How much of a file is held in memory while it is copied or hashed."""
 MISSING = "no such file"
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})

@@ -35,11 +35,12 @@ from medallion_assets.delta.storage_errors import refusals
 from medallion_assets.engines.files import Files
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
+from medallion_assets.storage.sizes import MEBIBYTE
 
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 COMPRESSION_LEVEL = 1
 """Of zstd."""
-COPIED_BYTES = 1024 * 1024
+COPIED_BYTES = MEBIBYTE
 FOOTER_BYTES = 64 * 1024
 """How much of the end of a file is kept, or asked for at first: nearly every footer is shorter."""
 SHORTENED_BYTES = 64

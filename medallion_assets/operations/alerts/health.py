@@ -12,11 +12,11 @@ from datetime import datetime
 
 import polars as pl
 
-from medallion_assets.engines.engine import MEBIBYTE
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.stages import REFRESH, stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import ENDED_AT
+from medallion_assets.storage.sizes import MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -196,7 +196,7 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
 
 
 def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
-    """Settle the suspects, together: take their first judgement out, and put the resolved one in.
+    """Resolve the suspects, together: take their first judgement out, and put the resolved one in.
 
     All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a group.
     """
@@ -209,9 +209,9 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
     lines = pl.concat([part.select(RAW_BYTES) for part in (*good, *bad)])
     groups = groups_of((int(lines.sum().collect().item()), engine.bounds.group_bytes))
     was_one = len(judged.good) == groups == 1
-    settle = partial(_settle_suspects, files=files, loaded=loaded)
+    resolve = partial(_resolve_suspects, files=files, loaded=loaded)
     folder = engine.memory_or(workspace) if was_one else workspace
-    for parts in engine.map_groups(settle, [good, bad], by=[KEY_HASH], groups=groups, folder=folder):
+    for parts in engine.map_groups(resolve, [good, bad], by=[KEY_HASH], groups=groups, folder=folder):
         for part in parts:
             judged.count(part.before, sign=-1)
         judged.add(parts)
@@ -219,7 +219,7 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 
-def _settle_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> list[_Part]:
+def _resolve_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> list[_Part]:
     """Of a line that is repeated the first is kept as it was judged; of all other suspects the lines are read again."""
     good, bad = found
     repeated = repeated_lines(good, bad)

@@ -36,6 +36,7 @@ from medallion_assets.delta.schema import polars_type
 from medallion_assets.engines.pieces import pieces
 from medallion_assets.refining.typing.timestamps import MOMENT, business_dates, timestamps
 from medallion_assets.refining.typing.values import NOT_AFTER, reasons, suspect, typed
+from medallion_assets.storage.sizes import MEBIBYTE
 
 SEQUENCE_MALFORMED = "sequence_malformed"
 WRITE_TIME_OUTSIDE_WINDOW = "write_time_outside_window"
@@ -45,7 +46,7 @@ LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 MOST_AHEAD = timedelta(minutes=1)
 """So long after the end of its batch may a timestamp be: clocks differ, and a full batch is not of one moment (T1)."""
 BLOCK_LINES = 131_072
-BLOCK_BYTES = 64 * 1024 * 1024
+BLOCK_BYTES = 64 * MEBIBYTE
 """Lines, and their bytes, that one thread takes from text to typed columns: what bounds memory beyond the batch and its
 result."""
 

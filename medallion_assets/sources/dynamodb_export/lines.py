@@ -23,22 +23,23 @@ from medallion_assets.sources.dynamodb_export.any_order import AnyOrder
 from medallion_assets.sources.dynamodb_export.record import IS_FULL, Attribute, RecordReader, unknown_names
 from medallion_assets.sources.dynamodb_export.shapes import SHAPES, RecordForm, with_plain_names
 from medallion_assets.sources.dynamodb_export.templates import Templates
+from medallion_assets.storage.sizes import MEBIBYTE
 
 CHUNK_LINES = 4096
-DECODED_BYTES = 4 * 1024 * 1024
+DECODED_BYTES = 4 * MEBIBYTE
 """Lines decoded together: beyond some thousands `json_decode` outgrows the CPU's caches and takes twice the time."""
 LEAF_LINES = 64
 """When a chunk fails, this many lines around each cause go to the exact reader."""
 FEW_LINES = 100
 """So many lines the exact reader reads in less time than it takes to set up the decoder."""
 EXACT_LINES = 16_384
-EXACT_BYTES = 4 * 1024 * 1024
+EXACT_BYTES = 4 * MEBIBYTE
 """Lines that are Python objects at a time: these take ten times the room."""
 FEW_TO_LEARN_FROM = 500
 FEW_BYTES = 256 * 1024
 """So many lines, or bytes, are read in less time than it takes to learn how they are written, and they teach little."""
 SAMPLED_LINES = 200
-SAMPLED_BYTES = 4 * 1024 * 1024
+SAMPLED_BYTES = 4 * MEBIBYTE
 SEED = 1
 """The sample is taken at random, since a file may have a period, and is the same each time."""
 MOST_NAMES_LOOKED_FOR = 60

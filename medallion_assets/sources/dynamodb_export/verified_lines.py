@@ -20,11 +20,11 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.engines.blocks import side_by_side
-from medallion_assets.engines.engine import MEBIBYTE
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
 from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, check_lines, verified_files
+from medallion_assets.storage.sizes import MEBIBYTE
 
 READERS = 2
 """Threads that read a large export: more did not help on two cores, and each holds a frame and two data files."""

@@ -19,6 +19,7 @@ import polars as pl
 from medallion_assets.contracts.columns import RAW
 from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.storage.sizes import MEBIBYTE
 
 LINE_ENDS = "lines that end in \\n or \\r\\n"
 BOM = b"\xef\xbb\xbf"
@@ -36,8 +37,8 @@ class CsvText:
     chunks: Iterable[bytes]
     fields: Fields
     ends_with_line_end: bool = False
-    block_bytes: int = 8 * 1024 * 1024
-    most_record_bytes: int = 16 * 1024 * 1024
+    block_bytes: int = 8 * MEBIBYTE
+    most_record_bytes: int = 16 * MEBIBYTE
     records: int = 0
     _begun: bytes = field(default=b"", init=False)
 

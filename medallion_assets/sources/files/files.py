@@ -42,9 +42,10 @@ from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
 from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.looks import Look
+from medallion_assets.storage.sizes import MEBIBYTE
 from medallion_assets.storage.stores import state_of
 
-FRAME_BYTES = 64 * 1024 * 1024
+FRAME_BYTES = 64 * MEBIBYTE
 """Text in a frame; a frame ends behind the block that reaches it."""
 FRAME_ROWS = 1_000_000
 """Records in a frame, or little more: the shorter they are, the more of its memory is beside the text."""

@@ -20,6 +20,7 @@ from obstore.store import LocalStore, ObjectStore
 
 from medallion_assets.contracts.columns import RAW
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.files.parquet_footer import MAGIC
 from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
 from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
@@ -30,7 +31,6 @@ from medallion_assets.storage.stores import local_path
 if TYPE_CHECKING:
     from polars._typing import PolarsDataType  # exists for type checkers only
 
-_MAGIC = b"PAR1"
 _OS_ERROR = re.compile(r"\bos error (\d+)\b")
 
 
@@ -52,11 +52,11 @@ class Parquet:
             if path is None:
                 raise FileNotFoundError(key)
             with path.open("rb") as file:
-                first = file.read(len(_MAGIC))
+                first = file.read(len(MAGIC))
                 if not first:
                     raise FileRefusedError(Verdict.EMPTY_FILE, file=key, expected="a Parquet file", found="0 bytes")
-                if first != _MAGIC:
-                    raise FileRefusedError(Verdict.NOT_PARQUET, file=key, expected="PAR1", found=first.hex(" "))
+                if first != MAGIC:
+                    raise FileRefusedError(Verdict.NOT_PARQUET, file=key, expected=MAGIC.decode(), found=first.hex(" "))
             with _expect_parquet(store, key):
                 rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
                 schema = rows.collect_schema()

@@ -15,6 +15,7 @@ from typing import Any
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.sources.rest.paging import ByCursor, ByLink, ByNumber, ByOffset, Pages, value_at
+from medallion_assets.storage.sizes import MEBIBYTE
 
 __all__ = ["ByCursor", "ByLink", "ByNumber", "ByOffset", "Endpoint"]
 
@@ -47,7 +48,7 @@ class Endpoint:
     overlap: timedelta = timedelta(0)
     lag: timedelta = timedelta(minutes=5)
     longest: timedelta = timedelta(days=1)
-    most_page_bytes: int = 64 * 1024 * 1024
+    most_page_bytes: int = 64 * MEBIBYTE
 
     def __post_init__(self) -> None:
         """Refuse what cannot be kept.
