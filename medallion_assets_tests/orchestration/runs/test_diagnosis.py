@@ -21,12 +21,6 @@ NOW = datetime(2025, 5, 8, tzinfo=UTC)
 STAGE = dg.AssetKey(["gold", "daily_sales_summary"])
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def incidents_of(
     instance: dg.DagsterInstance, error: BaseException, *, cause: BaseException | None = None, retried: bool = False
 ) -> list[Incident]:
@@ -59,11 +53,11 @@ def incidents_in(instance: dg.DagsterInstance, stage: dg.AssetsDefinition) -> li
 @pytest.mark.parametrize("retried", [False, True])
 @pytest.mark.parametrize("kind", [PermanentError, TransientError])
 def test_an_error_of_this_project_is_told_in_its_parts(
-    instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
+    dagster_instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
 ) -> None:
     """Also when the step's retries are used up, and when another error was its cause."""
     error = kind("gold.x: no", expected="a; b", found=3, do="this; that", export_id="e1")
-    (incident,) = incidents_of(instance, error, cause=OSError("disk"), retried=retried)
+    (incident,) = incidents_of(dagster_instance, error, cause=OSError("disk"), retried=retried)
     assert (incident.error, incident.headline) == (str(error), "gold.x: no")
     assert (incident.expected, incident.found, incident.do) == ("a; b", "3", "this; that")
     assert (incident.error_kind, incident.export_id) == (f"{kind.__name__}: gold.x: no", "e1")
@@ -72,27 +66,27 @@ def test_an_error_of_this_project_is_told_in_its_parts(
 
 
 @pytest.mark.parametrize("retried", [False, True])
-def test_any_other_error_is_told_by_its_type_and_words(instance: dg.DagsterInstance, retried: bool) -> None:
+def test_any_other_error_is_told_by_its_type_and_words(dagster_instance: dg.DagsterInstance, retried: bool) -> None:
     """Its own, and neither those of what caused it nor what Dagster puts around it."""
-    (incident,) = incidents_of(instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
+    (incident,) = incidents_of(dagster_instance, KeyError("amount"), cause=ValueError("inner"), retried=retried)
     assert (incident.headline, incident.expected, incident.do) == ("KeyError: 'amount'", None, None)
     assert (incident.error_kind, incident.export_id) == ("KeyError", None)
 
 
-def test_a_long_error_is_cut_and_keeps_what_to_do(instance: dg.DagsterInstance) -> None:
-    (incident,) = incidents_of(instance, PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it"))
+def test_a_long_error_is_cut_and_keeps_what_to_do(dagster_instance: dg.DagsterInstance) -> None:
+    (incident,) = incidents_of(dagster_instance, PermanentError("x" * ERROR_CHARACTERS * 2, found="y", do="mend it"))
     assert len(incident.error) == len(incident.headline) == ERROR_CHARACTERS
     assert (incident.found, incident.do) == ("y", "mend it")
 
 
-def test_words_that_look_like_parts_are_no_parts(instance: dg.DagsterInstance) -> None:
+def test_words_that_look_like_parts_are_no_parts(dagster_instance: dg.DagsterInstance) -> None:
     error = PermanentError("table t; found: nothing; what to do: wait", found="a; what to do: b", do="look")
-    (incident,) = incidents_of(instance, error)
+    (incident,) = incidents_of(dagster_instance, error)
     assert incident.headline == "table t; found: nothing; what to do: wait"
     assert (incident.found, incident.do) == ("a; what to do: b", "look")
 
 
-def test_a_run_of_the_release_before_is_told_by_its_whole_text(instance: dg.DagsterInstance) -> None:
+def test_a_run_of_the_release_before_is_told_by_its_whole_text(dagster_instance: dg.DagsterInstance) -> None:
     """Its failure has no headline of its own, and its check shows rows as text."""
     spec = dg.AssetCheckSpec("gate", asset=STAGE)
 
@@ -102,14 +96,14 @@ def test_a_run_of_the_release_before_is_told_by_its_whole_text(instance: dg.Dags
         yield dg.AssetCheckResult(passed=False, metadata=figures)
         raise dg.Failure("t: no; found: 3; what to do: look", metadata={"found": "3", "what to do": "look"})
 
-    (incident,) = incidents_in(instance, stage)
+    (incident,) = incidents_in(dagster_instance, stage)
     assert incident.headline == incident.error == "t: no; found: 3; what to do: look"
     assert (incident.found, incident.do, incident.export_id) == ("3", "look", "e1")
     assert json.loads(incident.sample or "") == [{"rows": "| raw |\n| --- |\n| x |"}]
     assert "sample" not in (incident.failed_checks or "")
 
 
-def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInstance) -> None:
+def test_the_bad_rows_of_a_check_are_taken_as_they_are(dagster_instance: dg.DagsterInstance) -> None:
     rows = [{"raw": '{"a": "x|y"}', "reason": "bad\\|"}, {"raw": "", "reason": "| |"}]
 
     @dg.asset(key=STAGE, check_specs=[dg.AssetCheckSpec("gate", asset=STAGE)])
@@ -117,11 +111,11 @@ def test_the_bad_rows_of_a_check_are_taken_as_they_are(instance: dg.DagsterInsta
         yield dg.AssetCheckResult(passed=False, metadata=metadata({"sample": as_table(rows)}))
         raise dg.Failure("no")
 
-    (incident,) = incidents_in(instance, stage)
+    (incident,) = incidents_in(dagster_instance, stage)
     assert json.loads(incident.sample or "") == rows
 
 
-def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -> None:
+def test_a_run_without_stages_is_told_by_its_job(dagster_instance: dg.DagsterInstance) -> None:
     @dg.op
     def breaks() -> None:
         raise RuntimeError
@@ -130,28 +124,28 @@ def test_a_run_without_stages_is_told_by_its_job(instance: dg.DagsterInstance) -
     def chores() -> None:
         breaks()
 
-    run_id = chores.execute_in_process(instance=instance, raise_on_error=False).run_id
-    run = instance.get_run_by_id(run_id)
+    run_id = chores.execute_in_process(instance=dagster_instance, raise_on_error=False).run_id
+    run = dagster_instance.get_run_by_id(run_id)
     assert run is not None
-    (incident,) = diagnose(instance, run, now=NOW)
+    (incident,) = diagnose(dagster_instance, run, now=NOW)
     assert (incident.stage, incident.job) == ("chores", "chores")
     assert "breaks" in incident.error
 
 
 @pytest.mark.parametrize(("said", "kind"), [("ops asked for it", None), ("over its maximum runtime", "time limit")])
 def test_a_step_that_was_told_to_end_has_the_kind_that_its_row_has(
-    instance: dg.DagsterInstance, said: str, kind: str | None
+    dagster_instance: dg.DagsterInstance, said: str, kind: str | None
 ) -> None:
     @dg.asset(key=STAGE)
     def stage() -> None:
-        instance.report_run_canceling(instance.get_runs()[0], message=said)
+        dagster_instance.report_run_canceling(dagster_instance.get_runs()[0], message=said)
         raise dg.DagsterExecutionInterruptedError
 
     with suppress(dg.DagsterExecutionInterruptedError):
-        dg.materialize([stage], instance=instance, raise_on_error=False)
-    (run,) = instance.get_runs()
-    instance.report_run_failed(run)
-    (incident,) = diagnose(instance, instance.get_runs()[0], now=NOW)
+        dg.materialize([stage], instance=dagster_instance, raise_on_error=False)
+    (run,) = dagster_instance.get_runs()
+    dagster_instance.report_run_failed(run)
+    (incident,) = diagnose(dagster_instance, dagster_instance.get_runs()[0], now=NOW)
     assert incident.error_kind == kind
 
 
@@ -164,16 +158,16 @@ def test_a_step_that_was_told_to_end_has_the_kind_that_its_row_has(
     ],
 )
 def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
-    instance: dg.DagsterInstance, said: str, kind: str, is_memory_named: bool
+    dagster_instance: dg.DagsterInstance, said: str, kind: str, is_memory_named: bool
 ) -> None:
     """Memory, first of all: who is killed for it leaves no error."""
     stage = dg.AssetsDefinition.from_op(dg.op(name="stage")(lambda: None), key_prefix=STAGE.path[0])
     job = dg.Definitions([stage]).resolve_implicit_global_asset_job_def()
-    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    instance.report_run_failed(run, said)
-    failed = instance.get_run_by_id(run.run_id)
+    run = dagster_instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    dagster_instance.report_run_failed(run, said)
+    failed = dagster_instance.get_run_by_id(run.run_id)
     assert failed is not None
-    (incident,) = diagnose(instance, failed, now=NOW)
+    (incident,) = diagnose(dagster_instance, failed, now=NOW)
     assert incident.headline.startswith(said)
     assert incident.error_kind == kind
     assert ("memory" in (incident.do or ""), "max_concurrent_runs" in (incident.do or "")) == (
@@ -182,7 +176,7 @@ def test_a_run_that_could_not_speak_for_itself_says_what_to_look_at(
     )
 
 
-def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.DagsterInstance) -> None:
+def test_an_incident_names_what_its_own_stage_was_asked_for(dagster_instance: dg.DagsterInstance) -> None:
     """A run may be for several tables: its tag names the exports of all."""
 
     @dg.asset(key=STAGE, config_schema=dg.Field(dg.Permissive(), is_required=False))
@@ -193,18 +187,20 @@ def test_an_incident_names_what_its_own_stage_was_asked_for(instance: dg.Dagster
     for op, named in [({"config": {"trigger": why.run_config()}}, "mine"), ({}, "1 of mine: mine; 1 of yours: yours")]:
         result = dg.materialize(
             [stage],
-            instance=instance,
+            instance=dagster_instance,
             raise_on_error=False,
             tags={CAUSE_TAG: "1 of mine: mine; 1 of yours: yours"},
             run_config={"ops": {STAGE.to_python_identifier(): op}},
         )
-        run = instance.get_run_by_id(result.run_id)
+        run = dagster_instance.get_run_by_id(result.run_id)
         assert run is not None
-        (incident,) = diagnose(instance, run, now=NOW)
+        (incident,) = diagnose(dagster_instance, run, now=NOW)
         assert incident.cause == named
 
 
-def test_a_step_that_makes_several_tables_is_one_incident_with_the_checks_of_all(instance: dg.DagsterInstance) -> None:
+def test_a_step_that_makes_several_tables_is_one_incident_with_the_checks_of_all(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
     """Of the table that the step is called like; so the row of its attempt is."""
     dimension = dg.AssetKey(["gold", "dimension"])
 
@@ -217,13 +213,13 @@ def test_a_step_that_makes_several_tables_is_one_incident_with_the_checks_of_all
         yield dg.AssetCheckResult(asset_key=dimension, check_name="one_row", passed=False)
         raise ValueError("no")
 
-    (incident,) = incidents_in(instance, models)
+    (incident,) = incidents_in(dagster_instance, models)
     assert (incident.stage, incident.headline, incident.found) == ("gold.daily_sales_summary", "ValueError: no", None)
     assert [check["check"] for check in json.loads(incident.failed_checks or "")] == ["one_row"]
 
 
 def test_an_error_that_dagster_met_outside_of_the_stages_is_told_and_no_lost_process(
-    instance: dg.DagsterInstance,
+    dagster_instance: dg.DagsterInstance,
 ) -> None:
     @dg.resource
     def vault() -> None:
@@ -233,10 +229,10 @@ def test_an_error_that_dagster_met_outside_of_the_stages_is_told_and_no_lost_pro
     def stage() -> None:
         """Never begins."""
 
-    result = dg.materialize([stage], resources={"vault": vault}, instance=instance, raise_on_error=False)
-    run = instance.get_run_by_id(result.run_id)
+    result = dg.materialize([stage], resources={"vault": vault}, instance=dagster_instance, raise_on_error=False)
+    run = dagster_instance.get_run_by_id(result.run_id)
     assert run is not None
-    (incident,) = diagnose(instance, run, now=NOW)
+    (incident,) = diagnose(dagster_instance, run, now=NOW)
     assert (incident.headline, incident.error_kind, incident.do) == (
         "ConnectionError: no answer",
         "ConnectionError",

@@ -4,7 +4,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 import pytest
@@ -53,12 +53,6 @@ DEFINITIONS = dg.Definitions(
 )
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def run(instance: dg.DagsterInstance, job: str = "work", **tags: str) -> str:
     """The id of a run of a job, which fails when `fails` is among its tags."""
     job_def = DEFINITIONS.resolve_job_def(job)
@@ -90,49 +84,51 @@ def asked(sensor: dg.SensorDefinition, instance: dg.DagsterInstance) -> list[str
     return [str(request.run_key).removeprefix("watcher/") for request in tick(sensor, instance)[0]]
 
 
-def test_each_run_that_fails_is_asked_for_once(instance: dg.DagsterInstance) -> None:
-    sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
-    run(instance)
-    (request,), cursor = tick(sensor, instance)
+def test_each_run_that_fails_is_asked_for_once(dagster_instance: dg.DagsterInstance) -> None:
+    sensor, failed = sensor_of([FIRST]), run(dagster_instance, fails="yes")
+    run(dagster_instance)
+    (request,), cursor = tick(sensor, dagster_instance)
     assert request.run_key == f"watcher/{failed}"
     assert request.tags[TRIGGER_TAG] == "run_if"
     assert request.tags[CAUSE_TAG] == f"demo/first failed in {failed[:8]}"
-    assert tick(sensor, instance, cursor)[0] == []
-    again = run(instance, fails="yes")
-    assert [request.run_key for request in tick(sensor, instance, cursor)[0]] == [f"watcher/{again}"]
+    assert tick(sensor, dagster_instance, cursor)[0] == []
+    again = run(dagster_instance, fails="yes")
+    assert [request.run_key for request in tick(sensor, dagster_instance, cursor)[0]] == [f"watcher/{again}"]
 
 
 @pytest.mark.parametrize("lost", [None, "from another version"])
-def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(instance: dg.DagsterInstance, lost: str | None) -> None:
+def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(
+    dagster_instance: dg.DagsterInstance, lost: str | None
+) -> None:
     sensor = sensor_of([FIRST])
-    run(instance, fails="yes")
-    (request,), _ = tick(sensor, instance)
-    run(instance, "respond", **request.tags)
-    new = run(instance, fails="yes")
-    assert [request.run_key for request in tick(sensor, instance, lost)[0]] == [f"watcher/{new}"]
+    run(dagster_instance, fails="yes")
+    (request,), _ = tick(sensor, dagster_instance)
+    run(dagster_instance, "respond", **request.tags)
+    new = run(dagster_instance, fails="yes")
+    assert [request.run_key for request in tick(sensor, dagster_instance, lost)[0]] == [f"watcher/{new}"]
 
 
-def test_a_clock_that_was_set_back_skips_no_run(instance: dg.DagsterInstance) -> None:
+def test_a_clock_that_was_set_back_skips_no_run(dagster_instance: dg.DagsterInstance) -> None:
     """Runs end before what the cursor calls settled, for an hour."""
-    sensor, failed = sensor_of([FIRST]), run(instance, fails="yes")
+    sensor, failed = sensor_of([FIRST]), run(dagster_instance, fails="yes")
     ahead = to_json(Cursor(settled_until=time.time() + 3000))
-    (request,), cursor = tick(sensor, instance, ahead)
+    (request,), cursor = tick(sensor, dagster_instance, ahead)
     assert request.run_key == f"watcher/{failed}"
-    assert tick(sensor, instance, cursor)[0] == []
+    assert tick(sensor, dagster_instance, cursor)[0] == []
 
 
 @pytest.mark.parametrize("until", ["soon", "nan", "-1", "1e300", ""])
-def test_an_odd_tag_of_the_last_run_is_a_lost_cursor(instance: dg.DagsterInstance, until: str) -> None:
-    failed = run(instance, fails="yes")
-    run(instance, "respond", **{SENSOR_TAG: "watcher", UNTIL_TAG: until})
-    assert asked(sensor_of([FIRST]), instance) == [failed]
+def test_an_odd_tag_of_the_last_run_is_a_lost_cursor(dagster_instance: dg.DagsterInstance, until: str) -> None:
+    failed = run(dagster_instance, fails="yes")
+    run(dagster_instance, "respond", **{SENSOR_TAG: "watcher", UNTIL_TAG: until})
+    assert asked(sensor_of([FIRST]), dagster_instance) == [failed]
 
 
-def test_with_nothing_but_a_lost_cursor_it_asks_by_the_same_key(instance: dg.DagsterInstance) -> None:
+def test_with_nothing_but_a_lost_cursor_it_asks_by_the_same_key(dagster_instance: dg.DagsterInstance) -> None:
     """Dagster starts one run a key."""
     sensor = sensor_of([FIRST])
-    run(instance, fails="yes")
-    assert tick(sensor, instance)[0] == tick(sensor, instance, "lost")[0]
+    run(dagster_instance, fails="yes")
+    assert tick(sensor, dagster_instance)[0] == tick(sensor, dagster_instance, "lost")[0]
 
 
 @pytest.mark.parametrize(
@@ -150,39 +146,39 @@ def test_with_nothing_but_a_lost_cursor_it_asks_by_the_same_key(instance: dg.Dag
     ],
 )
 def test_outcomes_of_assets_and_jobs_are_those_of_the_run(
-    instance: dg.DagsterInstance,
+    dagster_instance: dg.DagsterInstance,
     condition: Condition,
     upstream: list[str | dg.AssetKey],
     tags: dict[str, str],
     is_met: bool,
 ) -> None:
     """What comes after a failed step is skipped; a job that did not run is pending."""
-    run_id = run(instance, **tags)
-    assert asked(sensor_of(upstream, condition), instance) == ([run_id] if is_met else [])
+    run_id = run(dagster_instance, **tags)
+    assert asked(sensor_of(upstream, condition), dagster_instance) == ([run_id] if is_met else [])
 
 
-def test_a_round_may_take_several_runs_and_ticks(instance: dg.DagsterInstance) -> None:
+def test_a_round_may_take_several_runs_and_ticks(dagster_instance: dg.DagsterInstance) -> None:
     sensor = sensor_of(["work", "work_more"], Condition.ALL_SUCCEEDED)
-    run(instance, fails="yes")
-    requests, cursor = tick(sensor, instance)
+    run(dagster_instance, fails="yes")
+    requests, cursor = tick(sensor, dagster_instance)
     assert requests == []
-    run(instance)
-    requests, cursor = tick(sensor, instance, cursor)
+    run(dagster_instance)
+    requests, cursor = tick(sensor, dagster_instance, cursor)
     assert requests == []
-    last = run(instance, "work_more")
-    (request,), cursor = tick(sensor, instance, cursor)
+    last = run(dagster_instance, "work_more")
+    (request,), cursor = tick(sensor, dagster_instance, cursor)
     assert request.run_key == f"watcher/{last}"
-    run(instance)
-    assert tick(sensor, instance, cursor)[0] == []
+    run(dagster_instance)
+    assert tick(sensor, dagster_instance, cursor)[0] == []
 
 
-def test_a_run_that_is_started_anew_has_not_failed_yet(instance: dg.DagsterInstance) -> None:
-    sensor, failed = sensor_of([FIRST, "work"]), run(instance, fails="yes")
-    instance.add_run_tags(failed, {WILL_RETRY_TAG: "true"})
-    requests, cursor = tick(sensor, instance)
+def test_a_run_that_is_started_anew_has_not_failed_yet(dagster_instance: dg.DagsterInstance) -> None:
+    sensor, failed = sensor_of([FIRST, "work"]), run(dagster_instance, fails="yes")
+    dagster_instance.add_run_tags(failed, {WILL_RETRY_TAG: "true"})
+    requests, cursor = tick(sensor, dagster_instance)
     assert requests == []
-    instance.add_run_tags(failed, {WILL_RETRY_TAG: "false"})
-    assert len(tick(sensor, instance, cursor)[0]) == 1
+    dagster_instance.add_run_tags(failed, {WILL_RETRY_TAG: "false"})
+    assert len(tick(sensor, dagster_instance, cursor)[0]) == 1
 
 
 def test_a_run_has_not_failed_until_dagster_says_that_it_is_not_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,23 +193,25 @@ def test_a_run_has_not_failed_until_dagster_says_that_it_is_not_started_anew(mon
         assert asked(sensor_of(["work"]), instance) == [lost.run_id]
 
 
-def test_a_run_that_could_not_begin_has_failed_with_all_that_it_was_to_make(instance: dg.DagsterInstance) -> None:
+def test_a_run_that_could_not_begin_has_failed_with_all_that_it_was_to_make(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
     """Its process was killed, or the code did not load: no step says anything."""
-    lost = planned(instance)
-    instance.report_run_failed(lost, "gone")
-    assert asked(sensor_of([SECOND]), instance) == [lost.run_id]
+    lost = planned(dagster_instance)
+    dagster_instance.report_run_failed(lost, "gone")
+    assert asked(sensor_of([SECOND]), dagster_instance) == [lost.run_id]
 
 
-def test_a_run_that_a_person_ended_was_skipped(instance: dg.DagsterInstance) -> None:
-    ended = planned(instance)
-    instance.report_run_canceled(ended)
-    assert asked(sensor_of([FIRST, "work"]), instance) == []
-    assert asked(sensor_of([FIRST, "work"], Condition.AT_LEAST_ONE_SKIPPED), instance) == [ended.run_id]
+def test_a_run_that_a_person_ended_was_skipped(dagster_instance: dg.DagsterInstance) -> None:
+    ended = planned(dagster_instance)
+    dagster_instance.report_run_canceled(ended)
+    assert asked(sensor_of([FIRST, "work"]), dagster_instance) == []
+    assert asked(sensor_of([FIRST, "work"], Condition.AT_LEAST_ONE_SKIPPED), dagster_instance) == [ended.run_id]
 
 
-def test_a_run_that_goes_on_has_no_outcome(instance: dg.DagsterInstance) -> None:
-    planned(instance)
-    assert asked(sensor_of(["work"], Condition.ALL_DONE), instance) == []
+def test_a_run_that_goes_on_has_no_outcome(dagster_instance: dg.DagsterInstance) -> None:
+    planned(dagster_instance)
+    assert asked(sensor_of(["work"], Condition.ALL_DONE), dagster_instance) == []
 
 
 @pytest.mark.parametrize(("upstream", "found"), [([], "none"), (["work", "respond"], "respond, work")])

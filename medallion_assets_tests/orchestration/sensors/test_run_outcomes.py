@@ -4,7 +4,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -58,12 +58,6 @@ FOREIGN = dg.Definitions(
 )
 
 
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def run(instance: dg.DagsterInstance, **tags: str) -> str:
     job = DEFINITIONS.resolve_job_def("refine")
     return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False).run_id
@@ -95,22 +89,26 @@ def told(lakehouse: Lakehouse) -> list[dict[str, Any]]:
     return read_alerts(lakehouse, since=date(2025, 1, 1)).to_dicts()
 
 
-def test_a_run_that_failed_is_told_once_with_its_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    failed = run(instance, fails="no space left")
-    cursor = tick(lakehouse, instance)
-    tick(lakehouse, instance, cursor)
-    tick(lakehouse, instance)
+def test_a_run_that_failed_is_told_once_with_its_run(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    failed = run(dagster_instance, fails="no space left")
+    cursor = tick(lakehouse, dagster_instance)
+    tick(lakehouse, dagster_instance, cursor)
+    tick(lakehouse, dagster_instance)
     (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"], alert["job"]) == ("failure", failed, "refine")
     assert alert["what"] == "silver.customers failed: no space left"
 
 
-def test_the_same_cause_is_told_once_and_another_one_again(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_the_same_cause_is_told_once_and_another_one_again(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
     """The gate stops the same export in every run, with other figures each time."""
     for score in ("0.91", "0.90"):
-        run(instance, fails="it failed the quality gate", export="01746057600000-0000000a", found=score)
-    run(instance, fails="it failed the quality gate", export="01746144000000-0000000b")
-    tick(lakehouse, instance)
+        run(dagster_instance, fails="it failed the quality gate", export="01746057600000-0000000a", found=score)
+    run(dagster_instance, fails="it failed the quality gate", export="01746144000000-0000000b")
+    tick(lakehouse, dagster_instance)
     assert [alert["key"] for alert in told(lakehouse)] == [
         "failed/silver.customers/01746057600000-0000000a",
         "failed/silver.customers/01746144000000-0000000b",
@@ -118,75 +116,79 @@ def test_the_same_cause_is_told_once_and_another_one_again(lakehouse: Lakehouse,
 
 
 def test_an_error_is_the_same_cause_by_what_it_says_is_wrong_and_not_by_what_it_found(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
     """An outage meets another file in each run."""
     for file, seconds in (("a.json.gz", "30 s"), ("b.json.gz", "31 s")):
-        run(instance, unanswered=file, found=seconds)
-    run(instance, fails="no access to the store", found="30 s")
-    tick(lakehouse, instance)
+        run(dagster_instance, unanswered=file, found=seconds)
+    run(dagster_instance, fails="no access to the store", found="30 s")
+    tick(lakehouse, dagster_instance)
     assert sorted(alert["what"] for alert in told(lakehouse)) == [
         "silver.customers failed: no access to the store; found: 30 s",
         "silver.customers failed: the store did not answer; found: a.json.gz: 30 s",
     ]
 
 
-def test_a_run_that_dagster_starts_anew_has_not_failed_yet(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    again = run(instance, fails="gone")
-    instance.add_run_tags(again, {WILL_RETRY_TAG: "true"})
-    cursor = tick(lakehouse, instance)
+def test_a_run_that_dagster_starts_anew_has_not_failed_yet(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    again = run(dagster_instance, fails="gone")
+    dagster_instance.add_run_tags(again, {WILL_RETRY_TAG: "true"})
+    cursor = tick(lakehouse, dagster_instance)
     assert told(lakehouse) == []
-    instance.add_run_tags(again, {WILL_RETRY_TAG: "false"})  # it was not after all
-    tick(lakehouse, instance, cursor)
+    dagster_instance.add_run_tags(again, {WILL_RETRY_TAG: "false"})  # it was not after all
+    tick(lakehouse, dagster_instance, cursor)
     assert [alert["run_id"] for alert in told(lakehouse)] == [again]
 
 
-def test_success_is_told_where_settings_ask_for_every_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    done = run(instance, **{CAUSE_TAG: "bronze.customers@4"})
-    cursor = tick(lakehouse, instance, alert_jobs={"refine": "failures", "ingest": "every_run"})
+def test_success_is_told_where_settings_ask_for_every_run(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    done = run(dagster_instance, **{CAUSE_TAG: "bronze.customers@4"})
+    cursor = tick(lakehouse, dagster_instance, alert_jobs={"refine": "failures", "ingest": "every_run"})
     assert told(lakehouse) == []
-    tick(lakehouse, instance, cursor)
-    tick(lakehouse, instance, alert_jobs={"refine": "every_run"})
+    tick(lakehouse, dagster_instance, cursor)
+    tick(lakehouse, dagster_instance, alert_jobs={"refine": "every_run"})
     (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"], alert["what"]) == ("success", done, "refine succeeded")
     assert "bronze.customers@4" in alert["where"]
 
 
-def test_a_canceled_run_counts_as_skipped(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    canceled = instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
-    instance.report_run_canceled(canceled)
-    tick(lakehouse, instance)
+def test_a_canceled_run_counts_as_skipped(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    canceled = dagster_instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
+    dagster_instance.report_run_canceled(canceled)
+    tick(lakehouse, dagster_instance)
     (alert,) = told(lakehouse)
     assert (alert["kind"], alert["run_id"]) == ("skipped", canceled.run_id)
 
 
 def test_a_run_that_never_began_is_told_with_what_dagster_says(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
-    lost = instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
-    instance.report_run_failed(lost, "its process is gone")
-    tick(lakehouse, instance)
+    lost = dagster_instance.create_run_for_job(DEFINITIONS.resolve_job_def("refine"))
+    dagster_instance.report_run_failed(lost, "its process is gone")
+    tick(lakehouse, dagster_instance)
     (alert,) = told(lakehouse)
     assert alert["run_id"] == lost.run_id
     assert "its process is gone" in alert["what"]
 
 
-def test_runs_of_other_code_locations_are_not_ours(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    run(instance, fails="gone")
-    tick(lakehouse, instance, definitions=FOREIGN)
+def test_runs_of_other_code_locations_are_not_ours(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
+    run(dagster_instance, fails="gone")
+    tick(lakehouse, dagster_instance, definitions=FOREIGN)
     assert told(lakehouse) == []
 
 
 @pytest.mark.slow
 def test_a_tick_looks_at_a_bounded_number_and_the_next_goes_on(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
     job = DEFINITIONS.resolve_job_def("refine")
     for _ in range(MOST_RUNS + 1):
-        instance.report_run_canceled(instance.create_run_for_job(job))
-    cursor = tick(lakehouse, instance)
+        dagster_instance.report_run_canceled(dagster_instance.create_run_for_job(job))
+    cursor = tick(lakehouse, dagster_instance)
     assert len(told(lakehouse)) == MOST_RUNS
-    tick(lakehouse, instance, cursor)
+    tick(lakehouse, dagster_instance, cursor)
     assert len(told(lakehouse)) == MOST_RUNS + 1
 
 
@@ -218,22 +220,22 @@ def test_a_cursor_that_cannot_be_read_looks_back_a_day(text: str | None) -> None
     assert Cursor.load(text, NOW) == Cursor(until=NOW - timedelta(hours=LOOK_BACK_HOURS))
 
 
-def test_a_clock_that_was_set_back_hides_no_run(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_a_clock_that_was_set_back_hides_no_run(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
     """Runs that end from then on are dated before what the cursor has seen; those that were told stay so."""
-    told_before = run(instance, fails="it broke before")
+    told_before = run(dagster_instance, fails="it broke before")
     ahead = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     cursor = json.dumps({"until": ahead, "handled": {told_before: ahead}})
-    failed = run(instance, fails="it broke")
-    cursor = tick(lakehouse, instance, cursor)
-    tick(lakehouse, instance, cursor)
+    failed = run(dagster_instance, fails="it broke")
+    cursor = tick(lakehouse, dagster_instance, cursor)
+    tick(lakehouse, dagster_instance, cursor)
     assert [alert["run_id"] for alert in told(lakehouse)] == [failed]
     assert datetime.fromisoformat(json.loads(cursor)["until"]) < datetime.now(UTC) + timedelta(minutes=1)
 
 
 def test_a_run_that_cannot_be_looked_into_hides_no_other(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    odd, failed = run(instance, fails="odd"), run(instance, fails="it broke")
+    odd, failed = run(dagster_instance, fails="odd"), run(dagster_instance, fails="it broke")
 
     def diagnose_but_one(some: dg.DagsterInstance, of: dg.DagsterRun, *, now: datetime) -> list[Incident]:
         if of.run_id == odd:
@@ -241,7 +243,7 @@ def test_a_run_that_cannot_be_looked_into_hides_no_other(
         return diagnose(some, of, now=now)
 
     monkeypatch.setattr("medallion_assets.orchestration.sensors.run_outcomes.diagnose", diagnose_but_one)
-    tick(lakehouse, instance)
+    tick(lakehouse, dagster_instance)
     assert {alert["run_id"] for alert in told(lakehouse)} == {odd, failed}
 
 
@@ -253,7 +255,7 @@ def test_the_cursor_keeps_what_may_be_seen_again() -> None:
 
 
 def test_a_broken_channel_keeps_no_run_from_the_others(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More runs than one tick looks at; those that a channel still has to hear of stay, and no others."""
     told: list[str] = []
@@ -263,17 +265,19 @@ def test_a_broken_channel_keeps_no_run_from_the_others(
         raise PartlySentError("one channel is broken", expected="an answer", found="none", do="nothing")
 
     monkeypatch.setattr(run_outcomes, "MOST_RUNS", 3)
-    runs = [run(instance, fails="it broke", number=str(number)) for number in range(5)]
+    runs = [run(dagster_instance, fails="it broke", number=str(number)) for number in range(5)]
     with monkeypatch.context() as broken:
         broken.setattr(run_outcomes, "keep_or_send", send_to_some)
-        cursor = tick(lakehouse, instance, tick(lakehouse, instance))
+        cursor = tick(lakehouse, dagster_instance, tick(lakehouse, dagster_instance))
     assert set(runs) <= set(told)
     for _ in range(2):
-        cursor = tick(lakehouse, instance, cursor)
+        cursor = tick(lakehouse, dagster_instance, cursor)
     assert set(json.loads(cursor)["handled"]) == set(runs)
     assert json.loads(cursor)["waiting"] == []
-    instance.delete_run(runs[0])
+    dagster_instance.delete_run(runs[0])
     assert (
-        json.loads(tick(lakehouse, instance, cursor.replace('"waiting":[]', f'"waiting":["{runs[0]}"]')))["waiting"]
+        json.loads(tick(lakehouse, dagster_instance, cursor.replace('"waiting":[]', f'"waiting":["{runs[0]}"]')))[
+            "waiting"
+        ]
         == []
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -25,12 +24,6 @@ from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, atte
 from medallion_assets_tests.pipeline import CATALOG
 
 FAILURE = dg.DagsterRunStatus.FAILURE
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as ephemeral:
-        yield ephemeral
 
 
 def add(instance: dg.DagsterInstance, run_id: str, status: dg.DagsterRunStatus = FAILURE) -> None:
@@ -55,24 +48,24 @@ def tick(sensor: dg.SensorDefinition, lakehouse: Lakehouse, instance: dg.Dagster
         sensor(context)
 
 
-def test_runs_are_read_one_by_one_where_one_breaks_them_all(instance: dg.DagsterInstance) -> None:
+def test_runs_are_read_one_by_one_where_one_breaks_them_all(dagster_instance: dg.DagsterInstance) -> None:
     for run_id in ("before", "odd", "after"):
-        add(instance, run_id)
-    spoil(instance, "odd")
+        add(dagster_instance, run_id)
+    spoil(dagster_instance, "odd")
     unread: list[Unread] = []
-    records = readable_records(instance, dg.RunsFilter(statuses=[FAILURE]), unread)
+    records = readable_records(dagster_instance, dg.RunsFilter(statuses=[FAILURE]), unread)
     assert {record.dagster_run.run_id for record in records} == {"before", "after"}
     assert [missing.what for missing in unread] == ["run odd"]
 
 
 def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
     for run_id in ("odd", "broken"):
-        add(instance, run_id)
-    spoil(instance, "odd")
+        add(dagster_instance, run_id)
+    spoil(dagster_instance, "odd")
     for _ in range(2):
-        tick(run_outcome_sensor(load_settings({})), lakehouse, instance)
+        tick(run_outcome_sensor(load_settings({})), lakehouse, dagster_instance)
     told = read_alerts(lakehouse, since=(datetime.now(UTC) - timedelta(days=1)).date()).to_dicts()
     assert sorted((alert["kind"], alert["what"].partition(": ")[0]) for alert in told) == [
         ("failure", "refine failed"),
@@ -80,23 +73,23 @@ def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
     ]
 
 
-def test_it_is_over_when_the_run_can_be_read(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
+def test_it_is_over_when_the_run_can_be_read(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
     """Whichever sensor had to do with it."""
-    add(instance, "odd")
-    spoil(instance, "odd")
-    tick(run_outcome_sensor(load_settings({})), lakehouse, instance)
+    add(dagster_instance, "odd")
+    spoil(dagster_instance, "odd")
+    tick(run_outcome_sensor(load_settings({})), lakehouse, dagster_instance)
 
     def known() -> list[str]:
-        tick(alert_rules_sensor(load_settings({})), lakehouse, instance)
+        tick(alert_rules_sensor(load_settings({})), lakehouse, dagster_instance)
         return list(open_alerts(read_events(lakehouse, datetime.now(UTC))))
 
     assert "blind/run odd" in known()
-    mend(instance, "odd")
+    mend(dagster_instance, "odd")
     assert "blind/run odd" not in known()
 
 
 def test_an_incident_ends_although_the_newest_run_cannot_be_read(
-    lakehouse: Lakehouse, instance: dg.DagsterInstance
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
     """It is the success of a job no stage of which began; another has succeeded before."""
     failed_at = datetime.now(UTC) - timedelta(hours=1)
@@ -115,26 +108,30 @@ def test_an_incident_ends_although_the_newest_run_cannot_be_read(
         ],
     )
     for run_id in ("good", "odd"):
-        add(instance, run_id, dg.DagsterRunStatus.STARTED)
-        instance.report_dagster_event(
+        add(dagster_instance, run_id, dg.DagsterRunStatus.STARTED)
+        dagster_instance.report_dagster_event(
             dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="refine"), run_id=run_id
         )
-        instance.report_dagster_event(
+        dagster_instance.report_dagster_event(
             dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name="refine"), run_id=run_id
         )
-    spoil(instance, "odd")
-    tick(alert_rules_sensor(load_settings({})), lakehouse, instance)
+    spoil(dagster_instance, "odd")
+    tick(alert_rules_sensor(load_settings({})), lakehouse, dagster_instance)
     (incident,) = read_incidents(lakehouse)
     assert incident.ended_at is not None
 
 
-def test_a_run_at_work_that_cannot_be_read_blinds_no_rule(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> None:
-    add(instance, "odd", dg.DagsterRunStatus.STARTED)
-    spoil(instance, "odd")
+def test_a_run_at_work_that_cannot_be_read_blinds_no_rule(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    add(dagster_instance, "odd", dg.DagsterRunStatus.STARTED)
+    spoil(dagster_instance, "odd")
     unread: list[Unread] = []
-    assert list(running_stages(instance, CATALOG, unread)) == []
+    assert list(running_stages(dagster_instance, CATALOG, unread)) == []
     assert [missing.what for missing in unread] == ["run odd"]
-    assert [missing.what for missing in facts_of(lakehouse, instance, load_settings({}), NOW).unread] == ["run odd"]
+    assert [missing.what for missing in facts_of(lakehouse, dagster_instance, load_settings({}), NOW).unread] == [
+        "run odd"
+    ]
 
 
 @pytest.mark.parametrize("seconds", [math.inf, -math.inf, math.nan, 1e300])
