@@ -50,7 +50,8 @@ def completed(built: DbtModels) -> str:
 def of_pipeline(pipeline: Pipeline) -> Iterator[str]:
     """Every sensor that a pipeline may have beside those that it declares, whatever the settings."""
     yield arrivals(pipeline)
-    yield from (table_update(made.table) for made in (*pipeline.loaded, *pipeline.derived))
+    yield from (table_update(loaded.table) for loaded in pipeline.loaded)
+    yield from (table_update(derived.table) for derived in pipeline.derived)
     yield from (file_arrival(loaded.table) for loaded in pipeline.loaded)
     yield from (restated(gold.table) for gold in pipeline.gold)
     yield from (completed(built) for built in pipeline.dbt)
