@@ -47,6 +47,17 @@ def changed_at(name: str) -> float:
     return max((file.stat().st_ctime for file in files), default=0.0)
 
 
+def python_in(folder: Path) -> frozenset[str] | None:
+    """The names of the Python files and folders in a folder in which `digest` looks; None where there is no folder."""
+    try:
+        with os.scandir(folder) as scanned:
+            entries = list(scanned)
+    except OSError:
+        return None
+    read = (entry for entry in entries if entry.name.endswith(PYTHON) or entry.is_dir())
+    return frozenset(entry.name for entry in read if not _is_left_out(entry.name))
+
+
 def zipped(names: Iterable[str], folder: Path) -> str:
     """A zip of packages that executors import; what these need has to be installed there.
 

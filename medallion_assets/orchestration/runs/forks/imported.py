@@ -22,12 +22,14 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from traceback import format_exception_only
 from typing import Any
 
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings.environment import inherited_environment, other_variables
+from medallion_assets.storage.packages import PYTHON, python_in
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 """Those of memory allocators, which take care of forks, and the one that removes what Polars has spilled to a disk. A
@@ -84,17 +86,21 @@ class Imported:
         self._is_importing = False
         self.variables = dict(inherited_environment().items() - self.environment.items())
         self._stamps = {path: stamp for path in self._paths() if (stamp := stamp_of(path))}
+        read = {Path(path).parent for path in self._opened if path.endswith(PYTHON)}
+        self._held = {folder: python_in(folder) for folder in sorted(read)}
         self._changed = {path for path, stamp in self._stamps.items() if stamp[1] >= began}
         gc.collect()
         gc.freeze()  # so that no collection in a child writes to memory which all of them share
 
     def changed(self) -> str | None:
-        """A file that was read and is another by now, so that a new process would have other code; None: there is none.
+        """What was read and is another by now, so that a new process would have other code; None: there is nothing.
 
-        The files are all modules that are loaded, and whatever else was opened while they were imported.
+        That are all modules that are loaded, whatever else was opened while they were imported, and the folders of the
+        Python files among that: one more file is other code (`storage.packages.digest`), though nothing imports it yet.
         """
         gone = (path for path, stamp in self._stamps.items() if stamp_of(path) != stamp)
-        return next(iter(self._changed), None) or next(gone, None)
+        other = (str(folder) for folder, held in self._held.items() if python_in(folder) != held)
+        return next(chain(self._changed, gone, other), None)
 
     def problem(self) -> str | None:
         """Why no run can be forked from this process; None when one can."""

@@ -123,6 +123,27 @@ for name in ("module_of_a_user.py", "other.py", "specs.json"):
 
 
 @pytest.mark.slow
+def test_one_more_file_or_folder_beside_the_code_is_noticed(tmp_path: Path) -> None:
+    """It is other code to those who compare, whoever imports it; what is no code, or hidden, changes nothing."""
+    (tmp_path / "module_of_a_user.py").write_text("")
+    body = f"""
+imported._changed = set()
+folder = Path({str(tmp_path)!r})
+for name in ("data.json", ".helpers.py"):
+    (folder / name).touch()
+(folder / "__pycache__").mkdir(exist_ok=True)
+tell(imported.changed())
+for name in ("helpers.py", "more"):
+    (folder / name).touch() if "." in name else (folder / name).mkdir()
+    tell(imported.changed())
+    imported._held[folder] = imported_names(folder)
+tell(imported.changed())
+"""
+    body = "from medallion_assets.storage.packages import python_in as imported_names\n" + body
+    assert told(tmp_path, "module_of_a_user", body) == [None, str(tmp_path), str(tmp_path), None]
+
+
+@pytest.mark.slow
 def test_what_changes_while_it_is_imported_is_noticed(tmp_path: Path) -> None:
     """Nobody knows which of both it has read."""
     (tmp_path / "module_of_a_user.py").write_text("from pathlib import Path\nPath(__file__).touch()")
