@@ -5,15 +5,16 @@ Does not: what has arrived, which the sensors find by listing; buckets, which te
 
 A folder's time changes when an entry comes or goes, on any system and on mounted disks. So nothing is listed but what
 has changed, and a second costs a stat of each folder; no export folder is looked into. What is missed costs a sensor's
-own interval: a file that is written over in its place, what lies below the MOST first folders, what came at the moment
-of the look before.
+own interval: a file that is written over in its place, what comes into a folder beside the MOST that changed last (of
+prefixes by date these are the newest), what came at the moment of the look before.
 """
 
 from __future__ import annotations
 
+import heapq
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -39,9 +40,8 @@ class LandingFolders:
         changed = [folder for folder in self._times or [self._place] if _time(folder) != self._times.get(folder)]
         for folder in changed:
             self._times.pop(folder, None)
-            for name, seen in _below(folder):
-                if len(self._times) < MOST:
-                    self._times[name] = seen
+            self._times.update(_below(folder))
+        self._times = _newest(self._times)
         return bool(changed)
 
     def watch(self, instance: dg.DagsterInstance, stop: threading.Event) -> None:
@@ -52,17 +52,33 @@ class LandingFolders:
 
 
 def _below(folder: str) -> Iterator[tuple[str, int]]:
-    """A folder and those below it, with the time of each; what is in one named AWSDynamoDB is no such folder."""
-    waiting, found = [folder], 0
+    """A folder and those below it, with the time of each; what is in one named AWSDynamoDB is no such folder.
+
+    Of more than MOST those that changed last, as far as their parents did.
+    """
+    waiting, found = [(0, folder)], 0
     while waiting and found < MOST:
-        folder = waiting.pop(0)
+        _, folder = heapq.heappop(waiting)
         if (seen := _time(folder)) is None:
             continue
         found += 1
         yield folder, seen
         if Path(folder).name != ROOT:
             with suppress(OSError), os.scandir(folder) as entries:
-                waiting += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+                for below in (entry.path for entry in entries if entry.is_dir(follow_symlinks=False)):
+                    heapq.heappush(waiting, (-(_time(below) or 0), below))
+
+
+def _newest(times: Mapping[str, int]) -> dict[str, int]:
+    """Those that changed last, MOST at most, each with the folders above it: in these its siblings appear."""
+    if len(times) <= MOST:
+        return dict(times)
+    kept = dict[str, int]()
+    for folder in sorted(times, key=times.__getitem__, reverse=True):
+        way = {above: times[above] for above in (folder, *map(str, Path(folder).parents)) if above in times}
+        if len(kept.keys() | way.keys()) <= MOST:
+            kept |= way
+    return kept
 
 
 def _time(folder: str) -> int | None:

@@ -71,3 +71,25 @@ def test_no_more_folders_are_looked_at_than_a_second_has_time_for(table: Path, m
     assert folders.have_changed()
     (table / "2025" / "AWSDynamoDB" / "new").mkdir()
     assert not folders.have_changed()
+
+
+def test_of_more_folders_the_newest_are_looked_at(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefix for each day: what comes into that of today wakes, however many days there were, now or at the start."""
+    monkeypatch.setattr(landing_folders, "MOST", 5)
+    days = [table / f"day={number:02}" for number in range(8)]
+    for number, day in enumerate(days, 1):
+        day.mkdir()
+        os.utime(day, (number, number))
+    later(table, table.parent)
+    folders = LandingFolders(str(table.parent))
+    (days[-1] / "orders.csv").touch()
+    assert folders.have_changed()
+    for number in range(8, 20):
+        today = table / f"day={number:02}"
+        today.mkdir()
+        assert folders.have_changed()
+        os.utime(today, (number + 1, number + 1))
+        assert folders.have_changed()
+        (today / "orders.csv").touch()
+        assert folders.have_changed()
+        assert not folders.have_changed()
