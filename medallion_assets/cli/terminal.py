@@ -25,7 +25,6 @@ from rich.text import Text
 from rich.traceback import Traceback
 
 from medallion_assets.errors import MedallionError, PermanentError
-from medallion_assets.errors.hints import typed_in
 from medallion_assets.errors.visible_text import visible, visible_json
 
 FOUND, FAILED = 1, 2
@@ -120,6 +119,7 @@ def as_typed(text: str) -> str:
     """A text of ours whose commands are as they are typed on this host."""
     from medallion_assets.settings.command_prefix import command_prefix  # which `medallion --help` has no need of
     from medallion_assets.settings.environment import inherited_environment  # there may be no settings: they are wrong
+    from medallion_assets.settings.hints import typed_in
 
     return typed_in(text, prefix=command_prefix(inherited_environment()))
 

@@ -20,10 +20,10 @@ from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import with_variables
 from medallion_assets.orchestration.hosting.ports import expect_free
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX
+from medallion_assets.settings.hints import with_variables
 
 HOST = "127.0.0.1"
 

@@ -23,7 +23,7 @@ from medallion_assets.contracts.columns import (
 )
 from medallion_assets.contracts.expectations import Expectation
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.nearest import nearest_name
 
 BUSINESS_TIME_ZONE = "America/Los_Angeles"
 """Business days are days in this zone (rule T5)."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.settings.values import json_object, not_allowed
 
 WARNINGS_OF_THEIR_OWN = ("gap", "unprotected_minute", "schema_drift", "no_new_records")

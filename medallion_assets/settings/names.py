@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.errors.visible_text import is_text
 from medallion_assets.settings.alerts import ALERT_KINDS
 

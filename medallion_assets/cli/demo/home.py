@@ -19,8 +19,8 @@ from typing import Final, Literal
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import with_variables
 from medallion_assets.settings import Settings
+from medallion_assets.settings.hints import with_variables
 
 NAME = "demo"
 RECORD = "demo.json"

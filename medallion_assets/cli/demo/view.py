@@ -21,7 +21,7 @@ from rich.text import Text
 from medallion_assets.cli.demo.home import PIPELINES, DemoContents
 from medallion_assets.cli.demo.result import DemoResult
 from medallion_assets.cli.terminal import as_typed, command_line
-from medallion_assets.errors.hints import to_type
+from medallion_assets.settings.hints import to_type
 
 WIDTH_OF_PROGRESS = 96
 

@@ -34,11 +34,11 @@ from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
-from medallion_assets.errors.hints import with_variables
 from medallion_assets.publishing.failures import ENDPOINT
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX
+from medallion_assets.settings.hints import with_variables
 from medallion_assets.settings.places import EVENTS_QUEUE
 
 if TYPE_CHECKING:  # it loads Dagster, which a command that is refused need not wait for

@@ -17,7 +17,7 @@ from medallion_assets.cli.dev.run import DevServer
 from medallion_assets.cli.page_server import DASHBOARD
 from medallion_assets.cli.terminal import command_line
 from medallion_assets.cli.web_ui import WebUi
-from medallion_assets.errors.hints import to_type
+from medallion_assets.settings.hints import to_type
 
 NEXT = (
     (to_type("sample-export", make="sample-export"), "new exports arrive; watch them flow to serving in the UI"),

@@ -19,7 +19,7 @@ from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.engines.spark.s3 import OTHER_JARS
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.errors.hints import has_makefile
+from medallion_assets.settings.hints import has_makefile
 from medallion_assets.settings.spark import SUBMITTED, SparkSettings
 
 if TYPE_CHECKING:

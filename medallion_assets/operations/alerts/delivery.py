@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
-from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlert, DueAlerts, take_due
 from medallion_assets.operations.tables.alerts import RECOVERED, Alert, Event, append_events
 from medallion_assets.settings import Settings
+from medallion_assets.settings.hints import typed_in
 
 if TYPE_CHECKING:  # takes a while to import, and only those who are alerted need it
     from apprise.plugins.base import NotifyBase

@@ -12,7 +12,6 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.errors.hints import typed, typed_in
 from medallion_assets.operations.dashboard.answers import answers_of
 from medallion_assets.operations.dashboard.facts import DAYS, DashboardFacts
 from medallion_assets.operations.dashboard.needs import Need, needs_of
@@ -20,6 +19,7 @@ from medallion_assets.operations.dashboard.pictures import groups_of
 from medallion_assets.operations.dashboard.tables import TableLine, table_states
 from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.sections import format_age, format_count, format_minute
+from medallion_assets.settings.hints import typed, typed_in
 
 TITLE = "Pipeline status"
 MOST_NEEDS = 20

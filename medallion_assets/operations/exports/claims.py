@@ -14,7 +14,7 @@ from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.refining.loading.raw_place import nearest_raw_url

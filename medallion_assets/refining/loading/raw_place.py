@@ -21,7 +21,7 @@ from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Found, Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, message_of
-from medallion_assets.errors.hints import nearest_name
+from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from medallion_assets.errors.hints import typed_in
 from medallion_assets.operations.alerts.delivery import Host, message
 from medallion_assets.operations.alerts.facts import AlertFacts, Unread, WaitingBatch
 from medallion_assets.operations.alerts.rules import (
@@ -25,6 +24,7 @@ from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
+from medallion_assets.settings.hints import typed_in
 from medallion_assets.settings.schedules import DAILY
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts, results
 from medallion_assets_tests.pipeline import CATALOG

@@ -1,7 +1,7 @@
 """Hints: what to type next, as it is typed where this project lies.
 
 Belongs here: the difference between its repository, which has a Makefile and an environment, an installed package, and
-a deployment; which parts of a text are commands; which name was meant.
+a deployment; which parts of a text are commands.
 Does not: which commands are worth typing (errors and views).
 
 Errors, alerts and findings are written before it is known where they are read. A command of this project stands in them
@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from pathlib import Path
+
+from medallion_assets.settings.environment import inherited_environment
 
 REPOSITORY = Path(__file__).parents[2]
 OURS = ("dagster ", "medallion ")
@@ -53,7 +54,7 @@ def in_environment(command: str, repository: Path) -> str:
     That it is on the path says nothing: the services of a deployment have it there, and people on the host do not.
     """
     programs = repository / ".venv" / "bin"
-    active = os.environ.get("VIRTUAL_ENV")  # noqa: TID251 - what `activate` says is no setting
+    active = inherited_environment().get("VIRTUAL_ENV")  # what `activate` says to this process
     if active is not None and Path(active, "bin").resolve() == programs.resolve():
         return command
     try:
@@ -66,11 +67,6 @@ def in_environment(command: str, repository: Path) -> str:
 def typed_in(text: str, *, prefix: str = "", repository: Path = REPOSITORY) -> str:
     """A text whose commands, between backticks, are as they are typed."""
     return QUOTED.sub(lambda found: f"`{typed(found[1], prefix=prefix, repository=repository)}`", text)
-
-
-def nearest_name(name: str, names: Iterable[str]) -> str | None:
-    """The one of some names that is most like one that there is not; None where none is."""
-    return next(iter(get_close_matches(name, sorted(names), n=1)), None)
 
 
 def has_makefile(repository: Path = REPOSITORY) -> bool:

@@ -12,9 +12,8 @@ from typer.main import get_command
 
 from medallion_assets.cli import app
 from medallion_assets.engines.spark import requirements
-from medallion_assets.errors import hints
-from medallion_assets.errors.hints import nearest_name, to_type, typed, typed_in, with_variables
-from medallion_assets.settings import load_settings
+from medallion_assets.settings import hints, load_settings
+from medallion_assets.settings.hints import to_type, typed, typed_in, with_variables
 
 PACKAGE = Path(hints.__file__).parents[1]
 COMMANDS = "|".join(get_command(app).commands)  # type: ignore[attr-defined]  # of a group
@@ -80,11 +79,6 @@ def test_the_commands_of_a_text_are_put_as_they_are_typed(tmp_path: Path) -> Non
     assert typed_in(text, prefix="x/as", repository=tmp_path) == (
         "run `x/as medallion verify`, then `x/as dagster asset list`; dagster is up, `aws s3 ls` and `medallion` too"
     )
-
-
-def test_the_name_that_is_most_alike_is_found_and_no_other() -> None:
-    assert nearest_name("custmers", ["orders", "customers"]) == "customers"
-    assert nearest_name("invoices", {"orders", "customers"}) is None
 
 
 def test_variables_stand_before_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
