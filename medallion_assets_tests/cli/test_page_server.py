@@ -14,12 +14,13 @@ import pytest
 from medallion_assets.cli.page_server import BUSINESS, DASHBOARD, KEPT_SECONDS, PageServer, served_pages
 from medallion_assets.operations.dashboard.writing import PAGE
 from medallion_assets.settings import Settings, load_settings
-from medallion_assets_tests.operations.dashboard.dashboard_page import lakehouse_in, plant, plant_failure
+from medallion_assets_tests.operations.dashboard.dashboard_page import plant, plant_failure
+from medallion_assets_tests.pipeline import lakehouse_at
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     plant_failure(lakehouse, datetime.now(UTC))
     named = {"MEDALLION_COMMAND_PREFIX": "deploy/as-medallion"}

@@ -12,7 +12,8 @@ from medallion_assets.cli.pages.section import section_page
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.sections import Grid, Row, Section
 from medallion_assets.operations.status_sections import status_sections
-from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, plant
+from medallion_assets_tests.pipeline import lakehouse_at
 
 
 def in_terminal(section: Section) -> str:
@@ -22,7 +23,7 @@ def in_terminal(section: Section) -> str:
 
 
 def test_the_terminal_shows_every_cell(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     facts = read_facts(lakehouse, NOW)
     sections = status_sections(facts.status)

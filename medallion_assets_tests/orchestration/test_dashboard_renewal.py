@@ -17,7 +17,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, record_att
 from medallion_assets.orchestration import dashboard_renewal
 from medallion_assets.orchestration.dashboard_renewal import OLD, renew_dashboard
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.operations.dashboard.dashboard_page import TRANSACTIONS, attempt, lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import TRANSACTIONS, attempt, plant
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
 HOST = Host(ui_url="http://ui", command_prefix="deploy/as-medallion")
@@ -43,7 +43,7 @@ def test_a_run_that_ends_writes_the_page(graph: Graph, monkeypatch: pytest.Monke
 
 
 def test_a_page_of_five_minutes_is_written_anew(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     now, page = datetime.now(UTC), Path(lakehouse.url, PAGE)
     assert renew(lakehouse, now)
@@ -57,7 +57,7 @@ def test_a_page_of_five_minutes_is_written_anew(tmp_path: Path) -> None:
 
 def test_a_page_that_shows_another_outcome_is_written_anew(tmp_path: Path) -> None:
     """A stage that failed, or succeeds again, is on the page once its run has ended, without a daemon too."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     assert renew(lakehouse, datetime.now(UTC))
     for outcome, error in ((Outcome.FAILED, "the disk is full"), (Outcome.SUCCEEDED, None)):

@@ -11,7 +11,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 from medallion_assets.delta.table import Lakehouse
@@ -22,7 +21,6 @@ from medallion_assets.operations.tables.expectation_results import GATE, QUALITY
 from medallion_assets.operations.tables.incident import Incident, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
-from medallion_assets_tests.pipeline import CATALOG
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -105,10 +103,6 @@ def plant(lakehouse: Lakehouse, *, text: str = "") -> None:
 def page_of(lakehouse: Lakehouse) -> Page:
     """The dashboard as of NOW."""
     return Page.read(render(read_facts(lakehouse, NOW), ui_url="http://ui:3000"))
-
-
-def lakehouse_in(folder: Path) -> Lakehouse:
-    return Lakehouse(catalog=CATALOG, url=str(folder / "lakehouse"))
 
 
 @dataclass

@@ -19,9 +19,10 @@ from medallion_assets.operations.stages import stages
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
-from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, lakehouse_in, plant
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, plant
 from medallion_assets_tests.operations.dashboard.test_dashboard import ATTACK
 from medallion_assets_tests.operations.small_lakehouse import make_lakehouse
+from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.accessibility import serious_findings
 from medallion_assets_tests.services.chromium import screenshot_path
 
@@ -76,7 +77,7 @@ def test_an_attack_is_text_and_nothing_is_wider_than_the_window(
     offline: BrowserContext, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """No request but for the page itself, and no script at all."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse, text=ATTACK)
     page, told = opened(offline, lakehouse)
     page.screenshot(path=screenshot_path(request), full_page=True)

@@ -22,11 +22,11 @@ from medallion_assets_tests.operations.dashboard.dashboard_page import (
     TRANSACTIONS,
     Page,
     attempt,
-    lakehouse_in,
     page_of,
     plant,
 )
 from medallion_assets_tests.operations.small_lakehouse import FIRST
+from medallion_assets_tests.pipeline import lakehouse_at
 
 SECTIONS = {
     "head": (
@@ -58,7 +58,7 @@ ATTACK = "<img src=x onerror=alert(1)></script><script>alert(2)</script>{{ 7 * 7
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """The page of a lakehouse with one fact of each kind."""
-    lakehouse = lakehouse_in(tmp_path_factory.mktemp("planted"))
+    lakehouse = lakehouse_at(tmp_path_factory.mktemp("planted") / "lakehouse")
     plant(lakehouse)
     return page_of(lakehouse)
 
@@ -66,7 +66,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Page:
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Page:
     """The same, where every text of it is an attack."""
-    lakehouse = lakehouse_in(tmp_path_factory.mktemp("attacked"))
+    lakehouse = lakehouse_at(tmp_path_factory.mktemp("attacked") / "lakehouse")
     plant(lakehouse, text=ATTACK)
     return page_of(lakehouse)
 
@@ -97,7 +97,7 @@ def test_a_run_is_linked_where_the_ui_is(planted: Page) -> None:
 
 def test_commands_begin_with_what_people_type_on_the_host(tmp_path: Path) -> None:
     """Also those in texts, which are marked as code."""
-    lakehouse, prefix = lakehouse_in(tmp_path), "/opt/medallion/deploy/as-medallion"
+    lakehouse, prefix = lakehouse_at(tmp_path / "lakehouse"), "/opt/medallion/deploy/as-medallion"
     plant(lakehouse, text="`medallion verify --deep` says more")
     page = Page.read(render(read_facts(lakehouse, NOW), ui_url="", command_prefix=prefix))
     assert f"{prefix} dagster asset materialize -m medallion_assets.definitions" in page.texts["needs"]
@@ -106,7 +106,7 @@ def test_commands_begin_with_what_people_type_on_the_host(tmp_path: Path) -> Non
 
 
 def test_an_empty_lakehouse_has_a_page_that_says_so(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     page = page_of(lakehouse)
     assert "Nothing needs a person." in page.texts["needs"]
     assert {look for look, _ in page.rows["tables"][1:]} == {"unknown"}
@@ -123,7 +123,7 @@ def test_a_lakehouse_without_runs_shows_how_far_its_tables_reach(lakehouse: Lake
 
 
 def test_revenue_of_a_provisional_day_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant_sales(lakehouse)
     page = page_of(lakehouse)
     assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional"]
@@ -141,7 +141,7 @@ def test_the_page_refers_to_nothing_outside(planted: Page) -> None:
 
 
 def test_equal_facts_give_equal_pages(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     assert page_of(lakehouse).html == page_of(lakehouse).html
 
@@ -157,7 +157,7 @@ def test_data_never_becomes_part_of_the_page(attacked: Page, planted: Page) -> N
 
 def test_a_long_history_makes_no_long_page(tmp_path: Path) -> None:
     """Of everything that happened the newest is drawn; who needs a person is counted beyond the first entries."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     usual = {"records_in": 100, "quality_score": 0.99}
     published = {"consumed_wcu": 900.0, "target_wcu": 500.0, "publishing_seconds": 2.0}
     runs = [
@@ -177,7 +177,7 @@ def test_a_long_history_makes_no_long_page(tmp_path: Path) -> None:
 
 
 def test_nothing_held_is_not_counted(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     record_attempts(lakehouse, [attempt(TRANSACTIONS, 3, records_in=100, records_out=97, quality_score=0.97)])
     quality = page_of(lakehouse).texts["quality"]
     assert "97.00% good in 7 days, threshold 98.00%" in quality
@@ -185,7 +185,7 @@ def test_nothing_held_is_not_counted(tmp_path: Path) -> None:
 
 
 def test_what_is_older_than_the_pictures_is_left_out(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     record_attempts(lakehouse, [attempt(TRANSACTIONS, 24 * 32, outcome=Outcome.FAILED, error="long ago")])
     page = page_of(lakehouse)
     assert "No stage has run yet." in page.texts["durations"]
@@ -195,7 +195,7 @@ def test_what_is_older_than_the_pictures_is_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("hours", "days"), [(1, 1), (24 * 5, 5), (24 * 29, 29)])
 def test_pictures_begin_where_something_happened(tmp_path: Path, hours: int, days: int) -> None:
     """A pipeline of yesterday is not a dot at the end of an empty month; a day is shown at least."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     record_attempts(lakehouse, [attempt(TRANSACTIONS, hours), attempt(TRANSACTIONS, 0.5, run_id="run-2")])
     assert read_facts(lakehouse, NOW).since == NOW - timedelta(days=days)
 

@@ -20,7 +20,7 @@ from medallion_assets.operations.tables.incident import Incident, end_incidents,
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
 from medallion_assets.pipelines.transactions.customers import CUSTOMERS
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
-from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt, lakehouse_in
+from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW, TRANSACTIONS, attempt
 from medallion_assets_tests.oracle.lines import full as full_export
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import TRANSACTIONS as MODEL
@@ -37,7 +37,7 @@ def needs(lakehouse: Lakehouse) -> list[Need]:
 
 def test_what_waits_for_a_failed_stage_stands_in_its_entry(tmp_path: Path) -> None:
     """Both serving tables lag behind because Silver failed: one cause, one entry."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     old = [attempt(stage, 48, covered_until=NOW - 48 * HOUR) for stage in SERVING]
     error = str(PermanentError("it broke", expected="a", found="b", do="mend it"))
     failed = attempt(
@@ -115,7 +115,7 @@ def test_a_minute_that_no_window_covers_is_worth_a_look(tmp_path: Path) -> None:
 
 
 def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     error = PermanentError("a file is missing", expected="2 files", found="1", do="export it again")
     refusal = {"table_name": "customers", "prefix": "", "message": str(error), "fingerprint": "f", "judged_at": NOW}
     verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
@@ -133,7 +133,7 @@ def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
 
 def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> None:
     """Of events those of the last day alone, each once, and none about what the page shows by itself."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     kinds = {"query/a": "warning", "daily_not_done/x": "failure", "stale/x": "warning", "ok": "success"}
     alerts = [Alert(key=key, kind=kind, what=f"of {key}", where="w", do="d") for key, kind in kinds.items()]
     raise_alerts(
@@ -146,7 +146,7 @@ def test_an_alert_is_an_entry_where_nothing_else_is_about_it(tmp_path: Path) -> 
 
 def test_an_incident_that_is_open_is_an_entry_also_where_its_stage_goes_on(tmp_path: Path) -> None:
     """Other days were done since; the stage's own failure stands for it as long as it is the last that happened."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     broken = Incident(
         run_id="r1",
         job="refine",
@@ -195,7 +195,7 @@ def test_a_fetch_that_fails_is_the_cause_of_what_waits_for_it(lakehouse: Lakehou
 
 
 def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
 
     def said(key: str, hours: int) -> list[str]:
         alert = Alert(key=key, kind="warning", what=f"at {hours}", where="w", do="d", condition="query/a")
@@ -209,7 +209,7 @@ def test_an_alert_that_is_over_is_no_entry_until_it_is_raised_again(tmp_path: Pa
 
 def test_an_alert_stands_as_long_as_its_condition_whatever_its_age(tmp_path: Path) -> None:
     """Nobody raises it again while it goes on; one entry a condition, as its last alert says it."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
 
     def raised(key: str, days: int, condition: str, *, is_sent: bool = True) -> None:
         alert = Alert(key=key, kind="warning", what=f"of {key}", where="w", do="d", condition=condition)
@@ -227,7 +227,10 @@ def test_an_alert_stands_as_long_as_its_condition_whatever_its_age(tmp_path: Pat
 
 def test_a_long_error_is_cut_but_for_what_to_do(tmp_path: Path) -> None:
     """Half a command creates no table."""
-    lakehouse, command = lakehouse_in(tmp_path), f"create it: `aws dynamodb create-table {'a' * 1_000} --last`"
+    lakehouse, command = (
+        lakehouse_at(tmp_path / "lakehouse"),
+        f"create it: `aws dynamodb create-table {'a' * 1_000} --last`",
+    )
     error = f"{'x' * 10_000}; what to do: {command}"
     record_attempts(lakehouse, [attempt(TRANSACTIONS, 1, outcome=Outcome.FAILED, error=error)])
     (need,) = needs(lakehouse)

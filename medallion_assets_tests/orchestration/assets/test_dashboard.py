@@ -18,8 +18,8 @@ from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.settings import load_settings
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
-from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, lakehouse_in, plant, plant_failure
-from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.operations.dashboard.dashboard_page import NOW, Page, plant, plant_failure
+from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.s3 import S3Server
 
 ASSET = dg.AssetKey(["operations", "dashboard"])
@@ -38,7 +38,7 @@ def materialize(
 
 
 def test_the_ui_links_to_where_the_page_is_served(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     plant_failure(lakehouse, datetime.now(UTC))
     shown = materialize(lakehouse.url, dagster_instance, pages_url="http://127.0.0.1:3001")
@@ -53,7 +53,7 @@ def test_where_nothing_serves_it_the_ui_says_where_the_page_lies(
     tmp_path: Path, dagster_instance: dg.DagsterInstance
 ) -> None:
     """No link: a browser opens no file from a page that came over HTTP."""
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     assert materialize(lakehouse.url, dagster_instance)["dashboard"] == dg.MetadataValue.path(f"{lakehouse.url}/{PAGE}")
 
 
@@ -65,7 +65,7 @@ def test_before_it_ever_ran_the_ui_says_where_the_page_will_be() -> None:
 
 
 def test_a_page_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    lakehouse = lakehouse_in(tmp_path)
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
     for _ in range(2):
         written = write_dashboard(lakehouse, NOW, ui_url="")
