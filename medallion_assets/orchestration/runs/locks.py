@@ -40,8 +40,12 @@ class Hold:
 
     def note(self, process: RunProcess) -> None:
         """Write down who carries out the run."""
-        os.ftruncate(self.file, 0)
+        self.forget()
         os.pwrite(self.file, to_json(process).encode(), 0)
+
+    def forget(self) -> None:
+        """Whoever was noted carries it out no more."""
+        os.ftruncate(self.file, 0)
 
     def let_go(self) -> None:
         """Close it. What inherited it goes on holding it."""

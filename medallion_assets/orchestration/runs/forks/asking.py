@@ -26,7 +26,7 @@ from medallion_assets.orchestration.runs.forks.messages import (
     say,
 )
 from medallion_assets.orchestration.runs.locks import Hold
-from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, is_there, wait_while
+from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, end_while, is_there, wait_while
 from medallion_assets.settings import forks_runs
 
 ANSWER_SECONDS = 5.0
@@ -68,12 +68,13 @@ def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:
         NoForkError: nobody forked one, or not in time.
         OSError: it cannot be noted.
     """
-    connection = _connected(home)
+    connection, fork = _connected(home), None
     try:
         with suppress(OSError):  # it may refuse without reading; what it said can be read all the same
             say(connection, request)
         pid = _ready(connection)
-        hold.note(RunProcess.of(pid, is_worker=True))
+        fork = RunProcess.of(pid, is_worker=True)
+        hold.note(fork)
         try:
             socket.send_fds(connection, [FILES], [hold.file, OUTPUT, ERRORS])
             _ready(connection)
@@ -83,6 +84,9 @@ def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:
         connection.settimeout(None)
     except BaseException:
         connection.close()
+        if fork is not None:  # one that hangs would hold the run for ever, whoever carries it out instead
+            end_while(fork, lambda: fork.lives, grace_seconds=0)
+            hold.forget()
         raise
     return ForkedWorker(pid, connection)
 
