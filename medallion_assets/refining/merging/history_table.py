@@ -181,7 +181,8 @@ def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataF
     """Deletes that no line tells: a full batch lacks a key that has an older event (rule K1).
 
     Gives events. For each event, the full batches between it and the key's next event are looked at: one at the time of
-    an event changes nothing, since at an equal sequence a record wins over an absence.
+    an event changes nothing, since at an equal sequence a record wins over an absence. What is deleted by then stays
+    so: years of full batches after it are not looked at.
     """
     key = list(table.key)
     schema = event_schema(table)
@@ -192,7 +193,8 @@ def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataF
         orient="row",
     )
     next_micros = pl.col(SEQUENCE).shift(-1).over(key, order_by=SEQUENCE).fill_null(NEVER_MICROS)
-    spans = events.lazy().with_columns(next_micros.alias("_next_micros"))
+    is_deleted = pl.col(IS_DELETE).all().over(*key, SEQUENCE)  # of several at one time nobody has ordered them yet
+    spans = events.lazy().with_columns(next_micros.alias("_next_micros")).filter(~is_deleted)
     known = pl.concat([events.select(*key, BATCH_ID), fulls.bad_keys.select(*key, BATCH_ID)])
     unlisted = (
         spans.join_where(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.refining.merging.history_table import events_table
+from medallion_assets.refining.ledger.full_batches import FullBatches
+from medallion_assets.refining.merging.history_table import absences, events_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import first_quick
@@ -183,3 +187,21 @@ def test_many_customers_are_rebuilt_in_parts(tmp_path: Path, at_once: int) -> No
     assert versions(lakehouse, "c4")[1:] == [("vip", 5, 59, False, False), ("retail", 59, None, True, False)]
     assert versions(lakehouse, "c7") == [("retail", SURE, None, True, False)]
     assert lakehouse.open(SILVER).row_count == 2 * 2 + 3 * 3 + 3
+
+
+def test_what_is_deleted_is_looked_for_in_no_later_full_export() -> None:
+    """Else a history of years holds an absence for each deleted customer and each export after it."""
+    ended, lives = (1, True), (1, False)
+    told = {"c1": [lives, (2, True)], "c2": [lives], "c3": [ended, lives], "c4": [lives, ended]}
+    events = pl.DataFrame(
+        [(key, AT_MICROS + at * MINUTE, deletes, "e") for key, found in told.items() for at, deletes in found],
+        schema=["customer_id", "_sequence_micros", "_is_delete", "_export_id"],
+        orient="row",
+    )
+    fulls = [
+        Batch(id=f"f{n}", kind=BatchKind.FULL, covers_from=day, covers_to=day, records=0, started_at=day)
+        for n, day in enumerate(AT + days * timedelta(days=1) for days in range(1, 4))
+    ]
+    keys = pl.DataFrame(schema={"customer_id": pl.String, "_export_id": pl.String})
+    missing = absences(events, FullBatches(applied=fulls, applying=None, bad_keys=keys), SILVER)
+    assert set(missing["customer_id"]) == {"c2", "c3", "c4"}
