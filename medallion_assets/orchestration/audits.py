@@ -15,6 +15,7 @@ import dagster as dg
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.runs.records import readable_runs
 from medallion_assets.stages.together import OtherRuns
 
 BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
@@ -29,7 +30,7 @@ def other_runs(instance: dg.DagsterInstance, run: dg.DagsterRun | None = None) -
 
     def build(tables: Collection[Table]) -> bool:
         keys = {asset_key(table) for table in tables}
-        begun = instance.get_runs(dg.RunsFilter(statuses=BEGUN))
+        begun = readable_runs(instance, dg.RunsFilter(statuses=BEGUN))
         others = [other.asset_selection or () for other in begun if run is None or other.run_id != run.run_id]
         return any(not keys.isdisjoint(selected) for selected in others)
 

@@ -27,6 +27,7 @@ from medallion_assets.orchestration.dagster_tags import MAX_RETRIES, SENSOR_NAME
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.runs.records import readable_runs
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged
@@ -68,7 +69,7 @@ def is_at_work(instance: dg.DagsterInstance, catalog: Catalog, tables: Collectio
 def runs_that_write(instance: dg.DagsterInstance, catalog: Catalog, tables: Collection[Table]) -> list[dg.DagsterRun]:
     """The runs that write one of some tables and are queued or running, whatever started them."""
     keys = {asset_key(table) for table in tables}
-    runs = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS)))
+    runs = readable_runs(instance, dg.RunsFilter(statuses=list(IN_PROGRESS)))
     return [run for run in runs if _writes(run, catalog, keys)]
 
 
@@ -184,7 +185,7 @@ def give_up(
     what: str,
 ) -> None:
     """Tell people, once, that a sensor asks no more: `what` waits `of` a table, and `key` names the occurrence."""
-    asked = context.instance.get_runs(dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name}), limit=LAST_RUNS)
+    asked = readable_runs(context.instance, dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name}), limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
     context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)

@@ -6,11 +6,14 @@ Does not: what became of a run (orchestration.runs.outcomes).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import dagster as dg
 
 from medallion_assets.operations.alerts.facts import Unread
+
+LOG = logging.getLogger(__name__)
 
 
 def readable_records(
@@ -30,6 +33,15 @@ def readable_records(
             except Exception as error:  # noqa: BLE001 - it is reported, and the others are read
                 unread.append(unread_run(run_id, error))
         return found
+
+
+def readable_runs(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> list[dg.DagsterRun]:
+    """The runs that can be read, the newest first where all can; the others are left out, and named in the log."""
+    unread: list[Unread] = []
+    runs = [record.dagster_run for record in readable_records(instance, filters, unread)]
+    for run in unread:
+        LOG.warning("%s cannot be read, and is left out: %s", run.what, run.error)
+    return runs
 
 
 def unread_run(run_id: str, error: Exception) -> Unread:

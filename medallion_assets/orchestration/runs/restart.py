@@ -32,6 +32,7 @@ from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.runs.planned_code import planned_by, served_code
+from medallion_assets.orchestration.runs.records import readable_runs
 
 LOST_TAG = hidden_tag("lost")
 """Its own id, on a run that was lost: a run that is started anew has the tags of the former."""
@@ -82,7 +83,7 @@ def plan_anew(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Any) 
 def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
     """The failed runs that Dagster wanted to start anew, and could not: it says so, or it has heard of them by now."""
     since = datetime.fromtimestamp(now, UTC) - LOOK_BACK
-    failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
+    failed = readable_runs(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
     runs = [run for run in failed if _is_left_out(run)]
     unheard = _unheard(instance) if any(_is_promised(run) for run in runs) else set()
     yield from (run for run in runs if not (_is_promised(run) and run.run_id in unheard))
@@ -95,7 +96,7 @@ def unsubmitted(instance: dg.DagsterInstance, now: float) -> Iterator[dg.Dagster
     )
     created = dg.RunsFilter(statuses=[dg.DagsterRunStatus.NOT_STARTED], created_before=before, created_after=since)
     if isinstance(instance.run_coordinator, dg.QueuedRunCoordinator):
-        yield from filter(_is_unsubmitted, instance.get_runs(created))
+        yield from filter(_is_unsubmitted, readable_runs(instance, created))
 
 
 def submit(instance: dg.DagsterInstance, run_id: str) -> None:

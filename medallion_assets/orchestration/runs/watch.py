@@ -21,6 +21,7 @@ import dagster as dg
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
+from medallion_assets.orchestration.runs.records import readable_runs
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
 from medallion_assets.orchestration.runs.whereabouts import (
     CUT_SHORT,
@@ -47,7 +48,7 @@ LOG = logging.getLogger(__name__)
 
 def look(instance: dg.DagsterInstance, now: float) -> None:
     """Conclude what can be concluded at `now` (UNIX seconds)."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.CANCELING])):
+    for run in readable_runs(instance, dg.RunsFilter(statuses=[Status.STARTING, Status.CANCELING])):
         with _on_its_own(run.run_id):
             (_look_at_start if run.status is Status.STARTING else _look_at_cancellation)(instance, run, now)
     for run_id in known_runs(folder_of(instance)):
@@ -86,7 +87,7 @@ def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
 
 def conclude_all(instance: dg.DagsterInstance) -> None:
     """The same of every run at work, and their pools: for a start where no daemon may have been since."""
-    for run in instance.get_runs(dg.RunsFilter(statuses=[Status.STARTING, Status.STARTED])):
+    for run in readable_runs(instance, dg.RunsFilter(statuses=[Status.STARTING, Status.STARTED])):
         conclude(instance, run.run_id)
     release_pools(instance)
 

@@ -114,8 +114,8 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
         cursor = Cursor.load(context.cursor, now)
         if cursor.waiting:
-            kept = context.instance.get_runs(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
-            cursor = replace(cursor, waiting=frozenset(run.run_id for run in kept))
+            kept = context.instance.get_run_ids(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
+            cursor = replace(cursor, waiting=frozenset(kept))
         unread: list[Unread] = []
         for run, updated_at in ended_runs(context, cursor, unread):
             try:

@@ -15,6 +15,8 @@ from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome
+from medallion_assets.orchestration.requests import runs_that_write
+from medallion_assets.orchestration.runs import watch
 from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, facts_of, running_stages
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
@@ -56,6 +58,33 @@ def test_runs_are_read_one_by_one_where_one_breaks_them_all(dagster_instance: dg
     records = readable_records(dagster_instance, dg.RunsFilter(statuses=[FAILURE]), unread)
     assert {record.dagster_run.run_id for record in records} == {"before", "after"}
     assert [missing.what for missing in unread] == ["run odd"]
+
+
+def test_runs_at_work_are_known_though_one_of_them_cannot_be_read(
+    dagster_instance: dg.DagsterInstance, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else every sensor that asks for runs would fail at each tick, and the watch over runs too."""
+    for run_id in ("before", "odd", "after"):
+        add(dagster_instance, run_id, dg.DagsterRunStatus.STARTED)
+    spoil(dagster_instance, "odd")
+    (table,) = (loaded.table for loaded in CATALOG.loaded if loaded.table.name == SILVER)
+    found = runs_that_write(dagster_instance, CATALOG, [table])
+    assert {run.run_id for run in found} == {"before", "after"}
+    assert "run odd cannot be read, and is left out" in caplog.text
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING, FAILURE])
+def test_the_others_are_watched_though_one_cannot_be_read(
+    dagster_instance: dg.DagsterInstance, status: dg.DagsterRunStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for run_id in ("before", "odd", "after"):
+        add(dagster_instance, run_id, status)
+    spoil(dagster_instance, "odd")
+    seen = list[str]()
+    for name in ("_look_at_start", "_look_at_cancellation"):
+        monkeypatch.setattr(watch, name, lambda _, run, __: seen.append(run.run_id))
+    watch.look(dagster_instance, datetime.now(UTC).timestamp())
+    assert set(seen) == (set() if status is FAILURE else {"before", "after"})
 
 
 def test_a_run_that_ended_and_cannot_be_read_is_told_and_so_are_the_others(
