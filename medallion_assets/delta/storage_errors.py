@@ -15,6 +15,7 @@ from deltalake.exceptions import DeltaError
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
+from medallion_assets.errors.aws import names_a_refusing_key
 from medallion_assets.errors.native import native_failures
 from medallion_assets.storage.credentials import without_credentials
 
@@ -53,7 +54,7 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
         found = words(error)
         if (full := disk_full(table_name, uri, error)) is not None:
             raise full from error
-        if REFUSED.search(str(error)) or isinstance(error, PermissionError):
+        if _is_refusal(error) or isinstance(error, PermissionError):
             raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
             if NO_CREDENTIALS.search(str(error)):
@@ -78,9 +79,13 @@ def refusals(table: Table, target: str) -> Iterator[None]:
     except OSError as error:
         if (full := disk_full(table.name, target, error)) is not None:
             raise full from error
-        if table.path in str(error) and REFUSED.search(str(error)):
+        if table.path in str(error) and _is_refusal(error):
             raise _refused(table.name, target, words(error)) from error
         raise
+
+
+def _is_refusal(error: Exception) -> bool:
+    return REFUSED.search(str(error)) is not None or names_a_refusing_key(str(error))
 
 
 def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:

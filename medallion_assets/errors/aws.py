@@ -6,6 +6,7 @@ Does not: asking again, or taking a code from what a client raised.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -254,7 +255,14 @@ def _advices() -> Iterator[tuple[str, Advice]]:
 
 
 AWS_ERRORS = dict(_advices())
+KMS_CODE = re.compile(r"\bK(?:MS|ms)[.\w]+")
 """What each code means; a number is an HTTP status of an answer without a code."""
+
+
+def names_a_refusing_key(text: str) -> bool:
+    """Whether a text names a code by which KMS refuses a key: disabled, not there, not permitted."""
+    found = (AWS_ERRORS.get(code) for code in KMS_CODE.findall(text))
+    return any(known is not None and known.repeat is Repeat.NEVER for known in found)
 
 
 def advice(code: str, status: int = 0, message: str = "") -> Advice:

@@ -185,7 +185,8 @@ def give_up(
     what: str,
 ) -> None:
     """Tell people, once, that a sensor asks no more: `what` waits `of` a table, and `key` names the occurrence."""
-    asked = readable_runs(context.instance, dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name}), limit=LAST_RUNS)
+    by_this = dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name})
+    asked = readable_runs(context.instance, by_this, limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
     context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)

@@ -22,6 +22,7 @@ from medallion_assets.errors import (
     PermanentError,
     TransientError,
 )
+from medallion_assets.errors.aws import names_a_refusing_key
 from medallion_assets.settings.spark import SparkSettings
 
 NOT_INSTALLED = "No module named"
@@ -160,7 +161,7 @@ def loss_in(said: str) -> MedallionError | None:
 
 def is_refused_by_s3(said: str) -> bool:
     """Whether S3 refuses keys or rights, or has no such bucket: whoever asks again hears the same."""
-    return REFUSED_BY_S3.search(said) is not None and CLOCK not in said
+    return (REFUSED_BY_S3.search(said) is not None or names_a_refusing_key(said)) and CLOCK not in said
 
 
 def is_loss(error: Exception) -> bool:

@@ -35,10 +35,12 @@ def readable_records(
         return found
 
 
-def readable_runs(instance: dg.DagsterInstance, filters: dg.RunsFilter) -> list[dg.DagsterRun]:
+def readable_runs(
+    instance: dg.DagsterInstance, filters: dg.RunsFilter, *, limit: int | None = None
+) -> list[dg.DagsterRun]:
     """The runs that can be read, the newest first where all can; the others are left out, and named in the log."""
     unread: list[Unread] = []
-    runs = [record.dagster_run for record in readable_records(instance, filters, unread)]
+    runs = [record.dagster_run for record in readable_records(instance, filters, unread, limit=limit)]
     for run in unread:
         LOG.warning("%s cannot be read, and is left out: %s", run.what, run.error)
     return runs

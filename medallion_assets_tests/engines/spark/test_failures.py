@@ -66,6 +66,11 @@ MAX_RESULT = (PermanentError, "raise spark.driver.maxResultSize in MEDALLION_SPA
         ),
         (f"{RECENT}org.apache.spark.SparkArithmeticException: [OVERFLOW] x", PermanentError, "[OVERFLOW] x"),
         (f"{RECENT}java.nio.file.AccessDeniedException: s3a://b: {FORBIDDEN}", PermanentError, "the keys or the role"),
+        (
+            f"{RECENT}AWSS3IOException: s3a://b: 400 KMS.NotFoundException",
+            PermanentError,
+            "the keys or the",
+        ),
         (f"{RECENT}{FORBIDDEN}:RequestTimeTooSkewed", TransientError, "RequestTimeTooSkewed"),
         ("status = StatusCode.UNAUTHENTICATED", PermanentError, "UNAUTHENTICATED"),
         ("'JavaPackage' object is not callable", LostJobError, "JavaPackage"),
