@@ -19,6 +19,7 @@ from pathlib import Path
 from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
+from medallion_assets.cli.shown_variables import chosen_variables
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.hosting.ports import expect_free
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
@@ -62,8 +63,9 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     dagster_home = home / "dagster_home"
     is_ours = link_dev_yaml(dagster_home)
     url, pages_url = ui_address(port), ui_address(pages_port(port))
-    shown = {"MEDALLION_HOME": str(home), "DAGSTER_HOME": str(dagster_home), **pipelines}
     kept = {name: value for name, value in environment.items() if name not in left_out}
+    homes = {"MEDALLION_HOME": str(home), "DAGSTER_HOME": str(dagster_home)}
+    shown = homes | chosen_variables(settings, kept) | pipelines
     variables = {COMMAND_PREFIX: with_variables(shown), **kept, **shown} | {
         "MEDALLION_UI_URL": url,
         PAGES_URL: pages_url,

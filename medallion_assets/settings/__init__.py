@@ -143,15 +143,19 @@ class Settings:
         """The region, for boto3, which reads AWS_DEFAULT_REGION alone; None where none of the variables says it."""
         return self.storage_options.get("AWS_REGION")
 
+    @property
+    def places_outside_home(self) -> dict[str, str]:
+        """Where exports and tables lie, by variable, as far as that is not in `home`."""
+        places = {"MEDALLION_RAW_URL": self.raw_url, "MEDALLION_LAKEHOUSE_URL": self.lakehouse_url}
+        return {name: url for name, url in places.items() if not url.startswith(f"{self.home}/")}
+
     def check_places_are_in_home(self, command: str, *, otherwise: str) -> None:
         """See that exports and tables lie in `home`: a shell may name others' places for quite another command.
 
         Raises:
             SettingsError: they lie elsewhere; the message names the option by which a person says that it is meant.
         """
-        places = {"MEDALLION_RAW_URL": self.raw_url, "MEDALLION_LAKEHOUSE_URL": self.lakehouse_url}
-        outside = {name: url for name, url in places.items() if not url.startswith(f"{self.home}/")}
-        if outside:
+        if outside := self.places_outside_home:
             raise SettingsError(
                 f"{command} would work outside MEDALLION_HOME",
                 expected=f"places in {self.home}",

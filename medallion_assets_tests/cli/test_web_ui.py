@@ -15,7 +15,7 @@ from medallion_assets.cli.demo.home import demo_settings, recording
 from medallion_assets.cli.web_ui import HOST, WebUi, web_ui
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.hosting.instance_settings import dev_yaml
-from medallion_assets.settings import load_settings
+from medallion_assets.settings import PIPELINES, load_settings
 from medallion_assets_tests.services.processes import free_port
 
 
@@ -59,6 +59,15 @@ def test_what_an_earlier_releases_demo_left_in_the_home_is_no_reason_against_the
     assert ui(tmp_path).home == tmp_path
     demo = make_demo(tmp_path)
     assert ui(tmp_path).home == demo
+
+
+def test_commands_are_about_the_pipelines_and_places_that_it_shows(tmp_path: Path) -> None:
+    variables = {"MEDALLION_PIPELINES": PIPELINES, "MEDALLION_FIRST_DAY": "2026-11-01"}
+    own = ui(tmp_path, **variables, MEDALLION_RAW_URL="s3://lake/raw").environment["MEDALLION_COMMAND_PREFIX"]
+    assert f"MEDALLION_PIPELINES={PIPELINES} MEDALLION_RAW_URL=s3://lake/raw MEDALLION_FIRST_DAY=2026-11-01" in own
+    make_demo(tmp_path)
+    of_demo = ui(tmp_path, demo=True, MEDALLION_RAW_URL="s3://lake/raw").environment["MEDALLION_COMMAND_PREFIX"]
+    assert "MEDALLION_RAW_URL" not in of_demo
 
 
 def test_a_demo_that_was_not_run_is_not_shown(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from medallion_assets.cli.dev.docs import served
 from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.cli.home_lock import only_one
 from medallion_assets.cli.page_server import served_pages
+from medallion_assets.cli.shown_variables import chosen_variables
 from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
@@ -65,7 +66,7 @@ class DevServer:
 
     `published_again` is what the embedded DynamoDB was given back; null where another one is used. `own_dagster_yaml`
     is a dagster.yaml that somebody put there; null where ours holds. `pages_url` is where the dashboard is served,
-    `docs_url` where dbt docs are, or null.
+    `docs_url` where dbt docs are, or null. `is_elsewhere`: exports or tables lie outside `home`.
     """
 
     ui_url: str
@@ -76,6 +77,7 @@ class DevServer:
     variables: Mapping[str, str]
     pages_url: str
     docs_url: str | None = None
+    is_elsewhere: bool = False
 
 
 def run_dev(
@@ -115,9 +117,10 @@ def run_dev(
             "DAGSTER_HOME": str(settings.dagster_home),
             ENDPOINT: endpoint,
         }
+        chosen = chosen_variables(settings, environment)
         defaults = DEFAULTS if published_again is None else DEFAULTS | OF_EMBEDDED
         of_aws = {name: environment.get(name, value) for name, value in DEFAULTS.items() if name.startswith("AWS_")}
-        shown = variables | {name: value for name, value in of_aws.items() if name.startswith("AWS_DEFAULT")}
+        shown = variables | chosen | {name: value for name, value in of_aws.items() if name.startswith("AWS_DEFAULT")}
         if published_again:
             shown |= {name: value for name, value in of_aws.items() if value == KEY}  # any other is a secret
         prefix = settings.command_prefix or with_variables(shown)
@@ -145,6 +148,7 @@ def run_dev(
                 variables=shown,
                 pages_url=variables[PAGES_URL],
                 docs_url=docs_url,
+                is_elsewhere=bool(settings.places_outside_home),
             )
         )
         _wait_until(lambda: False, process)

@@ -17,13 +17,10 @@ from medallion_assets.cli.dev.run import DevServer
 from medallion_assets.cli.page_server import DASHBOARD
 from medallion_assets.cli.terminal import command_line
 from medallion_assets.cli.web_ui import WebUi
-from medallion_assets.settings.hints import to_type
+from medallion_assets.settings.hints import REPOSITORY, to_type
 
-NEXT = (
-    (to_type("sample-export", make="sample-export"), "new exports arrive; watch them flow to serving in the UI"),
-    (to_type("sample-export --bad-share 0.1"), "an export that the quality gate stops"),
-    (to_type("status"), "how fresh everything is, and what went wrong"),
-)
+OF_MAKE = REPOSITORY / ".medallion" / "dev"
+"""The home that the Makefile has for `make dev` and `make sample-export`."""
 
 
 def dev_page(server: DevServer) -> Group:
@@ -43,7 +40,7 @@ def dev_page(server: DevServer) -> Group:
         Text("In other terminals, to use the same lakehouse:", style="bold"),
         *(command_line(f"export {name}={shlex.quote(value)}") for name, value in server.variables.items()),
         Text("What to type there next:", style="bold"),
-        *(command_line(command, what) for command, what in NEXT),
+        *(command_line(command, what) for command, what in _next(server)),
         Text("Ctrl-C stops everything. The log, with time, job and stage:", style="bold"),
     )
 
@@ -89,6 +86,20 @@ def log_line(line: Line) -> Text:
     style = {"plain": "", "warned": "yellow", "failed": "red"}[line.kind]
     return Text.assemble(
         (f"{line.time} " if line.time else "", "dim"), (f"{line.subject}  ", "cyan"), (line.message, style)
+    )
+
+
+def _next(server: DevServer) -> tuple[tuple[str, str], ...]:
+    """What to type next, and what it is for: `make sample-export` only where that is about this home."""
+    is_of_make = server.home == OF_MAKE and not server.is_elsewhere
+    sample = "sample-export --elsewhere" if server.is_elsewhere else "sample-export"
+    return (
+        (
+            to_type(sample, make="sample-export" if is_of_make else None),
+            "new exports arrive; watch them flow to serving in the UI",
+        ),
+        (to_type(f"{sample} --bad-share 0.1"), "an export that the quality gate stops"),
+        (to_type("status"), "how fresh everything is, and what went wrong"),
     )
 
 

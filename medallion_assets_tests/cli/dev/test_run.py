@@ -19,12 +19,12 @@ from medallion_assets.cli import web_ui
 from medallion_assets.cli.dev import run as dev
 from medallion_assets.cli.dev.run import DevServer, run_dev
 from medallion_assets.cli.dev.serving import PublishedAgain
-from medallion_assets.cli.dev.view import LogView, dev_page
+from medallion_assets.cli.dev.view import OF_MAKE, LogView, dev_page
 from medallion_assets.cli.home_lock import LOCK, only_one
 from medallion_assets.errors import PermanentError
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
-from medallion_assets_tests.services.processes import free_port
+from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
 SERVER = DevServer(
     ui_url="http://127.0.0.1:3000",
@@ -110,10 +110,29 @@ def test_the_page_says_where_all_is_and_what_to_type() -> None:
         "Dagster UI http://127.0.0.1:3000",
         "restored what was published, 1,234 items",
         "export MEDALLION_HOME='/home/of it'",
-        "make sample-export",
         "Ctrl-C stops everything",
     ):
         assert words in said
+
+
+@pytest.mark.parametrize(
+    ("home", "is_elsewhere", "command"),
+    [
+        (REPOSITORY / ".medallion" / "dev", False, "make sample-export"),
+        (REPOSITORY / ".medallion" / "dev", True, "medallion sample-export --elsewhere"),
+        (Path("/home/of it"), False, "medallion sample-export"),
+    ],
+)
+def test_sample_exports_are_dropped_where_this_one_looks(home: Path, is_elsewhere: bool, command: str) -> None:
+    """The Makefile's command is about one home, and refuses places outside it."""
+    said = page(replace(SERVER, home=home, is_elsewhere=is_elsewhere))
+    assert f"{command}  # new exports arrive" in said
+    assert f"medallion {command.split(' ', 1)[1]} --bad-share 0.1" in said
+    assert ("make" in said) is command.startswith("make")
+
+
+def test_the_makefile_drops_them_in_the_home_that_is_its_own() -> None:
+    assert f"DEV_HOME ?= {OF_MAKE.relative_to(REPOSITORY)}\n" in (REPOSITORY / "Makefile").read_text()
 
 
 @pytest.mark.parametrize(
