@@ -165,10 +165,13 @@ def validate(json: Json = False) -> None:
 
 
 def verify_exports(
-    url: Annotated[str, typer.Argument(help="A local path, file:// or s3:// URL; every export below it is verified.")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="A local path, file:// or s3:// URL, by default MEDALLION_RAW_URL.", show_default=False),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check every export: is it complete, what is missing before it, and does a table claim it.
+    """Check every export below a URL: is it complete, what is missing before it, and does a table claim it.
 
     Exit 1: problems found.
     """
@@ -180,7 +183,8 @@ def verify_exports(
         settings = load_settings()
         with terminal.progress("verifying exports") as progress:
             lakehouse = lakehouse_for("exports verify", settings)
-            report = verify(url, raw_url=settings.raw_url, lakehouse=lakehouse, progress=progress)
+            place = settings.raw_url if url is None else url
+            report = verify(place, raw_url=settings.raw_url, lakehouse=lakehouse, progress=progress)
         answer = {**vars(report), "is_well": report.is_well}
         terminal.answer(answer, lambda: exports_page(report), found=not report.is_well)
 

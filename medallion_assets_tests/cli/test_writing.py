@@ -34,14 +34,15 @@ EURO_PIPELINE = pipeline_with(declared(WITH_EURO))
 
 
 def test_a_sample_verifies_and_a_changed_one_does_not(home: Path) -> None:
-    """Exit 1 with the verdict and what to do."""
-    raw = home / "raw"
+    """Exit 1 with the verdict and what to do. Without a URL it is about the settings' exports."""
+    raw = home / "raw-dynamodb-exports"
     assert "export 0" in run("sample", "--table", "customer_transactions", "--out", home / "other").stdout
     for kind in ("full", "incremental"):
         made = answer("sample", "--table", "customers", "--items", 20, "--kind", kind, "--files", 2, "--out", raw)
         assert made["export"]["item_count"] == 20
     verified = answer("exports", "verify", raw)
     assert verified["is_well"]
+    assert answer("exports", "verify") == verified
     assert [(export["verdict"], export["items"], export["files"]) for export in verified["exports"]] == [
         ("complete", 20, 2)
     ] * 2

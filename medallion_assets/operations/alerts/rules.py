@@ -81,7 +81,8 @@ def low_quality(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
                 where=name,
                 table=name,
                 condition=f"quality/{name}",
-                do="look at the reasons in quarantine (`medallion quarantine show`), and fix their source",
+                do=f"look at the reasons in quarantine (`medallion quarantine show {stage.table.short_name}`), and fix "
+                "their source",
                 **run_of(own),
             )
 

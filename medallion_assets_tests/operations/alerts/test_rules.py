@@ -155,6 +155,7 @@ def test_quality_counts_every_record_the_same(bad: float, is_told: bool) -> None
         assert (alerts[0].kind, alerts[0].where) == ("warning", SILVER)
         assert "97.99% of the records" in alerts[0].what
         assert "98.00% of 1,000,001" in alerts[0].what
+        assert f"`medallion quarantine show {SILVER.removeprefix('silver.')}`" in str(alerts[0].do)
 
 
 def test_a_stale_table_is_told_once_a_day() -> None:
