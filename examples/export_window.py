@@ -28,8 +28,10 @@ class Window(NamedTuple):
 def next_window(exports: Iterable[Window], latest: datetime) -> Window | None:
     """The window that comes next, up to `latest`; None when less than a quarter of an hour has passed.
 
+    It follows the latest full export, or the earliest window where the full export is too old to be known.
+
     Raises:
-        LookupError: there is no full export that a window could follow.
+        LookupError: there is no export that a window could follow.
     """
     full, windows = [], []
     for from_at, to_at in exports:
@@ -37,9 +39,9 @@ def next_window(exports: Iterable[Window], latest: datetime) -> Window | None:
             full.append(to_at)
         else:
             windows.append((from_at, to_at))
-    if not full:
+    if not full and not windows:
         raise LookupError("no full export of this table is complete or under way: make one first")
-    covered_until = max(full) - BEFORE_A_FULL_EXPORT
+    covered_until = max(full) - BEFORE_A_FULL_EXPORT if full else min(windows)[0]
     for from_at, to_at in sorted(windows):
         if from_at <= covered_until:
             covered_until = max(covered_until, to_at)
@@ -47,21 +49,29 @@ def next_window(exports: Iterable[Window], latest: datetime) -> Window | None:
     return Window(covered_until, to_at) if to_at - covered_until >= SHORTEST else None
 
 
-def exports_of(client: Any, table_arn: str) -> Iterable[Window]:
-    """The exports of a table that are complete or under way; DynamoDB lists those of the last 90 days."""
+def exports_of(client: Any, table_arn: str, earliest: datetime) -> Iterable[Window]:
+    """The exports of a table that are complete or under way, the newest first, as far back as they matter.
+
+    That is to the latest full export, or to `earliest`, before which nothing can be exported any more: an export that
+    began before then holds nothing later.
+    """
+    for export_arn in sorted(_arns_of(client, table_arn), reverse=True):  # an id begins with when it was asked for
+        export = client.describe_export(ExportArn=export_arn)["ExportDescription"]
+        if window := export.get("IncrementalExportSpecification"):
+            yield Window(window["ExportFromTime"], window["ExportToTime"])
+        else:
+            yield Window(None, export["ExportTime"])
+            earliest = max(earliest, export["ExportTime"] - BEFORE_A_FULL_EXPORT)
+        if export["StartTime"] < earliest:
+            return
+
+
+def _arns_of(client: Any, table_arn: str) -> Iterable[str]:
+    """Those of exports that did not fail; DynamoDB lists the last 90 days."""
     token: dict[str, str] = {}
     while True:
         page = client.list_exports(TableArn=table_arn, **token)
-        for summary in page["ExportSummaries"]:
-            if summary["ExportStatus"] == "FAILED":
-                continue
-            export = client.describe_export(ExportArn=summary["ExportArn"])["ExportDescription"]
-            window = export.get("IncrementalExportSpecification")
-            yield (
-                Window(window["ExportFromTime"], window["ExportToTime"])
-                if window
-                else Window(None, export["ExportTime"])
-            )
+        yield from (found["ExportArn"] for found in page["ExportSummaries"] if found["ExportStatus"] != "FAILED")
         if "NextToken" not in page:
             return
         token = {"NextToken": page["NextToken"]}
@@ -73,9 +83,10 @@ def handler(event: dict[str, str], _context: object = None) -> str:
 
     client = boto3.client("dynamodb")
     table_arn = event["table_arn"]
-    recovery = client.describe_continuous_backups(TableName=table_arn)["ContinuousBackupsDescription"]
-    latest = recovery["PointInTimeRecoveryDescription"]["LatestRestorableDateTime"]
-    window = next_window(exports_of(client, table_arn), latest.astimezone(UTC).replace(second=0, microsecond=0))
+    backups = client.describe_continuous_backups(TableName=table_arn)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]
+    latest = recovery["LatestRestorableDateTime"].astimezone(UTC).replace(second=0, microsecond=0)
+    window = next_window(exports_of(client, table_arn, recovery["EarliestRestorableDateTime"]), latest)
     if window is None:
         return "nothing to export yet"
     answer = client.export_table_to_point_in_time(
