@@ -89,9 +89,9 @@ def redrive(
     done, table = Redriven(), loaded.table
     if why:
         expect_reason(f"{table.name}: the redrive", why)
+    chosen = chosen_rows(lakehouse, table, batches, reasons) & pl.col(REDRIVEN_AT).is_null()
     if not lakehouse.exists(quarantine_table(table)):
         return done
-    chosen = chosen_rows(lakehouse, table, batches, reasons) & pl.col(REDRIVEN_AT).is_null()
     rows = lakehouse.open(quarantine_table(table)).scan().filter(chosen)
     conflicts = pl.col("reasons").list.contains(CONFLICTING)
     done.conflicting = row_count(rows.filter(conflicts))

@@ -57,10 +57,10 @@ def list_quarantine(
     Raises:
         PermanentError: an export or a reason that there is not is named.
     """
-    contract = quarantine_table(table)
+    contract, chosen = quarantine_table(table), chosen_rows(lakehouse, table, batches, reasons)
     if not lakehouse.exists(contract):
         return QuarantineListing(table=contract.name)
-    rows = lakehouse.open(contract).scan().filter(chosen_rows(lakehouse, table, batches, reasons))
+    rows = lakehouse.open(contract).scan().filter(chosen)
     is_waiting = pl.col(REDRIVEN_AT).is_null()
     total, redriven = rows.select(pl.len(), (~is_waiting).sum()).collect(engine="streaming").row(0)
     counted = rows.filter(is_waiting).select(pl.col("reasons").explode().value_counts(sort=True).struct.unnest())

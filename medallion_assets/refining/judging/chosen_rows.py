@@ -15,6 +15,7 @@ from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.expectations import UNREADABLE, Action
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
@@ -43,7 +44,8 @@ def chosen_rows(
     Raises:
         PermanentError: a batch that Bronze lacks, or a reason that no record can have; it lists those that there are.
     """
-    rows = lakehouse.open(quarantine_table(table)).scan()
+    kept = lakehouse.find(quarantine_table(table))
+    rows = pl.LazyFrame(schema=polars_schema(quarantine_table(table))) if kept is None else kept.scan()
     if reasons:
         own = {expectation.name for expectation in table.expectations if expectation.action is Action.DROP}
         held = rows.select(pl.col("reasons").explode())

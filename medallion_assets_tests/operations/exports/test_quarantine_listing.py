@@ -54,6 +54,20 @@ def test_exports_and_reasons_choose(lakehouse: Lakehouse) -> None:
     assert [row["_line_number"] for row in chosen.rows] == [2]
 
 
+@pytest.mark.parametrize("names", [{"reasons": ["curency_unsupported"]}, {"batches": ["another"]}])
+def test_names_that_there_are_not_are_refused_before_anything_lies_in_quarantine(
+    tmp_path: Path, names: dict[str, list[str]]
+) -> None:
+    lakehouse = lakehouse_at(tmp_path)
+    for ask in (
+        lambda: list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, **names),
+        lambda: redrive(lakehouse, declared(CUSTOMER_TRANSACTIONS), now=NOW, **names),
+    ):
+        with pytest.raises(PermanentError, match=r"there is no \w+ of that name; expected: an? \w+ of this table"):
+            ask()
+    assert list_quarantine(lakehouse, CUSTOMER_TRANSACTIONS, reasons=["currency_unsupported"]).total == 0
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [
