@@ -28,6 +28,7 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.errors import PermanentError
 
+FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
 STORED_TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
     "long": pl.Int64(),
@@ -97,7 +98,9 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
 
 
 def rebuild_command(table: Table) -> str:
-    """What a person types to have a table made again by its present contract."""
+    """What a person types to have a table made again by its present contract; or else FROM_BACKUP."""
+    if table.begins_empty and table.rebuilt_with is None:
+        return FROM_BACKUP
     return f'`medallion rebuild {table.rebuilt_with or table.name} --why "the contract has changed"`'
 
 

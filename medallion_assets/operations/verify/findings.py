@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.schema import FROM_BACKUP
 from medallion_assets.errors import TableFeatureError
 from medallion_assets.errors.reasons import REASON
-
-FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
 
 MADE_ANEW = (
     "without one, if the table's sources are intact: move its folder out of the lakehouse and run its asset, "

@@ -11,11 +11,11 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.row_tables.identity import LAKEHOUSE
-from medallion_assets.delta.schema import rebuild_command
+from medallion_assets.delta.schema import FROM_BACKUP, rebuild_command
 from medallion_assets.deriving.dbt.failures import DBT_FAILURES
 from medallion_assets.operations.rebuild import rebuildable_table
 from medallion_assets.operations.stages import delta_tables
-from medallion_assets.operations.verify.findings import FROM_BACKUP, rebuild
+from medallion_assets.operations.verify.findings import rebuild
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -61,6 +61,7 @@ def test_what_is_kept_beside_a_table_is_rebuilt_with_it(table: Table, by: str) -
 @pytest.mark.parametrize("table", [DBT_FAILURES, LAKEHOUSE, Table(name="silver.of_others", description="", columns=())])
 def test_what_nothing_makes_again_comes_from_a_backup(table: Table) -> None:
     assert rebuild(table) == FROM_BACKUP
+    assert (rebuild_command(table) == FROM_BACKUP) is bool(table.columns)
 
 
 def test_events_of_a_history_are_called_after_it() -> None:
