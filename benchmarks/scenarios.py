@@ -63,8 +63,8 @@ Deliver = Callable[[RealHistory], list[Landing]]
 def history(*, windows: int, every_seconds: float, seed: int, longest_lag: timedelta = timedelta()) -> RealHistory:
     """A table of transactions, a full export, and windows that join up with it.
 
-    An item that is deleted has lived longer than a window: what is born and gone within one is in no record, so no
-    reader of exports could know of it.
+    An item that is deleted has lived longer than a window: what is created and deleted within one is in no record, so
+    no reader of exports could know of it.
     """
     ends = tuple(SHORTEST_WINDOW * (number + 1) for number in range(windows))
     plan = Plan(begin=0, ends=ends, fulls=(60,))

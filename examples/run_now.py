@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Start a run with parameters, and follow it to its end: a client of Dagster's GraphQL, to be copied and changed.
 
-Needs nothing but Python. Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3: it was
-lost sight of, and may go on.
+Needs nothing but Python. Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3:
+contact was lost; the run may continue.
 
     run_now.py ingest --config '{"bronze/customer_transactions": {"exports": ["01741046415415-ea525ddc"]}}'
     run_now.py refine --asset silver/customers --config '{"silver/customers": {"threshold": 0.95}}'
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         status = follow(url, run_id)
     except (NotStartedError, OSError, ValueError) as error:
-        print(f"lost sight of the run: {error}", file=sys.stderr)
+        print(f"lost contact with the run: {error}", file=sys.stderr)
         return 3
     print(status)
     return ENDED[status]

@@ -3,7 +3,8 @@
 #   run_now.sh JOB [RUN_CONFIG [DAY]]
 #   run_now.sh refine '{"ops": {"silver__customers": {"config": {"threshold": 0.95}}}}'
 #   run_now.sh daily_gold_and_publish '{}' 2025-01-10
-# Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 3: it was lost sight of.
+# Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 
+# 3: contact was lost; the run may continue.
 set -euo pipefail
 url=${DAGSTER_URL:-http://127.0.0.1:3000}
 url=${url%/}
@@ -44,7 +45,7 @@ while true; do
   case $status in
     SUCCESS) echo "$status" && exit 0 ;;
     FAILURE | CANCELED) echo "$status" && exit 1 ;;
-    "") echo "lost sight of the run: $url tells no status of it" >&2 && exit 3 ;;
+    "") echo "lost contact with the run: $url tells no status of it" >&2 && exit 3 ;;
   esac
   sleep 1
 done

@@ -195,7 +195,7 @@ def _raised_at(error: Exception) -> str:
 
 def _no_pipeline(name: str, found: str) -> PermanentError:
     return PermanentError(
-        f"MEDALLION_PIPELINES names {name!r}, which is no pipeline",
+        f"MEDALLION_PIPELINES names {name!r}, which is not a pipeline",
         expected="module:NAME of a Pipeline, on the Python path",
         found=found,
         do="correct it (docs/upgrading.md says what releases changed), or install the package of it",

@@ -223,8 +223,8 @@ def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
         if outdated := ledger.outdated:
             latest = max(outdated, key=lambda batch: batch.order)
             what = (
-                f"nothing of {len(outdated)} {ledger.word}s counts, the latest {latest.id}: they are of a former "
-                "table, and begin after another one followed it"
+                f"{len(outdated)} {ledger.word}s are ignored, the latest {latest.id}: they are of a former table, and "
+                f"begin after its successor's full {ledger.word}"
             )
             found.append(ChainWarning(table=table.name, what=what))
     return found

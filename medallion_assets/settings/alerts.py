@@ -72,7 +72,7 @@ def expect_names(variable: str, names: Collection[str], known: Collection[str], 
             continue
         alike = nearest_name(name, known)
         raise SettingsError(
-            f"{variable} names {name!r}, which is no {what}",
+            f"{variable} names {name!r}, which is not a known {what}",
             expected=alike or f"{what} among {', '.join(sorted(known))}",
             found=name,
             do=f"did you mean {alike}?" if alike else f"correct or remove it in {variable}",

@@ -94,7 +94,7 @@ def test_what_is_kept_beside_a_loaded_table_has_its_name_for_itself(name: str) -
     ],
 )
 def test_a_name_that_is_no_pipeline_is_refused(name: str, found: str) -> None:
-    with pytest.raises(PermanentError, match="which is no pipeline") as error:
+    with pytest.raises(PermanentError, match="which is not a pipeline") as error:
         load_catalog([name])
     assert str(error.value.found).startswith(found) or name == "shop"
 
@@ -108,7 +108,7 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_own_words(
     name = f"broken_{len(source)}"
     (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(PermanentError, match=f"names '{name}:SHOP', which is no pipeline") as error:
+    with pytest.raises(PermanentError, match=f"names '{name}:SHOP', which is not a pipeline") as error:
         load_catalog([f"{name}:SHOP"])
     assert str(error.value.found).startswith(found)
     assert str(error.value.found).endswith(f"{name}.py, line 1)")

@@ -25,7 +25,7 @@ NOT_SET_UP = "this Dagster is not set up for these pipelines"
 REFUSED = {
     "MEDALLION_FRIST_DAY": ("2025-01-01", "expected: MEDALLION_FIRST_DAY"),
     "MEDALLION_CLOSE_WAITS_UNTIL": ("25", "expected: a time of day such as 06:00"),
-    "MEDALLION_PIPELINES": ("nowhere:SHOP", "which is no pipeline; expected: "),
+    "MEDALLION_PIPELINES": ("nowhere:SHOP", "which is not a pipeline; expected: "),
 }
 """A value that is refused, and words of the message."""
 LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename

@@ -173,7 +173,7 @@ def test_a_run_of_which_nobody_tells_the_status_is_lost_sight_of() -> None:
         answers = both(url := f"http://127.0.0.1:{dagster.port}")
     for done in answers:
         assert (done.returncode, done.stdout) == (3, f"{url}/runs/r1\n"), done
-        assert done.stderr.startswith("lost sight of the run: ")
+        assert done.stderr.startswith("lost contact with the run: ")
 
 
 def both(url: str) -> list[subprocess.CompletedProcess[str]]:

@@ -178,7 +178,7 @@ def test_a_pipeline_that_is_none_is_refused(lived: Living, monkeypatch: pytest.M
     monkeypatch.setenv("MEDALLION_PIPELINES", f"{NAMES},medallion_assets_tests.support_tickets.pipeline:TICKETZ")
     done = CliRunner().invoke(app, ["status"])
     assert done.exit_code != 0
-    assert "which is no pipeline" in " ".join(done.output.replace("│", "").split())
+    assert "which is not a pipeline" in " ".join(done.output.replace("│", "").split())
 
 
 def test_the_dashboard_shows_its_tables(lived: Living) -> None:

@@ -51,13 +51,13 @@ def _not_done(facts: AlertFacts, stage: Stage, day: date) -> Iterator[Alert]:
         return
     is_month = _has_months(facts.catalog, table.name)
     tried = facts.attempts.filter(pl.col("stage") == table.name, pl.col("started_at") >= over_at)
-    became, again = "built", f"run {table.path} for {day} once that is fixed"
+    became, again = "built", f"run {table.path} for {day} once the cause is fixed"
     if stage.kind == "serving":
-        became, again = "published", f"run gold and {table.path} for {day} once that is fixed"
+        became, again = "published", f"run gold and {table.path} for {day} once the cause is fixed"
     if is_month:
-        again = f"run the job {stage.job} for {day:%Y-%m} once its file is there and that is fixed"
+        again = f"run the job {stage.job} for {day:%Y-%m} once its file has arrived and the cause is fixed"
     if stage.kind == "dbt":
-        again = f"run the job {stage.job}, or the refresh of its pipeline, once that is fixed"
+        again = f"run the job {stage.job}, or the refresh of its pipeline, once the cause is fixed"
     called = f"{day:%Y-%m}" if is_month else str(day)
     yield Alert.about(
         f"daily_not_done/{table.name}/{day}",

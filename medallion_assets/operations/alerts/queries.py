@@ -41,7 +41,7 @@ class QueryAlert:
     name: str
     query: str
     severity: str = "warning"
-    do: str = "look at the rows with `medallion sql`, and fix their cause"
+    do: str = 'run the query again with `medallion sql "..."` to see all rows, and fix their cause'
     at_most_seconds: float = 30.0
 
 

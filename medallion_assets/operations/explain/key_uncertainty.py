@@ -53,7 +53,7 @@ def unknown(records: Sequence[KeyRecord], ledger: Ledger) -> list[str]:
 def _may_hide_its_end(
     window: Batch, full: Batch, counted: Sequence[KeyRecord], read_by: Mapping[str, datetime]
 ) -> bool:
-    """K1's open case: an item born within a window, read by the full batch, and deleted within the same window.
+    """K1's open case: an item created within a window, read by the full batch, and deleted within the same window.
 
     The window has no record of it. Not so where it surely was there before the window began: its end would have left a
     record then.
@@ -72,11 +72,11 @@ def _born_and_gone(full: Batch, window: Batch, word: str) -> str:
 
 
 def _overlapped(record: KeyRecord, window: Batch, word: str) -> str:
-    """An item born where two windows overlap, of which one has no record: it was gone when that one ended."""
+    """An item created where two windows overlap, of which one has no record: it was gone when that one ended."""
     return (
         f"whether it still exists: the window of {word} {window.id} spans {_written_at(record).isoformat()} and "
-        f"has no record of it, so it was born and deleted within that window (until {window.covers_to.isoformat()}); "
-        f"the next full {word} decides"
+        f"has no record of it, so it was created and deleted within that window (until "
+        f"{window.covers_to.isoformat()}); the next full {word} decides"
     )
 
 

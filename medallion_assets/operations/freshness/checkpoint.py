@@ -130,7 +130,7 @@ def _published(stage: Stage, successes: Mapping[str, StageAttempt]) -> Checkpoin
         return empty
     version, partition = success.table_version, success.partition
     day = max((last for _, last in day_ranges(partition)), default=None)
-    told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is no day"
+    told_by = PIPELINE_RUNS_TABLE if day or not partition else f"{PIPELINE_RUNS_TABLE}; {partition!r} is not a day"
     return replace(
         empty,
         told_by=told_by,

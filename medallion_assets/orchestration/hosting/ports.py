@@ -22,7 +22,9 @@ def port_of(setting: str, value: str) -> int:
     if value.isdecimal() and 0 < int(value) <= GREATEST_PORT:
         return int(value)
     do = "correct it in the settings file, then restart"
-    raise SettingsError(f"{setting} is {value}, which is no port", expected=f"1 to {GREATEST_PORT}", found=value, do=do)
+    raise SettingsError(
+        f"{setting} is {value}, which is not a port", expected=f"1 to {GREATEST_PORT}", found=value, do=do
+    )
 
 
 def expect_free(host: str, port: int, *, do: str) -> None:

@@ -207,7 +207,7 @@ def _failed(run: dg.DagsterRun, *, where: str) -> Alert:
     return Alert(
         key=f"failed/{run.run_id}",
         kind="failure",
-        what=f"{run.job_name} failed, and no stage of it says why",
+        what=f"{run.job_name} failed, and none of its stages says why",
         where=where,
         do="read the log of the run",
         run_id=run.run_id,

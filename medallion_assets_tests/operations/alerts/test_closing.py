@@ -176,7 +176,7 @@ def test_what_to_do_about_a_month_is_its_job() -> None:
     """Gold alone would be refused where the file is not loaded yet."""
     (alert,) = months()
     assert alert.what.startswith("2025-04 is not closed")
-    assert alert.do.endswith("run the job ecommerce_month for 2025-04 once its file is there and that is fixed")
+    assert alert.do.endswith("run the job ecommerce_month for 2025-04 once its file has arrived and the cause is fixed")
 
 
 def test_a_pipeline_that_is_added_later_has_missed_nothing_of_before() -> None:

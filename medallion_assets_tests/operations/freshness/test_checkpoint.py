@@ -170,4 +170,4 @@ def test_a_success_of_a_day_that_is_none_is_told_not_fatal(lakehouse: Lakehouse)
     record_attempts(lakehouse, [odd])
     found = checkpoint(lakehouse, stage)
     assert (found.last_day, found.run_id) == (None, "r1")
-    assert found.told_by == "pipeline_runs; '2025-02-30' is no day"
+    assert found.told_by == "pipeline_runs; '2025-02-30' is not a day"

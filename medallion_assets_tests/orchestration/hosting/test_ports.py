@@ -12,7 +12,7 @@ SETTING = "MEDALLION_CODE_SERVER_PORT"
 
 @pytest.mark.parametrize("value", ["70000", "0", "-5", "http", ""])
 def test_a_port_that_is_none_is_named_with_its_setting(value: str) -> None:
-    with pytest.raises(SettingsError, match=f"{SETTING} is {value}, which is no port; expected: 1 to 65535"):
+    with pytest.raises(SettingsError, match=f"{SETTING} is {value}, which is not a port; expected: 1 to 65535"):
         port_of(SETTING, value)
 
 

@@ -23,7 +23,7 @@ from medallion_assets_tests.services.processes import REPOSITORY, free_port
 DEFINITIONS = ("-m", "medallion_assets.definitions")
 MATERIALIZE = ("asset", "materialize", *DEFINITIONS, "--select", "*")
 ENGINE = "MEDALLION_ENGINE is not allowed; expected: one of polars, spark; found: 'sparc'; what to do: "
-PIPELINE = "MEDALLION_PIPELINES names 'nowhere:SHOP', which is no pipeline; expected: "
+PIPELINE = "MEDALLION_PIPELINES names 'nowhere:SHOP', which is not a pipeline; expected: "
 
 
 def dagster(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
