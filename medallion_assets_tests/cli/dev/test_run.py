@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -22,7 +23,7 @@ from medallion_assets.cli.dev.serving import PublishedAgain
 from medallion_assets.cli.dev.view import OF_MAKE, LogView, dev_page
 from medallion_assets.cli.home_lock import LOCK, only_one
 from medallion_assets.errors import PermanentError
-from medallion_assets.settings import load_settings
+from medallion_assets.settings import PIPELINES, Settings, load_settings
 from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
@@ -102,6 +103,25 @@ def test_a_condition_on_a_column_that_is_not_read_is_refused(tmp_path: Path, mon
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(PermanentError, match=r"expectation total_positive.*did you mean total\?"):
         run(tmp_path, {"MEDALLION_PIPELINES": MISSPELT})
+
+
+def test_commands_are_about_the_pipelines_and_places_that_it_runs_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As its page, its alerts and the dashboard print them; keys of AWS are in none."""
+    served: list[Settings] = []
+
+    def remembered(settings: Settings, **_: object) -> AbstractContextManager[None]:
+        served.append(settings)
+        raise PermanentError("enough", do="nothing")
+
+    monkeypatch.setattr(dev, "served_pages", remembered)
+    chosen = {"MEDALLION_PIPELINES": PIPELINES, "MEDALLION_FIRST_DAY": "2026-11-01"}
+    with pytest.raises(PermanentError, match="enough"):
+        run(tmp_path, {**chosen, "MEDALLION_SERVING_PREFIX": "mine_", "AWS_SECRET_ACCESS_KEY": "of somebody"})
+    words = f"MEDALLION_PIPELINES={PIPELINES} MEDALLION_FIRST_DAY=2026-11-01 MEDALLION_SERVING_PREFIX=mine_ "
+    assert words in served[0].command_prefix
+    assert "of somebody" not in served[0].command_prefix
 
 
 def test_the_page_says_where_all_is_and_what_to_type() -> None:
