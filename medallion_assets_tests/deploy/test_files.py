@@ -124,7 +124,17 @@ def test_the_fork_server_starts_and_stops_with_the_whole_alone_and_runs_have_the
     limits = {name: unit.partition("# The process sees the system")[2] for name, unit in units.items()}
     assert limits["fork-server"] == limits["daemon"]
     pages = (DEPLOY / "systemd" / "medallion-pages.service").read_text()
-    assert pages.partition("# The process sees the system")[2] == limits["webserver"]
+    rights = pages.partition("# The process sees the system")[2].partition("[Install]")[0]
+    assert rights == limits["webserver"].partition("[Install]")[0]
+
+
+@pytest.mark.parametrize("unit", sorted((DEPLOY / "systemd").glob("*.service")), ids=lambda unit: unit.stem)
+def test_what_stops_with_the_whole_starts_with_it_again(unit: Path) -> None:
+    """The target wants the unit itself, or it wants it where it is enabled."""
+    text, whole = unit.read_text(), (DEPLOY / "systemd" / "medallion.target").read_text()
+    if "\nPartOf=medallion.target\n" in text:
+        wanted = re.findall(r"^(?:Wants|WantedBy)=(.*)$", f"{whole}\n{text.partition('[Install]')[2]}", re.MULTILINE)
+        assert {unit.name, "medallion.target"} & set(" ".join(wanted).split())
 
 
 def test_the_example_names_every_setting_and_no_other() -> None:
