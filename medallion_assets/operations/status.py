@@ -14,7 +14,6 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.place import PlaceStatus
-from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.row_tables.identity import Identity, read_identity
 from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
@@ -31,7 +30,7 @@ from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.tables.pipeline_runs import BROKEN, PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
-from medallion_assets.operations.tables.refused import find_readable, refused_tables
+from medallion_assets.operations.tables.refused import TolerantLook, find_readable, refused_tables
 from medallion_assets.operations.unrecorded import unrecorded_failures
 
 WINDOW = timedelta(days=7)
@@ -140,9 +139,9 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
     )
 
 
-def _look(lakehouse: Lakehouse) -> OneLook:
+def _look(lakehouse: Lakehouse) -> TolerantLook:
     """Each table once, and before those that it is made from: these then know of everything that is in it."""
-    look = OneLook.at(lakehouse)
+    look = TolerantLook.at(lakehouse)
     for table in reversed(list(delta_tables(lakehouse.catalog))):
         find_readable(look, table)
     return look

@@ -16,7 +16,6 @@ import polars as pl
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.contracts.place import PlaceStatus
-from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.business.day_totals import Totals, read_totals
@@ -28,7 +27,7 @@ from medallion_assets.operations.tables.alerts import AlertEvent, read_events
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.operations.tables.refused import refused_tables
+from medallion_assets.operations.tables.refused import TolerantLook, refused_tables
 from medallion_assets.operations.unrecorded import unrecorded_failures
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
@@ -88,7 +87,7 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
     Raises:
         TransientError: the storage did not answer.
     """
-    lakehouse, since = OneLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
+    lakehouse, since = TolerantLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
     status = read_status(lakehouse, now, raw_url=raw_url)
     ledgers = list(read_ledgers(lakehouse))
     reached = reaches(status.checkpoints)

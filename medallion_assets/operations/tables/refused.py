@@ -7,12 +7,14 @@ Does not: which features these are (delta.features), what exactly is broken (ope
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import expect_features_written
+from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
-from medallion_assets.operations.tables.every import every_table
+from medallion_assets.operations.tables.every import OPERATIONS_TABLES, every_table
 
 
 def refused_tables(lakehouse: Lakehouse) -> Iterator[tuple[Table, TableFeatureError | UnreadableTableError]]:
@@ -40,12 +42,38 @@ def find_readable(lakehouse: Lakehouse, table: Table) -> Snapshot | None:
         return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TolerantLook(OneLook):
+    """A look for pages: a table of OPERATIONS_TABLES that cannot be read is as one that is not there.
+
+    `refused_tables` names it all the same. Whoever writes, or raises or ends alerts, takes no such look:
+    nothing known is not nothing wrong.
+    """
+
+    @classmethod
+    def at(cls, lakehouse: Lakehouse) -> TolerantLook:
+        """Such a look at a lakehouse, with what another look has opened already."""
+        if isinstance(lakehouse, TolerantLook):
+            return lakehouse
+        look = OneLook.at(lakehouse)
+        return cls(**{part.name: getattr(look, part.name) for part in fields(OneLook)})
+
+    def find(self, table: Table) -> Snapshot | None:
+        """As `Lakehouse.find`, and None for such a table."""
+        try:
+            return OneLook.find(self, table)
+        except (TableFeatureError, UnreadableTableError):
+            if table in OPERATIONS_TABLES:
+                return None
+            raise
+
+
 def _why_refused(lakehouse: Lakehouse, table: Table) -> TableFeatureError | UnreadableTableError | None:
     try:
-        if (snapshot := lakehouse.find(table)) is not None:
-            expect_features_written(snapshot.delta, table, snapshot.uri)
+        snapshot = lakehouse.open(table)  # which `TolerantLook.find` would keep to itself
+        expect_features_written(snapshot.delta, table, snapshot.uri)
     except (TableFeatureError, UnreadableTableError) as error:
         return error
-    except PermanentError:  # the place of all tables, of which others speak
+    except PermanentError:  # it is not there, or the place of all tables is wrong, of which others speak
         return None
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from medallion_assets.operations.dashboard.facts import read_facts as read_dashb
 from medallion_assets.operations.dashboard.needs import needs_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, Event
+from medallion_assets.operations.tables.every import OPERATIONS_TABLES
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
@@ -129,3 +131,16 @@ def test_nothing_is_over_while_a_table_cannot_be_read(
 def test_a_table_that_is_well_or_missing_is_not_refused(lakehouse: Lakehouse) -> None:
     assert list(refused_tables(lakehouse)) == []
     assert find_readable(lakehouse, CUSTOMERS) is not None
+
+
+def test_a_torn_table_of_operations_is_named_and_hides_nothing_else(lakehouse: Lakehouse) -> None:
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    before = read_status(lakehouse, at)
+    for table in OPERATIONS_TABLES:
+        if lakehouse.exists(table):
+            tear(lakehouse, table)
+            status = read_status(lakehouse, at)
+            assert any(text.startswith(f"{table.name} cannot be read") for text in status.problems), table.name
+            assert len(status.freshness) == len(before.freshness)
+            assert [name for name, _ in read_dashboard_facts(lakehouse, at).refused] == [table.name]
+            shutil.rmtree(lakehouse.uri(table))
