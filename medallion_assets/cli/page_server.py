@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from medallion_assets.cli.web_ui import HOST
-from medallion_assets.errors import MedallionError
 from medallion_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # it takes a while to import, and a command that is refused need not wait for it
@@ -78,9 +77,11 @@ class _Pages(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a page, or with why there is none."""
+        from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
+
         try:
             page = self.server.page(urlsplit(self.path).path)
-        except MedallionError as error:
+        except LAKEHOUSE_ERRORS as error:  # of its data files too, as Polars says it
             self._answer(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "text/plain")
             return
         if page is None:

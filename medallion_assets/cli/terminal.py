@@ -54,6 +54,8 @@ class Terminal:
             return
         if isinstance(error, OSError):
             error = place_refused(error)
+        elif _is_of_polars(error):
+            error = data_refused(error)
         if self._as_json:
             typer.echo(json.dumps({"error": error_facts(error)}, indent=2))
         else:
@@ -164,6 +166,21 @@ def place_refused(error: OSError) -> MedallionError:
         found=error.strerror or str(error),
         do="grant access, free disk space, or move what is in the way; MEDALLION_HOME, MEDALLION_RAW_URL and "
         "MEDALLION_LAKEHOUSE_URL name other places",
+    )
+
+
+def _is_of_polars(error: Exception) -> bool:
+    """By the name of its module: most commands have not imported Polars, and then nothing of it was raised."""
+    return any(kind.__name__ == "PolarsError" and kind.__module__.startswith("polars") for kind in type(error).__mro__)
+
+
+def data_refused(error: Exception) -> MedallionError:
+    """What Polars says of data that it cannot read, as an error of ours."""
+    return PermanentError(
+        "data cannot be read",
+        expected="tables whose files are whole, and have the columns that their tables say",
+        found=f"{type(error).__name__}: {error}",
+        do="run `medallion verify --digests`, which names each damaged file",
     )
 
 

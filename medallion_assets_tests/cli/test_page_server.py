@@ -67,16 +67,18 @@ def test_nothing_else_is_served(server: PageServer, path: str) -> None:
 
 
 def test_a_lakehouse_that_cannot_be_read_is_said_and_the_server_goes_on(settings: Settings) -> None:
-    broken = Path(settings.lakehouse_url, "operations", "pipeline_runs", "_delta_log")
-    (log,) = broken.glob("*0.json")
-    kept = log.read_bytes()
+    """A damaged file too, of which Polars speaks."""
+    files = list(Path(settings.lakehouse_url, "operations", "pipeline_runs").glob("**/*.parquet"))
+    kept = [file.read_bytes() for file in files]
     with served_pages(settings, port=0) as server:
-        log.write_bytes(b"no log")
+        for file in files:
+            file.write_bytes(b"no data")
         with pytest.raises(HTTPError) as refused:
             urlopen(server.url)
         with refused.value as answer:
-            assert (answer.code, "pipeline_runs" in answer.read().decode()) == (503, True)
-        log.write_bytes(kept)
+            assert (answer.code, "arquet" in answer.read().decode()) == (503, True)
+        for file, content in zip(files, kept, strict=True):
+            file.write_bytes(content)
         with urlopen(Request(server.url, method="HEAD")) as answer:
             assert (answer.status, answer.read()) == (200, b"")
 

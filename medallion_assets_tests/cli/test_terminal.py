@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import polars as pl
 import pytest
 import typer
 
@@ -35,3 +38,13 @@ def test_commands_of_an_error_are_as_they_are_typed_on_the_host(
     said = capsys.readouterr()
     assert "what to do: run `deploy/as-medallion medallion verify`" in said.err
     assert '"do": "run `medallion verify`"' in said.out
+
+
+def test_a_damaged_data_file_is_one_message_that_says_what_finds_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "part.parquet").write_bytes(b"no data")
+    with pytest.raises(typer.Exit), Terminal(as_json=False):
+        pl.scan_parquet(tmp_path / "part.parquet").collect()
+    said = capsys.readouterr().err
+    assert ("medallion verify --digests" in said, "Traceback" in said) == (True, False)
