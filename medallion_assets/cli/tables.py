@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from medallion_assets.cli.options import Exports, Json, Reasons, TableName, duckdb_limits, lakehouse_for
-from medallion_assets.cli.terminal import Terminal
+from medallion_assets.cli.terminal import FAILED, Terminal
 from medallion_assets.errors import PermanentError
 
 
@@ -147,7 +147,7 @@ def validate(json: Json = False) -> None:
     """Check whether contracts can be kept, and whether existing items fill their columns; writes nothing.
 
     Alerts must have valid URLs and queries, and recipients that name existing tables and jobs. Exit 1: a column that no
-    item fills, or a place of exports that is missing or wrong.
+    item fills, or a place of exports that is missing or wrong. Exit 2: a contract that cannot be kept.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages.validation import validation_page
@@ -161,7 +161,9 @@ def validate(json: Json = False) -> None:
         expect_known_recipients(settings, lakehouse.catalog)
         expect_alerting(settings)
         found = validate_contracts(lakehouse, settings.raw_url)
-        terminal.answer(found, lambda: validation_page(found), found=not found.is_well)
+        terminal.answer(found, lambda: validation_page(found), found=not found.is_well and not found.unkept)
+        if found.unkept:
+            raise typer.Exit(FAILED)
 
 
 def verify_exports(

@@ -28,7 +28,9 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source, wrong
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors import PermanentError
 from medallion_assets.operations.places import raw_place
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.checked_contracts import checked, expect_conditions
 from medallion_assets.refining.judging.unfilled_columns import advice
@@ -49,12 +51,25 @@ class Unfilled:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unkept:
+    """A contract that cannot be kept: what its error says."""
+
+    table: str
+    what: str
+    expected: str | None
+    found: str | None
+    do: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Validation:
     """The loaded tables whose contracts can be kept, each with how many records its columns were looked for in.
 
-    0: no batch of it is there yet, and nobody can know. `places` says what the places of their batches are.
+    0: no batch of it is there yet, and nobody can know. `places` says what the places of their batches are; `unkept`
+    are the other contracts, of which nothing more is known.
     """
 
+    unkept: list[Unkept] = field(default_factory=list)
     tables: dict[str, int] = field(default_factory=dict)
     places: list[PlaceStatus] = field(default_factory=list)
     unfilled: list[Unfilled] = field(default_factory=list)
@@ -67,26 +82,34 @@ class Validation:
     @property
     def is_well(self) -> bool:
         """Whether nothing has to be corrected."""
-        return not self.wrong_places and not self.unfilled
+        return not self.wrong_places and not self.unfilled and not self.unkept
 
 
 def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
     """Look at every loaded table of the catalog. Nothing is made.
 
     Raises:
-        PermanentError: a contract cannot be kept; it names the contract, the column, and the nearest right thing.
         TransientError: a store did not answer.
     """
     answer = Validation()
     for loaded in lakehouse.catalog.loaded:
-        table = checked(loaded.table)
-        expect_conditions(table)
+        try:
+            table = checked(loaded.table)
+            expect_conditions(table)
+        except PermanentError as error:  # the other contracts are looked at all the same
+            answer.unkept.append(_unkept(loaded.table.name, error))
+            continue
         place = raw_place(lakehouse, raw_url, loaded)
         lines = _sample(lakehouse, raw_url, loaded, place)
         answer.places.append(place)
         answer.tables[table.name] = lines.height
         answer.unfilled.extend(_unfilled(loaded, lines))
     return answer
+
+
+def _unkept(table: str, error: PermanentError) -> Unkept:
+    parts = error.parts
+    return Unkept(table=table, what=error.what, expected=parts["expected"], found=parts["found"], do=parts["do"])
 
 
 def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:
@@ -107,7 +130,7 @@ def _sample(lakehouse: Lakehouse, raw_url: str, loaded: Loaded, status: PlaceSta
 
     None where the `status` of that place is not fine.
     """
-    bronze = lakehouse.find(bronze_table(loaded.table.short_name))
+    bronze = find_readable(lakehouse, bronze_table(loaded.table.short_name))
     if bronze is not None and bronze.files.height:
         return _of_bronze(bronze)
     place = RawPlace.of(lakehouse, raw_url, loaded).open(list) if status.is_fine else None

@@ -12,10 +12,13 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.place import PlaceState
 from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.exports.report import verify_exports
 from medallion_assets.operations.validation import Unfilled, Validation, validate
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import EXPORTS, NOW, lakehouse_at
@@ -120,3 +123,29 @@ def test_attributes_that_are_left_out_on_purpose_are_no_drift(tmp_path: Path) ->
         validated(folder, loaded, loads=True)
         done = refine(lakehouse_at(folder / "lakehouse"), loaded, now=NOW)
         assert set(done.total.unknown_attributes) == drift
+
+
+def test_a_contract_that_cannot_be_kept_hides_no_other(tmp_path: Path) -> None:
+    """Each is named, and a table beside them is looked at."""
+    fine = declared()
+    broken = [
+        replace(fine, table=replace(fine.table, name=f"silver.{name}", history=False)) for name in ("bills", "debts")
+    ]
+    catalog = Catalog((Pipeline(name="desk", loaded=(*broken, fine)),))
+    found = validate(replace(lakehouse_at(tmp_path / "lakehouse"), catalog=catalog), str(tmp_path / "raw"))
+    assert [(unkept.table, unkept.expected) for unkept in found.unkept] == [
+        ("silver.bills", "a key, and partition_by or history"),
+        ("silver.debts", "a key, and partition_by or history"),
+    ]
+    assert (list(found.tables), found.is_well) == ([fine.table.name], False)
+
+
+def test_a_bronze_table_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    """Another look names it; the columns are looked for in what lies in the raw place."""
+    validated(tmp_path, declared(), loads=True)
+    lakehouse = _lakehouse(tmp_path, declared())
+    (log,) = Path(lakehouse.uri(bronze_table("tickets")), "_delta_log").glob("*0.json")
+    log.write_text("no log")
+    assert validate(lakehouse, str(tmp_path / "raw")).tables == {"silver.tickets": 1}
+    (export,) = verify_exports(str(tmp_path / "raw"), raw_url=str(tmp_path / "raw"), lakehouse=lakehouse).exports
+    assert export.verdict is Verdict.COMPLETE

@@ -15,6 +15,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Found
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors.nearest import nearest_name
+from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
 from medallion_assets.refining.loading.raw_place import nearest_raw_url
@@ -118,4 +119,8 @@ class Claims:
 
 def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:
     owner = loaded.owner
-    return owner if lakehouse is None else owner_known(owner, lakehouse.find(bronze_table(loaded.table.short_name)))
+    return (
+        owner
+        if lakehouse is None
+        else owner_known(owner, find_readable(lakehouse, bronze_table(loaded.table.short_name)))
+    )
