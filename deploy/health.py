@@ -28,6 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from medallion_assets.errors import MedallionError
+from medallion_assets.errors.service_hints import log_of, restart_of
 from medallion_assets.orchestration.hosting.ports import port_of
 
 SECONDS = 5  # how long a part may take to answer
@@ -139,7 +140,7 @@ def sensors() -> str:
                 failed.append(sensor.name)
     if silent:
         found = f"not evaluated for over {TICK_SECONDS} s: {', '.join(sorted(silent))}"
-        raise NotWellError(found, "see code-server and daemon; then systemctl restart medallion-daemon")
+        raise NotWellError(found, f"see code-server and daemon; then {restart_of('daemon')}")
     if failed:
         raise NotWellError(f"the last tick failed: {', '.join(sorted(failed))}", "read the tick's error in the UI")
     return f"{on} sensors evaluated lately"
@@ -158,7 +159,7 @@ def _definitions() -> Iterator[tuple[Any, Any]]:
     """The instance, and what the code server has loaded."""
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", _port())):
-            raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", _log("code-server"))
+            raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", log_of("code-server"))
     os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
     import dagster as dg
     from dagster._core.errors import DagsterError
@@ -172,7 +173,7 @@ def _definitions() -> Iterator[tuple[Any, Any]]:
             location.cleanup()
         except (DagsterError, ValueError) as error:
             found = f"no definitions from 127.0.0.1:{_port()}: {str(error).strip().splitlines()[0]}"
-            raise NotWellError(found, _log("code-server")) from error
+            raise NotWellError(found, log_of("code-server")) from error
         yield instance, repository
 
 
@@ -209,7 +210,7 @@ def daemon() -> str:
         raise NotWellError(found, "see postgresql above; DAGSTER_HOME must contain dagster.yaml") from error
     silent = sorted(name.lower() for name, status in statuses.items() if not status.healthy)
     if silent:
-        raise NotWellError(f"silent for {HEARTBEAT_SECONDS} s or more: {', '.join(silent)}", _log("daemon"))
+        raise NotWellError(f"silent for {HEARTBEAT_SECONDS} s or more: {', '.join(silent)}", log_of("daemon"))
     return f"{len(statuses)} loops live"
 
 
@@ -290,10 +291,6 @@ def main(
             page.add_row(answer.part, "well" if answer.is_well else "NOT WELL", answer.found, answer.do)
         console.print(page)
     raise typer.Exit(0 if is_well else 1)
-
-
-def _log(process: str) -> str:
-    return f"read its log (journalctl -u medallion-{process})"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._utils.error import SerializableErrorInfo
 
+from medallion_assets.errors.service_hints import log_of
 from medallion_assets.orchestration.runs.forks.messages import listen
 from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
@@ -229,8 +230,7 @@ def test_processes_that_are_down_are_told(tmp_path: Path) -> None:
     code, parts = health("--only", "code-server", "--only", "webserver", **ports)
     assert code == 1
     assert [answer["is_well"] for answer in parts.values()] == [False, False]
-    assert "journalctl -u medallion-webserver" in parts["webserver"]["do"]
-    assert "journalctl -u medallion-code-server" in parts["code-server"]["do"]
+    assert [parts[name]["do"] for name in ("webserver", "code-server")] == [log_of("webserver"), log_of("code-server")]
 
 
 def test_a_fork_server_that_is_dead_is_told_unless_none_is_to_be(tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_fork_server_that_is_dead_is_told_unless_none_is_to_be(tmp_path: Path)
     answer = parts["fork-server"]
     said = f"no fork server listens at {tmp_path}/fork-server any more; runs are not forked meanwhile"
     assert (code, answer["found"]) == (1, said)
-    assert "journalctl -u medallion-fork-server" in answer["do"]
+    assert answer["do"] == f"it restarts by itself; if it persists, {log_of('fork-server')}"
     assert health("--only", "fork-server", DAGSTER_HOME=str(tmp_path), MEDALLION_FORK_RUNS="no")[0] == 0
 
 

@@ -23,7 +23,7 @@ __all__ = ["same_environment"]
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("same_environment")]
 MODULE, LOCATION, JOB = "medallion_assets.definitions", "medallion_assets", "monitor"
 SHOP = "from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as SHOP  # noqa: F401\n"
-REFUSED = "this run was planned by other code than its process has"
+REFUSED = "this run was planned by different code from what its process runs"
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from __future__ import annotations
 import httpx
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.service_hints import log_of
 
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } ... on PythonError { message } } }"""
@@ -25,15 +26,11 @@ def expect_definitions(url: str, *, seconds: float) -> str:
         answer = httpx.post(f"{url}/graphql", json={"query": LOCATIONS}, timeout=seconds)
         workspace = answer.json()["data"]["workspaceOrError"]
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError) as error:
-        raise PermanentError(f"nothing answers at {url}: {error}", do=_log("webserver")) from error
+        raise PermanentError(f"nothing answers at {url}: {error}", do=log_of("webserver")) from error
     for entry in workspace.get("locationEntries", [{"name": "workspace", "locationOrLoadError": workspace}]):
         loaded = entry["locationOrLoadError"] or {"message": "it is still loading"}
         if loaded.get("__typename") != "RepositoryLocation":
             message = loaded.get("message", "").strip().splitlines()
             found = f"{entry['name']} is not loaded: {message[0] if message else ''}"
-            raise PermanentError(found, do=_log("code-server"))
+            raise PermanentError(found, do=log_of("code-server"))
     return f"{url}, Dagster {version}"
-
-
-def _log(process: str) -> str:
-    return f"read its log (journalctl -u medallion-{process})"

@@ -23,6 +23,7 @@ from dagster._core.definitions.definitions_load_context import DefinitionsLoadCo
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.deriving.dbt.specs import read_specs
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.service_hints import restart_of
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings import Settings
 from medallion_assets.settings.spark import PROJECT
@@ -35,7 +36,7 @@ IN_FLUX = " (its files were written while it was loaded)"
 
 
 class OtherCodeError(PermanentError):
-    """A run was planned by other code than its process has: nothing of it was carried out."""
+    """A run was planned by different code from what its process runs: nothing was done."""
 
 
 def loaded_code(settings: Settings, catalog: Catalog) -> str:
@@ -92,10 +93,10 @@ def expect_planned_by(code: str, instance: dg.DagsterInstance, run: dg.DagsterRu
     if planned is None or (planned == code and not code.endswith(IN_FLUX)):
         return
     raise OtherCodeError(
-        "this run was planned by other code than its process has, so nothing of it was carried out",
+        "this run was planned by different code from what its process runs, so nothing was done",
         expected=f"the code server's, {planned}",
         found=code,
-        do="let the code server load what is installed: systemctl restart medallion-code-server; in `dagster dev` "
+        do=f"let the code server load what is installed: {restart_of('code-server')}; in `dagster dev` "
         "Reload in the UI (Deployment), `medallion dev` reloads by itself. Then sensors request again what is missing; "
         "start again yourself what you had started",
     )

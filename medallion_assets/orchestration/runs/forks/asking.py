@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medallion_assets.errors import TransientError
+from medallion_assets.errors.service_hints import log_of
 from medallion_assets.orchestration.runs.forks.launches import refused
 from medallion_assets.orchestration.runs.forks.messages import (
     FILES,
@@ -32,7 +33,6 @@ from medallion_assets.settings import forks_runs
 ANSWER_SECONDS = 5.0
 """Later than that a process was as soon started: a fork takes 30 ms, on a host that is not overloaded."""
 OUTPUT, ERRORS = 1, 2
-LOG_OF_IT = "it restarts by itself; if it persists, read its log (journalctl -u medallion-fork-server)"
 STATUS = Path("/proc/self/status")
 
 
@@ -105,7 +105,10 @@ def expect_forks(environment: Mapping[str, str]) -> str:
     except NoForkServerError as error:
         return f"{error.what}, and none ever did: runs are not forked"
     except NoForkError as error:
-        raise NoForkError(f"{error.what}; runs are not forked meanwhile", do=LOG_OF_IT) from error
+        raise NoForkError(
+            f"{error.what}; runs are not forked meanwhile",
+            do=f"it restarts by itself; if it persists, {log_of('fork-server')}",
+        ) from error
     return "runs are forked"
 
 
