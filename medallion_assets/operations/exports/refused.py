@@ -7,7 +7,7 @@ Does not: refusing one (refining), or when it is looked at again.
 from __future__ import annotations
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.tables.refused import find_readable
+from medallion_assets.errors import TableFeatureError, UnreadableTableError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals
 
@@ -22,8 +22,9 @@ def refused_batches(lakehouse: Lakehouse) -> list[RefusedBatch]:
         refusals = read_refusals(lakehouse, table.short_name).values()
         if not refusals:
             continue
-        bronze = find_readable(lakehouse, bronze_table(table.short_name))
-        if bronze is None and lakehouse.exists(bronze_table(table.short_name)):
+        try:
+            bronze = lakehouse.find(bronze_table(table.short_name))
+        except (TableFeatureError, UnreadableTableError):
             continue
         held = loaded_ids(bronze) if bronze else set()
         found += [refusal for refusal in refusals if refusal.export_id not in held]

@@ -26,6 +26,7 @@ from medallion_assets.operations.tables.refused import find_readable, refused_ta
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
+from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.operations.small_lakehouse import exports
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land
@@ -111,6 +112,26 @@ def test_a_torn_log_is_named_and_hides_no_other_table(lakehouse: Lakehouse, tabl
     ]
     needs = needs_of(read_dashboard_facts(lakehouse, at))
     assert [need.what for need in needs if need.where == table.name] == ["cannot be read"]
+
+
+def test_a_torn_bronze_table_with_refusals_hides_no_other_need(lakehouse: Lakehouse) -> None:
+    """Nobody can tell which of the refused exports are in by now."""
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    refusal = {
+        "export_id": "e1",
+        "verdict": "incomplete",
+        "prefix": "",
+        "message": "m",
+        "fingerprint": "f",
+        "judged_at": at,
+    }
+    record_refusals(
+        lakehouse, [RefusedBatch(table_name=name, **refusal) for name in ("customer_transactions", "customers")]
+    )
+    tear(lakehouse, BRONZE)
+    facts = read_dashboard_facts(lakehouse, at)
+    assert [name for name, _ in facts.refused] == [BRONZE.name]
+    assert [refused.table_name for refused in facts.refusals] == ["customers"]
 
 
 @pytest.mark.parametrize("harm", [tear, partial(switch_on, feature=READ)], ids=["torn log", "feature"])
