@@ -3,7 +3,7 @@
 #   run_now.sh JOB [RUN_CONFIG [DAY]]
 #   run_now.sh refine '{"ops": {"silver__customers": {"config": {"threshold": 0.95}}}}'
 #   run_now.sh daily_gold_and_publish '{}' 2025-01-10
-# Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started; 
+# Exit code 0: the run succeeded; 1: it failed or was canceled; 2: it was not started;
 # 3: contact was lost; the run may continue.
 set -euo pipefail
 url=${DAGSTER_URL:-http://127.0.0.1:3000}
