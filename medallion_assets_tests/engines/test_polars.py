@@ -130,5 +130,5 @@ def test_whatever_is_worked_on_is_cut_within_the_bounds(tmp_path: Path) -> None:
     run(pipeline.lakehouse_at(tmp_path, engine), (*EXPORTS, several))
     assert set(engine.heights) == {1}
     assert {name: groups > 1 for name, groups in engine.groups.items()} == dict.fromkeys(
-        ("_repeated", "_judge_suspects", "_missing", "_remade"), True
+        ("_repeated", "_resolve_suspects", "_missing", "_remade"), True
     )
