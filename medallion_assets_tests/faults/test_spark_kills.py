@@ -44,7 +44,7 @@ PHASES = {"_write_part", "_judge_block", "replace_days", "commit to silver", "_r
 ELSEWHERE = {
     "commit to bronze",
     "_repeated",
-    "_judge_suspects",
+    "_resolve_suspects",
     "_won_of_part",
     "_missing",
     "write",
