@@ -221,7 +221,7 @@ def idle() -> str:
     from medallion_assets.orchestration.runs.whereabouts import at_work
 
     with dg.DagsterInstance.get() as instance:
-        found = ", ".join(f"{run.job_name} {run.run_id}" for run in at_work(instance))
+        found = ", ".join(at_work(instance))
     if found:
         raise NotWellError(f"in progress: {found}", "stop the daemon, so that no more begin, and wait (--wait 7200)")
     return "no run is active"

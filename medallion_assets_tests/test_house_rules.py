@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -23,6 +24,7 @@ def of_loops(tree: ast.AST) -> Iterator[str]:
 
 
 MOST_LINES = 300
+OWN = "medallion_assets_tests"
 TEXTS = {
     path.relative_to(REPOSITORY): path.read_text() for folder in FOLDERS for path in (REPOSITORY / folder).rglob("*.py")
 }
@@ -32,6 +34,13 @@ def test_no_variable_of_a_loop_is_called_one() -> None:
     """A name says what something is."""
     found = [str(path) for path, text in TEXTS.items() if " one" in text and "one" in of_loops(ast.parse(text))]
     assert found == []
+
+
+def test_runs_are_read_where_an_unreadable_row_stops_nothing() -> None:
+    """A row that a later Dagster wrote would fail the sensor, schedule or stage that reads it among others."""
+    raw = re.compile(r"\.(get_runs|get_run_records|get_run_record_by_id)\b")
+    found = [str(path) for path, text in TEXTS.items() if path.parts[0] != OWN and raw.search(text)]
+    assert found == ["medallion_assets/orchestration/run_records.py"]
 
 
 def test_no_module_is_long() -> None:

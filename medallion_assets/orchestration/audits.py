@@ -15,7 +15,7 @@ import dagster as dg
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.runs.records import readable_runs
+from medallion_assets.orchestration.run_records import readable_runs
 from medallion_assets.stages.together import OtherRuns
 
 BEGUN = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]

@@ -27,7 +27,7 @@ from medallion_assets.orchestration.dagster_tags import MAX_RETRIES, SENSOR_NAME
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, LIVE_PRIORITY, job_tables, run_tags
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.runs.records import readable_runs
+from medallion_assets.orchestration.run_records import readable_runs
 from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged

@@ -123,7 +123,7 @@ def test_a_day_is_closed_by_a_run_that_began_after_it_had_ended(began_at: str, c
     record = SimpleNamespace(run_id="r", timestamp=began + 600)
     stub: Any = SimpleNamespace(
         fetch_materializations=lambda *_, **__: SimpleNamespace(records=[record]),
-        get_run_record_by_id=lambda _: SimpleNamespace(start_time=began),
+        get_run_records=lambda *_, **__: [SimpleNamespace(start_time=began)],
     )
     assert closed_days(stub, SALES_METRICS.table, [day]) == ({day} if closed else set())
 

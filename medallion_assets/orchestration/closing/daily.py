@@ -22,6 +22,7 @@ from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.stages.partitions import business_day
 
 MOST_MISSED_DAYS = 31
@@ -97,6 +98,6 @@ def ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> l
 
 
 def _began(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> float:
-    """When the run of a materialization began; when it was made, if the run is forgotten."""
-    run = instance.get_run_record_by_id(record.run_id)
+    """When the run of a materialization began; when it was made, if the run is forgotten or cannot be read."""
+    run = readable_record(instance, record.run_id, [])
     return run.start_time if run is not None and run.start_time is not None else record.timestamp

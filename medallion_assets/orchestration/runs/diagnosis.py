@@ -23,6 +23,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
+from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.orchestration.runs.outcomes import error_parts, is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
@@ -68,7 +69,7 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
     if not ends and run.status is dg.DagsterRunStatus.FAILURE:
         failed = {run.job_name: ""}
     cut_off = {step for step in failed.values() if step not in failures or is_interrupt(failures[step])}
-    record = instance.get_run_record_by_id(run.run_id)
+    record = readable_record(instance, run.run_id, [])
     ended_at = record.end_time if record else None
     incidents = []
     for asset, others in _by_cause(failed, cut_off).items():

@@ -161,8 +161,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
                 message = f"not watched: process {found.pid} has not reported its host"
             case State.UNREPORTED:
                 message = "it has not reported its process yet"
-                record = self._instance.get_run_record_by_id(run.run_id)
-                if record and record.start_time and self._clock() - record.start_time > UNREPORTED_SECONDS:
+                began_at = self._instance.get_run_stats(run.run_id).start_time
+                if began_at and self._clock() - began_at > UNREPORTED_SECONDS:
                     status = WorkerStatus.FAILED
                     message = f"{NO_PROCESS} within {UNREPORTED_SECONDS:.0f} s"
         return CheckRunHealthResult(status, message, run_worker_id=worker_id)

@@ -9,6 +9,7 @@ and none of its end. An attempt whose end Dagster knows, yet has no row, could n
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     read_attempts,
     record_attempts,
 )
+from medallion_assets.orchestration.run_records import readable_runs
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
 from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.steps import step_names
@@ -43,6 +45,7 @@ ENDINGS = {
     Kind.STEP_UP_FOR_RETRY: Outcome.FAILED,
 }
 ERROR_CHARACTERS = 2000
+LOG = logging.getLogger(__name__)
 RUN_ENDS = {Kind.RUN_CANCELING, Kind.RUN_CANCELED, Kind.RUN_FAILURE}
 NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
@@ -113,25 +116,30 @@ def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now
         for pipeline in lakehouse.catalog.pipelines
         if pipeline.refresh is not None
     ]
-    records = [record for wanted in filters for record in instance.get_run_records(wanted)]
-    return _record(lakehouse, instance, [record.dagster_run for record in records])
+    return _record(lakehouse, instance, [run for wanted in filters for run in readable_runs(instance, wanted)])
 
 
 def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:
-    found = [(run, list(_step_events(instance, lakehouse.catalog, run.run_id))) for run in runs if run.is_finished]
-    began = [events[0].at for _, events in found if events]
-    if not began:
+    found = list(_told(instance, lakehouse.catalog, (run for run in runs if run.is_finished)))
+    if not found:
         return 0
-    since = (min(began) - timedelta(days=1)).date()
+    since = (min(events[0].at for _, _, events in found) - timedelta(days=1)).date()
     known = set(read_attempts(lakehouse, since=since).select("run_id", "stage", "attempt").rows())
-    lost = [
-        attempt
-        for run, events in found
-        if events
-        for attempt in lost_attempts(run, _end_of(instance, run, last=events[-1].at), events, known)
-    ]
+    lost = [attempt for run, end, events in found for attempt in lost_attempts(run, end, events, known)]
     record_attempts(lakehouse, lost, if_unknown=True)
     return len(lost)
+
+
+def _told(
+    instance: dg.DagsterInstance, catalog: Catalog, runs: Iterable[dg.DagsterRun]
+) -> Iterator[tuple[dg.DagsterRun, RunEnd, list[StepEvent]]]:
+    """The runs in which stages began, with what Dagster's events say of them."""
+    for run in runs:
+        try:
+            if events := list(_step_events(instance, catalog, run.run_id)):
+                yield run, _end_of(instance, run, last=events[-1].at), events
+        except Exception:  # whatever one run has left in the event log, the others get their rows
+            LOG.exception("the attempts of run %s cannot be read", run.run_id)
 
 
 def _attempt(

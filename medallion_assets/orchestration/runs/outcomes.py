@@ -17,7 +17,7 @@ from dagster import DagsterEventType as Kind
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.tables.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
-from medallion_assets.orchestration.runs.records import readable_records
+from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.triggers.run_if import EndStatus
 
 WILL_RETRY_TAG = "dagster/will_retry"

@@ -17,5 +17,5 @@ def release_pools(instance: dg.DagsterInstance) -> None:
     storage = instance.event_log_storage
     holding = storage.get_concurrency_run_ids() if storage.supports_global_concurrency_limits else set()
     if holding:
-        for run in instance.get_runs(dg.RunsFilter(run_ids=sorted(holding), statuses=ENDED)):
-            storage.free_concurrency_slots_for_run(run.run_id)
+        for run_id in instance.get_run_ids(dg.RunsFilter(run_ids=sorted(holding), statuses=ENDED)):
+            storage.free_concurrency_slots_for_run(run_id)

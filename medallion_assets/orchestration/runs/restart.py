@@ -31,8 +31,8 @@ from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
+from medallion_assets.orchestration.run_records import readable_runs
 from medallion_assets.orchestration.runs.planned_code import planned_by, served_code
-from medallion_assets.orchestration.runs.records import readable_runs
 
 LOST_TAG = hidden_tag("lost")
 """Its own id, on a run that was lost: a run that is started anew has the tags of the former."""

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.orchestration.run_records import readable_record, readable_runs
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
-from medallion_assets.orchestration.runs.records import readable_runs
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
 from medallion_assets.orchestration.runs.whereabouts import (
     CUT_SHORT,
@@ -117,7 +118,10 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
 
     Who started that process does so at once, if the storage answers at that moment.
     """
-    record, folder = instance.get_run_record_by_id(run_id), folder_of(instance)
+    unread: list[Unread] = []
+    record, folder = readable_record(instance, run_id, unread), folder_of(instance)
+    if unread:  # it may be at work
+        return
     if record is not None and not record.dagster_run.is_finished:
         if record.dagster_run.status is Status.STARTED:
             conclude(instance, run_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -17,6 +17,7 @@ import dagster as dg
 from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from medallion_assets.operations.alerts.facts import Unread
 from medallion_assets.operations.tables.pipeline_runs import (
     LAUNCH_CUT_SHORT,
     LOST_PROCESS,
@@ -26,6 +27,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     UNREPORTED_PROCESS,
 )
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
+from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
 from medallion_assets.orchestration.runs.processes import RunProcess
 
@@ -112,10 +114,19 @@ def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts
     return Whereabouts(State.LIVES if reported.lives else State.GONE, reported.pid, reported.host)
 
 
-def at_work(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """The runs in progress whose process may be at work. The others are lost: the next daemon says so."""
+def at_work(instance: dg.DagsterInstance) -> Iterator[str]:
+    """The runs in progress whose process may be at work, by job and id. The others are lost: the next daemon says so.
+
+    One that cannot be read is at work, unless its lock says that its process is gone.
+    """
     statuses = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    return [run for run in instance.get_runs(dg.RunsFilter(statuses=statuses)) if not _is_nobody_there(instance, run)]
+    for run_id in instance.get_run_ids(dg.RunsFilter(statuses=statuses)):
+        unread: list[Unread] = []
+        record = readable_record(instance, run_id, unread)
+        if record is not None and not _is_nobody_there(instance, record.dagster_run):
+            yield f"{record.dagster_run.job_name} {run_id}"
+        if unread and (is_held(folder_of(instance), run_id) or not is_known(folder_of(instance), run_id)):
+            yield f"{run_id} (it cannot be read: see whether its process lives)"
 
 
 def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -46,8 +46,8 @@ from medallion_assets.orchestration.closing.lines import daily_lines, days_due
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.run_records import readable_records, unread_run
 from medallion_assets.orchestration.runs.outcomes import done_without_row
-from medallion_assets.orchestration.runs.records import readable_records, unread_run
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
 from medallion_assets.orchestration.steps import step_names

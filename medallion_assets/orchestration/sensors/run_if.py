@@ -29,6 +29,7 @@ from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import sensor_status, triggered_config
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.run_records import readable_records, readable_runs
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status, stage_ends
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.steps import step_tables
@@ -48,6 +49,8 @@ from medallion_assets.triggers.run_if import (
 )
 
 INTERVAL_SECONDS = 10
+LAST_RUNS = 10
+"""Among so many runs of a sensor, the newest, one is looked for that can be read."""
 RECENT_SECONDS = 3600.0
 """How far a sensor looks back that has neither a cursor nor a run that it asked for."""
 SENSOR_TAG, UNTIL_TAG = hidden_tag("run_if"), hidden_tag("run_if_until")
@@ -173,9 +176,12 @@ def has_reported(instance: dg.DagsterInstance, run_id: str, value: TaskValue) ->
 
 
 def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:
-    """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled."""
+    """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled.
+
+    Those that cannot be read are left out: `run_outcomes` reports them.
+    """
     instance, since = context.instance, datetime.fromtimestamp(cursor.settled_until, UTC)
-    for record in instance.get_run_records(dg.RunsFilter(statuses=list(FINISHED), updated_after=since)):
+    for record in readable_records(instance, dg.RunsFilter(statuses=list(FINISHED), updated_after=since), []):
         run, ended_at = record.dagster_run, record.end_time
         status = run_status(run, retries_enabled=instance.run_retries_enabled)
         if ended_at is None or status is EndStatus.PENDING or run.run_id in cursor.handled:
@@ -191,7 +197,8 @@ def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], c
 
 def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
     """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
-    asked = next((run for wanted in filters(SENSOR_TAG, name) for run in instance.get_runs(wanted, limit=1)), None)
+    runs = (run for wanted in filters(SENSOR_TAG, name) for run in readable_runs(instance, wanted, limit=LAST_RUNS))
+    asked = next(runs, None)
     try:
         until = value_of(UNTIL_TAG, asked.tags if asked else {})
         return Cursor(settled_until=min(EPOCH_SECONDS.validate_python(until), now))

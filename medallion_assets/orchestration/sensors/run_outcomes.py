@@ -36,10 +36,10 @@ from medallion_assets.orchestration.assets.incidents import failure_alerts, is_d
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import log_error, sensor_status
 from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.runs.diagnosis import diagnose
 from medallion_assets.orchestration.runs.lost_attempts import record_lost_attempts
 from medallion_assets.orchestration.runs.outcomes import FINISHED, run_status
-from medallion_assets.orchestration.runs.records import readable_records
 from medallion_assets.orchestration.sensors.cadence import minimum_interval
 from medallion_assets.orchestration.trigger_context import cause_of
 from medallion_assets.settings import Settings

@@ -15,7 +15,9 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.sensor_names import completed, restated, table_update
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.alerts.facts import Unread
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.wakes.messages import wake
 from medallion_assets.refining.bronze import bronze_table
 
@@ -67,11 +69,13 @@ def made_from(catalog: Catalog, written: Table) -> Iterator[Table]:
 
 
 def _others_write(instance: dg.DagsterInstance, run: dg.DagsterRun, written: Table) -> bool:
-    """Whether another run that is at work may write the same table; of a run of a whole job nobody says."""
+    """Whether another run at work may write the same table; one of a whole job, or that is unreadable, may."""
+    unread: list[Unread] = []
     try:
-        at_work = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+        at_work = readable_records(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), unread)
     except Exception:  # the stage is done, whatever it is
         LOG.exception("it is not known which other runs write %s", written.name)
         return True
-    others = [other.asset_selection for other in at_work if other.run_id != run.run_id]
-    return any(selected is None or asset_key(written) in selected for selected in others)
+    runs = [record.dagster_run for record in at_work]
+    others = [other.asset_selection for other in runs if other.run_id != run.run_id]
+    return bool(unread) or any(selected is None or asset_key(written) in selected for selected in others)

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 from sqlalchemy import text
 
+from medallion_assets.contracts.documents import to_json
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.facts import AlertFacts, Unread
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
-from medallion_assets.operations.tables.pipeline_runs import Outcome
+from medallion_assets.operations.tables.pipeline_runs import Outcome, read_attempts
+from medallion_assets.orchestration.closing.daily import closed_days
+from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import runs_that_write
+from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.runs import watch
-from medallion_assets.orchestration.runs.records import readable_records
+from medallion_assets.orchestration.runs.locks import take
+from medallion_assets.orchestration.runs.lost_attempts import record_recently_lost
+from medallion_assets.orchestration.runs.pools import release_pools
+from medallion_assets.orchestration.runs.whereabouts import at_work, folder_of
 from medallion_assets.orchestration.sensors.alerts import alert_rules_sensor, facts_of, running_stages
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition
+from medallion_assets.orchestration.sensors.restated.runs import ABOUT_TAG, AskedDays, past_runs
+from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, finished_runs, recovered
 from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sensor
+from medallion_assets.orchestration.steps import step_names
+from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import load_settings
+from medallion_assets.triggers.restated.days import DayLedger
+from medallion_assets.triggers.run_if import Cursor
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
@@ -28,8 +43,24 @@ from medallion_assets_tests.pipeline import CATALOG
 FAILURE = dg.DagsterRunStatus.FAILURE
 
 
-def add(instance: dg.DagsterInstance, run_id: str, status: dg.DagsterRunStatus = FAILURE) -> None:
-    instance.add_run(dg.DagsterRun(run_id=run_id, job_name="refine", status=status))
+NAMES = ("before", "odd", "after")
+GOLD = CATALOG.gold[0].table
+READING = LogPosition(ledger=DayLedger(as_of=False), tables=("gold", "silver"))
+
+
+def add(instance: dg.DagsterInstance, run_id: str, status: dg.DagsterRunStatus = FAILURE, **tags: str) -> None:
+    instance.add_run(dg.DagsterRun(run_id=run_id, job_name="refine", status=status, tags=tags))
+
+
+def fail(instance: dg.DagsterInstance, run_id: str, **tags: str) -> None:
+    """A run for a restated day whose stage began, and was killed."""
+    asked = AskedDays(builds=True, table=GOLD.short_name, version=NAMES.index(run_id), table_id="silver")
+    tags = {ABOUT_TAG: to_json(asked), TRIGGER_TAG: "restated", **tags}
+    add(instance, run_id, dg.DagsterRunStatus.STARTED, **tags)
+    (step,) = (key for key, stage in step_names(CATALOG).items() if stage == SILVER)
+    for kind in (dg.DagsterEventType.STEP_START, dg.DagsterEventType.RUN_FAILURE):
+        key = step if kind is dg.DagsterEventType.STEP_START else None
+        instance.report_dagster_event(dg.DagsterEvent(kind.value, "refine", step_key=key), run_id=run_id)
 
 
 def spoil(instance: dg.DagsterInstance, run_id: str) -> None:
@@ -58,6 +89,93 @@ def test_runs_are_read_one_by_one_where_one_breaks_them_all(dagster_instance: dg
     records = readable_records(dagster_instance, dg.RunsFilter(statuses=[FAILURE]), unread)
     assert {record.dagster_run.run_id for record in records} == {"before", "after"}
     assert [missing.what for missing in unread] == ["run odd"]
+
+
+def seen_by_conditions(_: Lakehouse, instance: dg.DagsterInstance) -> set[str]:
+    with dg.build_sensor_context(instance=instance) as context:
+        return {run.run_id for run in finished_runs(context, ["refine"], Cursor(settled_until=0))}
+
+
+def given_rows(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> set[str]:
+    record_recently_lost(lakehouse, instance, datetime.now(UTC))
+    return set(read_attempts(lakehouse)["run_id"])
+
+
+def asked_before(_: Lakehouse, instance: dg.DagsterInstance) -> set[str]:
+    return {NAMES[run.version] for run in past_runs(instance, GOLD, READING)}
+
+
+@pytest.mark.parametrize("seen", [seen_by_conditions, given_rows, asked_before])
+def test_what_the_others_did_is_seen_though_one_cannot_be_read(
+    seen: Callable[[Lakehouse, dg.DagsterInstance], set[str]],
+    lakehouse: Lakehouse,
+    dagster_instance: dg.DagsterInstance,
+) -> None:
+    """Else conditions are never met, the monitor's first asset fails, and late days are not asked for."""
+    for run_id in NAMES:
+        fail(dagster_instance, run_id)
+    spoil(dagster_instance, "odd")
+    assert seen(lakehouse, dagster_instance) == {"before", "after"}
+
+
+def test_attempts_get_their_rows_though_the_events_of_one_run_cannot_be_read(
+    lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
+) -> None:
+    for run_id in NAMES:
+        fail(dagster_instance, run_id)
+    with dagster_instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+        connection.execute(text("update event_logs set event = '{' || event where run_id = 'odd'"))
+    assert given_rows(lakehouse, dagster_instance) == {"before", "after"}
+
+
+def test_a_sensor_without_its_cursor_goes_on_after_the_last_run_that_can_be_read(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
+    for number, run_id in enumerate(NAMES[:2]):
+        fail(dagster_instance, run_id, **{SENSOR_TAG: "watcher", UNTIL_TAG: str(float(number))})
+    spoil(dagster_instance, "odd")
+    assert recovered(dagster_instance, "watcher", 9e9).settled_until == 0.0
+
+
+def test_a_day_is_closed_though_the_run_that_closed_it_cannot_be_read(dagster_instance: dg.DagsterInstance) -> None:
+    """Else the nightly tick would fail until that day is too old to be looked at."""
+    table, day = CATALOG.published[0].table, date(2025, 11, 2)
+    days = dg.StaticPartitionsDefinition([str(day)])
+    made = dg.asset(key=asset_key(table), partitions_def=days)(lambda: None)
+    result = dg.materialize([made], instance=dagster_instance, partition_key=str(day))
+    spoil(dagster_instance, result.run_id)
+    assert closed_days(dagster_instance, table, [day]) == {day}
+
+
+def test_the_pools_of_a_run_that_cannot_be_read_are_freed(
+    dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it holds nobody else could use."""
+    for run_id in NAMES:
+        add(dagster_instance, run_id)
+    spoil(dagster_instance, "odd")
+    storage, freed = dagster_instance.event_log_storage, list[str]()
+    monkeypatch.setattr(type(storage), "supports_global_concurrency_limits", True)
+    monkeypatch.setattr(storage, "get_concurrency_run_ids", lambda: {"odd", "after"})
+    monkeypatch.setattr(storage, "free_concurrency_slots_for_run", freed.append)
+    release_pools(dagster_instance)
+    assert set(freed) == {"odd", "after"}
+
+
+def test_a_run_at_work_that_cannot_be_read_is_at_work_until_its_process_is_gone(
+    dagster_instance: dg.DagsterInstance,
+) -> None:
+    for run_id in ("odd", "after"):
+        add(dagster_instance, run_id, dg.DagsterRunStatus.STARTED)
+    spoil(dagster_instance, "odd")
+    unknown = "odd (it cannot be read: see whether its process lives)"
+    assert list(at_work(dagster_instance)) == ["refine after", unknown]
+    hold = take(folder_of(dagster_instance), "odd")
+    assert hold is not None
+    watch.look(dagster_instance, datetime.now(UTC).timestamp())
+    assert list(at_work(dagster_instance)) == ["refine after", unknown]
+    hold.let_go()
+    assert list(at_work(dagster_instance)) == ["refine after"]
 
 
 def test_runs_at_work_are_known_though_one_of_them_cannot_be_read(

@@ -98,10 +98,11 @@ def test_gold_waits_a_moment_for_another_run_that_is_about_to_write_its_source(
 def test_a_database_that_does_not_answer_fails_no_stage_that_is_done(
     dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise OSError("away")
 
-    monkeypatch.setattr(dagster_instance, "get_runs", away)
+    for name in ("get_run_records", "get_run_ids"):
+        monkeypatch.setattr(dagster_instance, name, away)
     assert woken(dagster_instance, ENRICHED, [ENRICHED]) == dict.fromkeys(GOLD_SENSORS, TOGETHER_SECONDS)
 
 

@@ -22,6 +22,7 @@ from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, 
 from medallion_assets.contracts.table import Table
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.requests import runs_that_write
+from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.triggers.restated.attempts import PastRun
@@ -91,9 +92,9 @@ def times_asked(instance: dg.DagsterInstance, key: str) -> int:
 
 
 def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -> list[PastRun]:
-    """The last runs that were asked for days of a Gold table, as it and Silver are now."""
+    """The last runs that can be read and were asked for days of a Gold table, as it and Silver are now."""
     wanted = dg.RunsFilter(tags={TRIGGER_TAG: TRIGGER})
-    return list(_past_runs(instance.get_run_records(wanted, limit=MOST_PAST_RUNS), gold, reading))
+    return list(_past_runs(readable_records(instance, wanted, [], limit=MOST_PAST_RUNS), gold, reading))
 
 
 def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPosition) -> Iterator[PastRun]:
