@@ -7,7 +7,7 @@ Does not: publishing itself, or how Dagster shows it (orchestration.assets.servi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -18,13 +18,15 @@ from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.operations.tables.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.budget.write_shares import WriteShares
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.read_back import ReadBack, read_back
+from medallion_assets.publishing.tables.destination import serving_table
+from medallion_assets.publishing.tables.serving_tables import ensure_table
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.asked import AskedPublishing
 from medallion_assets.stages.export_age import export_age
@@ -45,7 +47,6 @@ CHECKS = {
 COMES_LATER = (
     "The sensor of its Gold table publishes it once they exist; to publish it without them, materialize it by hand"
 )
-NOTHING_READ = ReadBack(rows_gold=0, rows_left_out=0, rows_readable=0, sample=[])
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class ServingStage:
         yield published_together(self.table, days, waits_for)
         if waits_for:
             work.log.warning("; ".join([f"{self.table.name} is held back", *waits_for, COMES_LATER]))
-            yield from serving_checks(self.table, {}, NOTHING_READ)
+            yield from self._held_back(work, asked)
             return
         publisher = _publisher(work, asked)
         try:
@@ -85,6 +86,19 @@ class ServingStage:
         yield from serving_checks(self.table, published, found)
         reach = reach_of(work, self.published, published)
         yield _result(self.table, publisher, published, found, asked, work.trigger, days, reach)
+
+    def _held_back(self, work: Work, asked: AskedPublishing) -> Iterator[Check]:
+        """The checks while days wait: of rows, none of which is read, and of the table, which is looked at."""
+        for name in ("count_equals_gold", "unpublishable_rows"):
+            yield not_looked_at(self.table, name, "its days are held back")
+        try:
+            serving = _place(work)
+            table = serving_table(self.published, serving.prefix)
+            state = ensure_table(serving.client(), table, creates=False, target_wcu=asked.target_wcu)
+        except MedallionError as error:
+            yield not_looked_at(self.table, "table_settings", str(error))
+        else:
+            yield table_settings(self.table, state.advice)
 
     def _waits_for(self, work: Work, days: list[date]) -> list[str]:
         """What the other Gold tables lack; of the days of a table as of days the last one alone is published.
@@ -143,8 +157,17 @@ def serving_checks(table: Table, published: Mapping[date, PublishResult], found:
     """Every check of a serving asset."""
     yield count_equals_gold(table, found)
     yield unpublishable_rows(table, published)
-    advice = [sentence for publish in published.values() for sentence in publish.advice]
-    yield check(table, "table_settings", passed=not advice, warn=True, advice=advice)
+    yield table_settings(table, [sentence for publish in published.values() for sentence in publish.advice])
+
+
+def not_looked_at(table: Table, name: str, why: str) -> Check:
+    """A warning in place of a verdict: what an earlier run found is not called right without a look."""
+    return check(table, name, passed=False, warn=True, found=f"not looked at: {why}")
+
+
+def table_settings(table: Table, advice: Sequence[str]) -> Check:
+    """What a person had better change about the table in DynamoDB."""
+    return check(table, "table_settings", passed=not advice, warn=True, advice=list(advice))
 
 
 def unpublishable_rows(table: Table, published: Mapping[date, PublishResult]) -> Check:
@@ -174,10 +197,14 @@ def count_equals_gold(table: Table, found: ReadBack) -> Check:
     )
 
 
-def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
-    serving = work.serving
-    if serving is None:
+def _place(work: Work) -> Serving:
+    if work.serving is None:
         raise PermanentError("no place of serving tables was given", do="report this: it is a fault of the project")
+    return work.serving
+
+
+def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
+    serving = _place(work)
     return Publisher(
         client=serving.client(),
         lakehouse=work.lake,

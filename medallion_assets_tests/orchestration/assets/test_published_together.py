@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from medallion_assets.contracts.triggers import SCHEDULE
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, SALES_METRICS
 from medallion_assets_tests.graph import GOLD, SERVING, Graph, Run
-from medallion_assets_tests.orchestration.assets.served import LAST, LTV, SALES, days_read
+from medallion_assets_tests.orchestration.assets.served import DAYS, LAST, LTV, SALES, days_read
 
 SALES_GOLD, LTV_GOLD = GOLD
 
@@ -38,6 +38,26 @@ def test_a_day_is_held_back_until_both_tables_have_it(impatient: Graph) -> None:
     again = closed(impatient, SALES)
     assert again.figures(SALES)["outcomes"] == "published: 1"
     assert again.checks[SALES, "published_together"].passed
+
+
+def test_nothing_is_called_right_without_a_look_while_days_wait(impatient: Graph) -> None:
+    """P6: the table is looked at; of rows nobody knows, and what an earlier run warned of stays a warning."""
+    impatient.run(SALES_GOLD, SALES, first=DAYS[0])
+    impatient.dynamodb.update_table(TableName=SALES_METRICS.table.short_name, DeletionProtectionEnabled=False)
+    run = closed(impatient, SALES_GOLD, SALES)
+    assert run.success
+    checks = {name: check for (asset, name), check in run.checks.items() if asset == SALES}
+    assert {(check.passed, check.severity.value) for check in checks.values()} == {(False, "WARN")}
+    assert "protect it: aws dynamodb update-table" in str(run.figures(SALES, "table_settings")["advice"])
+    for name in ("count_equals_gold", "unpublishable_rows"):
+        assert run.figures(SALES, name)["found"] == "not looked at: its days are held back"
+
+
+def test_a_table_that_cannot_be_looked_at_fails_nothing_while_days_wait(impatient: Graph) -> None:
+    """P6: it is not there before the first publish."""
+    run = closed(impatient, SALES_GOLD, SALES)
+    assert run.success
+    assert "not looked at: there is no DynamoDB table" in run.figures(SALES, "table_settings")["found"]
 
 
 def test_a_person_publishes_one_table_alone(impatient: Graph) -> None:
