@@ -20,6 +20,7 @@ import httpx
 
 from medallion_assets.compute.job import Job, JobLook, State
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors.pages import page
 from medallion_assets.settings.compute import Databricks
 
 PACKAGE, ENTRY_POINT = "medallion_assets", "medallion-remote"
@@ -139,10 +140,10 @@ def _state(said: Mapping[str, Any]) -> State:
     return State.CANCELED if result in CANCELED else State.FAILED
 
 
-_DO = "correct what Databricks names: MEDALLION_COMPUTE (docs/remote.md), or the rights of the token's account"
+_DO = f"correct what Databricks names: MEDALLION_COMPUTE ({page('remote.md')}), or the rights of the token's account"
 _REMEDIES = {
     401: "renew DATABRICKS_TOKEN",
-    403: "let the token's account create clusters and submit runs (docs/remote.md)",
+    403: f"let the token's account create clusters and submit runs ({page('remote.md')})",
     404: "correct DATABRICKS_HOST; or the run was deleted: run the stage again",
     429: "it passes: the workspace is overloaded at the moment",
 }

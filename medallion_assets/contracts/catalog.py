@@ -18,6 +18,7 @@ from medallion_assets.contracts.pictures import Picture
 from medallion_assets.contracts.pipeline import DbtModels, Derived, Gold, Loaded, Pipeline, Published
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import MedallionError, PermanentError
+from medallion_assets.errors.pages import page
 
 
 @dataclass(frozen=True)
@@ -198,5 +199,5 @@ def _no_pipeline(name: str, found: str) -> PermanentError:
         f"MEDALLION_PIPELINES names {name!r}, which is not a pipeline",
         expected="module:NAME of a Pipeline, on the Python path",
         found=found,
-        do="correct it (docs/upgrading.md says what releases changed), or install the package of it",
+        do=f"correct it ({page('upgrading.md')} says what releases changed), or install the package of it",
     )

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from medallion_assets.errors.pages import page
+
 REQUEST_KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN), or a profile or role"
 
 
@@ -40,7 +42,7 @@ CLOCK = Advice(
 CLOCK_WORDS = ("signature expired", "signature not yet current", "request has expired", "time too skewed")
 """What messages say when it is the clock, whatever their code is."""
 
-_MISSING_RIGHT = "grant the role this action (docs/production.md lists what AWS has to allow)"
+_MISSING_RIGHT = f"grant the role this action ({page('production.md')} lists what AWS has to allow)"
 _WRONG_KEYS = f"correct the AWS credentials of this process: {REQUEST_KEYS}"
 _KMS_KEY = "enable the KMS key that encrypts it, and let the role use it (kms:Decrypt, kms:GenerateDataKey)"
 _WRONG_REQUEST = "correct what AWS names; if no setting explains it, it is a bug in this project"

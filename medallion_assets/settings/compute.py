@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from medallion_assets.errors import SettingsError
+from medallion_assets.errors.pages import page
 from medallion_assets.settings.values import not_allowed
 
 NAME = "MEDALLION_COMPUTE"
@@ -186,7 +187,7 @@ def read_compute(env: Mapping[str, str]) -> Compute:
         f"{NAME} is not allowed",
         expected=f"a JSON object, such as {EXAMPLE}",
         found=found,
-        do="correct it as docs/remote.md says, or unset it",
+        do=f"correct it as {page('remote.md')} says, or unset it",
     )
 
 
@@ -220,7 +221,7 @@ def _no_place(service: str, expected: str, found: str) -> SettingsError:
         f"{NAME} would start jobs on {service} that cannot work",
         expected=f"{service}.environment with {expected}",
         found=repr(found) if found else "none",
-        do="put it there: jobs do not receive Dagster's own settings (docs/remote.md)",
+        do=f"put it there: jobs do not receive Dagster's own settings ({page('remote.md')})",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.errors.nearest import nearest_name
+from medallion_assets.errors.pages import page
 from medallion_assets.errors.visible_text import is_text
 from medallion_assets.settings.alerts import ALERT_KINDS
 
@@ -77,7 +78,8 @@ def expect_known(names: Iterable[str]) -> None:
             nearest = nearest_name(name, KNOWN)
             raise SettingsError(
                 f"{name} is not a setting",
-                expected=nearest or f"a variable that docs/settings.md lists: {PREFIX}... is reserved for this project",
+                expected=nearest
+                or f"a variable that {page('settings.md')} lists: {PREFIX}... is reserved for this project",
                 found=name,
                 do=f"rename it to {nearest}, or unset it" if nearest else "unset it, or rename it",
             )

@@ -24,6 +24,7 @@ from medallion_assets.contracts.run_days import (
 )
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.pages import page
 
 
 def business_day(moment: datetime) -> date:
@@ -114,5 +115,6 @@ def days_within(named: str | None, *, first_day: date, last_day: date, what: str
         expected=f"business days from {first_day} to {last_day}, each as YYYY-MM-DD, a range with its first day first",
         found=found,
         do="choose such partitions in the UI; or give `dagster asset materialize` --partition DAY or "
-        "--partition-range FIRST...LAST; or tag the run as docs/run_now.md says. MEDALLION_FIRST_DAY is the first day",
+        f"--partition-range FIRST...LAST; or tag the run as {page('run_now.md')} says. MEDALLION_FIRST_DAY is the "
+        "first day",
     )

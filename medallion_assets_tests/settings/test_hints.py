@@ -20,6 +20,7 @@ COMMANDS = "|".join(get_command(app).commands)  # type: ignore[attr-defined]  # 
 BARE = re.compile(rf"(?<=[^`])\b(medallion ({COMMANDS})|dagster (asset|dev|instance|job))\b")
 """A command within a text that no backtick begins."""
 TARGET = re.compile(r"\bmake (setup|spark-jars|demo|dev|ui|sample-export|wheel|lock|bench|test)\b")
+PAGE = re.compile(r"\bdocs/")
 
 
 def _texts(path: Path) -> list[str]:
@@ -103,6 +104,12 @@ def test_what_errors_say_of_make_is_said_where_there_is_a_makefile() -> None:
     texts = {str(path.relative_to(PACKAGE)): _texts(path) for path in PACKAGE.rglob("*.py")}
     found = {name: makes for name, said in texts.items() if (makes := [text for text in said if TARGET.search(text)])}
     assert set(found) == {"engines/spark/requirements.py"}, found
+
+
+def test_pages_are_named_as_whoever_reads_a_message_finds_them() -> None:
+    """By `errors.pages` alone: where the package is installed there is no folder `docs`."""
+    texts = {str(path.relative_to(PACKAGE)): _texts(path) for path in PACKAGE.rglob("*.py")}
+    assert [name for name, said in texts.items() if any(map(PAGE.search, said))] == ["errors/pages.py"]
 
 
 @pytest.mark.parametrize("has_makefile", [True, False])

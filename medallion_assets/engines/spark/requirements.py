@@ -19,6 +19,7 @@ from medallion_assets.engines.spark.failures import is_refused_by_s3
 from medallion_assets.engines.spark.frames import NOT_THERE, hadoop_place
 from medallion_assets.engines.spark.s3 import OTHER_JARS
 from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.errors.pages import page
 from medallion_assets.settings.hints import has_makefile
 from medallion_assets.settings.spark import SUBMITTED, SparkSettings
 
@@ -182,7 +183,7 @@ def expect_jars(settings: SparkSettings) -> None:
             expected=f"hadoop-aws and what it needs in {settings.jars}",
             found="no such jar in it" if settings.jars.is_dir() else "no such folder",
             do=f"{_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has them; or name them in "
-            "spark.jars.packages (docs/scaling.md)",
+            f"spark.jars.packages ({page('scaling.md')})",
         )
 
 
@@ -217,7 +218,8 @@ def expect_s3(spark: SparkSession, settings: SparkSettings) -> None:
                 expected="hadoop-aws and what it needs among Spark's jars",
                 found=found,
                 do=f"where the session is started, {_fetch_jars()}set MEDALLION_SPARK_JARS to the folder that has "
-                "them; or name them in spark.jars.packages (docs/scaling.md), on a Spark Connect server when it starts",
+                f"them; or name them in spark.jars.packages ({page('scaling.md')}), on a Spark Connect server when it "
+                "starts",
             ) from error
         kind = PermanentError if is_refused_by_s3(text) else TransientError
         raise kind(

@@ -13,6 +13,7 @@ import dagster as dg
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import TransientError
+from medallion_assets.errors.pages import page
 
 NAME = "medallion/export_events"
 NOTE_SECONDS = 60.0
@@ -20,8 +21,8 @@ NOTE_SECONDS = 60.0
 SILENT_SECONDS = 180.0
 """The queue is asked three times a minute: whoever has noted nothing for so long does not ask."""
 DO = (
-    "see the queue's permissions (docs/production.md) and the daemon's log; until then arrivals are looked for every "
-    "5 s, or every MEDALLION_ARRIVALS_SECONDS if the daemon does not poll at all"
+    f"see the queue's permissions ({page('production.md')}) and the daemon's log; until then arrivals are looked for "
+    "every 5 s, or every MEDALLION_ARRIVALS_SECONDS if the daemon does not poll at all"
 )
 
 
