@@ -40,5 +40,5 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     second = run_demo(settings, DemoView(console=console), SMALL)
     served = published_items()
     story = terminal.getvalue()
-    console.print(summary_page(second))
+    console.print(summary_page(second), crop=False)  # as the command does
     return Told(demo_settings(settings), first, second, story, terminal.getvalue().removeprefix(story), served)
