@@ -34,7 +34,7 @@ from medallion_assets.orchestration.assets.query_alerts import query_alerts_asse
 from medallion_assets.orchestration.assets.serving import serving_asset
 from medallion_assets.orchestration.assets.silver import derived_asset, silver_asset
 from medallion_assets.orchestration.hosting.instance_settings import warn_in_dagster_dev
-from medallion_assets.orchestration.hosting.shell_commands import refusals_in_one_message
+from medallion_assets.orchestration.hosting.shell_commands import may_compute, refusals_in_one_message
 from medallion_assets.orchestration.jobs import jobs
 from medallion_assets.orchestration.recipients import expect_known_recipients
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
@@ -46,7 +46,7 @@ from medallion_assets.orchestration.sensors.completed import completed_sensors
 from medallion_assets.orchestration.sensors.restated.sensors import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
-from medallion_assets.refining.judging.checked_contracts import checked
+from medallion_assets.refining.judging.checked_contracts import checked, expect_conditions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.stages.all import expect_known_tables
@@ -70,6 +70,8 @@ def build_defs(
     expect_kept_apart(catalog)
     for table in catalog.loaded_tables:
         checked(table)  # a contract that cannot work is refused here, not in its first run
+        if may_compute(sys.argv):
+            expect_conditions(table)
     first_day = settings.first_day
     expect_known_tables(settings.compute, catalog, first_day)
     expect_known_recipients(settings, catalog)

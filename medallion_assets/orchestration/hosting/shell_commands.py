@@ -1,7 +1,7 @@
 """Commands of `dagster` that load the definitions: what fails is shown as its message, with no traceback.
 
 Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI; the
-errors of a run that such a command carries out, and of the ticks of a code server.
+errors of a run that such a command carries out, and of the ticks of a code server; which of them may compute.
 Does not: commands of `medallion` (cli.terminal), processes of a deployment (startable).
 """
 
@@ -92,6 +92,15 @@ def ticks_in_messages() -> Iterator[None]:
 def are_stacks_hidden() -> bool:
     """Whether this process shows messages alone: then what an error was caused by, which it names, is not shown too."""
     return getattr(sys, "tracebacklimit", None) == 0
+
+
+def may_compute(arguments: Sequence[str]) -> bool:
+    """Whether this process may compute while it loads the definitions: it is a command of `dagster`, or a code server.
+
+    A fork server may not (runs/forks/imported.py), and the process of a run need not: its stages look for themselves.
+    """
+    words = _words_of_dagster(arguments)
+    return bool(words) and (words[0] != CODE_SERVER[0] or words[:2] == CODE_SERVER)
 
 
 def _words_of_dagster(arguments: Sequence[str]) -> list[str]:

@@ -68,9 +68,9 @@ def checked(table: Table) -> Table:
 def expect_conditions(table: Table) -> None:
     """See that each condition can be asked of the columns that are read, and says yes or no of each record.
 
-    It asks Polars, whose threads then stay: definitions are loaded without it, for runs are forked from what loaded
-    them. `medallion validate` and `dev`, the health of the settings, and loading and judging, before they make a table,
-    ask it.
+    It asks Polars, whose threads then stay, so no run could be forked from a process that did. Commands of `dagster`
+    and code servers that load the definitions ask it, `medallion validate` and `dev`, the health of the settings, and
+    loading and judging, before they make a table.
 
     Raises:
         PermanentError: with the table, the condition, and what is wrong with it.

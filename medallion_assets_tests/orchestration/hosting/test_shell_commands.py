@@ -14,10 +14,12 @@ import pytest
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.orchestration.hosting.shell_commands import (
     failures_in_messages,
+    may_compute,
     refusals_in_one_message,
     ticks_in_messages,
 )
 from medallion_assets.orchestration.reporting import stage_errors
+from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
 DEFINITIONS = ("-m", "medallion_assets.definitions")
@@ -41,6 +43,7 @@ COMMANDS = {
     "schedule list": ("schedule", "list", *DEFINITIONS),
     "job launch": ("job", "launch", *DEFINITIONS, "--job", "monitor"),
 }
+CONDITION = "the contract of silver.orders cannot be kept; expected: expectation "
 NO_CREDENTIALS = "this process has no AWS credentials; expected: AWS_ACCESS_KEY_ID"
 THEMSELVES = ("asset materialize", "api grpc")
 """Those that load the definitions in their own process; of the others, a code server of theirs does."""
@@ -57,8 +60,9 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"MEDALLION_ENGINE": "sparc"}, ENGINE),
         pytest.param({"MEDALLION_PIPELINES": "nowhere:SHOP"}, PIPELINE, marks=pytest.mark.slow),
+        ({"MEDALLION_PIPELINES": MISSPELT}, CONDITION),
     ],
-    ids=["setting", "pipeline"],
+    ids=["setting", "pipeline", "condition"],
 )
 def test_a_command_ends_with_one_message(tmp_path: Path, variables: dict[str, str], message: str) -> None:
     done = dagster(tmp_path, *MATERIALIZE, **variables)
@@ -174,6 +178,21 @@ def is_without_stack(said: str) -> bool:
 def test_only_what_cannot_go_on_is_ended(arguments: list[str], error: type[BaseException]) -> None:
     with pytest.raises(error, match="a setting is refused"), refusals_in_one_message(arguments):
         raise PermanentError("a setting is refused")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "may"),
+    [
+        (["/venv/bin/dagster", "definitions", "validate"], True),
+        (["/lib/dagster/__main__.py", "api", "grpc", "--lazy-load-user-code"], True),
+        (["/venv/bin/dagster", "api", "execute_run"], False),
+        (["/lib/forks/__main__.py", "-m", "medallion_assets.definitions"], False),
+        (["-c"], False),
+    ],
+)
+def test_conditions_are_asked_where_no_run_is_forked(arguments: list[str], *, may: bool) -> None:
+    """After one query of Polars the fork of a process hangs."""
+    assert may_compute(arguments) is may
 
 
 @pytest.mark.usefixtures("no_limit")
