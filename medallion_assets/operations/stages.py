@@ -126,6 +126,14 @@ def _policies(made: Loaded | Derived | Gold | Published) -> dict[str, Any]:
     return {"table": made.table, "limits": made.limits, "freshness_hours": made.freshness_hours}
 
 
+def ends_of(pipeline: Pipeline) -> list[Stage]:
+    """What readers read of a pipeline; where it declares nothing for them, the tables that nothing is made from."""
+    every = list(stages_of(pipeline))
+    sources = {source.name for stage in every for source in stage.sources}
+    read = [stage for stage in every if stage.is_read]
+    return read or [stage for stage in every if stage.table.name not in sources]
+
+
 def last_stages(catalog: Catalog) -> Iterator[Stage]:
     """Where days end: what publishes a Gold table, or the Gold table itself where nothing does."""
     yield from (stage for stage in stages(catalog) if stage.is_read and stage.kind != "dbt")

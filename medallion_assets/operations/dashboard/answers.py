@@ -17,7 +17,7 @@ from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.dashboard.tables import Mood
 from medallion_assets.operations.freshness.reach import last_complete_day
-from medallion_assets.operations.stages import Stage, stages
+from medallion_assets.operations.stages import Stage, ends_of, stages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def _complete(facts: DashboardFacts) -> Answer:
     """
     known_stages = {stage.table.name: stage for stage in stages(facts.catalog)}
     stale = {table.table for table in facts.status.freshness if table.is_stale}
-    ends = [stage for stage in known_stages.values() if stage.is_read]
+    ends = [stage for pipeline in facts.catalog.pipelines for stage in ends_of(pipeline)]
     late = [stage for stage in ends if _is_late(stage, known_stages, stale)]
     promised = [stage for stage in ends if stage.freshness_hours is not None or stage in late]
     seen = [facts.reaches.get(stage.table.name) for stage in promised or ends]

@@ -94,6 +94,13 @@ def test_models_of_dbt_are_complete_as_far_as_the_least_of_their_sources(tmp_pat
     assert (answer.answer, answer.more, answer.mood) == ("until Wed 30 Oct 2019", "2 days behind", Mood.BAD)
 
 
+def test_of_loaded_tables_alone_silver_is_the_end(lakehouse: Lakehouse) -> None:
+    """A pipeline as it begins, before anything is made for readers: what nothing is made from."""
+    alone = replace(lakehouse, catalog=Catalog((Pipeline(name="shop", loaded=TRANSACTIONS.loaded),)))
+    answer = answers_of(read_facts(alone, datetime(2025, 5, 2, 8, tzinfo=UTC)))[0]
+    assert (answer.answer, answer.more, answer.mood) == ("until Wed 30 Apr 2025", "1 day behind", Mood.GOOD)
+
+
 @pytest.mark.parametrize(
     ("hours", "fresh", "mood", "said"),
     [
