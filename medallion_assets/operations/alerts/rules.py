@@ -31,7 +31,6 @@ from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import BROKEN, run_of
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
-from medallion_assets.refining.versions import SUPERSEDED
 
 Rule = Callable[[AlertFacts, datetime], Iterator[Alert]]
 QUALITY_DAYS = 7
@@ -122,8 +121,7 @@ def refused_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
         table = bronze_name(refusal.table_name)
         if (table, refusal.export_id) in failed:
             continue
-        is_old = refusal.judged_at < now - timedelta(days=WINDOW_DAYS)
-        if is_old or refusal.verdict == SUPERSEDED:  # an older version of a month that lies beside the one that counts
+        if refusal.judged_at < now - timedelta(days=WINDOW_DAYS):
             continue
         word = facts.catalog.batch_word(refusal.table_name)
         yield Alert(

@@ -24,7 +24,6 @@ from medallion_assets.operations.tables.expectation_results import ABSENT, QUALI
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.incident_ends import ended_at
 from medallion_assets.operations.tables.pipeline_runs import Outcome, days_of
-from medallion_assets.refining.versions import SUPERSEDED
 
 Question = Callable[[AlertFacts, AlertEvent, str, datetime], bool]
 """Whether the condition of an alert goes on. Besides the alert it is given the condition without its kind and table."""
@@ -95,7 +94,7 @@ def _nothing_was_judged(facts: AlertFacts, raised: AlertEvent, _rest: str, now: 
 
 
 def _is_refused(facts: AlertFacts, _raised: AlertEvent, rest: str, _now: datetime) -> bool:
-    return any(refused(batch) == f"refused/{rest}" and batch.verdict != SUPERSEDED for batch in facts.refused)
+    return any(refused(batch) == f"refused/{rest}" for batch in facts.refused)
 
 
 def _silent_and_stale(facts: AlertFacts, raised: AlertEvent, rest: str, _now: datetime) -> bool:

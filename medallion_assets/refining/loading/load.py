@@ -32,7 +32,7 @@ from medallion_assets.refining.loading.owner import (
     why_outdated,
 )
 from medallion_assets.refining.loading.raw_place import RawPlace
-from medallion_assets.refining.loading.refusals import expect_not_ahead, fingerprints_now, is_due, refusal_of
+from medallion_assets.refining.loading.refusals import expect_not_ahead, fingerprints_now, gone, is_due, refusal_of
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals, record_refusals
 from medallion_assets.refining.loading.samples import SampleMark
 from medallion_assets.refining.loading.write import counted, write_batch
@@ -81,9 +81,9 @@ def ingest(
     """Load every complete batch below `<raw_url>/<table>` that is not in; the others get a named verdict.
 
     What is loaded follows from what lies there and what Bronze holds, never from a trigger. A batch that was refused is
-    looked at again when it has changed (rule B2). One that is bad stops no other, except that a table made anew stops
-    its successors (rule B3). `only` names the batches to look at, and `months` those of which months; empty means all.
-    `done` is what an earlier call, which an error ended, had done: this one adds to it.
+    looked at again when it has changed, and forgotten when it is gone (rule B2). One that is bad stops no other, except
+    that a table made anew stops its successors (rule B3). `only` names the batches to look at, and `months` those of
+    which months; empty means all. `done` is what an earlier call, which an error ended, had done: this one adds to it.
 
     Raises:
         PermanentError: no batch lies there and none is in, or not one that is named; the place of the batches is gone,
@@ -103,7 +103,7 @@ def ingest(
     owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)
-    fresh: list[RefusedBatch] = []
+    ended, fresh = gone(place, listing, refusals, held, now), list[RefusedBatch]()
     try:
         for found in listing.batches:
             known = refusals.get((found.id, found.prefix))
@@ -125,7 +125,8 @@ def ingest(
                     break
     finally:
         known_before = ((refusal, refusals.get((refusal.export_id, refusal.prefix))) for refusal in fresh)
-        record_refusals(lakehouse, [refusal for refusal, before in known_before if not refusal.says_the_same(before)])
+        changed = [refusal for refusal, before in known_before if not refusal.says_the_same(before)]
+        record_refusals(lakehouse, [*ended, *changed])
     done.refused += fresh
     done.version = lakehouse.open(bronze.table).version
     return done

@@ -1,6 +1,6 @@
 """Refusals: whether a batch that was refused still is as it was then (rule B2).
 
-Belongs here: what is remembered of it, and asking for as little of it as answers that question.
+Belongs here: what is remembered of it, until it is gone, and asking for as little of it as answers that question.
 Does not: the table of refusals (refused_batches.py); making the verdict (a source, owner.py).
 
 Three things can mend a refusal: a file of the batch's own folder, which the listing shows; the one file at fault,
@@ -12,16 +12,17 @@ has arrived: one request answers for 5,000 files. One that is dated ahead is men
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.owner import Owner
-from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found
+from medallion_assets.contracts.source import AHEAD_SLACK, DATED_AHEAD, WRONG_TABLE, BatchRefusedError, Found, Listing
 from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
-from medallion_assets.refining.loading.refused_batches import RefusedBatch
+from medallion_assets.refining.loading.refused_batches import GONE, RefusedBatch
+from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import state_of
 
 READERS = 16
@@ -103,6 +104,32 @@ def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: d
         file=refused.watched,
         **refused.parts,
     )
+
+
+def gone(
+    store: ObjectStore, listing: Listing, refusals: Mapping[Key, RefusedBatch], held: Collection[str], now: datetime
+) -> list[RefusedBatch]:
+    """What ends the refusals of batches that lie there no more, by a look at everything; those `held` are in.
+
+    A look that left something out, or a place that is empty, tells of none: a disk that is not mounted looks empty.
+    """
+    there = {(found.id, found.prefix) for found in listing.batches}
+    left = [refusal for key, refusal in refusals.items() if key not in there and refusal.export_id not in held]
+    is_partial = bool(listing.unseen) or listing.rest is not None
+    if not left or is_partial or next(iter(list_objects(store)), None) is None:
+        return []
+    return [
+        RefusedBatch(
+            table_name=refusal.table_name,
+            export_id=refusal.export_id,
+            prefix=refusal.prefix,
+            verdict=GONE,
+            message=f"{refusal.export_id}, which was refused ({refusal.verdict}), lies there no more",
+            fingerprint="",
+            judged_at=now,
+        )
+        for refusal in left
+    ]
 
 
 def _fingerprint(found: Found, verdict: str, state: str | None, owner: Owner) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from operator import attrgetter
 from typing import Annotated
 
 import polars as pl
@@ -47,19 +46,24 @@ class RefusedBatch:
         return other is not None and replace(other, judged_at=self.judged_at) == self
 
 
+GONE = "gone"
+"""The verdict that ends a refusal: the batch lies there no more."""
+
 EXPORT_VERDICTS = row_table(
     RefusedBatch,
     name="operations.export_verdicts",
-    description="Exports that were refused: which, why, and what to do.",
+    description="Exports that were refused: which, why, and what to do; and those of them that are gone since.",
 )
 
 
 def read_refusals(lakehouse: Lakehouse, table_name: str) -> dict[tuple[str, str], RefusedBatch]:
-    """The latest refusal of each (batch id, prefix) of a table."""
-    refusals = read_rows(lakehouse, EXPORT_VERDICTS, pl.col("table_name") == table_name)
-    return {(refusal.export_id, refusal.prefix): refusal for refusal in sorted(refusals, key=attrgetter("judged_at"))}
+    """The latest refusal of each (batch id, prefix) of a table, but for those that are gone since."""
+    rows = read_rows(lakehouse, EXPORT_VERDICTS, pl.col("table_name") == table_name)
+    in_order = sorted(rows, key=lambda row: (row.judged_at, row.verdict == GONE))  # only what was refused can be gone
+    latest = {(row.export_id, row.prefix): row for row in in_order}
+    return {key: row for key, row in latest.items() if row.verdict != GONE}
 
 
 def record_refusals(lakehouse: Lakehouse, refusals: list[RefusedBatch]) -> None:
-    """Append refusals in one commit."""
+    """Append refusals, and what ends them, in one commit."""
     append_rows(lakehouse, EXPORT_VERDICTS, refusals)
