@@ -29,7 +29,14 @@ from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
-from medallion_assets.operations.tables.pipeline_runs import BROKEN, PIPELINE_RUNS, Outcome, StageAttempt, read_attempts
+from medallion_assets.operations.tables.pipeline_runs import (
+    BROKEN,
+    PIPELINE_RUNS,
+    Outcome,
+    StageAttempt,
+    last_attempts,
+    read_attempts,
+)
 from medallion_assets.operations.tables.refused import TolerantLook, find_readable, refused_tables
 from medallion_assets.operations.unrecorded import unrecorded_failures
 
@@ -42,7 +49,7 @@ INCIDENT_COLUMNS = ("failed_at", "ended_at", "stage", "partition", "export_id", 
 
 @dataclass(frozen=True, kw_only=True)
 class StageStatus:
-    """What one stage did in the 7 days before: its last attempt, and figures of all attempts.
+    """What one stage did: its last attempt, and figures of all attempts of the 7 days before.
 
     `quality` is the share of good records over all that were published; null where nothing was. `quality_threshold` is
     null of stages that judge nothing.
@@ -115,7 +122,10 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
     fresh = read_freshness(lakehouse, now)
     results = read_results(lakehouse, since=since.date()).filter(pl.col("judged_at").is_between(since, now))
     scores = published_scores(attempts, results)
-    found = [stage_status(stage, attempts, scores) for stage in stages(lakehouse.catalog)]
+    known = list(stages(lakehouse.catalog))
+    tried = set(attempts["stage"])
+    before = last_attempts(lakehouse, {stage.table.name for stage in known} - tried, by=since)
+    found = [stage_status(stage, attempts, scores, before.get(stage.table.name)) for stage in known]
     alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
     incidents = read_incidents(lakehouse, since=since.date())[: -SHOWN - 1 : -1]
     places = [lakehouse_place(lakehouse)] if raw_url is None else look_at_places(lakehouse, raw_url)
@@ -147,15 +157,20 @@ def _look(lakehouse: Lakehouse) -> TolerantLook:
     return look
 
 
-def stage_status(stage: Stage, attempts: pl.DataFrame, scores: pl.DataFrame) -> StageStatus:
-    """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages."""
+def stage_status(
+    stage: Stage, attempts: pl.DataFrame, scores: pl.DataFrame, before: StageAttempt | None = None
+) -> StageStatus:
+    """The figures of one stage, from attempts (columns of PIPELINE_RUNS, oldest first) of any stages.
+
+    `before` is its last attempt where these have none of it.
+    """
     table = stage.table
     own = attempts.filter(pl.col("stage") == table.name)
     succeeded = own.filter(pl.col("outcome") == Outcome.SUCCEEDED)
     durations = succeeded["duration_seconds"].to_list()
     return StageStatus(
         stage=table.name,
-        last=next(iter(rows_of(PIPELINE_RUNS, own.tail(1))), None),
+        last=next(iter(rows_of(PIPELINE_RUNS, own.tail(1))), before),
         attempts=own.height,
         succeeded=succeeded.height,
         median_seconds=sorted(durations)[len(durations) // 2] if durations else None,

@@ -118,6 +118,24 @@ def test_what_is_a_problem(empty_lakehouse: Lakehouse) -> None:
     assert "failed: eee" in told[Outcome.FAILED][0]
 
 
+def test_a_failure_is_a_problem_until_a_success_however_long_ago_it_was(empty_lakehouse: Lakehouse) -> None:
+    """Figures are of 7 days; the last attempt is of 60 days that have any, as it tells what stands still."""
+    told = "silver.customer_transactions: its last attempt (2025-04-30 00:00 UTC) failed: gate"
+
+    def told_at(now: datetime) -> list[str]:
+        return [problem for problem in read_status(empty_lakehouse, now).problems if "its last attempt" in problem]
+
+    long_ago = NOW - 8 * 24 * HOUR
+    before = replace(ONE, run_id="r0", started_at=long_ago - HOUR)
+    record_attempts(empty_lakehouse, [before, replace(BAD, started_at=long_ago)])
+    assert told_at(NOW) == told_at(NOW + 300 * 24 * HOUR) == [told]
+    assert told_at(long_ago - HOUR / 2) == [], "it had not begun then"
+    (stage,) = [found for found in read_status(empty_lakehouse, NOW).stages if found.last is not None]
+    assert (stage.attempts, stage.quality, stage.last) == (0, None, replace(BAD, started_at=long_ago))
+    record_attempts(empty_lakehouse, [replace(ONE, run_id="r3", started_at=long_ago + HOUR)])
+    assert told_at(NOW) == []
+
+
 def test_a_fetch_that_fails_is_a_problem_until_it_is_done(lakehouse: Lakehouse) -> None:
     """It leaves no attempts: after a week it goes on nevertheless."""
     refused = Incident(

@@ -120,12 +120,15 @@ def read_attempts(lakehouse: Lakehouse, *, since: date | None = None) -> pl.Data
 
     Of an attempt that was taken for lost, or over its limit, and wrote its row after all, its own row counts.
     """
+    return _that_count(scan_rows(lakehouse, PIPELINE_RUNS, since=since)).collect()
+
+
+def _that_count(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """One row an attempt, its own where somebody else wrote one as well; oldest first."""
     return (
-        scan_rows(lakehouse, PIPELINE_RUNS, since=since)
-        .sort(pl.col("outcome") != Outcome.LOST, pl.col("outcome") != Outcome.TIMED_OUT, "started_at")
+        rows.sort(pl.col("outcome") != Outcome.LOST, pl.col("outcome") != Outcome.TIMED_OUT, "started_at")
         .unique(PIPELINE_RUNS.key, keep="last", maintain_order=True)
         .sort("started_at", *PIPELINE_RUNS.key)
-        .collect()
     )
 
 
@@ -223,6 +226,28 @@ def last_successes(
         if found.keys() >= set(stages):
             break
     return found
+
+
+def last_attempts(lakehouse: Lakehouse, stages: Collection[str], *, by: datetime) -> dict[str, StageAttempt]:
+    """Each stage's attempt that began last, of those that had begun `by` then; stages without one are absent.
+
+    Days are read from the newest back, until every stage has one, and RECENT_DAYS at most: of all attempts few
+    columns, of the runs of the last ones all.
+    """
+    found = dict[str, StageAttempt]()
+    for some_days in _days_back(lakehouse, most=RECENT_DAYS):
+        wanted = sorted(set(stages) - found.keys())
+        if not wanted:
+            break
+        rows = some_days.filter(pl.col("stage").is_in(wanted), pl.col("started_at") <= by)
+        runs = _last_of_each(rows.select(*PIPELINE_RUNS.key, "started_at", "outcome"))["run_id"]
+        last = _last_of_each(rows.filter(pl.col("run_id").is_in(sorted(runs))))
+        found.update({attempt.stage: attempt for attempt in rows_of(PIPELINE_RUNS, last)})
+    return found
+
+
+def _last_of_each(rows: pl.LazyFrame) -> pl.DataFrame:
+    return _that_count(rows).unique("stage", keep="last", maintain_order=True).collect()
 
 
 def _days_back(lakehouse: Lakehouse, since: date = date.min, *, most: int | None = None) -> Iterator[pl.LazyFrame]:

@@ -19,6 +19,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
+    last_attempts,
     last_covered,
     last_records,
     last_successes,
@@ -87,6 +88,23 @@ def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch
         "silver.t": ("long", AT + timedelta(minutes=10)),
         "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
     }
+
+
+def test_the_last_attempt_is_the_one_that_began_last_whatever_became_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of stages and runs that share days; its own row counts; of 60 days alone, however long ago."""
+    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 1)
+    lakehouse = lakehouse_at(tmp_path)
+    failed = replace(ONE, started_at=AT + DAY, attempt=2, outcome=Outcome.FAILED, error="no")
+    lost = replace(failed, outcome=Outcome.LOST, error="lost")
+    other = [replace(ONE, stage="gold.t", run_id=run, started_at=AT + n * DAY) for run, n in (("r1", 1), ("r2", 3))]
+    record_attempts(lakehouse, [ONE, lost, failed, *other])
+    by = AT + 2 * DAY
+    found = last_attempts(lakehouse, ["silver.t", "gold.t", "serving.t"], by=by)
+    assert found == {"silver.t": failed, "gold.t": other[0]}
+    record_attempts(lakehouse, [replace(ONE, stage="raw.t", started_at=AT + n * DAY) for n in range(4, 63)])
+    assert last_attempts(lakehouse, ["silver.t", "gold.t"], by=AT + 90 * DAY) == {"gold.t": other[1]}
 
 
 def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> None:
