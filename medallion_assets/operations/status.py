@@ -6,22 +6,32 @@ Does not: how it looks (cli.pages.status, the dashboard), or alerting anybody.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.place import PlaceStatus
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.row_tables.identity import Identity, read_identity
 from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import message_of
 from medallion_assets.operations.exports.ledgers import read_ledgers
+from medallion_assets.operations.exports.refused import by_reason, refused_batches
 from medallion_assets.operations.exports.sources import TableSource, read_sources
+from medallion_assets.operations.exports.waiting import (
+    UNSETTLED_DO,
+    late_gaps,
+    unsettled_batches,
+    waiting_batches,
+)
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.freshness import read_freshness
-from medallion_assets.operations.long_texts import without_middle
+from medallion_assets.operations.long_texts import short, without_middle
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, delta_tables, stages
@@ -39,6 +49,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
 )
 from medallion_assets.operations.tables.refused import TolerantLook, find_readable, refused_tables
 from medallion_assets.operations.unrecorded import unrecorded_failures
+from medallion_assets.refining.ledger.ledger import Ledger
 
 WINDOW = timedelta(days=7)
 """What figures over several attempts are made of."""
@@ -86,8 +97,9 @@ class Status:
     `alerts` and `incidents` are the last ones of 7 days, newest first. Their columns are those of
     `operations.tables.alerts.read_alerts`, and INCIDENT_COLUMNS of operations.incidents.
     `places` says what the places of tables and batches are. `problems` are places where nothing of ours lies, tables
-    that are stale or have features that are in the way, stages whose last attempt failed or was lost, and failures of
-    what leaves no attempts, such as a fetch; `warnings` what else a person should know.
+    that are stale or have features that are in the way, stages whose last attempt failed or was lost, failures of what
+    leaves no attempts, such as a fetch, and batches that wait or were refused; `warnings` what else a person should
+    know.
     """
 
     at: datetime
@@ -128,6 +140,7 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
     found = [stage_status(stage, attempts, scores, before.get(stage.table.name)) for stage in known]
     alerts = read_alerts(lakehouse, since=since.date()).reverse().head(SHOWN).to_dicts()
     incidents = read_incidents(lakehouse, since=since.date())[: -SHOWN - 1 : -1]
+    ledgers = list(read_ledgers(lakehouse))
     places = [lakehouse_place(lakehouse)] if raw_url is None else look_at_places(lakehouse, raw_url)
     return Status(
         at=now,
@@ -143,9 +156,10 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
         problems=[
             *(str(place) for place in places if not place.is_fine),
             *problems(fresh, found, unrecorded_failures(lakehouse, now)),
+            *batch_problems(lakehouse, ledgers, now, broken={stage.stage for stage in found if stage.is_broken}),
             *(str(error) for _, error in refused_tables(lakehouse)),
         ],
-        warnings=[*warnings(found), *map(str, chain_warnings(lakehouse))],
+        warnings=[*warnings(found), *map(str, chain_warnings(ledgers))],
     )
 
 
@@ -205,6 +219,21 @@ def problems(
     return stale + broken + failed
 
 
+def batch_problems(
+    lakehouse: Lakehouse, ledgers: Sequence[tuple[Table, Ledger]], now: datetime, *, broken: Collection[str]
+) -> Iterator[str]:
+    """The batches that wait or were refused; of a stage that is `broken` its last attempt says what it waits for."""
+    for batch in late_gaps(waiting_batches(ledgers), now):
+        yield f"{batch.table}: {batch.why}"
+    for unsettled in unsettled_batches(lakehouse, ledgers, now):
+        if unsettled.table not in broken:
+            yield f"{unsettled.table}: {message_of(str(unsettled), do=UNSETTLED_DO)}"
+    for refused in by_reason(refused_batches(lakehouse)):
+        name = refused.newest.table_name
+        what = f"{refused.what(lakehouse.catalog.batch_word(name))}; {refused.newest.reason}"
+        yield f"{bronze_name(name)}: {message_of(short(what), do=refused.do)}"
+
+
 def warnings(found: Sequence[StageStatus]) -> list[str]:
     """What a person should know, although nothing is stale or failed."""
     return [
@@ -228,10 +257,10 @@ class ChainWarning:
         return f"{self.table}: {self.what}" + ("" if self.do is None else f"; {self.do}")
 
 
-def chain_warnings(lakehouse: Lakehouse) -> list[ChainWarning]:
+def chain_warnings(ledgers: Iterable[tuple[Table, Ledger]]) -> list[ChainWarning]:
     """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
     found = []
-    for table, ledger in read_ledgers(lakehouse):
+    for table, ledger in ledgers:
         if (minute := ledger.unprotected_minute) is not None:
             found.append(ChainWarning(table=table.name, what=minute.what, do=minute.do))
         if outdated := ledger.outdated:

@@ -15,12 +15,10 @@ import polars as pl
 
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.exports.sources import has_exports, see_arrivals
+from medallion_assets.operations.exports.waiting import GAP_PATIENCE, late_gaps
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import Outcome, run_of
-
-GAP_PATIENCE_SECONDS = 3600.0
-"""A window that ended only just now may still be followed by the one before it."""
 
 
 def late_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
@@ -48,26 +46,22 @@ def late_batch(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
 
 def gap(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A batch waits since the window before it is missing: one alert for all that wait for the same one."""
-    seen = set[tuple[str, str]]()
-    for batch in facts.waiting:
+    for batch in late_gaps(facts.waiting, now):
         reached = batch.covered_until.isoformat() if batch.covered_until else "the beginning"
-        is_new = (batch.table, reached) not in seen
-        if is_new and now - batch.to_at >= timedelta(seconds=GAP_PATIENCE_SECONDS):
-            seen.add((batch.table, reached))
-            yield Alert.about(
-                f"gap/{batch.table}/{reached}",
-                kind="gap",
-                what=batch.why,
-                where=f"{batch.table}, {batch.word} {batch.batch_id}",
-                table=batch.table,
-                do=f"make the {batch.word} of the missing window, or a full one",
-            )
+        yield Alert.about(
+            f"gap/{batch.table}/{reached}",
+            kind="gap",
+            what=batch.why,
+            where=f"{batch.table}, {batch.word} {batch.batch_id}",
+            table=batch.table,
+            do=f"make the {batch.word} of the missing window, or a full one",
+        )
 
 
 def unprotected_minute(facts: AlertFacts, now: datetime) -> Iterator[Alert]:
     """A window joined a full batch, and writes in the minute before it may be in neither."""
     for table, minute in facts.minutes:
-        if now - minute.window_from >= timedelta(seconds=GAP_PATIENCE_SECONDS):
+        if now - minute.window_from >= GAP_PATIENCE:
             yield Alert.about(
                 f"unprotected_minute/{table}/{minute.full_id}",
                 kind="unprotected_minute",

@@ -23,6 +23,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import refused_batches
+from medallion_assets.operations.exports.waiting import WaitingBatch, waiting_batches
 from medallion_assets.operations.freshness.freshness import read_freshness
 from medallion_assets.operations.tables.alerts import AlertEvent, open_alerts, read_events
 from medallion_assets.operations.tables.every import OPERATIONS_TABLES
@@ -40,21 +41,6 @@ LONGEST_USUAL = timedelta(days=400)
 """So far back they are looked for, where batches are rare."""
 SILENT_DAYS = 60
 """A table that has received no records for so long has had its alert, or was never used: nobody looks further back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingBatch:
-    """A batch of a Silver table that waits for a window that is missing, and where its own window ends.
-
-    `covered_until` is where the missing window begins; None: no full batch has begun the chain.
-    """
-
-    table: str
-    batch_id: str
-    word: str
-    why: str
-    to_at: datetime
-    covered_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +113,7 @@ def read_facts(
         "results": lambda: read_last_batches(lakehouse, USUAL_BATCHES + 1, since=since, first=since - LONGEST_USUAL),
         "freshness": lambda: read_freshness(lakehouse, now),
         "refused": lambda: refused_batches(lakehouse),
-        "waiting": lambda: waiting_batches(lakehouse),
+        "waiting": lambda: waiting_batches(read_ledgers(lakehouse)),
         "minutes": lambda: unprotected_minutes(lakehouse),
         "last_records": lambda: last_brought(lakehouse, now),
         "open_alerts": lambda: open_alerts(read_events(lakehouse, now)),
@@ -161,25 +147,6 @@ def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
     except Exception as error:  # noqa: BLE001 - it is reported
         return [_unread("tables", error)]
     return [Unread(what=table.name, error=str(error)) for table, error in refused]
-
-
-def waiting_batches(lakehouse: Lakehouse) -> list[WaitingBatch]:
-    """The batches that Bronze holds and Silver cannot judge, as a window before them is missing."""
-    found: list[WaitingBatch] = []
-    for table, ledger in read_ledgers(lakehouse):
-        ends = {batch.id: batch.covers_to for batch in ledger.pending}
-        found += [
-            WaitingBatch(
-                table=table.name,
-                batch_id=gap.batch_id,
-                word=gap.word,
-                why=str(gap),
-                to_at=ends[gap.batch_id],
-                covered_until=gap.covered_until,
-            )
-            for gap in ledger.gaps
-        ]
-    return found
 
 
 def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:

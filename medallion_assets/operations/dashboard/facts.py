@@ -21,6 +21,7 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.operations.business.day_totals import Totals, read_totals
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import refused_batches
+from medallion_assets.operations.exports.waiting import UnsettledBatch, unsettled_batches
 from medallion_assets.operations.freshness.reach import Reaches, reaches
 from medallion_assets.operations.status import ChainWarning, Status, chain_warnings, read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, read_events
@@ -39,10 +40,11 @@ DAYS = 30
 class DashboardFacts:
     """What is known now. Frames have the columns of their tables; these and incidents come oldest first.
 
-    `refusals` are batches that were refused and are still not in; `gaps` batches that wait, with their table;
-    `pending` by table the batches that Silver has not settled. `refused` are tables that cannot be read or written,
-    with the error, `unrecorded` failures of what leaves no attempts, `chain_warnings` where writes may be in no batch,
-    `wrong_places` places in which nothing of ours lies. `alerts` are all events of alerts that are kept, oldest first.
+    `refusals` are batches that were refused and are still not in; `gaps` batches that wait for a window, with their
+    table, `unsettled` those that have long waited for a run or a person, and `pending` by table all that Silver has not
+    settled. `refused` are tables that cannot be read or written, with the error, `unrecorded` failures of what leaves
+    no attempts, `chain_warnings` where writes may be in no batch, `wrong_places` places in which nothing of ours lies.
+    `alerts` are all events of alerts that are kept, oldest first.
     """
 
     catalog: Catalog
@@ -54,6 +56,7 @@ class DashboardFacts:
     alerts: list[AlertEvent]
     refusals: list[RefusedBatch]
     gaps: list[tuple[str, Gap]]
+    unsettled: list[UnsettledBatch]
     pending: Mapping[str, Collection[str]]
     refused: list[tuple[str, MedallionError]]
     chain_warnings: list[ChainWarning]
@@ -101,9 +104,10 @@ def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = Non
         alerts=read_events(lakehouse, now),
         refusals=refused_batches(lakehouse),
         gaps=[(table.name, gap) for table, ledger in ledgers for gap in ledger.gaps],
+        unsettled=list(unsettled_batches(lakehouse, ledgers, now)),
         pending={table.name: ledger.pending_ids for table, ledger in ledgers},
         refused=[(table.name, error) for table, error in refused_tables(lakehouse)],
-        chain_warnings=chain_warnings(lakehouse),
+        chain_warnings=chain_warnings(ledgers),
         wrong_places=[place for place in status.places if raw_url is not None and not place.is_fine],
         totals=[
             read_totals(lakehouse, picture, reached.get(picture.table.name), days=DAYS)

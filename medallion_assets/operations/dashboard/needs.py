@@ -18,7 +18,9 @@ import polars as pl
 
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
+from medallion_assets.operations.exports.refused import by_reason
 from medallion_assets.operations.exports.sources import see_arrivals
+from medallion_assets.operations.exports.waiting import UNSETTLED_DO
 from medallion_assets.operations.long_texts import short, without_middle
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
@@ -58,6 +60,7 @@ def needs_of(facts: DashboardFacts) -> list[Need]:
     """Every need, the urgent ones first; the same facts give the same entries in the same order."""
     known = list(stages(facts.catalog))
     causes = [*_failed(facts, known), *_unrecorded(facts), *_gaps(facts, known), *_refused(facts)]
+    causes += _unsettled(facts, known, {need.where for need in causes})
     blocked = {need.where for need in causes}
     behind = {stage.table.name: _cause_of(stage, known, blocked) for stage in known}
     stale = [fresh for fresh in facts.status.freshness if fresh.is_stale]
@@ -173,23 +176,26 @@ def _gaps(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
         )
 
 
+def _unsettled(facts: DashboardFacts, known: Iterable[Stage], blocked: set[str]) -> Iterator[Need]:
+    """Batches that nobody has settled for long, where no last attempt says why."""
+    by_name = {stage.table.name: stage for stage in known}
+    for batch in facts.unsettled:
+        if batch.table not in blocked:
+            command = commands.materialize(by_name[batch.table])
+            yield Need(where=batch.table, what=str(batch), do=UNSETTLED_DO, command=command, since=batch.since)
+
+
 def _refused(facts: DashboardFacts) -> Iterator[Need]:
     """Refused batches: those of one table that are refused for the same reason are one cause."""
-    groups = dict[tuple[str, str], list[int]]()
-    for number, refusal in enumerate(facts.refusals):
-        groups.setdefault((refusal.table_name, refusal.verdict), []).append(number)
-    for (table, verdict), numbers in groups.items():
-        refusals = [facts.refusals[number] for number in numbers]
-        newest = max(refusals, key=lambda refusal: (refusal.judged_at, refusal.export_id))
-        batches = f"{facts.catalog.batch_word(table)} {newest.export_id}" + (
-            f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
-        )
+    for refused in by_reason(facts.refusals):
+        newest = refused.newest
+        bronze = bronze_table(newest.table_name).name
         yield Need(
-            where=bronze_table(table).name,
-            what=short(f"{batches}: refused ({verdict})"),
+            where=bronze,
+            what=short(refused.what(facts.catalog.batch_word(newest.table_name))),
             found=short(newest.reason),
-            do=newest.do or "correct it, or deliver it again; it is checked again when its files change",
-            run_id=_run(facts, bronze_table(table).name, by=newest.judged_at),
+            do=refused.do,
+            run_id=_run(facts, bronze, by=newest.judged_at),
             since=newest.judged_at,
         )
 

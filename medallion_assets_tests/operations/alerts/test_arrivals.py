@@ -10,7 +10,8 @@ import pytest
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.operations.alerts.arrivals import gap, late_batch, no_new_records, unprotected_minute
-from medallion_assets.operations.alerts.facts import AlertFacts, WaitingBatch
+from medallion_assets.operations.alerts.facts import AlertFacts
+from medallion_assets.operations.exports.waiting import WaitingBatch
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome

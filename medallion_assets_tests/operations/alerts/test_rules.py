@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.operations.alerts.delivery import Host, message
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread, WaitingBatch
+from medallion_assets.operations.alerts.facts import AlertFacts, Unread
 from medallion_assets.operations.alerts.rules import (
     alerts_of,
     low_quality,
@@ -18,6 +18,7 @@ from medallion_assets.operations.alerts.rules import (
     stale_table,
     unreadable_facts,
 )
+from medallion_assets.operations.exports.waiting import WaitingBatch
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, WaitingBatch
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.alerts.standing import standing_conditions
+from medallion_assets.operations.exports.waiting import WaitingBatch
 from medallion_assets.operations.tables.alerts import Alert, AlertEvent, Event
 from medallion_assets.operations.tables.expectation_results import ABSENT, GATE, QUALITY, UNKNOWN
 from medallion_assets.operations.tables.incident import Incident

@@ -11,6 +11,7 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.status import chain_warnings
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining.bronze import bronze_table, origins_since
@@ -174,7 +175,7 @@ def test_exports_that_do_not_count_are_named(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     confirm(lakehouse, TRANSACTIONS)
     land(lakehouse, TRANSACTIONS, *ORDERS[0])
-    (told,) = chain_warnings(replace(lakehouse, catalog=CATALOG))
+    (told,) = chain_warnings(read_ledgers(replace(lakehouse, catalog=CATALOG)))
     assert f"1 exports are ignored, the latest {export_id(3)}" in told.what
     assert str(told) == f"{told.table}: {told.what}"
 
