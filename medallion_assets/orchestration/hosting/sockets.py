@@ -38,11 +38,10 @@ def _bind(sock: socket.socket, home: Path, name: str) -> None:
     with address(home, new) as place:
         with suppress(FileNotFoundError):
             (home / new).unlink()
-        before = os.umask(0o177)
-        try:
-            sock.bind(place)
-        finally:
-            os.umask(before)
+        with suppress(OSError):  # Linux binds with this mode; a umask would be that of every thread
+            os.fchmod(sock.fileno(), 0o600)
+        sock.bind(place)
+        (home / new).chmod(0o600)
         if sock.type == socket.SOCK_STREAM:
             sock.listen()
         (home / new).rename(home / name)

@@ -5,8 +5,8 @@ Does not: when it is due (pending.py), or Dagster's daemon, which looks at what 
 
 Dagster's daemon passes over a sensor whose last look began less than its interval ago, as its state in the storage
 says. The waker dates that look back by the interval; nothing but the daemon evaluates a sensor. It writes no state
-while a look is under way, so that no cursor is lost. What Dagster writes at the same moment wins: then the sensor is
-made due again.
+while a look is under way, so that no cursor is lost, nor one that somebody has written since it decided: a person may
+have stopped the sensor. Such a sensor stays pending, and is decided about again.
 """
 
 from __future__ import annotations
@@ -109,10 +109,13 @@ def states_of_sensors(instance: dg.DagsterInstance) -> list[InstigatorState]:
 def make_due(
     instance: dg.DagsterInstance, states: Collection[InstigatorState], sensors: Collection[str], now: float
 ) -> None:
-    """Date the last look of some sensors back, so that they are due at `now`; all else of their states stays."""
+    """Date the last look of some sensors back, so that they are due at `now`; all else of their states stays.
+
+    A state that is no longer what it was is left alone.
+    """
     for state in states:
         data = state.sensor_instigator_data
-        if state.instigator_name in sensors and data is not None:
+        if state.instigator_name in sensors and data is not None and _is_unchanged(instance, state):
             before = now - (data.min_interval or 0) - 1
             instance.update_instigator_state(
                 state.with_data(
@@ -122,6 +125,10 @@ def make_due(
                     )
                 )
             )
+
+
+def _is_unchanged(instance: dg.DagsterInstance, state: InstigatorState) -> bool:
+    return instance.get_instigator_state(state.instigator_origin_id, state.selector_id) == state
 
 
 def looks_of(state: InstigatorState) -> Looks:

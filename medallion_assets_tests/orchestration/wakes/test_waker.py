@@ -18,7 +18,7 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatu
 from dagster._daemon.sensor import get_elapsed
 
 from medallion_assets.orchestration.wakes.messages import is_heard, wake
-from medallion_assets.orchestration.wakes.waker import Waker
+from medallion_assets.orchestration.wakes.waker import Waker, make_due, states_of_sensors
 from medallion_assets_tests.instances import instance_on_disk
 
 PATIENCE_SECONDS = 60.0
@@ -90,6 +90,20 @@ def test_a_sensor_that_a_person_has_stopped_stays_as_it_is(instance: dg.DagsterI
     wake(Path(instance.root_directory), ["stopped", "sales", "never heard of"])
     assert woken.wait(PATIENCE_SECONDS)
     assert now_of(instance, stopped) == stopped
+
+
+def test_a_state_that_somebody_has_written_meanwhile_is_left_alone(instance: dg.DagsterInstance) -> None:
+    sales, other = state_of("sales"), state_of("other")
+    for state in (sales, other):
+        instance.add_instigator_state(state)
+    decided_on = states_of_sensors(instance)
+    data = sales.sensor_instigator_data
+    assert data is not None
+    stopped = sales.with_status(Status.STOPPED).with_data(data._replace(cursor="further"))
+    instance.update_instigator_state(stopped)
+    make_due(instance, decided_on, ["sales", "other"], time.time())
+    assert now_of(instance, sales) == stopped
+    assert (get_elapsed(now_of(instance, other)) or 0) > INTERVAL
 
 
 def test_no_state_is_written_in_the_middle_of_a_look(instance: dg.DagsterInstance, woken: Event) -> None:

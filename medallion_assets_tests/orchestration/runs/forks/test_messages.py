@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -38,7 +39,9 @@ def test_a_message_of_another_release_is_none(tmp_path: Path, text: bytes) -> No
                 hear(there, ForkAnswer)
 
 
-def test_the_socket_is_its_accounts_alone(tmp_path: Path) -> None:
+def test_the_socket_is_its_accounts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no other thread makes a folder that its account may not enter meanwhile: a umask is of the whole process."""
+    monkeypatch.setattr(os, "umask", lambda mask: pytest.fail(f"umask {mask:o}"))
     with listen(tmp_path):
         assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
 
