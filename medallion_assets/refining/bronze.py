@@ -35,7 +35,7 @@ from medallion_assets.contracts.table import Column, Date, Integer, Table, Text,
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
-from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, every_noted, last_commit
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.pieces import ROW_GROUP_BYTES, rows_of_bytes
@@ -133,8 +133,7 @@ def rebuilt_exports(bronze: Snapshot) -> dict[str, int]:
 
 def dropped_batches(bronze: Snapshot) -> set[str]:
     """The ids of batches that a person took out, as they were of another source (rule B3)."""
-    commits = commits_since(bronze, -1)
-    return {batch_id for commit in commits for batch_id in commit_note(commit, DROPPED_EXPORTS_NOTE) or []}
+    return every_noted(bronze, DROPPED_EXPORTS_NOTE)
 
 
 def holds(bronze: Snapshot, batch_id: str) -> bool:

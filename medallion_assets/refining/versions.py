@@ -19,7 +19,7 @@ from medallion_assets.contracts.columns import EXPORT_FROM_AT, EXPORT_TO_AT, EXP
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.commits import until_committed
-from medallion_assets.delta.notes.commit_notes import commit_note, commits_since
+from medallion_assets.delta.notes.commit_notes import every_noted
 from medallion_assets.delta.table import Lakehouse, Snapshot
 
 SUPERSEDED_NOTE = "medallion_superseded_exports"
@@ -96,5 +96,4 @@ def other_versions(bronze: Snapshot, batch: Batch) -> pl.DataFrame:
 
 def superseded_batches(bronze: Snapshot) -> set[str]:
     """The ids of batches whose lines gave way to a later version of their partition."""
-    commits = commits_since(bronze, -1)
-    return {batch_id for commit in commits for batch_id in commit_note(commit, SUPERSEDED_NOTE) or []}
+    return every_noted(bronze, SUPERSEDED_NOTE)

@@ -42,6 +42,14 @@ def test_repeated_keys_are_counted_in_bounded_memory(tmp_path: Path, at_once: in
     assert repeated_keys(lake(tmp_path / "empty", bounds).ready(STOCK)) == 0
 
 
+def test_two_keys_of_one_hash_are_no_repetition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pl.Expr, "hash", lambda self: self.is_null().cast(pl.UInt64))
+    put(lake(tmp_path), ("a", DAY, 1), ("b", DAY, 1))
+    assert repeated_keys(lake(tmp_path).open(STOCK)) == 0
+    put(lake(tmp_path), ("a", NEXT_DAY, 2))
+    assert repeated_keys(lake(tmp_path).open(STOCK)) == 1
+
+
 def test_a_customer_with_two_current_versions_is_found(tmp_path: Path) -> None:
     """H1: earlier versions are no repetition."""
     version = {"customer_id": "c1", "valid_from": datetime(2025, 1, 1, tzinfo=UTC), "is_current": True}

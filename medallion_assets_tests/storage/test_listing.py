@@ -165,10 +165,10 @@ def test_folders_of_settled_exports_and_the_shared_one_cost_a_request_each_at_mo
         bucket.objects[f"raw/{key_of(settled, 'data')}/{number:026d}.json.gz"] = b""
         bucket.objects[f"raw/AWSDynamoDB/data/{number:026d}.json.gz"] = b""
     bucket.requests.clear()
-    assert [found.id for found in find_exports(store, settled={settled.export_id})] == [waiting.export_id]
+    assert [found.id for found in list_exports(store, settled={settled.export_id}).batches] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
     bucket.requests.clear()
-    assert [found.id for found in find_exports(store, after=settled.export_id)] == [waiting.export_id]
+    assert [found.id for found in list_exports(store, after=settled.export_id).batches] == [waiting.export_id]
     assert bucket.requests == ["LIST"] * 3
 
 

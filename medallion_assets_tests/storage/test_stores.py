@@ -11,7 +11,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
-from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.find import find_exports, list_exports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.verify import verified_file, verify_export
 from medallion_assets.storage.stores import (
@@ -127,8 +127,8 @@ def test_a_listing_on_s3_begins_after_an_id_and_leaves_the_shared_data_folder_ou
     store = open_store(S3_URL, options)
     first = write_window(store)
     second = write_window(store, begin=EXPORT_AT + WINDOW)
-    assert [found.id for found in find_exports(store, after=first.export_id)] == [second.export_id]
-    assert find_exports(store, after=second.export_id) == []
+    assert [found.id for found in list_exports(store, after=first.export_id).batches] == [second.export_id]
+    assert list_exports(store, after=second.export_id).batches == []
 
 
 def test_a_bucket_that_is_not_there_says_so(options: dict[str, str]) -> None:

@@ -35,6 +35,11 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
 
 
+def every_noted(snapshot: Snapshot, note: str) -> set[str]:
+    """All that a note, which is a list, names in any commit."""
+    return {name for commit in commits_since(snapshot, -1) for name in commit_note(commit, note) or []}
+
+
 def committed_at(snapshot: Snapshot) -> datetime:
     """When the version of a snapshot was committed, by its writer's clock, whatever was committed since."""
     (commit,) = commits_since(snapshot, snapshot.version - 1)

@@ -17,13 +17,12 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.operations.alerts.facts import AlertFacts
+from medallion_assets.operations.alerts.facts import FEWEST_BATCHES, AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
 from medallion_assets.refining.judging.gate import LEAST_UPSERTS
 from medallion_assets.refining.judging.unfilled_columns import meant_attributes
 
-FEWEST_BATCHES = 5
 FEWEST_RECORDS = 10
 MOST_ALERTS = 10
 """Items may have an attribute for each of their users: people get an alert for so many."""

@@ -14,12 +14,11 @@ from statistics import median
 
 import polars as pl
 
-from medallion_assets.operations.alerts.facts import USUAL_BATCHES, AlertFacts
+from medallion_assets.operations.alerts.facts import FEWEST_BATCHES, USUAL_BATCHES, AlertFacts
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import OF_NO_RECORD
 
-FEWEST_BATCHES = 5
 FEWEST_FAILURES = 10
 FAR_ABOVE = 3.0
 LEAST_SHARE = 0.01

@@ -36,6 +36,7 @@ from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
 USUAL_BATCHES = 20
+FEWEST_BATCHES = 5
 """A batch is compared with so many before it."""
 LONGEST_USUAL = timedelta(days=400)
 """So far back they are looked for, where batches are rare."""

@@ -21,6 +21,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
+from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.run_records import readable_record
@@ -33,7 +34,6 @@ from medallion_assets.triggers.run_if import EndStatus
 ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
-SAMPLE_ROWS = 5
 MOST_NAMED = 5
 """Tables that an incident names beside its own."""
 RUN_FAILURES = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}

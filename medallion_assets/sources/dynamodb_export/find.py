@@ -40,11 +40,9 @@ def folder_of(found: Found) -> str:
     return f"{found.prefix}{ROOT}/{found.id}"
 
 
-def find_exports(
-    store: ObjectStore, *, after: str | None = None, settled: Collection[str] = frozenset()
-) -> list[Found]:
+def find_exports(store: ObjectStore) -> list[Found]:
     """The exports of `list_exports`."""
-    return list_exports(store, after=after, settled=settled).batches
+    return list_exports(store).batches
 
 
 def list_exports(

@@ -43,6 +43,8 @@ CHANGING = {
     CUSTOMERS.name: ("customer_segment", NEXT_SEGMENT),
 }
 """What an update changes, from what to what."""
+FIRST_DAY = date(2025, 1, 1)
+DAYS = 60
 
 
 def write_sample(
@@ -54,16 +56,13 @@ def write_sample(
     seed: int = 0,
     bad_share: float = 0.0,
     data_files: int = 4,
-    customer_count: int | None = None,
-    first_day: date = date(2025, 1, 1),
-    days: int = 60,
     replaces: bool = True,
     storage_options: Mapping[str, str] = NO_OPTIONS,
     option: str | None = None,
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
-    A full export holds the `days` from `first_day` (UTC) on and is taken a minute after their end; an incremental one
+    A full export holds the DAYS from FIRST_DAY (UTC) on and is taken a minute after their end; an incremental one
     covers the day after them: inserts, updates of what the full export of the same seed and size holds, and deletes.
     Some of its bad records were written in milliseconds.
     Every item of a full export is read before what the window says of it. `option` of a command names the URL, if any.
@@ -74,13 +73,13 @@ def write_sample(
     """
     _expect_possible(table=table, items=items, kind=kind, data_files=data_files, bad_share=bad_share)
     sample = TABLES[table]
-    start = datetime.combine(first_day, time(), tzinfo=UTC)
-    end = start + timedelta(days=days)
+    start = datetime.combine(FIRST_DAY, time(), tzinfo=UTC)
+    end = start + timedelta(days=DAYS)
     shape = _Shape(
         table=sample,
         items=items,
         seed=seed,
-        customer_count=customer_count or max(1, items // TRANSACTIONS_PER_CUSTOMER),
+        customer_count=max(1, items // TRANSACTIONS_PER_CUSTOMER),
         start=start,
         end=end,
     )
