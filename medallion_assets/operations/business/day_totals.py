@@ -17,7 +17,6 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.operations.freshness.reach import is_provisional
-from medallion_assets.operations.tables.refused import find_readable
 
 MOST_SHARES = 8
 """What has less than the others is put together as `other`."""
@@ -41,9 +40,10 @@ def read_totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetim
     """The newest `days` that hold rows.
 
     Raises:
+        TableFeatureError, UnreadableTableError: the table cannot be read.
         TransientError: the storage did not answer.
     """
-    snapshot = find_readable(lakehouse, picture.table)
+    snapshot = lakehouse.find(picture.table)
     if snapshot is None:
         return Totals(picture=picture, is_made=False, shares={})
     newest = [day for day in snapshot.partitions if day is not None][-days:]

@@ -39,6 +39,11 @@ def not_made(title: str, table: str) -> Picture:
     return Picture(title=title, note=f"{table} does not exist yet.")
 
 
+def unreadable(title: str, table: str) -> Picture:
+    """A picture of a table that cannot be read, which the dashboard and `medallion status` say more about."""
+    return Picture(title=title, note=f"{table} cannot be read: see the pipeline status.")
+
+
 def spanned(periods: Sequence[PeriodFigure], written: str) -> str:
     """The first to the last of some periods, at least one, as of strftime; of a single one, that alone."""
     first, last = (f"{period.start:{written}}" for period in (periods[0], periods[-1]))

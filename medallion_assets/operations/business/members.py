@@ -13,7 +13,6 @@ import polars as pl
 
 from medallion_assets.contracts.pictures import Members
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.tables.refused import find_readable
 
 BACK, ACTIVE = timedelta(days=7), timedelta(days=30)
 """Moves are those since a week before, or the oldest day that is kept after that; active is who came that lately."""
@@ -58,9 +57,10 @@ def read_members(lakehouse: Lakehouse, picture: Members) -> Membership:
     """As of the newest day that the table keeps.
 
     Raises:
+        TableFeatureError, UnreadableTableError: the table cannot be read.
         TransientError: the storage did not answer.
     """
-    snapshot = find_readable(lakehouse, picture.table)
+    snapshot = lakehouse.find(picture.table)
     days = [] if snapshot is None else [day for day in snapshot.partitions if day is not None]
     if snapshot is None or not days:
         return Membership(picture=picture, is_made=snapshot is not None)

@@ -20,7 +20,6 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.operations.freshness.reach import is_provisional
-from medallion_assets.operations.tables.refused import find_readable
 
 MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8
 
@@ -42,9 +41,10 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
     """The newest MONTHS that hold rows.
 
     Raises:
+        TableFeatureError, UnreadableTableError: the table cannot be read.
         TransientError: the storage did not answer.
     """
-    snapshot = find_readable(lakehouse, picture.table)
+    snapshot = lakehouse.find(picture.table)
     if snapshot is None:
         return Months(picture=picture, is_made=False, top={})
     newest = [month for month in snapshot.partitions if month is not None][-MONTHS:]

@@ -10,34 +10,38 @@ from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from medallion_assets.contracts.pictures import DayTotals, Members
 from medallion_assets.contracts.pictures import Picture as Declared
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors import TableFeatureError, UnreadableTableError
 from medallion_assets.operations.business.day_totals import read_totals
 from medallion_assets.operations.business.drawn_days import days_picture, share_pictures
 from medallion_assets.operations.business.drawn_members import member_pictures
 from medallion_assets.operations.business.drawn_months import month_pictures
+from medallion_assets.operations.business.drawn_periods import unreadable
 from medallion_assets.operations.business.members import read_members
 from medallion_assets.operations.business.month_totals import read_months
 from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.drawing.picture import Group, Picture
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.reach import Reaches, reaches
+from medallion_assets.operations.tables.refused import TolerantLook
 
 TITLE = "Business figures"
 DAYS = 60
 
 
 def business_page(lakehouse: Lakehouse, now: datetime) -> str:
-    """The whole page; nothing is written, and no table is made.
+    """The whole page; nothing is written, and no table is made. A table that cannot be read takes no other's pictures.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    look = OneLook.at(lakehouse)
+    look = TolerantLook.at(lakehouse)
     reached, identity = reaches(read_checkpoints(look)), read_identity(look)
     return render_page(
         "business/page.html",
@@ -50,12 +54,19 @@ def business_page(lakehouse: Lakehouse, now: datetime) -> str:
                 name=pipeline.name,
                 title=pipeline.name.replace("_", " ").capitalize(),
                 nothing="",
-                pictures=[shown for picture in pipeline.pictures for shown in _pictures(look, picture, reached)],
+                pictures=[shown for picture in pipeline.pictures for shown in _readable(look, picture, reached)],
             )
             for pipeline in look.catalog.pipelines
             if pipeline.pictures
         ],
     )
+
+
+def _readable(lakehouse: Lakehouse, declared: Declared, reached: Reaches) -> list[Picture]:
+    try:
+        return list(_pictures(lakehouse, declared, reached))
+    except (TableFeatureError, UnreadableTableError, pl.exceptions.PolarsError, FileNotFoundError):
+        return [unreadable(declared.title, declared.table.name)]
 
 
 def _pictures(lakehouse: Lakehouse, declared: Declared, reached: Reaches) -> Iterator[Picture]:

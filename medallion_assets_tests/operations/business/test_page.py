@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -60,6 +61,30 @@ def test_every_pipeline_shows_its_pictures(tmp_path: Path, section: str) -> None
     page = Page.read(business_page(lakehouse, NOW))
     for words in WORDS[section]:
         assert words in page.texts[section]
+
+
+@pytest.mark.parametrize("harm", [lambda log: log.write_text("{"), lambda log: log.unlink()])
+def test_a_table_that_cannot_be_read_takes_no_others_pictures(tmp_path: Path, harm: Callable[[Path], object]) -> None:
+    lakehouse = empty_lakehouse(tmp_path)
+    plant_everything(lakehouse)
+    for log in (Path(lakehouse.url) / BRAND_REVENUE.path / "_delta_log").glob("*0.json"):
+        harm(log)
+    page = Page.read(business_page(lakehouse, NOW))
+    assert "gold.brand_revenue cannot be read: see the pipeline status." in page.texts["ecommerce"]
+    for section in ("transactions", "star_schema"):
+        for words in WORDS[section]:
+            assert words in page.texts[section]
+
+
+@pytest.mark.parametrize("damage", [b"PAR1 cut", b""])
+def test_a_damaged_data_file_takes_no_others_pictures(tmp_path: Path, damage: bytes) -> None:
+    lakehouse = empty_lakehouse(tmp_path)
+    plant_everything(lakehouse)
+    for file in (Path(lakehouse.url) / BRAND_REVENUE.path).rglob("*.parquet"):
+        file.write_bytes(damage)
+    page = Page.read(business_page(lakehouse, NOW))
+    assert "cannot be read" in page.texts["ecommerce"]
+    assert WORDS["transactions"][0] in page.texts["transactions"]
 
 
 def test_a_provisional_day_or_month_is_drawn_hollow_and_the_legend_says_so(tmp_path: Path) -> None:
