@@ -19,10 +19,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from runpy import run_module
+from socket import AF_INET6
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from medallion_assets.cli.web_ui import HOST
+from medallion_assets.orchestration.hosting.ports import family_of
 from medallion_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # it takes a while to import, and a command that is refused need not wait for it
@@ -42,6 +44,7 @@ class PageServer(ThreadingHTTPServer):
     def __init__(
         self, address: tuple[str, int], pages: Mapping[str, Make], clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.address_family = family_of(address[0])
         super().__init__(address, _Pages)
         self._pages = pages
         self._clock = clock
@@ -52,7 +55,7 @@ class PageServer(ThreadingHTTPServer):
     def url(self) -> str:
         """Where it is."""
         host, port = self.server_address[:2]
-        return f"http://{host!s}:{port}"
+        return f"http://[{host!s}]:{port}" if self.address_family is AF_INET6 else f"http://{host!s}:{port}"
 
     def page(self, path: str) -> str | None:
         """A page as of now, or a moment ago; None where there is none of that name.

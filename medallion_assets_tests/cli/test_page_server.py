@@ -44,6 +44,12 @@ def test_the_dashboard_is_there_before_anything_wrote_it(server: PageServer, set
     assert not Path(settings.lakehouse_url, PAGE).exists(), "a look wrote something"
 
 
+def test_an_address_of_the_newer_protocol_is_listened_at(settings: Settings) -> None:
+    with served_pages(settings, port=0, host="::1") as server, urlopen(f"{server.url}{DASHBOARD}") as answer:
+        assert server.url.startswith("http://[::1]:")
+        assert "export e3: refused" in answer.read().decode()
+
+
 def test_business_figures_are_served_beside_it(server: PageServer) -> None:
     with urlopen(f"{server.url}{BUSINESS}") as answer:
         assert "Net revenue by day" in answer.read().decode()

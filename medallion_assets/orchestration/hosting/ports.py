@@ -27,6 +27,11 @@ def port_of(setting: str, value: str) -> int:
     )
 
 
+def family_of(host: str) -> socket.AddressFamily:
+    """Of which protocol a server's socket is that listens at an address."""
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
 def expect_free(host: str, port: int, *, do: str) -> None:
     """See that a server can listen there; `do` is how to choose another port.
 
@@ -35,8 +40,7 @@ def expect_free(host: str, port: int, *, do: str) -> None:
     """
     if not 0 <= port <= GREATEST_PORT:
         raise PermanentError(f"there is no port {port}", expected=f"1 to {GREATEST_PORT}", found=port, do=do)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
+    with socket.socket(family_of(host)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
