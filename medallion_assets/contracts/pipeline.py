@@ -167,7 +167,7 @@ class Pipeline:
     def _expect_plain_names(self) -> None:
         for table in self.tables:
             if not NAME.fullmatch(table.short_name):
-                plain = re.sub(r"\W+", "_", table.short_name)
+                plain = re.sub(r"\W+", "_", table.short_name, flags=re.ASCII)
                 raise table.wrong(
                     "a name of letters, digits and _ after the layer: assets and jobs are named after it",
                     repr(table.short_name),

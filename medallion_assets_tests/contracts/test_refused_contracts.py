@@ -59,5 +59,12 @@ def test_what_cannot_be_kept_is_refused_with_the_nearest_right_thing(other: dict
     assert [word for word in words if word not in said] == []
 
 
+@pytest.mark.parametrize("name", ["silver.support-tickets", "silver.Ünï", "silver.заказы"])
+def test_the_name_that_is_proposed_is_taken(name: str) -> None:
+    with pytest.raises(PermanentError) as refused:
+        declare(name=name)
+    declare(name=str(refused.value.parts["do"]).removeprefix("call it ").partition(";")[0])
+
+
 def test_a_contract_that_can_be_kept_is_taken() -> None:
     declare(expectations=(expect("x", (nw.col("total") > 0) & ~nw.col("order_id").is_null(), "total"),))
