@@ -78,6 +78,7 @@ def ui(
         shown = web_ui(load_settings(), inherited_environment(), port=port, demo=demo)
         terminal.answer(shown, lambda: ui_page(shown))
         sys.stdout.flush()
+        terminal.doing("starting Dagster: the links answer in some 10 seconds")
         os.execve(shown.command[0], shown.command, dict(shown.environment))  # noqa: S606 - our own command
 
 

@@ -12,6 +12,7 @@ from dagster._serdes import deserialize_value
 
 from medallion_assets.cli.dagster_home import own_settings
 from medallion_assets.cli.demo.home import demo_settings, recording
+from medallion_assets.cli.local import ui as show
 from medallion_assets.cli.web_ui import HOST, WebUi, web_ui
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.hosting.instance_settings import dev_yaml
@@ -101,6 +102,17 @@ def test_it_starts_a_web_server_and_no_daemon(tmp_path: Path) -> None:
     assert shown.command[1:3] == ["-m", "medallion_assets.cli.page_server"]
     assert load_settings(shown.environment).pages_url == shown.pages_url
     assert not [word for word in shown.command if "instance" in word]
+
+
+def test_it_says_that_its_links_do_not_answer_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MEDALLION_HOME", str(tmp_path))
+    said = list[str]()
+    monkeypatch.setattr("os.execve", lambda *_: said.extend(capfd.readouterr()))
+    show(port=free_port(), demo=None)
+    assert "/dashboard.html" in said[0]
+    assert said[1] == "starting Dagster: the links answer in some 10 seconds ...\n"
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
