@@ -10,9 +10,11 @@ import logging
 from collections.abc import Sequence
 
 import dagster as dg
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from medallion_assets.operations.alerts.facts import Unread
 
+OUTAGES = (OperationalError, InterfaceError, OSError)
 LOG = logging.getLogger(__name__)
 
 
@@ -21,7 +23,8 @@ def readable_records(
 ) -> Sequence[dg.RunRecord]:
     """The runs that can be read, the newest first; the others go to `unread`.
 
-    A row that a later release of Dagster wrote, or that is broken, breaks every reading of which it is a part.
+    A row that a later release of Dagster wrote, or that is broken, breaks every reading of which it is a part. Raises
+    what Dagster raises when its storage is away.
     """
     try:
         return instance.get_run_records(filters, limit=limit)
@@ -52,12 +55,19 @@ def _halved(instance: dg.DagsterInstance, run_ids: Sequence[str], unread: list[U
     for half in filter(None, (run_ids[:middle], run_ids[middle:])):
         try:
             found += instance.get_run_records(dg.RunsFilter(run_ids=half))
-        except Exception as error:  # noqa: BLE001 - it is reported, and the others are read
+        except Exception as error:
+            if _is_outage(error):
+                raise
             if len(half) == 1:
                 unread.append(unread_run(half[0], error))
             else:
                 found += _halved(instance, half, unread)
     return found
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether the storage is away, which says nothing of any run."""
+    return isinstance(error, OUTAGES) or (error.__cause__ is not None and _is_outage(error.__cause__))
 
 
 def unread_run(run_id: str, error: Exception) -> Unread:

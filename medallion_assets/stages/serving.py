@@ -94,9 +94,9 @@ class ServingStage:
         try:
             serving = _place(work)
             table = serving_table(self.published, serving.prefix)
-            state = ensure_table(serving.client(), table, creates=False, target_wcu=asked.target_wcu)
+            state = ensure_table(serving.client(), table, creates=serving.creates_tables, target_wcu=asked.target_wcu)
         except MedallionError as error:
-            yield not_looked_at(self.table, "table_settings", str(error))
+            yield check(self.table, "table_settings", passed=False, warn=True, found=str(error))
         else:
             yield table_settings(self.table, state.advice)
 

@@ -35,9 +35,8 @@ from medallion_assets.operations.tables.refused import find_readable, refused_ta
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
-USUAL_BATCHES = 20
-FEWEST_BATCHES = 5
-"""A batch is compared with so many before it."""
+USUAL_BATCHES, FEWEST_BATCHES = 20, 5
+"""A batch is compared with so many before it, at most and at least."""
 LONGEST_USUAL = timedelta(days=400)
 """So far back they are looked for, where batches are rare."""
 SILENT_DAYS = 60

@@ -6,6 +6,7 @@ Does not: drawing them, or how far the data reach (operations.freshness.reach).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,32 +18,43 @@ from medallion_assets.contracts.pictures import DayTotals
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.business.period_figure import PeriodFigure
 from medallion_assets.operations.freshness.reach import is_provisional
+from medallion_assets.operations.tables.refused import UNREADABLE
 
 MOST_SHARES = 8
 """What has less than the others is put together as `other`."""
 OTHER = "other"
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
     """Days, ascending, and by column the share of the whole that each value has, the greatest first.
 
-    `is_made` is false while there is no table. Days on which nothing happened are 0.
+    `is_made` is false while there is no table, `is_readable` where something of it is broken. Days on which nothing
+    happened are 0.
     """
 
     picture: DayTotals
     is_made: bool
+    is_readable: bool = True
     days: tuple[PeriodFigure, ...] = ()
     shares: Mapping[str, tuple[tuple[str, float], ...]]
 
 
 def read_totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | None, *, days: int) -> Totals:
-    """The newest `days` that hold rows.
+    """The newest `days` that hold rows; none of a table that cannot be read, which the log says.
 
     Raises:
-        TableFeatureError, UnreadableTableError: the table cannot be read.
         TransientError: the storage did not answer.
     """
+    try:
+        return _totals(lakehouse, picture, covered_until, days)
+    except UNREADABLE:
+        LOG.warning("%s cannot be read", picture.table.name, exc_info=True)
+        return Totals(picture=picture, is_made=True, is_readable=False, shares={})
+
+
+def _totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | None, days: int) -> Totals:
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
         return Totals(picture=picture, is_made=False, shares={})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medallion_assets.operations.business.day_totals import Totals
-from medallion_assets.operations.business.drawn_periods import DAY, not_made, periods_picture, spanned
+from medallion_assets.operations.business.drawn_periods import DAY, not_made, periods_picture, spanned, unreadable
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
@@ -18,6 +18,8 @@ from medallion_assets.operations.drawing.picture import Figures, Picture
 def days_picture(totals: Totals) -> Picture:
     """A column for each day."""
     picture, days = totals.picture, totals.days
+    if not totals.is_readable:
+        return unreadable(picture.title, picture.table.name)
     if not days:
         return not_made(picture.title, picture.table.name)
     summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {_days(len(days))}"

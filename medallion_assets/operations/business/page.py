@@ -6,18 +6,16 @@ Does not: a kind of picture, or where the page is written.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
-
-import polars as pl
 
 from medallion_assets.contracts.pictures import DayTotals, Members
 from medallion_assets.contracts.pictures import Picture as Declared
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.delta.row_tables.identity import read_identity
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.errors import TableFeatureError, UnreadableTableError
 from medallion_assets.operations.business.day_totals import read_totals
 from medallion_assets.operations.business.drawn_days import days_picture, share_pictures
 from medallion_assets.operations.business.drawn_members import member_pictures
@@ -29,10 +27,11 @@ from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.drawing.picture import Group, Picture
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.reach import Reaches, reaches
-from medallion_assets.operations.tables.refused import TolerantLook
+from medallion_assets.operations.tables.refused import UNREADABLE, TolerantLook
 
 TITLE = "Business figures"
 DAYS = 60
+LOG = logging.getLogger(__name__)
 
 
 def business_page(lakehouse: Lakehouse, now: datetime) -> str:
@@ -65,7 +64,8 @@ def business_page(lakehouse: Lakehouse, now: datetime) -> str:
 def _readable(lakehouse: Lakehouse, declared: Declared, reached: Reaches) -> list[Picture]:
     try:
         return list(_pictures(lakehouse, declared, reached))
-    except (TableFeatureError, UnreadableTableError, pl.exceptions.PolarsError, FileNotFoundError):
+    except UNREADABLE:
+        LOG.warning("%s cannot be read", declared.table.name, exc_info=True)
         return [unreadable(declared.title, declared.table.name)]
 
 

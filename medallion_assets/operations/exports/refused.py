@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TableFeatureError, UnreadableTableError
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
@@ -31,7 +32,8 @@ class RefusedForOneReason:
     @property
     def do(self) -> str:
         """What to do."""
-        return self.newest.do or "correct it, or deliver it again; it is checked again when its files change"
+        first = self.newest.do or "correct it, or deliver it again; it is checked again when its files change"
+        return f"{first}; or move it away: the next run of {bronze_name(self.newest.table_name)} then forgets it"
 
 
 def refused_batches(lakehouse: Lakehouse) -> list[RefusedBatch]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+import polars as pl
+
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import expect_features_written
 from medallion_assets.delta.one_look import OneLook
@@ -32,6 +34,10 @@ def refusal(lakehouse: Lakehouse, table: Table) -> TableFeatureError | None:
     """The features for which a stage that writes the table would be refused; None: it has none, or cannot be opened."""
     error = _why_refused(lakehouse, table)
     return error if isinstance(error, TableFeatureError) else None
+
+
+UNREADABLE = (TableFeatureError, UnreadableTableError, pl.exceptions.PolarsError, FileNotFoundError)
+"""What reading a table raises of which something is broken: its features, its log, its files."""
 
 
 def find_readable(lakehouse: Lakehouse, table: Table) -> Snapshot | None:

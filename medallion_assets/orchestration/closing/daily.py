@@ -21,6 +21,7 @@ import dagster as dg
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
+from medallion_assets.operations.alerts.facts import Unread
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.stages.partitions import business_day
@@ -98,6 +99,8 @@ def ticks(cron_line: str, time_zone: str, after: datetime, until: datetime) -> l
 
 
 def _began(instance: dg.DagsterInstance, record: dg.EventLogRecord) -> float:
-    """When the run of a materialization began; when it was made, if the run is forgotten or cannot be read."""
-    run = readable_record(instance, record.run_id, [])
-    return run.start_time if run is not None and run.start_time is not None else record.timestamp
+    """When the run of a materialization began, also an unreadable one; of a forgotten one, when it was made."""
+    unread: list[Unread] = []
+    run = readable_record(instance, record.run_id, unread)
+    known = instance.get_run_stats(record.run_id) if unread else run
+    return record.timestamp if known is None or known.start_time is None else known.start_time

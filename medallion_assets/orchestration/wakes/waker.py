@@ -5,7 +5,7 @@ Does not: when it is due (pending.py), or Dagster's daemon, which looks at what 
 
 Dagster's daemon passes over a sensor whose last look began less than its interval ago, as its state in the storage
 says. The waker dates that look back by the interval; nothing but the daemon evaluates a sensor. It writes no state
-while a look is under way, so that no cursor is lost, nor one that somebody has written since it decided: a person may
+while a look is under way, so that no cursor is lost, nor a state that it finds written since it decided: a person may
 have stopped the sensor. Such a sensor stays pending, and is decided about again.
 """
 

@@ -93,9 +93,10 @@ def ingest(
     source, name = loaded.source, loaded.table.short_name
     before = lakehouse.find(bronze_table(name))
     held = set[str]() if before is None else loaded_ids(before)
+    refusals = read_refusals(lakehouse, name)  # before the listing: what is refused meanwhile is not gone
     place, listing = RawPlace.of(lakehouse, raw_url, loaded).batches(held)
     expect_there(loaded, only, {*held, *(found.id for found in listing.batches)})
-    bronze, refusals = lakehouse.ready(bronze_table(name)), read_refusals(lakehouse, name)
+    bronze = lakehouse.ready(bronze_table(name))
     done = done or Ingested()
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen

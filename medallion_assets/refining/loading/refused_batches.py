@@ -21,7 +21,7 @@ from medallion_assets.errors import message_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedBatch:
-    """One refusal."""
+    """A refusal; or, by the verdict GONE, its end."""
 
     table_name: Annotated[str, "the table in whose folder the export is"]
     export_id: Annotated[str, "the export"]

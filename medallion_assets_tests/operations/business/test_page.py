@@ -70,7 +70,7 @@ def test_a_table_that_cannot_be_read_takes_no_others_pictures(tmp_path: Path, ha
     for log in (Path(lakehouse.url) / BRAND_REVENUE.path / "_delta_log").glob("*0.json"):
         harm(log)
     page = Page.read(business_page(lakehouse, NOW))
-    assert "gold.brand_revenue cannot be read: see the pipeline status." in page.texts["ecommerce"]
+    assert "gold.brand_revenue cannot be read: medallion verify --digests" in page.texts["ecommerce"]
     for section in ("transactions", "star_schema"):
         for words in WORDS[section]:
             assert words in page.texts[section]
@@ -83,7 +83,7 @@ def test_a_damaged_data_file_takes_no_others_pictures(tmp_path: Path, damage: by
     for file in (Path(lakehouse.url) / BRAND_REVENUE.path).rglob("*.parquet"):
         file.write_bytes(damage)
     page = Page.read(business_page(lakehouse, NOW))
-    assert "cannot be read" in page.texts["ecommerce"]
+    assert "gold.brand_revenue cannot be read" in page.texts["ecommerce"]
     assert WORDS["transactions"][0] in page.texts["transactions"]
 
 

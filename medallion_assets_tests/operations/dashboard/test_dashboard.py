@@ -13,6 +13,7 @@ from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.page import MOST_NEEDS, render, run_url
 from medallion_assets.operations.dashboard.quality import POINTS
 from medallion_assets.operations.tables.pipeline_runs import Outcome, record_attempts
+from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets_tests.operations.business.gold import plant_sales
 from medallion_assets_tests.operations.dashboard.dashboard_page import (
@@ -129,6 +130,18 @@ def test_revenue_of_a_provisional_day_is_drawn_hollow_and_the_legend_says_so(tmp
     assert page.hollow == ["Sun 1 Mar 2026: 450.00 USD, provisional"]
     for words in ("1 of them provisional complete provisional 0 200", "2026-03-01 450.00 provisional 2026-02-28 0.00"):
         assert words in page.texts["revenue"]
+
+
+@pytest.mark.parametrize("files", ["_delta_log/*.json", "*/*.parquet"])
+def test_gold_that_cannot_be_read_takes_only_its_own_picture(tmp_path: Path, files: str) -> None:
+    lakehouse = lakehouse_at(tmp_path / "lakehouse")
+    plant(lakehouse)
+    plant_sales(lakehouse)
+    for file in (Path(lakehouse.url) / DAILY_SALES_SUMMARY.path).glob(files):
+        file.write_bytes(b"{")
+    page = page_of(lakehouse)
+    assert "gold.daily_sales_summary cannot be read: medallion verify --digests" in page.texts["revenue"]
+    assert SECTIONS["needs"][0] in page.texts["needs"]
 
 
 def test_the_page_refers_to_nothing_outside(planted: Page) -> None:

@@ -126,7 +126,7 @@ def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     assert (incomplete.run_id, tampered.run_id) == ("r0", "r0"), "the run that judged them, no later one"
     assert incomplete.what == "export e2 and 1 more: refused (incomplete)"
     assert incomplete.found == "a file is missing; expected: 2 files; found: 1"
-    assert incomplete.do == "export it again"
+    assert incomplete.do.startswith("export it again; or move it away: the next run of bronze.")
     assert tampered.what == "export e3: refused (tampered)"
     assert earlier.found == str(error), "whose parts nobody kept"
 

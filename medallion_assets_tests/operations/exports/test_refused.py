@@ -99,4 +99,5 @@ def test_refused_exports_are_a_problem_for_each_reason(lakehouse: Lakehouse) -> 
     record_refusals(lakehouse, [refused, later, replace(refused, export_id="e3", verdict="superseded")])
     told = [problem for problem in read_status(lakehouse, NOW).problems if "refused" in problem]
     said = "a file is missing; expected: 2 files; found: 1; what to do: copy it again"
-    assert told == [f"bronze.customers: export e2 and 1 more: refused (torn); {said}"]
+    away = "or move it away: the next run of bronze.customers then forgets it"
+    assert told == [f"bronze.customers: export e2 and 1 more: refused (torn); {said}; {away}"]

@@ -31,9 +31,9 @@ from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
 MONITORS = tuple(
     f"operations/{name}" for name in ("business", "dashboard", "data_freshness", "pipeline_checkpoint", "pipeline_runs")
 )
-DASHBOARD = ("operations/dashboard",)
-OTHER_MONITORS = tuple(name for name in MONITORS if name not in DASHBOARD)
-"""The dashboard goes on without any table that cannot be read, until it is to be written."""
+PAGES = MONITORS[:2]
+OTHER_MONITORS = MONITORS[2:]
+"""The pages go on without any table that cannot be read, until they are to be written."""
 INCIDENT = "operations/incident"
 """It is of a run that failed, which its run config names."""
 NO_REGION = "DynamoDB cannot be reached; found: You must specify a region"
@@ -93,17 +93,17 @@ STARTS: dict[str, tuple[Plant, Mapping[tuple[str, ...], str]]] = {
     ),
     "home is a file": (
         home_is_a_file,
-        {(*BRONZE, *OTHER_MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER, DASHBOARD: NO_PLACE},
+        {(*BRONZE, *OTHER_MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER, PAGES: NO_PLACE},
     ),
     "home is below a file": (
         home_is_below_a_file,
-        {(*BRONZE, *OTHER_MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER, DASHBOARD: NO_PLACE},
+        {(*BRONZE, *OTHER_MONITORS): NO_TABLE, (*SILVER, *GOLD): NO_FOLDER, PAGES: NO_PLACE},
     ),
     "home is no place": (
         home_is_no_place,
         {
-            (*BRONZE, *MONITORS[2:]): "cannot be read or written; expected: a place where this account may",
-            MONITORS[:2]: "there is no folder /proc/nothing/lakehouse, and none can be made",
+            (*BRONZE, *OTHER_MONITORS): "cannot be read or written; expected: a place where this account may",
+            PAGES: "there is no folder /proc/nothing/lakehouse, and none can be made",
             (*SILVER, *GOLD): NO_FOLDER,
             SERVING: NO_REGION,
         },

@@ -54,10 +54,23 @@ def test_nothing_is_called_right_without_a_look_while_days_wait(impatient: Graph
 
 
 def test_a_table_that_cannot_be_looked_at_fails_nothing_while_days_wait(impatient: Graph) -> None:
-    """P6: it is not there before the first publish."""
+    """P6: one of somebody else, with other keys, is a warning that says so."""
+    name = SALES_METRICS.table.short_name
+    impatient.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "other", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "other", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
     run = closed(impatient, SALES_GOLD, SALES)
     assert run.success
-    assert "not looked at: there is no DynamoDB table" in run.figures(SALES, "table_settings")["found"]
+    assert name in run.figures(SALES, "table_settings")["found"]
+
+
+def test_a_table_that_is_missing_is_made_while_days_wait_where_that_is_allowed(impatient: Graph) -> None:
+    run = closed(impatient, SALES_GOLD, SALES)
+    assert "found" not in run.figures(SALES, "table_settings")
+    assert SALES_METRICS.table.short_name in impatient.dynamodb.list_tables()["TableNames"]
 
 
 def test_a_person_publishes_one_table_alone(impatient: Graph) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
@@ -17,8 +17,6 @@ from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, read_attempts
-from medallion_assets.orchestration.closing.daily import closed_days
-from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.runs import watch
@@ -135,16 +133,6 @@ def test_a_sensor_without_its_cursor_goes_on_after_the_last_run_that_can_be_read
         fail(dagster_instance, run_id, **{SENSOR_TAG: "watcher", UNTIL_TAG: str(float(number))})
     spoil(dagster_instance, "odd")
     assert recovered(dagster_instance, "watcher", 9e9).settled_until == 0.0
-
-
-def test_a_day_is_closed_though_the_run_that_closed_it_cannot_be_read(dagster_instance: dg.DagsterInstance) -> None:
-    """Else the nightly tick would fail until that day is too old to be looked at."""
-    table, day = CATALOG.published[0].table, date(2025, 11, 2)
-    days = dg.StaticPartitionsDefinition([str(day)])
-    made = dg.asset(key=asset_key(table), partitions_def=days)(lambda: None)
-    result = dg.materialize([made], instance=dagster_instance, partition_key=str(day))
-    spoil(dagster_instance, result.run_id)
-    assert closed_days(dagster_instance, table, [day]) == {day}
 
 
 def test_the_pools_of_a_run_that_cannot_be_read_are_freed(

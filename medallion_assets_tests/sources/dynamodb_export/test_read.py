@@ -14,7 +14,7 @@ from moto import mock_aws
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found
-from medallion_assets.sources.dynamodb_export.find import find_exports
+from medallion_assets.sources.dynamodb_export.find import find_exports, list_exports
 from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
@@ -77,7 +77,7 @@ def test_a_copy_one_level_too_deep_is_found_once(store: ObjectStore) -> None:
     export = write_window(store, prefix="AWSDynamoDB")
     assert only(store).prefix == "AWSDynamoDB/"
     assert only(store).files == 5
-    assert find_exports(store, after=export.export_id) == []
+    assert list_exports(store, after=export.export_id).batches == []
 
 
 def test_nothing_below_the_store_is_no_export(store: ObjectStore) -> None:
@@ -87,9 +87,9 @@ def test_nothing_below_the_store_is_no_export(store: ObjectStore) -> None:
 def test_only_exports_after_an_id_and_not_settled_are_found(store: ObjectStore) -> None:
     """Rule B2: the sensor's cursor, and the ledger."""
     ids = [write_window(store, begin=EXPORT_AT + day * WINDOW).export_id for day in range(3)]
-    assert [found.id for found in find_exports(store, after=ids[0])] == ids[1:]
-    assert [found.id for found in find_exports(store, settled={ids[1]})] == [ids[0], ids[2]]
-    assert find_exports(store, after=ids[2]) == []
+    assert [found.id for found in list_exports(store, after=ids[0]).batches] == ids[1:]
+    assert [found.id for found in list_exports(store, settled={ids[1]}).batches] == [ids[0], ids[2]]
+    assert list_exports(store, after=ids[2]).batches == []
 
 
 def test_a_folder_without_summary_is_found_and_says_so(store: ObjectStore, tmp_path: Path) -> None:
