@@ -41,7 +41,7 @@ def not_made(title: str, table: str) -> Picture:
 
 def unreadable(title: str, table: str) -> Picture:
     """A picture of a table that cannot be read."""
-    return Picture(title=title, note=f"{table} cannot be read: medallion verify --digests says what is wrong.")
+    return Picture(title=title, note=f"{table} cannot be read: `medallion verify --digests` says what is wrong.")
 
 
 def spanned(periods: Sequence[PeriodFigure], written: str) -> str:
