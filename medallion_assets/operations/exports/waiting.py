@@ -97,8 +97,10 @@ def unsettled_batches(
         waiting = [batch for batch in ledger.pending if batch.id not in behind_gaps]
         if not waiting or (version := waiting[0].version) is None:
             continue
-        commit = commits_since(lakehouse.open(bronze_table(table.short_name)), version - 1)[-1]
-        since = datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
+        commits = commits_since(lakehouse.open(bronze_table(table.short_name)), version - 1)
+        if not commits:  # the log no longer has it: nobody knows since when
+            continue
+        since = datetime.fromtimestamp(commits[-1]["timestamp"] / 1000, UTC)
         if now - since >= RUN_PATIENCE:
             yield UnsettledBatch(
                 table=table.name, batch_id=waiting[0].id, word=ledger.word, more=len(waiting) - 1, since=since
