@@ -1,7 +1,7 @@
 """Dagster's settings on one machine, the same for `dev`, `ui` and `demo`: how they come into a home without its own.
 
 Belongs here: `dagster.yaml` of a home.
-Does not: production (deploy/put-dagster-yaml), or what a file of somebody's own lacks (orchestration.hosting).
+Does not: production (deploy/put-dagster-yaml), or what a file of somebody's own lacks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`medallion dbt-prepare`, `dbt-docs` and `dbt-sandbox`: what is made of dbt projects, not written.
 
 Belongs here: the commands.
-Does not: making it (deriving.dbt).
+Does not: making it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The pages for people, over HTTP: what `<lakehouse>/operations/` holds as files, made anew whenever somebody asks.
 
 Belongs here: that small server; with `python -m medallion_assets.cli.page_server ARGUMENTS` Dagster's beside it.
-Does not: what a page says, or writing the files (operations.dashboard.writing).
+Does not: what a page says, or writing the files.
 
 A browser opens no `file://` link from a page that came over HTTP, and a bucket wants a signature. So links lead here,
 and a page is there before the first run. Nothing is written, and only these pages are served, on this machine alone

@@ -1,7 +1,7 @@
 """`medallion sql`: one question in SQL, or a prompt for many.
 
 Belongs here: the command, reading statements line by line, and the few words that are no SQL.
-Does not: asking (operations.sql.answer), or how answers are printed (cli.pages.sql).
+Does not: asking, or how answers are printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Databricks: one-time runs of a workspace (Jobs API 2.2), each on a job cluster of its own.
 
 Belongs here: request bodies, states, and what a run has taken.
-Does not: watching (orchestration.remote).
+Does not: watching.
 
 The cluster is made for the run and released when it ends, however it ends. Retries of the service are off: a second
 attempt would report to the place of the first.

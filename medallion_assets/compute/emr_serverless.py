@@ -1,7 +1,7 @@
 """EMR Serverless: job runs of one application.
 
 Belongs here: request bodies, states, and what a job run is billed.
-Does not: watching (orchestration.remote), or what its errors mean (errors.aws).
+Does not: watching, or what its errors mean.
 
 Workers of an application are there for a job alone and are released with it. There is no spot capacity: `spot` says
 nothing here. Retries of the service are off: a second attempt would report to the place of the first.

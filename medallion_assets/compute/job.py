@@ -1,7 +1,7 @@
 """Jobs: what every service is asked, and what it answers.
 
 Belongs here: the protocol of the clients, and its values.
-Does not: any service (a module each), or watching a job (orchestration.remote).
+Does not: any service (a module each), or watching a job.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Batches: what comes in at once, whole or not at all, whatever it is to its source (an export, a file, a window).
 
 Belongs here: what refining knows of a batch, above all the moment as of which a full one decides (rule R1).
-Does not: finding and reading one (a source), its lines (refining.bronze), or how batches join up
-(refining.ledger.chain).
+Does not: finding and reading one (a source), its lines, or how batches join up.
 """
 
 from __future__ import annotations

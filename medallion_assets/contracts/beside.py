@@ -1,7 +1,7 @@
 """What is kept beside a loaded table is called after it: no pipeline may declare another table of such a name.
 
 Belongs here: these names.
-Does not: the tables (refining.bronze, refining.judging.quarantine, refining.merging.history_table).
+Does not: the tables.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Columns: the names of those that the project adds to tables of any source, each spelled here alone.
 
 Belongs here: names that are stored, or that records carry on their way to a table, and that several rooms speak of.
-Does not: what is in them (contracts.table, refining), or a column that one module alone knows. The code of a
-pipeline spells them itself, beside the columns of its own: its author reads both in the tables.
+Does not: what is in them (contracts, refining), or a column that one module alone knows. The code of a pipeline spells
+them itself, beside the columns of its own: its author reads both in the tables.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Coverage: up to which moment a table's data reach, as its sources declare (rules V1 to V3).
 
 Belongs here: the value, how several of them combine, and how a commit notes it.
-Does not: where it follows from (refining.ledger.coverage), or whether it is far enough (operations.freshness).
+Does not: where it follows from, or whether it is far enough.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """dbt models: what a user says of Gold tables that a dbt project makes.
 
 Belongs here: their declaration.
-Does not: building or publishing them (deriving.dbt).
+Does not: building or publishing them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Expectations: what a good row is, written once for every engine with Narwhals.
 
 Belongs here: the three kinds of expectation and how a frame is judged by them.
-Does not: the expectations of a table (its contract), building lists of names (contracts.reasons), or what happens
-    to a batch that fails (refining.judging.gate).
+Does not: the expectations of a table (its contract), building lists of names, or what happens to a batch that fails.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Moments: between a UTC datetime and the microseconds since 1970 in which records are ordered, or a business day.
 
 Belongs here: the conversions, and what of them a Python datetime can hold.
-Does not: which moment counts for what (contracts.batch, refining).
+Does not: which moment counts for what (refining).
 """
 
 from __future__ import annotations

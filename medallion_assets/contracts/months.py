@@ -1,7 +1,7 @@
 """Months: the partitions of tables that come in, and are made, a month at a time (rules E1 to E6).
 
 Belongs here: which months there are, and how they are named: by their first day.
-Does not: business days, which Gold has otherwise (rule T5), or replacing a month (refining.replace).
+Does not: business days, which Gold has otherwise (rule T5), or replacing a month.
 """
 
 from __future__ import annotations

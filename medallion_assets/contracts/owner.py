@@ -1,7 +1,7 @@
 """Owners: whose batches a table takes, so that those of another are not taken for its own (rule B3).
 
 Belongs here: what a declaration and earlier batches say of it.
-Does not: comparing a batch with it (sources), or finding it in the tables (refining.loading.owner).
+Does not: comparing a batch with it (sources), or finding it in the tables.
 """
 
 from __future__ import annotations

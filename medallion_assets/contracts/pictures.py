@@ -1,7 +1,7 @@
 """Pictures: what the people who read a pipeline's numbers are shown of its Gold tables.
 
 Belongs here: the kinds of pictures that a pipeline may declare, held against the contract of their table.
-Does not: reading the figures, or drawing them (operations.business).
+Does not: reading the figures, or drawing them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Places: what a place is in which batches or tables are looked for, so that a wrong one never looks like a quiet one.
 
 Belongs here: the values in which whoever looks says what was found.
-Does not: looking: refining.loading.raw_place for batches, operations.places for tables and for all of them together.
+Does not: looking (refining, operations).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Policies: how a stage is run and what its batches have to keep, as values beside the table's schema.
 
 Belongs here: timers, limits, and what the gate asks for.
-Does not: what a row of a table is (contracts.table), or acting on any of them (refining.judging.gate, orchestration).
+Does not: what a row of a table is, or acting on any of them (refining, orchestration).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lists of names, one a row, made for the few rows that have any: reasons, warnings, unknown attributes (Polars).
 
 Belongs here: building such columns without paying for the rows that have nothing to list.
-Does not: deciding what is listed (refining.typing.decode, contracts.expectations).
+Does not: deciding what is listed.
 """
 
 from __future__ import annotations

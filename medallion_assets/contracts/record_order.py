@@ -1,6 +1,6 @@
 """Record order: which record of a key wins where the time of writing does not say it.
 
-Belongs here: the two ways in which sources differ. Does not: applying them (refining.merging, refining.judging).
+Belongs here: the two ways in which sources differ. Does not: applying them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Days of a run: which business days its tags name.
 
 Belongs here: the one way in which days are written into tags and into rows, and read back.
-Does not: which days a run may be about (stages/partitions.py), or which are asked for (triggers).
+Does not: which days a run may be about, or which are asked for (triggers).
 
 Dagster's own tags name one day, or a range of days. A run of scattered days names them in a tag of ours: a range would
 hold days that nobody asked for.

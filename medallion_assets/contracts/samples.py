@@ -1,7 +1,7 @@
 """Samples: batches that were written here, for trying and for tests, and not by a table of anybody's.
 
 Belongs here: telling them by their owner and their origin.
-Does not: writing them (pipelines), or marking a lakehouse that holds some (refining.loading.samples).
+Does not: writing them (pipelines), or marking a lakehouse that holds some.
 """
 
 from __future__ import annotations

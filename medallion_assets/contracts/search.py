@@ -1,7 +1,7 @@
 """Searches: what is looked for in a place, so that a look costs no more than it must.
 
 Belongs here: what whoever looks knows already, and how much of the place is enough.
-Does not: what is found there (`contracts.source.Listing`), or looking.
+Does not: what is found there, or looking.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Contracts: what a table is. Every other place that needs a fact about a table asks its contract.
 
 Belongs here: the vocabulary (Table, Column, the column types) in which the layers describe their tables.
-Does not: any single table; where its rows come from (contracts.declared), or how its stage is run (contracts.policies);
-how a type is decoded (refining.typing.decode) or stored (delta.table).
+Does not: any single table; where its rows come from, or how its stage is run; how a type is decoded or stored.
 """
 
 from __future__ import annotations

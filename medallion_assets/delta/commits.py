@@ -1,7 +1,7 @@
 """Losing a race: what reads, decides and commits on one snapshot does all of it again when another writer was faster.
 
 Belongs here: the bound on such repetitions.
-Does not: repeating what failed for another reason (a stage's own retries), or the commit (delta.table).
+Does not: repeating what failed for another reason (a stage's own retries), or the commit.
 """
 
 from __future__ import annotations

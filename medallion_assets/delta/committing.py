@@ -1,8 +1,7 @@
 """Committing: files that were written become the next version of a table, exactly once or not at all.
 
 Belongs here: the one way to commit, and what became of a commit whose answer was lost.
-Does not: opening tables (delta.table), writing files (delta.files.writing), or what a commit says of itself
-(delta.notes.commit_notes).
+Does not: opening tables, writing files, or what a commit says of itself.
 
 A commit is made on the snapshot that its content was computed from and never rebased: it lands as that snapshot's next
 version or not at all. A lost answer is found again by the commit's own id.

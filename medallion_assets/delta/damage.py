@@ -1,7 +1,7 @@
 """Damage: data files whose bytes are not those that were written.
 
 Belongs here: finding them, so that a rebuild makes them again although their rows may still read the same.
-Does not: telling people (operations.verify.files).
+Does not: telling people.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Table features: what a table's protocol asks of those who read and write it, and whether this project does it.
 
 Belongs here: which features are in use, which of these are in the way, and what a person does about one.
-Does not: whether the columns fit the contract (delta.schema).
+Does not: whether the columns fit the contract.
 
 Other engines switch features on with one statement. delta-rs refuses some when it commits, when all work is done, and
 others never: it opens a table with deletion vectors, whose files, read by name as this project reads them, still hold

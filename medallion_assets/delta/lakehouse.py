@@ -1,6 +1,6 @@
 """The lakehouse that the settings name.
 
-Belongs here: making it of settings. Does not: what a lakehouse is (table.py), or which engine settings name (engines).
+Belongs here: making it of settings. Does not: what a lakehouse is, or which engine settings name (engines).
 """
 
 from __future__ import annotations

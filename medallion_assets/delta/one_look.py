@@ -1,7 +1,7 @@
 """One look: a lakehouse for who only reads, in which each table is opened once.
 
 Belongs here: keeping what was opened, or was not there.
-Does not: opening tables (delta.table), or reading them.
+Does not: opening tables, or reading them.
 
 Opening a table reads its whole log. Who asks many questions of the same tables, as the status does, would read it for
 each of them, and would see a table of one moment beside itself of another.

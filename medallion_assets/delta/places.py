@@ -1,7 +1,7 @@
 """The places of tables: whether one lies there, loading it as delta-rs does, and making it.
 
 Belongs here: what else may lie in the place of a table, as errors that say so.
-Does not: what is done with a table that was loaded (delta.table).
+Does not: what is done with a table that was loaded.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How the contract's types are stored: one table from contract type to Polars and Delta type.
 
 Belongs here: the mapping, both ways that are needed, whether a table fits its contract, and the columns it has gained.
-Does not: decoding an item's attribute into a type (refining.typing.decode).
+Does not: decoding an item's attribute into a type.
 """
 
 from __future__ import annotations

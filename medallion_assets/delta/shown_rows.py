@@ -1,7 +1,7 @@
 """Shown rows: rows of any table as plain Python values, whatever they hold.
 
 Belongs here: moments that Delta and Polars can hold and Python cannot.
-Does not: text (visible_text), or how rows are laid out (reporting, cli.pages).
+Does not: text, or how rows are laid out.
 
 No rule lets such a moment in; tables that an earlier release made may hold one, and must be shown to be mended.
 """

@@ -1,7 +1,7 @@
 """What a storage says of a table that it cannot read or write, as errors of ours.
 
 Belongs here: which of it passes by itself, and what a person does about the rest.
-Does not: commits that fail: they look first whether they are in after all (delta.table).
+Does not: commits that fail: they look first whether they are in after all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The calls that open a table and change what is stored of it.
 
 Belongs here: these calls, each for itself, as an object that a lakehouse is handed and hands down.
-Does not: what they are made with, or what their errors mean (delta.places, delta.committing, delta.schema).
+Does not: what they are made with, or what their errors mean.
 """
 
 from __future__ import annotations

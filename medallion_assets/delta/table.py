@@ -1,8 +1,8 @@
 """Delta tables: opening them, and snapshots to read from and to commit on.
 
 Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
-Does not: what else may lie in the place of a table (delta.places), writing files (delta.files.writing), the commit
-itself (delta.committing), or what is written, or when: this module knows no rule of the business.
+Does not: what else may lie in the place of a table, writing files, the commit itself, or what is written, or when: this
+module knows no rule of the business.
 
 A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
 application transactions (`Snapshot.transaction`) are therefore as true as its rows.

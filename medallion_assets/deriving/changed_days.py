@@ -1,7 +1,7 @@
 """Keeping a derived table right: only the days that a change of its sources touches are made anew.
 
 Belongs here: finding these days, and one commit that also says up to where every source is in.
-Does not: making their rows (making_days.py), or what the rows of a day are (pipelines).
+Does not: making their rows, or what the rows of a day are (pipelines).
 """
 
 from __future__ import annotations

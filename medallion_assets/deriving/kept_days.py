@@ -1,7 +1,7 @@
 """Kept days: which partitions a Gold table as of days keeps (rule G5).
 
 Belongs here: pure functions of days.
-Does not: which days a commit restated (rule H3, refining.merging), or asking for runs (triggers).
+Does not: which days a commit restated (rule H3), or asking for runs (triggers).
 
 The bounds of rule G5, written out. With g the greatest day of a live row in its source, such a table keeps the days
 up to g that are the last of their month, or not before g - keep_days: g itself and the 35 days before it.

@@ -1,7 +1,7 @@
 """The days of a derived table that are made together: an item of work, wherever it is done.
 
 Belongs here: making the rows of some days, comparing them with what the table holds, and writing those that differ.
-Does not: which days are made, or the commit (changed_days.py).
+Does not: which days are made, or the commit.
 """
 
 from __future__ import annotations

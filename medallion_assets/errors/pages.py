@@ -1,7 +1,7 @@
 """Pages: where whoever reads a message finds a page of the documentation.
 
 Belongs here: its path, in the repository and where the package is installed.
-Does not: which page helps (each message), commands (settings.hints), processes of a deployment (service_hints.py).
+Does not: which page helps (each message), commands, processes of a deployment.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Service hints: what a person types about a process of a deployment, with systemd and without it.
 
 Belongs here: whose log to read, and how to restart it, as it is done on this host.
-Does not: which process is at fault (the error says it), commands of this project (settings.hints).
+Does not: which process is at fault (the error says it), commands of this project.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fetching: what an API has for a table, brought into the table's raw place.
 
 Belongs here: putting a declaration, its secrets and its place together.
-Does not: fetching itself (sources.rest.fetch), or loading what was fetched (refining.loading).
+Does not: fetching itself, or loading what was fetched.
 """
 
 from __future__ import annotations

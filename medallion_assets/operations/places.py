@@ -1,7 +1,7 @@
 """The places of a deployment: where batches and files are looked for, and where the tables lie.
 
 Belongs here: what the place of the tables is, and all of them together, for whoever only looks.
-Does not: what the place of one table's batches is (refining.loading.raw_place), or how well the tables in it are.
+Does not: what the place of one table's batches is, or how well the tables in it are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sections: what an answer for people is made of, and figures as text.
 
 Belongs here: the vocabulary: a section with its table.
-Does not: what the sections say (operations.status_sections), or how they look.
+Does not: what the sections say, or how they look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The status of the pipeline: what a person wants to know first, read from Delta tables alone.
 
 Belongs here: the one answer that `medallion status` prints and that the dashboard shows, and what of it is a problem.
-Does not: how it looks (cli.pages.status, the dashboard), or alerting anybody.
+Does not: how it looks (cli, the dashboard), or alerting anybody.
 """
 
 from __future__ import annotations

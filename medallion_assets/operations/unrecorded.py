@@ -1,7 +1,7 @@
 """Unrecorded failures: of steps that leave no row in `operations.pipeline_runs`, such as a fetch or the monitor.
 
 Belongs here: which of them nobody has done since, as their incidents say; what a fetch is called.
-Does not: finding out that they failed, or what is said of them (status.py, dashboard/needs.py).
+Does not: finding out that they failed, or what is said of them.
 
 Whoever looks at attempts alone takes a pipeline for well whose API refuses every request.
 What no pipeline has any more is not shown. Nor is it ended: another deployment may have it, in the same lakehouse.

@@ -1,8 +1,7 @@
 """Validation: whether contracts can be kept, where their batches are looked for, and whether items fill their columns.
 
 Belongs here: what `medallion validate` answers, before a table is made or after.
-Does not: what a contract may say (contracts.table, refining.judging.checked_contracts, which loading the definitions
-asks too).
+Does not: what a contract may say: loading the definitions asks the same.
 """
 
 from __future__ import annotations

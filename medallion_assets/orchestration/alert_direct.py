@@ -1,7 +1,7 @@
 """Alerts while the lakehouse accepts no writes: they are sent at once, since the outbox cannot keep them.
 
 Belongs here: raising alerts so that a disk that is full, read-only or gone cannot keep alerts from people.
-Does not: the outbox (operations.alerts.outbox), or what raises alerts (triggers).
+Does not: the outbox, or what raises alerts (triggers).
 
 Each channel is sent an alert once: a mark in Dagster's own storage says so, and the outbox takes it over when it can be
 written again. One more alert says that the lakehouse cannot be written, once a day. A message that a channel does not

@@ -1,7 +1,7 @@
 """Audits of Gold days, and runs that build other tables: what publishing together has to know (rule P6).
 
 Belongs here: reading it from Dagster's event log and runs.
-Does not: what an audit looks at (stages.gold), or what follows (stages.together, sensors.restated_together).
+Does not: what an audit looks at, or what follows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Configured runs: what run config says of a whole run, set for one of its assets: its month, and who asks for it.
 
 Belongs here: making tags of it before the first step, as everything else reads tags.
-Does not: the fields (run_config.py, trigger_context.py), or what a proxy in front of the UI says (runs/attribution.py).
+Does not: the fields, or what a proxy in front of the UI says.
 
 Tags are added to the run as it is stored, and to the copy of it that this process has, which is the only one that a run
 ever reads.

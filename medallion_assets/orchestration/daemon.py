@@ -3,7 +3,7 @@
     medallion-daemon --workspace deploy/workspace.yaml --log-format json
 
 Belongs here: running all of Dagster's daemons in one process, until SIGTERM or SIGINT.
-Does not: what wakes sensors (wakes), what is asked of this process (deploy/watched.py).
+Does not: what wakes sensors (wakes), what is asked of this process.
 
 It is `dagster-daemon run` with one difference: between two rounds of its sensors it does not wait for 5 seconds, but
 until a sensor is due, 5 seconds at most. One process evaluates sensors, and one place says which are due.

@@ -1,6 +1,6 @@
 """Dagster's own tags of runs that several modules set or read.
 
-Belongs here: their keys. Does not: days of a run (contracts/run_days.py), or tags of ours (hidden_tags.py).
+Belongs here: their keys. Does not: days of a run, or tags of ours.
 """
 
 from __future__ import annotations

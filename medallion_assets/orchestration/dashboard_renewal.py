@@ -1,7 +1,7 @@
 """Renewing the dashboard: a run that ends writes the page where there is none, or where it is old or out of date.
 
 Belongs here: when that is, and that no run fails for want of a page.
-Does not: what the page says (operations.dashboard), or the asset that writes it (assets/dashboard.py).
+Does not: what the page says, or the asset that writes it.
 
 The monitor writes the page every few minutes where a daemon is. Where none is, runs do. A stage that failed, or has
 succeeded since, is on the page once its run has ended, wherever that is.

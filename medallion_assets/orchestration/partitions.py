@@ -1,7 +1,7 @@
 """Partitioned assets: a business day each, or a month each; any of them in one run.
 
 Belongs here: Dagster's definitions of the partitions of Gold, serving and months, and reporting scattered days.
-Does not: which of them a run is about (stages/partitions.py), or which days to run (triggers).
+Does not: which of them a run is about, or which days to run (triggers).
 """
 
 from __future__ import annotations

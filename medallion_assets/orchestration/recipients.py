@@ -1,7 +1,7 @@
 """Recipients: whether the settings about alerts name tables and jobs that are there.
 
 Belongs here: that check, at start and for `medallion validate`.
-Does not: reading the settings, or which alerts go to whom (operations.alerts.channels).
+Does not: reading the settings, or which alerts go to whom.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: an asset's specification from its contract, what stages report as Dagster's events, and how an error of
 this project looks in Dagster.
-Does not: reports (stages.reports) or figures; stages count, this room only shows.
+Does not: reports or figures; stages count, this room only shows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Resources: what assets and sensors are handed, and what they share.
 
 Belongs here: the lakehouse, the raw exports and DynamoDB as Dagster resources.
-Does not: any logic of a stage; assets call the rooms below and report (reporting.py).
+Does not: any logic of a stage; assets call the rooms below and report.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Run config: what a person may ask of a run, as Dagster's config classes.
 
 Belongs here: making them of the plain values that stages take, and back.
-Does not: the fields (stages.asked).
+Does not: the fields.
 """
 
 from __future__ import annotations

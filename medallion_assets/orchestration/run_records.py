@@ -1,7 +1,7 @@
 """Records of runs, although one of them cannot be read.
 
 Belongs here: reading the runs that Dagster keeps, where all at once fail for one of them.
-Does not: what became of a run (orchestration.runs.outcomes).
+Does not: what became of a run.
 """
 
 from __future__ import annotations

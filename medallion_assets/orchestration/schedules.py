@@ -1,7 +1,7 @@
 """Schedules: the cron lines that settings give to jobs, and the nightly close.
 
 Belongs here: one schedule a job that has cron lines.
-Does not: which days a close asks for (closing/daily.py), or reading settings (settings).
+Does not: which days a close asks for, or reading settings (settings).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How far the sources of a run reach: asked once of all of them, by its first Bronze step, before anything is loaded.
 
 Belongs here: which sources a run reads, and remembering the answer for the steps that come later (rule F8).
-Does not: how fresh a source is (refining.loading.source_freshness), or the check that shows it (assets/bronze.py).
+Does not: how fresh a source is, or the check that shows it.
 
 The answer is a tag of the run: steps may be processes of their own, and what lands while the first of them loads
 changes nothing for the others. A source that another step of the run fetches is looked at after that, by its own step.

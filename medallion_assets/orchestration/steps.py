@@ -1,7 +1,7 @@
 """Steps: how the steps of runs are called, and which tables they are called like.
 
 Belongs here: names.
-Does not: which steps a run has (jobs.py), or what they do (assets).
+Does not: which steps a run has, or what they do (assets).
 """
 
 from __future__ import annotations

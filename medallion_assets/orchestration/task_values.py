@@ -1,7 +1,7 @@
 """Task values: small values that one stage sets and a later one reads, in the same run or in another.
 
 Belongs here: reading them from Dagster's event log.
-Does not: setting them (stages.task_values), or data: what is larger than a few figures goes into a table.
+Does not: setting them, or data: what is larger than a few figures goes into a table.
 
 A stage sets a value in what it reports: `dg.MaterializeResult(metadata={**task_values({"files": 3}), ...})`. Every
 other entry of the metadata can be read as well: `rows_in`, `table_version`, and `row_count` for `dagster/row_count`.

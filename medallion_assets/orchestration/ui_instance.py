@@ -1,7 +1,7 @@
 """The instance of a UI that has no daemon beside it.
 
 Belongs here: in what it differs from its home's dagster.yaml.
-Does not: starting the web server (cli.web_ui).
+Does not: starting the web server.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: claiming a table for a lakehouse, adopting one that was published before tables had owners, and handing
 one over.
-Does not: the `#owner` item (publishing.owner), or where a lakehouse publishes to (publishing.tables.destination).
+Does not: the `#owner` item, or where a lakehouse publishes to.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plain Python values as DynamoDB attributes and back, and what an item costs to write.
 
 Belongs here: the types that serving tables use (S, N, BOOL, NULL), exact numbers, item sizes.
-Does not: which columns an item has (contracts.published), or the export format (sources.dynamodb_export.read).
+Does not: which columns an item has, or the export format.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Many things in groups that one request takes.
 
-Belongs here: how a stream is cut by number and cost. Does not: what a request takes (publishing.budget.budgeted_table).
+Belongs here: how a stream is cut by number and cost. Does not: what a request takes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Completeness: what a pointer or watermark tells readers of how sure their figures are (rules P1, P2, V6).
 
 Belongs here: the attributes, and the condition that they become surer.
-Does not: how far a day is covered (publishing.days.day_coverage), or writing pointers and watermarks.
+Does not: how far a day is covered, or writing pointers and watermarks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What goes wrong between this process and DynamoDB, as errors of ours that say what to set.
 
 Belongs here: the code of what boto3 raises, and which of boto3's own errors pass by themselves.
-Does not: what a code of AWS means (errors.aws), or repeating requests (publishing.budget.budgeted_table).
+Does not: what a code of AWS means, or repeating requests.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Whose turn it is to publish: a publish whose place another one took finds out, and stops.
 
 Belongs here: the fencing token in the `#owner` item.
-Does not: when it is looked at (publishing.budget.budgeted_table), or who owns the table (publishing.owner).
+Does not: when it is looked at, or who owns the table.
 
 A pool of one slot lets one run publish to a table at a time. A run that counts as lost frees its slot although its
 process may live, without a network for a while or suspended. The token shows it: the latest publish to begin has put
-its own there. A request that is on its way at that moment does no harm (publishing.items.item_publisher says why; the
-rows of a day are under a version, and its pointer only rises).
+its own there. A request that is on its way at that moment does no harm (the publisher of items says why; the rows
+of a day are under a version, and its pointer only rises).
 """
 
 from __future__ import annotations

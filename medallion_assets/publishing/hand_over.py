@@ -1,7 +1,7 @@
 """Handing a serving table over: what `medallion serving hand-over` does.
 
 Belongs here: finding the table and this lakehouse by the settings.
-Does not: changing the owner (publishing.adoption).
+Does not: changing the owner.
 """
 
 from __future__ import annotations

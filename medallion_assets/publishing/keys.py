@@ -1,8 +1,7 @@
 """Keys of items: how a business key is written, so that it meets none of our own items, and what fits (rule P4).
 
 Belongs here: the keys of a table, percent-encoding of text and back, our own items' keys, the limits of keys and items.
-Does not: the row keys of a day, which begin with a version (publishing.days.day_publisher), or which rows are left out
-(publishing.unpublishable).
+Does not: the row keys of a day, which begin with a version, or which rows are left out.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """The owner of a serving table: one lakehouse, and one Gold table of it (rule P5).
 
 Belongs here: the `#owner` item, its conditional changes, and what may be known of a table that has none.
-Does not: whether a table without an owner may be adopted (publishing.adoption), or publishing.
+Does not: whether a table without an owner may be adopted, or publishing.
 
-Each change of the owner begins a generation. A publish is numbered by its generation first
-(publishing.publisher.GoldVersion), so a slow publisher of a former Gold table or lakehouse loses every comparison from
-then on, and its rows never share a key with newer ones.
+Each change of the owner begins a generation. A publish is numbered by its generation first, so a slow publisher of a
+former Gold table or lakehouse loses every comparison from then on, and its rows never share a key with newer ones.
 """
 
 from __future__ import annotations

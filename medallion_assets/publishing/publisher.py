@@ -1,7 +1,7 @@
 """What is published, what a publish returns, and the client it needs.
 
 Belongs here: what both kinds of publish share.
-Does not: the kinds themselves (publishing.days.day_publisher, publishing.items.item_publisher).
+Does not: the kinds themselves.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Reading the serving tables: what an API does to see a whole day, or what is known of a key.
 
-Belongs here: the reader's side of rules P1 and P2. Does not: writing (publishing.days.day_publisher,
-publishing.items.item_publisher).
+Belongs here: the reader's side of rules P1 and P2. Does not: writing.
 
 Reads are strongly consistent unless asked otherwise: an eventually consistent reader may see an older day after a newer
 one, yet never half of one, because the pointer says how many rows there are.

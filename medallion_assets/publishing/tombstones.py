@@ -1,7 +1,7 @@
 """Tombstones: what stays of an item that vanished, so that a slower publish cannot bring it back (rule P2).
 
 Belongs here: what a tombstone looks like, and how long it stays.
-Does not: when one is written (publishing.items.item_publisher).
+Does not: when one is written.
 
 Readers treat it as no item at all. It carries the pair it was written under, as any item does, and gives way to a
 higher one. It outlives every publisher that may still be under way: a request that DynamoDB accepts was signed in the

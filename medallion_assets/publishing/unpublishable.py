@@ -1,7 +1,7 @@
 """Rows that DynamoDB cannot take: left out, counted and named, and never in the way of the others (rule P4).
 
 Belongs here: why an item cannot be written.
-Does not: how keys are written (publishing.keys), or what cannot be published at all, such as two rows of one key.
+Does not: how keys are written, or what cannot be published at all, such as two rows of one key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Bronze: raw lines exactly as they came, one Delta commit a batch, and the list of batches read back from that.
 
 Belongs here: the Bronze contract (rule B4), loading a batch exactly once (rule B5), and which batches Bronze holds.
-Does not: the form that batches come in (a source), or what lines mean (refining.typing.decode).
+Does not: the form that batches come in (a source), or what lines mean.
 
 Bronze's own Delta log is the ledger. A file of Bronze holds lines of one batch, and its bounds in the log name that
 batch, its type and its window; a batch without any line leaves one file without rows. So what is in, and what each

@@ -1,7 +1,7 @@
 """Mass deletes: how many live rows the batches of a group delete, before anything of it is applied (rule C7).
 
 Belongs here: counting, in bounded memory.
-Does not: how many are too many (refining.judging.gate), or deleting (refining.merging).
+Does not: how many are too many, or deleting.
 
 Nobody keeps the set of all keys. Live rows are compared with the keys of a full batch in parts by the hash of the key,
 so many that one part of both fits into memory.

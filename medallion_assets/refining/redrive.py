@@ -1,8 +1,7 @@
 """Redrive: judge quarantined rows again with the current contract, and apply those that are good now (rule C6).
 
 Belongs here: which rows are judged again, applying them as if they had been good from the start, and marking them.
-Does not: putting rows into quarantine (refining.judging.quarantine), or the verdict on their batch, which never
-changes.
+Does not: putting rows into quarantine, or the verdict on their batch, which never changes.
 
 A row goes through the same merge as any late record: with its own sequence and batch id, against the full batches that
 were applied. A full batch's own row counts as present in it before and after, so `bad_keys` never asks whether a row

@@ -1,7 +1,7 @@
 """What a run of refine did: what it settled, what the gate held back, and the notes that its commits carry.
 
 Belongs here: the outcome, as values for whoever reports it.
-Does not: settling (refining.refine, refining.replace).
+Does not: settling.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Replacing: a batch is a whole partition of its table, and takes the place of what there was of it (rules E1 to E6).
 
 Belongs here: settling such batches one by one, each in a commit of its own, and what of them is published.
-Does not: batches that follow each other (refining.refine), judging, or the verdict of the gate.
+Does not: batches that follow each other, judging, or the verdict of the gate.
 
 Partitions are independent: one that fails the gate stops no other, and a commit that another partition's run was faster
 than is made again without judging again, for what was written follows from the batch alone.

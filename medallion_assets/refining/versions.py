@@ -1,7 +1,7 @@
 """Versions: of a partition that comes as a whole, again and again, the one that was written last counts (rule E6).
 
 Belongs here: which versions Bronze holds or held, which of them count, refusing one that is older, and dropping it.
-Does not: replacing the rows of one by those of another (refining.replace).
+Does not: replacing the rows of one by those of another.
 
 Bronze keeps the version that Silver has published until a later one is published: whatever becomes of the later one, at
 the gate or by a person's word, the published rows can be made again. Versions between the two count for nothing.

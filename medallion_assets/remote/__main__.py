@@ -1,7 +1,7 @@
 """The entry point of a remote process: one stage, from its arguments, with this process's own settings.
 
 Belongs here: arguments, running the stage, and how this process ends.
-Does not: the stage (stages), or the messages (messages.py).
+Does not: the stage (stages), or the messages.
 
 `python -m medallion_assets.remote --table gold.daily_sales_summary --place <url>` is what Dagster starts. By hand,
 without a place, it takes the run from its arguments and prints what it reports.

@@ -1,7 +1,7 @@
 """Messages: reports of a stage, and its failure, as Dagster Pipes carries them; and back.
 
 Belongs here: both directions, so that what one side writes the other one reads.
-Does not: where messages lie (place.py), or what becomes of reports (orchestration).
+Does not: where messages lie, or what becomes of reports (orchestration).
 
 Checks and materializations are Pipes' own messages. What Pipes has none for is a custom message with one entry, named
 by the kind of what it says.

@@ -1,7 +1,7 @@
 """Pipes over the object store: the side of the remote process.
 
 Belongs here: a context that is loaded from a remote place, and messages that are written to it.
-Does not: what they say (messages.py).
+Does not: what they say.
 
 Pipes' own writers for object stores upload in a thread, every 10 seconds, and lose without a word what cannot be
 uploaded; this one writes at once, tries again, and fails the stage.

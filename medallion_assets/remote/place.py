@@ -1,7 +1,7 @@
 """The place of a remote attempt: a folder in the object store through which both sides speak.
 
 Belongs here: which objects lie in it, reading and writing them.
-Does not: what they mean (request.py, messages.py), or which attempt is next (orchestration.remote.attempts).
+Does not: what they mean, or which attempt is next.
 
 Every message is an object of its own, numbered from 1, that is never written over: what was said is there before the
 next thing happens, a process that is killed loses nothing, and of two processes at one place the second one stops.

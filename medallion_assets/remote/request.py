@@ -1,7 +1,7 @@
 """The request: what a remote process is to do, as plain values.
 
 Belongs here: the fields.
-Does not: settings, which every process reads of its own environment; where the request lies (place.py).
+Does not: settings, which every process reads of its own environment; where the request lies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Watching: a remote process ends when nobody waits for it any more.
 
 Belongs here: looking for the mark of the end at its place, and ending this process.
-Does not: what a process does that is told to end (`__main__`), or who writes the mark (orchestration.remote).
+Does not: what a process does that is told to end (`__main__`), or who writes the mark.
 
 A signal reaches the program that Dagster started, which may be `ssh` or `docker run` and hands on nothing. The object
 store reaches every process that has a place in it, on whatever machine.

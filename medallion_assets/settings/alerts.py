@@ -1,8 +1,7 @@
 """Whom alerts go to: the kinds of alerts, and the variables that name their recipients.
 
 Belongs here: which kinds there are, `MEDALLION_ALERTS_...` and `MEDALLION_ALERT_JOBS`, and what their values may be.
-Does not: whether a URL can be sent to (operations.alerts.channels), or whether a table or job is there
-(orchestration.recipients).
+Does not: whether a URL can be sent to, or whether a table or job is there.
 
 Of a wrong value no message shows what it holds where that may be a URL: they are secrets.
 """

@@ -1,6 +1,6 @@
 """How long a close waits for its sources: what may be set, and how it is explained.
 
-Belongs here: until when it may wait. Does not: what waits, or looking at it (orchestration.closing.waiting).
+Belongs here: until when it may wait. Does not: what waits, or looking at it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command prefix: what people type before a command on this host.
 
 Belongs here: reading it; an error needs it also where another setting is refused.
-Does not: which parts of a text are commands (hints.py).
+Does not: which parts of a text are commands.
 """
 
 from __future__ import annotations

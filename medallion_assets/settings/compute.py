@@ -1,7 +1,7 @@
 """Where stages run: `MEDALLION_COMPUTE`, checked.
 
 Belongs here: the JSON's fields, the defaults of clusters, and which of them is a table's.
-Does not: running anything (orchestration.remote, compute).
+Does not: running anything (orchestration, compute).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The environment of this process: as it was inherited, or changed while a library works that would obey it.
 
-Belongs here: its one reader, and what changes it. Does not: reading settings from it (settings/__init__.py).
+Belongs here: its one reader, and what changes it. Does not: reading settings from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How often sensors look for what nobody tells them: what may be set, and what holds where nothing is.
 
 Belongs here: which values are allowed, and how they are explained.
-Does not: when a sensor looks (triggers.next_look).
+Does not: when a sensor looks.
 """
 
 from __future__ import annotations

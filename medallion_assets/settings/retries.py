@@ -1,7 +1,7 @@
 """Retries: how often, and after how long, what failed transiently is tried again unless settings say otherwise.
 
 Belongs here: the defaults, for the settings and for whoever is handed none.
-Does not: trying again (stages/work.py, orchestration/reporting.py), or the retries of a table's stage (contracts).
+Does not: trying again, or the retries of a table's stage (contracts).
 """
 
 from __future__ import annotations

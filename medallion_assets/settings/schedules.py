@@ -1,7 +1,7 @@
 """The jobs that have a schedule before anybody declares one, and the cron lines of all that have one.
 
 Belongs here: the names of these jobs, and reading the lines that settings give.
-Does not: the other jobs (operations/stages.py), or when a day is closed (closing.py).
+Does not: the other jobs, or when a day is closed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Settings of the Spark engine: where Spark is, and what a session of it is given.
 
 Belongs here: these values, and reading them from an environment that is handed in.
-Does not: starting a session (engines.spark).
+Does not: starting a session.
 """
 
 from __future__ import annotations

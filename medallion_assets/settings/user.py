@@ -1,6 +1,6 @@
 """Where the web UI learns who its user is.
 
-Belongs here: the setting, for the web server's process. Does not: who a run counts as without it (settings/account.py).
+Belongs here: the setting, for the web server's process. Does not: who a run counts as without it.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Belongs here: parsing that several settings share, of any mapping that is handed
 Does not: which settings there are (the room itself), or reading the environment.
 
 pydantic-settings is not used: it passes over a variable that no field has, so a misspelled one would be a silent
-default (`settings.names`), and its errors name fields and types, where ours name the variable, and what to do.
+default, and its errors name fields and types, where ours name the variable, and what to do.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: the flag and the sequence, one row a record for whoever types it, how a record names its file and that
     file's columns, and records that are JSON whose values are texts.
-Does not: taking a record's text apart in any other format (sources.files).
+Does not: taking a record's text apart in any other format.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """All stages: which there are, by the tables that they write.
 
 Belongs here: finding one, and seeing that settings name those that there are.
-Does not: their order or jobs (operations.stages), or dbt models, which are built as one (deriving.dbt).
+Does not: their order or jobs, or dbt models, which are built as one.
 """
 
 from __future__ import annotations

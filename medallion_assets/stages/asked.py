@@ -1,7 +1,7 @@
 """What a person may ask of a run: plain values with their defaults, checked.
 
 Belongs here: the fields and their meaning.
-Does not: Dagster's run config, which is made of them (orchestration.run_config), or doing what they ask for.
+Does not: Dagster's run config, which is made of them, or doing what they ask for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The work of a Bronze table: the batches below `<raw>/<table>`, loaded exactly once.
 
 Belongs here: what a run does, step by step, and its checks.
-Does not: ingest itself (refining/loading/load.py), or how Dagster shows it (orchestration.assets.bronze).
+Does not: ingest itself, or how Dagster shows it.
 """
 
 from __future__ import annotations

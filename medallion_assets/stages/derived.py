@@ -1,7 +1,7 @@
 """The work of a derived table: only the days that changed are made anew.
 
 Belongs here: what a run does, step by step, and its checks.
-Does not: deriving itself, or how Dagster shows it (orchestration.assets.silver).
+Does not: deriving itself, or how Dagster shows it.
 """
 
 from __future__ import annotations

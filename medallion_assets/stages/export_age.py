@@ -1,7 +1,7 @@
 """The age of a batch: how long after its time readers have what it changed (rule V5).
 
 Belongs here: when a run has one, and which.
-Does not: how far tables reach, or what happens when a batch is too old (operations.alerts.arrivals).
+Does not: how far tables reach, or what happens when a batch is too old.
 """
 
 from __future__ import annotations

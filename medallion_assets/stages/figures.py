@@ -1,7 +1,7 @@
 """Figures: what a report shows people besides plain numbers and text.
 
 Belongs here: small tables, counts in one line, and cutting what is too long.
-Does not: which figures a stage has, or how Dagster shows them (orchestration.reporting).
+Does not: which figures a stage has, or how Dagster shows them.
 """
 
 from __future__ import annotations

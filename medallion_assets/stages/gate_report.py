@@ -1,7 +1,7 @@
 """The gate as people see it: its checks, and the error of a batch that failed it (rules C3, C4, C7, C8).
 
 Belongs here: figures and words.
-Does not: the verdict (refining.judging.gate), or what follows from it (refining.refine).
+Does not: the verdict, or what follows from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The work of a Gold table: its partitions, any of them in one run, and their audit.
 
 Belongs here: what a run does, step by step, and its checks.
-Does not: building or auditing (deriving), or how Dagster shows it (orchestration.assets.gold).
+Does not: building or auditing (deriving), or how Dagster shows it.
 """
 
 from __future__ import annotations

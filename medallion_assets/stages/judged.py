@@ -1,7 +1,7 @@
 """The work of a judged Silver table: every batch of its Bronze table, judged before it is published.
 
 Belongs here: what a run does, step by step, its checks, and the failure of the gate.
-Does not: refining itself, or how Dagster shows it (orchestration.assets.silver).
+Does not: refining itself, or how Dagster shows it.
 """
 
 from __future__ import annotations

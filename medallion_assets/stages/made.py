@@ -1,7 +1,7 @@
 """Made: whether a stage that reads tables looks for them in the right place.
 
 Belongs here: refusing to make a table of nothing where no table of ours lies, which would look as if all were well.
-Does not: what the settings say (stages.usable), or what is in a source.
+Does not: what the settings say, or what is in a source.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Months: whether there is anything of the months that a run names.
 
 Belongs here: refusing to make a month of nothing, which would look like a month in which nothing happened.
-Does not: which months a run names (stages.partitions), or replacing one (refining.replace).
+Does not: which months a run names, or replacing one.
 
 A month in which nothing happened is a file without records; a file that is missing says nothing (rule V1).
 """

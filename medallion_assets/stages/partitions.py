@@ -1,8 +1,7 @@
 """Partitions: what a run is about, as its tags say it: business days, or months.
 
 Belongs here: which days and months there are, and which of them a run names.
-Does not: which to ask for (triggers), how tags name days (contracts/run_days.py), or Dagster's definitions of
-partitions (orchestration/partitions.py).
+Does not: which to ask for (triggers), how tags name days, or Dagster's definitions of partitions.
 """
 
 from __future__ import annotations

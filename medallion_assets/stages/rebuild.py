@@ -1,7 +1,7 @@
 """Rebuilds that a run is asked for: what `medallion rebuild` takes, for the stages.
 
 Belongs here: doing one as part of a stage's work, and how its report shows what it did.
-Does not: rebuilding (refining, deriving), or the fields (stages.asked).
+Does not: rebuilding (refining, deriving), or the fields.
 """
 
 from __future__ import annotations

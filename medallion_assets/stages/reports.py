@@ -1,8 +1,8 @@
 """Reports: what the work of a stage says while it goes on, as plain values.
 
 Belongs here: the kinds of reports, and how they are made from tables.
-Does not: Dagster's events (orchestration.reporting) or messages of another process (remote.messages), which are the
-two ways on which reports reach people; figures, which stages count.
+Does not: Dagster's events or messages of another process, which are the two ways on which reports reach people;
+figures, which stages count.
 """
 
 from __future__ import annotations

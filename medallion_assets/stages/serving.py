@@ -1,7 +1,7 @@
 """The work of a serving table, which brings Gold's figures back to DynamoDB.
 
 Belongs here: what a run does, step by step, and its checks.
-Does not: publishing itself, or how Dagster shows it (orchestration.assets.serving).
+Does not: publishing itself, or how Dagster shows it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Task values: small values that one stage sets and a later one reads, in the same run or in another.
 
 Belongs here: setting them, as figures of a report.
-Does not: reading them (orchestration.task_values), or data: what is larger than a few figures goes into a table.
+Does not: reading them, or data: what is larger than a few figures goes into a table.
 """
 
 from __future__ import annotations

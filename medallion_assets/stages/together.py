@@ -1,7 +1,7 @@
 """Publishing together: which other Gold tables a day waits for before readers see it (rule P6).
 
 Belongs here: what each of these tables lacks of some days, and how long a run waits for it.
-Does not: what follows for a run (stages.serving) or for what is asked for (orchestration.sensors.restated).
+Does not: what follows for a run or for what is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Work: what the body of a stage is handed, wherever it runs.
 
 Belongs here: the values that a stage's body may ask for, and trying again what may succeed later.
-Does not: Dagster's context, or what becomes of the attempt (orchestration.attempt).
+Does not: Dagster's context, or what becomes of the attempt.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What goes wrong between this process and a disk or bucket, as errors of ours that say what to do.
 
 Belongs here: which of a store's errors pass by themselves, which are about one object, and which about the whole place.
-Does not: what a code of AWS means (errors.aws); reading or listing (storage.stores, storage.listing); the verdict on
-an export (sources.dynamodb_export.verdicts).
+Does not: what a code of AWS means; reading or listing; the verdict on an export.
 """
 
 from __future__ import annotations

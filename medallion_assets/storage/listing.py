@@ -1,7 +1,7 @@
 """Listing a place: every object below it, whatever its key, without walking through what nobody asks for.
 
 Belongs here: pages of a bucket and folders of a disk, and what of them cannot be listed.
-Does not: what is an export (sources.dynamodb_export.read); reading objects (storage.stores).
+Does not: what is an export; reading objects.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Looks: the objects of a place, as far as a search asks for them.
 
 Belongs here: where a look begins and ends, and what it tells of the place.
-Does not: the pages of a bucket (listing.py), or which objects are a batch (sources).
+Does not: the pages of a bucket, or which objects are a batch (sources).
 """
 
 from __future__ import annotations

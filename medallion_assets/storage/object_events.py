@@ -1,7 +1,7 @@
 """Objects that were created, as S3 tells of them through an SQS queue.
 
 Belongs here: the queue, and what its messages say: those of S3, also where they come by SNS or EventBridge.
-Does not: what follows from an object (orchestration/wakes/export_events.py), listing, which alone says what is there.
+Does not: what follows from an object, listing, which alone says what is there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Storage options on their way to other processes: secrets stay where they are.
 
 Belongs here: what a pickle of options holds, and how Polars is given them.
-Does not: which options there are (settings), or the clients that are made of them (storage.s3).
+Does not: which options there are (settings), or the clients that are made of them.
 """
 
 from __future__ import annotations

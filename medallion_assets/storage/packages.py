@@ -1,7 +1,7 @@
 """Packages: the code of this project and of a user's pipelines, as it is compared, and sent along.
 
 Belongs here: reading them wherever Python found them, in a folder or a zip; zipping them.
-Does not: what is done where they differ (engines.spark.versions).
+Does not: what is done where they differ.
 """
 
 from __future__ import annotations

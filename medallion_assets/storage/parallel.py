@@ -1,7 +1,6 @@
 """Doing the same thing to many items with a few threads, and stopping at the first failure.
 
-Belongs here: the threads. Does not: what is done (publishing.budget.budgeted_table) or how fast
-(publishing.budget.limiter).
+Belongs here: the threads. Does not: what is done or how fast.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: the one set-up of obstore and of boto3. Options that are not set (credentials of a role or of a profile,
 a region) are found by each library itself, at use, and renewed by it.
-Does not: reading and writing (storage.stores, storage.bucket), or which options there are (settings).
+Does not: reading and writing, or which options there are (settings).
 """
 
 from __future__ import annotations

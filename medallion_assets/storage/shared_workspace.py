@@ -1,7 +1,7 @@
 """Shared workspaces: what several machines put aside for each other, beside the tables that they work on.
 
 Belongs here: making one below the place of a lakehouse, removing it, and those that killed processes left there.
-Does not: workspaces of one machine (storage.workspace), or what is put there.
+Does not: workspaces of one machine, or what is put there.
 
 It lies where the tables lie, so that whoever may read and write these may use it, and it is encrypted as they are. A
 bucket knows no locks: there a workspace is abandoned when it is older than any run lives.

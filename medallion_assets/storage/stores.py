@@ -1,7 +1,7 @@
 """Where exports lie: a local folder or S3, through one store whose keys are relative to its URL.
 
 Belongs here: opening a store, reading and writing bytes.
-Does not: listing (storage.listing), errors (storage.failures), or what the bytes mean (sources.dynamodb_export.read).
+Does not: listing, errors, or what the bytes mean.
 """
 
 from __future__ import annotations

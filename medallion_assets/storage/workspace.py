@@ -1,7 +1,7 @@
 """Workspaces: temporary folders for what does not fit into memory, and what killed processes left of theirs.
 
 Belongs here: making one on this machine, and removing those whose process is gone.
-Does not: what is put there, or workspaces that other machines reach (storage.shared_workspace).
+Does not: what is put there, or workspaces that other machines reach.
 
 A process that is killed, or aborted because memory ran out, removes nothing, and a workspace may be as large as the
 largest export. So whoever makes one first removes those that nobody holds. Held means locked (flock on the folder): the

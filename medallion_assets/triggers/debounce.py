@@ -4,8 +4,8 @@ Belongs here: when to ask, which file arrival and table updates share, as a pure
 before, and what is there now.
 Does not: what counts as pending, or runs.
 
-The timers mean what Lakeflow Jobs' do (contracts.policies.Timers). What is still pending after the run that was asked
-for it has ended, is asked for again: ever later, a bounded number of times, until something changes.
+The timers mean what Lakeflow Jobs' do. What is still pending after the run that was asked for it has ended, is asked
+for again: ever later, a bounded number of times, until something changes.
 """
 
 from __future__ import annotations

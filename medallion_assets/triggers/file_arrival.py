@@ -4,11 +4,10 @@ Belongs here: when to ask, as pure functions of the clock, the cursor, and what 
 Does not: looking, when and how often to ask, or loading, which takes every complete batch that is not in, whatever was
 asked for.
 
-A tick lists what comes after the cursor's position, of a large place below a few prefixes alone (prefixes.py). The
-position passes no batch that is neither loaded nor refused for good, unless it is remembered (rounds.py). A copy that
-lands late, with an id below the position, is found by the look at everything that begins every FULL_LISTING_SECONDS,
-and goes on over several ticks. The quiet time counts from the tick that saw the change: copies may keep the times of
-their originals.
+A tick lists what comes after the cursor's position, of a large place below a few prefixes alone. The position passes no
+batch that is neither loaded nor refused for good, unless it is remembered. A copy that lands late, with an id below the
+position, is found by the look at everything that begins every FULL_LISTING_SECONDS, and goes on over several ticks. The
+quiet time counts from the tick that saw the change: copies may keep the times of their originals.
 """
 
 from __future__ import annotations

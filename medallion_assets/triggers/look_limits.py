@@ -1,6 +1,6 @@
 """What looks at arrivals list, and remember.
 
-Belongs here: the numbers. Does not: looking, or what they are numbers of (prefixes.py, rounds.py).
+Belongs here: the numbers. Does not: looking, or what they are numbers of.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The next look: soon while something happens, and the later the longer nothing has.
 
 Belongs here: when a sensor of arrivals looks next, as a pure function of the clock and its cursor.
-Does not: its declared interval, which is the longest, or who makes it look (orchestration.wakes).
+Does not: its declared interval, which is the longest, or who makes it look.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prefixes: below which prefixes of a place a look at arrivals looks, so that three requests are enough for it.
 
 Belongs here: the choice, as a pure function of what earlier looks saw.
-Does not: listing, or when everything is looked at (file_arrival.py).
+Does not: listing, or when everything is looked at.
 
 Batches may lie below a prefix for each day. What arrives lies below the last of them, or below one that comes after it,
 as days do; or below the one that the newest batch lies below. Both are looked at, and one other in turn. A new folder

@@ -1,7 +1,7 @@
 """Rounds: a look at everything that goes in shares, one a tick, so that no tick takes long whatever lies there.
 
 Belongs here: where a round stands, and what is remembered of batches that the next quick look would not see.
-Does not: listing, when a round is due, or what follows from what was seen (file_arrival.py).
+Does not: listing, when a round is due, or what follows from what was seen.
 
 A share begins after the key with which the one before ended; that key is all that a round needs, and no page token is
 kept. What arrives before that key is seen by the next round, or by the quick looks in between. A batch that a share saw

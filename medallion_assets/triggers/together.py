@@ -1,7 +1,7 @@
 """Going together: which of several tables, of which each asks for itself, are asked for in one run.
 
 Belongs here: the choice, as a pure function, and what a sensor of several tables remembers.
-Does not: when each of them is asked for (file_arrival.py), or the run.
+Does not: when each of them is asked for, or the run.
 
 One run for all spares processes, and what is derived from several of them is made once. But a run that is killed, or
 hangs, ends for all of its tables, and nobody knows which of them ended it. So a table of which a batch was asked for

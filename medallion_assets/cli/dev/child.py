@@ -5,9 +5,9 @@
 Belongs here: what must outlive `medallion dev` by a moment. Does not: starting and ending it otherwise.
 
 What is killed ends none of its children: a daemon would go on, with no one to stop it. So this process leads a group of
-its own, holds the lock of the home (cli/home_lock.py) and looks whether its parent still lives; when it does not, it
-ends the group, itself included, and so frees the home. Runs are no part of the group; they are ended before. The fork
-server beside Dagster is, and is started again whenever it ends.
+its own, holds the lock of the home and looks whether its parent still lives; when it does not, it ends the group,
+itself included, and so frees the home. Runs are no part of the group; they are ended before. The fork server beside
+Dagster is, and is started again whenever it ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The pages of `dbt docs`, served while `medallion dev` runs, so that links in the Dagster UI lead there.
 
 Belongs here: that small server.
-Does not: making the pages (deriving.dbt.docs).
+Does not: making the pages.
 """
 
 from __future__ import annotations

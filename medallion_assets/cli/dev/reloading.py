@@ -1,6 +1,6 @@
 """Loading the definitions anew when their code has changed, as the web server's button does.
 
-Belongs here: when that is due, and asking for it. Does not: what runs are refused meanwhile (orchestration.runs).
+Belongs here: when that is due, and asking for it. Does not: what runs are refused meanwhile.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
     python -m medallion_assets.cli.dev.services PORT
 
 Belongs here: what `dagster dev` does, with the daemon that production has, whose sensors look when they are woken.
-Does not: what must outlive `medallion dev` by a moment (child.py), which kills what is left of these.
+Does not: what must outlive `medallion dev` by a moment, which kills what is left of these.
 
 The code server is Dagster's for development: the web server's button loads the definitions anew, and so does a change
-of their code (reloading.py).
+of their code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Answers of queries, as a page, as CSV or as one JSON document; long ones are printed while they come.
 
 Belongs here: how rows and values are printed.
-Does not: asking (operations.sql.answer).
+Does not: asking.
 """
 
 from __future__ import annotations

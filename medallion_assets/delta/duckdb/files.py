@@ -1,7 +1,7 @@
 """Files for DuckDB: those of a bucket are downloaded, whole, which is ten times as fast as DuckDB reading them there.
 
 Belongs here: downloading the files of a snapshot, all of them at first, or each once DuckDB opens it.
-Does not: what is read of them (delta.duckdb.views).
+Does not: what is read of them.
 
 Files of a table never change, so one that lies there with the size that the log names is the one.
 """

@@ -1,8 +1,7 @@
 """DuckDB views: a snapshot as a view that any SQL may read, over exactly the files that it names.
 
 Belongs here: the DuckDB type of each contract type, connections that need no network, and one view of one snapshot.
-Does not: how it gets at files (delta.duckdb.files), which tables become views (operations.sql, the dbt run), or what is
-asked of them.
+Does not: how it gets at files, which tables become views (operations, the dbt run), or what is asked of them.
 
 Files are matched to columns by name, as `Snapshot.scan` does: tables here have no column mapping.
 """

@@ -1,7 +1,7 @@
 """Data files of a Delta table: written first, and entered in or taken out of the log by a commit.
 
 Belongs here: what the log says of a file.
-Does not: writing files, or committing (delta.table).
+Does not: writing files, or committing.
 """
 
 from __future__ import annotations

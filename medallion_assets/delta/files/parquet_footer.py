@@ -1,7 +1,7 @@
 """The footer of a Parquet file: its rows, and the least, the greatest and the missing values of each column.
 
 Belongs here: reading the bytes of the footer. Polars writes these figures and shows them to nobody.
-Does not: what is entered in a table's log (delta.files.data_files), or where the bytes come from (delta.files.writing).
+Does not: what is entered in a table's log, or where the bytes come from.
 
 The footer is one structure in Thrift's compact protocol; the numbers of its fields are those of parquet.thrift in
 apache/parquet-format.

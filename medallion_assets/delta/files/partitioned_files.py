@@ -1,7 +1,7 @@
 """Partitioned files: rows of all partitions of a table, written into local files in one pass over them.
 
 Belongs here: which partition a file is of, and how much of the rows is held meanwhile.
-Does not: making the files a table's (delta.files.writing).
+Does not: making the files a table's.
 """
 
 from __future__ import annotations

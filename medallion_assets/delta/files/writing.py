@@ -1,7 +1,7 @@
 """Writing: rows become a Parquet file of a table, which no reader sees before a commit names it.
 
 Belongs here: writing a file, its digest and its figures, which the commit enters in the log.
-Does not: the log entry itself (delta.files.data_files), or committing (delta.table).
+Does not: the log entry itself, or committing.
 
 The digest is made of the bytes on their way to the storage, so it also tells of what a disk or a network changed.
 Nothing is read back for the figures: they come from the footer, which is the end of what was sent. A file

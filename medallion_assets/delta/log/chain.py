@@ -1,7 +1,7 @@
 """The chain of a table's commits: each names the bytes of the one before it, and a file beside the log names the last.
 
 Belongs here: the digests of commit files, and what says them.
-Does not: committing (delta.table), or comparing them (operations.verify.log).
+Does not: committing, or comparing them.
 
 A commit's own digest cannot stand in it, so the next commit carries it; and so that the last ones are not lost unseen,
 a small file at the table's root says which commit was the last, and its digest. It is written after the commit: a crash

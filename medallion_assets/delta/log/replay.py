@@ -1,7 +1,7 @@
 """A table's log, applied commit by commit: which files it names, what it says of them, and which marks it carries.
 
 Belongs here: what the log says, read without delta-rs, so that its answers and its checkpoints can be compared with it.
-Does not: the bytes of the log (operations.verify.log), or what is wrong.
+Does not: the bytes of the log, or what is wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """As of: the version that a table had at a moment.
 
 Belongs here: finding it by what the commits themselves say of when they were made.
-Does not: reading it (delta.table).
+Does not: reading it.
 
 The times of files in a log tell something else once the lakehouse was copied or restored.
 """

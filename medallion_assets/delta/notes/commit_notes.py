@@ -1,7 +1,7 @@
 """Commit notes: what the commits of a table say of themselves, read back from its log.
 
 Belongs here: finding commits, and the values that they carry.
-Does not: committing (delta.table), or what a note means (whoever writes it).
+Does not: committing, or what a note means (whoever writes it).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Coverage notes: how far a version of a table reaches, as its commits say (rules V2, V3).
 
 Belongs here: the notes, and reading them back.
-Does not: how far that is (refining.ledger.coverage, deriving).
+Does not: how far that is (refining, deriving).
 """
 
 from __future__ import annotations

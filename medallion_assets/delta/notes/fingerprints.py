@@ -1,7 +1,7 @@
 """Fingerprints: the name of the rules that made a table's rows, so that a changed contract is noticed (rule C6).
 
 Belongs here: what of a contract and its source decides which rows there are, and the note of it in a table's log.
-Does not: judging (refining.judging), or making a table again (refining.rebuilding).
+Does not: judging, or making a table again.
 
 Every commit that brings judged rows into a table or its quarantine notes the fingerprints of all rules that its rows
 were judged by since it was made or rebuilt. So the last such commit tells for the whole table.

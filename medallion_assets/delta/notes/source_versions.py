@@ -1,7 +1,7 @@
 """Source versions: up to which version of another table a table has come.
 
 Belongs here: how a table's log names a version of its source, and how that is read again.
-Does not: what follows from being behind (refining.ledger, deriving.changed_days, triggers).
+Does not: what follows from being behind (refining, deriving, triggers).
 
 A version number means something only beside the id of its table (`metaData.id` of the Delta log): a table that was
 removed and made again under the same name counts from 0 once more. So an application transaction that stands for a

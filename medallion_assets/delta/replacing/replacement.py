@@ -1,8 +1,7 @@
 """Replacement: the rows of a table give way to rows that were made again, as one new version of the table.
 
 Belongs here: comparing part by part in bounded memory, writing only what differs, and the commit.
-Does not: making the rows (refining.rebuilding, deriving.changed_days, deriving.rebuild), or what changes are called
-(delta.replacing.table_changes).
+Does not: making the rows, or what changes are called.
 """
 
 from __future__ import annotations

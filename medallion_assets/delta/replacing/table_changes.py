@@ -2,8 +2,7 @@
 
 Belongs here: comparing the rows of a table with those that take their place, one part of bounded size at a time, and
 what a rebuild reports.
-Does not: making the rows (refining.rebuilding, deriving.changed_days, deriving.rebuild), or committing them
-(delta.replacing.replacement).
+Does not: making the rows, or committing them.
 
 Only what readers see is compared: live rows, and the columns that do not start with `_`. A column that the table has
 with another type is cast for the comparison; one that it lacks counts as null.

@@ -1,7 +1,7 @@
 """Releases: which versions of several tables belong together, since one build made them all (rule D8).
 
 Belongs here: the `operations.releases` table, and opening tables as a release has them.
-Does not: building or publishing (deriving.dbt).
+Does not: building or publishing.
 
 A build commits its tables one after another, and writes its row last. So a row names versions that are all there.
 Whoever reads tables at their latest version may meet a build between two commits; whoever reads a release never does.

@@ -1,7 +1,7 @@
 """Building: `dbt build` in a warehouse of the run, over exactly the files that snapshots name (rule D8).
 
 Belongs here: calling it, and what it says of each node.
-Does not: what follows from that (built.py), publishing what it made (exporting/publish.py).
+Does not: what follows from that, publishing what it made.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a build did, node by node, as plain values, and what follows from it (rule D8).
 
 Belongs here: which nodes passed, and the errors for those that did not.
-Does not: building (build.py), or keeping the rows that failed (failures.py).
+Does not: building, or keeping the rows that failed.
 """
 
 from __future__ import annotations

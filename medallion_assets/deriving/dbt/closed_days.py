@@ -1,7 +1,7 @@
 """Closed days: which business days a build of dbt models closes, and whether its sources cover them (rule V6).
 
 Belongs here: these days, by the moment at which a build begins.
-Does not: noting them in commits (delta.notes.coverage_notes), or telling people.
+Does not: noting them in commits, or telling people.
 
 A model may have any partitions, or none. But whatever it says of a day that is over is final only if its sources cover
 that day's end; of the day that goes on nobody expects that.

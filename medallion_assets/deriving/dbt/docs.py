@@ -2,7 +2,7 @@
 
 Belongs here: when they are made, and of what: of the project and the contracts alone, never of data, so they stay as
 long as these do. What a page is made of stands at its end, and so comes and goes with it.
-Does not: where they lie (docs_place.py).
+Does not: where they lie.
 """
 
 from __future__ import annotations

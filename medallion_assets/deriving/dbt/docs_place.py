@@ -1,7 +1,7 @@
 """The place of docs: where the pages of each dbt project lie, and how a model's page is named.
 
 Belongs here: what Dagster shows of them when definitions load, so neither DuckDB nor dbt is imported.
-Does not: making them (docs.py), or who is sent there (orchestration.assets.dbt, cli.dbt).
+Does not: making them, or who is sent there.
 """
 
 from __future__ import annotations

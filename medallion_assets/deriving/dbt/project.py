@@ -1,7 +1,7 @@
 """dbt projects: calling dbt in this process, on a folder of SQL that stays as it is.
 
 Belongs here: the one place that imports dbt, the profile of a run, and whether a parsed project is still of its files.
-Does not: what is built from what (build.py), or what Dagster shows of a project (specs.py).
+Does not: what is built from what, or what Dagster shows of a project.
 
 dbt keeps what it works with in globals of the process, so one call goes on at a time. Everything that it writes goes
 into the folder of the run. Parsing takes seconds: a project may have with it what was parsed of it

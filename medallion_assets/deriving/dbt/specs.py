@@ -1,7 +1,7 @@
 """Specifications: what is known of a dbt project without dbt, from one small JSON file beside it.
 
 Belongs here: which models and tests there are, and what follows from what, as plain values.
-Does not: making the file (preparing/prepare.py), or how Dagster shows it (orchestration.assets.dbt).
+Does not: making the file, or how Dagster shows it.
 
 Importing dbt takes seconds, and so every process of Dagster would: the file is read instead.
 """

@@ -1,7 +1,7 @@
 """Calls: work on Spark that a signal can end, and of which nothing goes on when it is ended or fails.
 
 Belongs here: waiting for a call, and canceling it.
-Does not: what its errors mean (engines.spark.failures).
+Does not: what its errors mean.
 
 A call of Java cannot be left before it has ended: pyspark asks Java once more on its way out, over the connection that
 the call has taken. So calls, and what cancels them, are in threads of their own, and a signal finds the caller waiting.

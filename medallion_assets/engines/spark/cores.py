@@ -1,7 +1,7 @@
 """Cores: how many items a cluster works on at a time.
 
 Belongs here: what a session says of it, classic or Connect.
-Does not: how items are put into tasks (engines.spark.engine).
+Does not: how items are put into tasks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """dbt in a session of Spark: what dbt-spark's own session method does not do right, for as long as dbt is called.
 
 Belongs here: the connection that dbt-spark opens, over a session that is handed in.
-Does not: relations and their names (deriving.dbt.warehouses.in_spark).
+Does not: relations and their names.
 
 dbt-spark makes or takes over a session by itself, with Hive, and turns ANSI mode off in it: an overflow, and text that
 is no number, would silently be null, in models and in whatever else the session computes. And it puts values of seeds

@@ -1,7 +1,7 @@
 """The Spark engine: items of work as rows of a frame; frames for Gold.
 
 Belongs here: how items get to executors and answers come back.
-Does not: what an item is (engines.remote), or the session (engines.spark.session).
+Does not: what an item is, or the session.
 
 A frame of pickled items goes through `mapInArrow`, which classic sessions and Spark Connect both have. No rows of a
 table go through the JVM, but those of Gold's frames. Spark gives back the answers of attempts that succeeded, one of

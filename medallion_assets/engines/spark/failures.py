@@ -1,7 +1,7 @@
 """Failures: what Spark raises, as errors that say whether to try again and what to do.
 
 Belongs here: what its words mean, classic or Connect.
-Does not: errors of items, which are raised as they were (engines.spark.work).
+Does not: errors of items, which are raised as they were.
 
 Spark repeats a task whose process was lost (`spark.task.maxFailures`); what comes here has failed that often. What is
 kept of its words is the line that says most: no plan, no configuration, no trace.

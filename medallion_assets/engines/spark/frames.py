@@ -1,7 +1,7 @@
 """Frames: data files of a table as a frame of Spark, and small frames of Spark as Polars' own.
 
 Belongs here: types, places and names, as Spark has them.
-Does not: items of work (engines.spark.engine), or what is computed on frames.
+Does not: items of work, or what is computed on frames.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Loss: a session whose Java, or whose server, is gone.
 
 Belongs here: noticing it, and leaving nothing of it, so that another one can be started.
-Does not: when that is looked at, or starting one (engines.spark.session).
+Does not: when that is looked at, or starting one.
 
 pyspark goes on with what it knows: without this, each repetition in this process would fail as the first did.
 """

@@ -1,7 +1,7 @@
 """What has to be there for a session: packages, Java, somebody who answers, and Spark's client of S3.
 
 Belongs here: looking for it, and the errors that say what is missing and what to do.
-Does not: starting the session (engines.spark.session).
+Does not: starting the session.
 """
 
 from __future__ import annotations

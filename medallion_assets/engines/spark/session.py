@@ -1,8 +1,8 @@
 """The session: one in a process, started when the first work needs it.
 
 Belongs here: its configuration, and starting it.
-Does not: what has to be there (engines.spark.requirements), or what runs on it. (dagster-pyspark's resource touches
-`sparkContext`, which Spark Connect has not.)
+Does not: what has to be there, or what runs on it. (dagster-pyspark's resource touches `sparkContext`, which Spark
+Connect has not.)
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Versions: whether an executor would compute what the driver does.
 
 Belongs here: what is compared, and the error where it differs.
-Does not: when that is done (engines.spark.work).
+Does not: when that is done.
 """
 
 from __future__ import annotations

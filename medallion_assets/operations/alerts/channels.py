@@ -1,7 +1,7 @@
 """Channels: where alerts go, as the settings say, and which alerts each is to have.
 
 Belongs here: a channel for each URL of a kind, a table or a job.
-Does not: sending (operations.alerts.delivery), or what a channel has already (operations.alerts.outbox).
+Does not: sending, or what a channel has already.
 
 A URL that is named several times gets an alert once: through the first of its channels that is to have it.
 """

@@ -1,7 +1,7 @@
 """Closing: rules about days and months that are over, and whether they were closed, and closed when complete.
 
 Belongs here: the rules, the words of their alerts, and what closes a day, which the end of such an alert asks for too.
-Does not: which days are due (orchestration.sensors.alerts), or any other rule.
+Does not: which days are due, or any other rule.
 
 A Gold table has a run for its days or months. dbt models are built as a whole: a build closes every day that was over
 when it began.

@@ -1,7 +1,7 @@
 """Delivering alerts: every channel of the settings is an Apprise URL, and gets what it does not have yet.
 
 Belongs here: the words of a message, sending it with a bound on time, and keeping secrets out of logs.
-Does not: which channels there are (operations.alerts.channels), which alerts are due, or when this runs.
+Does not: which channels there are, which alerts are due, or when this runs.
 
 A channel's URL is a secret: it goes to Apprise and nowhere else. What Apprise and the HTTP library below it log while
 they send is dropped, but for the status of an HTTP answer; a channel is known by its list, position and scheme.

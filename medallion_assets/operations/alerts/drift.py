@@ -1,7 +1,7 @@
 """Drift: attributes of items that no contract knows, that vanished, or that a column means by another name.
 
 Belongs here: which of them are reported, and the words of their alerts.
-Does not: counting them in batches (refining), or the check of a run (stages.judged).
+Does not: counting them in batches (refining), or the check of a run.
 
 One alert an attribute or column, and one for all attributes that are beyond MOST_ALERTS of a table. An attribute counts
 as vanished when it stood in every batch before and is in no record of the newest one; batches with few records say

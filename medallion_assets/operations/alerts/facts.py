@@ -1,7 +1,7 @@
 """Facts: what the alert rules look at, read from the tables.
 
 Belongs here: reading, bounded to the last days, so that it costs little every few minutes.
-Does not: the rules, or what only Dagster knows (orchestration.sensors.run_outcomes hands it in).
+Does not: the rules, or what only Dagster knows (its sensors hand it in).
 
 A table that cannot be read silences its own rule alone; that is a fact as well.
 """

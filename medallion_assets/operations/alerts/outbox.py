@@ -1,6 +1,6 @@
 """The outbox: which alerts are still to be sent, on which channel, and when.
 
-Belongs here: the state that follows from the events of operations.alerts, and taking what is due for oneself.
+Belongs here: the state that follows from the events of `operations.alerts`, and taking what is due for oneself.
 Does not: sending, or which alerts there are.
 
 That a condition has ended is sent to the channels that have an alert about it, after all alerts about it that they are

@@ -1,7 +1,7 @@
 """Query alerts: queries of the user's own that must find nothing, and what people are told when one does.
 
 Belongs here: the file that declares them, asking them one by one, and the words of their alerts and incidents.
-Does not: what a query may do (operations.sql.answer), or when they are asked (orchestration.assets.query_alerts).
+Does not: what a query may do, or when they are asked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Recoveries: the messages that alerts are over, one for each condition that has ended.
 
 Belongs here: which messages follow from the alerts that people know of and the conditions that go on; their words.
-Does not: what goes on (operations.alerts.standing), or who gets the message (operations.alerts.outbox).
+Does not: what goes on, or who gets the message.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Belongs here: the list of rules, those about whole tables and batches, and the w
 Does not: the rules about runs, expectations and days, or reading facts.
 
 A rule says what is so now, every time that it is asked. The keys see to it that people hear of it once, or once a day
-while it goes on (operations.alerts).
+while it goes on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Standing conditions: which alerts are still true, also where no rule raises them at the moment.
 
 Belongs here: for each kind of condition whose rule falls silent before it has ended, the question whether it has.
-Does not: raising alerts (operations.alerts.rules), or the message that one is over (operations.alerts.recoveries).
+Does not: raising alerts, or the message that one is over.
 
 A rule looks at the last days, and falls silent where another alert has the same cause. That is no end. So what people
 know of is asked about by itself: where nobody can tell, it goes on.

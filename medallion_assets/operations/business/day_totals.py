@@ -1,7 +1,7 @@
 """Totals of days: a figure of a Gold table by business day, and its shares.
 
 Belongs here: reading them from Gold, the newest days alone.
-Does not: drawing them, or how far the data reach (operations.freshness.reach).
+Does not: drawing them, or how far the data reach.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Totals of days or months as a picture: a column each, provisional ones hollow.
 
 Belongs here: the words and looks that both have.
-Does not: the totals, or what else is shown of days (drawn_days.py) or months (drawn_months.py).
+Does not: the totals, or what else is shown of days or months.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Batches that the gate held: with their true score.
 
 Belongs here: finding them in operations.expectation_results.
-Does not: what is done about them (needs.py), or drawing them.
+Does not: what is done about them, or drawing them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Quality: the share of good records over time, and why records were bad.
 
 Belongs here: these figures as pictures need them.
-Does not: which records count (operations.quality), judging, or drawing.
+Does not: which records count, judging, or drawing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tables: the state of each, in the order in which data flows.
 
 Belongs here: one line a table that a stage writes, and what its state is called, with the reason where it is bad.
-Does not: what to do about it (needs.py), or how it looks.
+Does not: what to do about it, or how it looks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Belongs here: putting template and styles together, and what the browser may do with the page.
 Does not: what a page says, or where it is written.
 
-Every text is escaped, by Jinja or by markup.py. Should one slip through, it does nothing: the page's policy lets its
+Every text is escaped, by Jinja or by MarkupSafe. Should one slip through, it does nothing: the page's policy lets its
 own styles through, which it knows by their hash, and forbids every script and every request.
 """
 

@@ -1,7 +1,7 @@
 """Batches that wait: Bronze holds them, and Silver has not settled them.
 
 Belongs here: which wait for a window that is missing, which for a run or a person, and from when on that is told.
-Does not: the words of an alert or of an entry, or which batch is judged next (refining.ledger).
+Does not: the words of an alert or of an entry, or which batch is judged next.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: reading it: of Bronze and Silver from what they hold, of what is made of them from its commits, and of
 serving from the attempts that published, or what the monitor kept of them; where nobody can ever know it.
-Does not: whether that is far enough (operations.freshness).
+Does not: whether that is far enough.
 """
 
 from __future__ import annotations

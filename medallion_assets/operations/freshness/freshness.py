@@ -1,7 +1,7 @@
 """Freshness: how far the data of each table reach, and whether that is too far behind (rule V4).
 
 Belongs here: the answer as a pure function, which everybody shows or alerts by; what counts as a refresh.
-Does not: how far data reach (operations.freshness.coverage), the table that keeps this, or alerting anybody.
+Does not: how far data reach, the table that keeps this, or alerting anybody.
 
 A run that succeeds on old data leaves a table as old as they are. A table of which nothing is covered yet is as old as
 the lakehouse, so that a Gold table that is never built becomes stale as well, and a lakehouse of this morning has

@@ -1,7 +1,7 @@
 """Kept: what the monitor wrote last of stages whose last success lies further back than anybody reads attempts.
 
 Belongs here: reading it.
-Does not: writing it (orchestration.assets.monitor), or how far attempts are read (operations.tables.pipeline_runs).
+Does not: writing it, or how far attempts are read.
 """
 
 from __future__ import annotations

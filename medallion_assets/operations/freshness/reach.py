@@ -1,7 +1,7 @@
 """Reach: which business days and months are complete, as far as data reach.
 
 Belongs here: a day or month against how far a table reaches.
-Does not: how far it reaches (coverage.py), or whether that is far enough (freshness.py).
+Does not: how far it reaches, or whether that is far enough.
 """
 
 from __future__ import annotations

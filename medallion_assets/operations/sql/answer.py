@@ -2,7 +2,7 @@
 
 Belongs here: a database in memory for each query, with views of these tables, in which nothing else can be read and
 nothing written.
-Does not: what a query names (operations.sql.statement, operations.sql.tables), or how rows are shown.
+Does not: what a query names, or how rows are shown.
 
 Only the logs of tables that the query names are read, and of tables in a bucket only the files that it needs.
 """

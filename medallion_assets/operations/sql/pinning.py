@@ -1,8 +1,7 @@
 """Pinning: tables of one build are read as its latest complete release has them (rule D8), all of the same one.
 
 Belongs here: which release a query reads, now or as of a moment.
-Does not: what a release is (delta.row_tables.releases), or versions that a query names by number
-(operations.sql.tables).
+Does not: what a release is, or versions that a query names by number.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Statements: what a query names and whether it only reads, by DuckDB's own parser.
 
 Belongs here: one text of SQL, without any table.
-Does not: which tables there are (operations.sql.tables), or running it (operations.sql.answer).
+Does not: which tables there are, or running it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Tables by the names that a query gives them: `silver.orders`, `silver.orders_all`, `silver."orders@12"`.
 
 Belongs here: what a name means, names that are nearly right, and opening the version that is meant.
-Does not: views (delta.duckdb.views).
+Does not: views.
 """
 
 from __future__ import annotations

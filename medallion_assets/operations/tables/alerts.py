@@ -6,8 +6,8 @@ Does not: when to raise one, what is still to be sent, or sending it.
 The table holds events and is only appended to: `raised`, and for each channel `sending`, `delivered` and `failed`. What
 is so now follows from them, so writers need not know of each other.
 
-What goes on until it ends is a condition: all alerts about it name it, and one message says that it is over
-(operations.alerts.recoveries). What has happened and cannot end has none.
+What goes on until it ends is a condition: all alerts about it name it, and one message says that it is over. What has
+happened and cannot end has none.
 
 An alert is known by its key, and the same key is not raised again for KEPT_DAYS. So a key names the occurrence: the
 batch, the version, the failure streak, or, for what goes on until a person acts, the day, which reminds once a day.

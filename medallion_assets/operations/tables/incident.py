@@ -1,7 +1,7 @@
 """Incidents: the `operations.incidents` table, one row for each stage that failed in a run.
 
 Belongs here: the table, writing a row once, its end, and reading rows.
-Does not: finding out what happened or whether it is over (operations.tables.incident_ends), or how it looks in Dagster.
+Does not: finding out what happened or whether it is over, or how it looks in Dagster.
 """
 
 from __future__ import annotations

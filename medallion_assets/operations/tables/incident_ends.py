@@ -1,7 +1,7 @@
 """Ends of incidents: which are over, as a later run has done what failed.
 
 Belongs here: what counts as that.
-Does not: writing it (operations.tables.incident), or what only Dagster knows of stages that leave no rows.
+Does not: writing it, or what only Dagster knows of stages that leave no rows.
 
 A stage has to have succeeded in an attempt that began after the run had failed: for every day that the incident names,
 in one attempt or several. Incidents that are older than OPEN_DAYS stay as they are.

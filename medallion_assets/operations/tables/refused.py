@@ -1,7 +1,7 @@
 """Tables that cannot be read or written, for their features or a broken log; for looks at a whole lakehouse.
 
 Belongs here: finding them, and continuing without them.
-Does not: which features these are (delta.features), what exactly is broken (operations.verify).
+Does not: which features these are, what exactly is broken.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """dbt models once more, from the Silver of their latest release, and whether that is what is published (rule D8).
 
 Belongs here: building in a DuckDB file that is thrown away, and naming the partitions whose rows differ.
-Does not: publishing anything, or Silver, which is made again for itself (recomputation.py).
+Does not: publishing anything, or Silver, which is made again for itself.
 
 A release names the versions of Silver that it was built from, so what has come in since is no difference. What cannot
 be repeated is said in a note and is no finding: a version of Silver that is gone, a project that is another one now, or

@@ -1,7 +1,7 @@
 """Bronze assets: one for each loaded table.
 
 Belongs here: how the stage looks in Dagster, and how fresh its source is, which is asked once in a run.
-Does not: what it does (stages/bronze.py).
+Does not: what it does.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """The business page in Dagster: an asset that writes it, and writing it after each publish.
 
 Belongs here: when it is written, and what Dagster shows of it.
-Does not: what the page says (operations.business).
+Does not: what the page says.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """The dashboard in Dagster: an asset that writes the page, and links to it.
 
 Belongs here: what Dagster shows of the page.
-Does not: what the page says (operations.dashboard), or writing it (operations.dashboard.writing).
+Does not: what the page says, or writing it.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

@@ -2,7 +2,7 @@
 
 Belongs here: how such a build looks in Dagster. What is known before it runs is read from a JSON file; dbt and DuckDB
 are imported by the run alone.
-Does not: building or publishing (deriving.dbt).
+Does not: building or publishing.
 
 A test of a source is a check of the first model made from it, and says in its metadata which table it judges. It cannot
 be one of that table: Dagster runs the checks of an asset with it. Each run of the Silver table alone would be refused

@@ -1,7 +1,7 @@
 """Fetching in Dagster: an asset `raw/<table>` for each table that comes from an API, and the job that fetches it.
 
 Belongs here: what Dagster shows of it, and when it runs unless settings say otherwise.
-Does not: fetching (sources.rest.fetch), or loading what was fetched: that is `bronze/<table>`, which comes after it.
+Does not: fetching, or loading what was fetched: that is `bronze/<table>`, which comes after it.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

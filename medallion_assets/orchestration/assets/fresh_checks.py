@@ -1,7 +1,7 @@
 """Freshness in Dagster's graph: a check of each table that has a limit, unless nobody can know how far it reaches.
 
 Belongs here: what Dagster shows of the figure that data_freshness, `status`, the dashboard and the alerts show.
-Does not: the judgement (operations.freshness), or when the monitor runs.
+Does not: the judgement, or when the monitor runs.
 
 The monitor evaluates them all. A run of chosen tables evaluates theirs as its last step, as Dagster runs the checks of
 what it makes: a table that was loaded is fresh at once. The jobs as they are leave them out. They stop nothing, and

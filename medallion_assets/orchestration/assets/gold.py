@@ -1,7 +1,7 @@
 """Gold assets: a partition for each business day, any days in one run; or one for each month.
 
 Belongs here: how their stages look in Dagster.
-Does not: what they do (stages/gold.py), or asking for the days that changed.
+Does not: what they do, or asking for the days that changed.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

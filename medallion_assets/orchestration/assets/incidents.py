@@ -1,7 +1,7 @@
 """The incident asset: on failure of any stage, what a person needs to know is put together and sent.
 
 Belongs here: how a diagnosis looks in Dagster: run config, job, Markdown, and the alert that it makes.
-Does not: the diagnosis (orchestration.runs.diagnosis), its table (operations.tables), or when it runs (triggers).
+Does not: the diagnosis, its table, or when it runs (triggers).
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """Query alerts in Dagster: an asset whose checks are the queries that must find nothing, and the job that asks them.
 
 Belongs here: what Dagster shows of them.
-Does not: asking, or the words of alerts (operations.alerts.queries).
+Does not: asking, or the words of alerts.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

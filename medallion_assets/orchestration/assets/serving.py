@@ -1,7 +1,7 @@
 """Serving assets, which bring Gold's figures back to DynamoDB.
 
 Belongs here: how their stages look in Dagster.
-Does not: what they do (stages/serving.py).
+Does not: what they do.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

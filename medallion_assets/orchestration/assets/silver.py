@@ -1,7 +1,7 @@
 """Silver assets: one for each judged table, and one for each that is derived.
 
 Belongs here: how their stages look in Dagster.
-Does not: what they do (stages/judged.py, stages/derived.py).
+Does not: what they do.
 
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """

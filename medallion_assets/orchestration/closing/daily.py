@@ -2,7 +2,7 @@
 
 Belongs here: yesterday, and the days that nobody closed while the daemon was down, as pure functions; what was closed,
 as Dagster's event log has it.
-Does not: when it ticks (lines.py, orchestration.schedules), or days that Silver restated (triggers/restated/days.py).
+Does not: when it ticks, or days that Silver restated.
 
 A day is closed when its figures were published by a run that began after the day had ended. Dagster evaluates only the
 last of the ticks that it missed, so the other days are found here: the days between the first one that was ever

@@ -1,7 +1,7 @@
 """Closing lines: the cron lines at which pipelines close days and months, and what they were to have closed by now.
 
 Belongs here: which lines there are, of settings or as declared, and the last of their ticks that counts.
-Does not: what a tick asks for (orchestration.schedules, daily.py, requests.py), or alerting anybody.
+Does not: what a tick asks for, or alerting anybody.
 """
 
 from __future__ import annotations

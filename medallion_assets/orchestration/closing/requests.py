@@ -1,7 +1,7 @@
 """Close requests: the runs that close days of a Gold table, a month, or the day that dbt models are built for.
 
 Belongs here: what such a run makes, and its key.
-Does not: which days, or when (daily.py, waiting.py, orchestration.schedules).
+Does not: which days, or when.
 
 The month that a tick closes is the one before it, in the time zone of its schedule.
 """

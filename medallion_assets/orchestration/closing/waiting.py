@@ -1,8 +1,7 @@
 """Closes that wait: where settings say so, what is not complete is closed once it is, or at an hour (rule V7).
 
 Belongs here: whether a day or a month may be closed now, and asking for it later.
-Does not: which that is (daily.py, requests.py), or days that were closed before they were complete
-(triggers/restated/days.py).
+Does not: which that is, or days that were closed before they were complete.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a process says to whoever supervises it, as it would to systemd (sd_notify): READY=1, WATCHDOG=1.
 
-Belongs here: saying it. Does not: what is said when (deploy/watched.py, runs/forks/server.py).
+Belongs here: saying it. Does not: what is said when.
 """
 
 from __future__ import annotations

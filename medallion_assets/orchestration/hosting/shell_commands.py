@@ -2,7 +2,7 @@
 
 Belongs here: telling commands that end with the message from code servers, which go on and hand it to the UI; the
 errors of a run that such a command carries out, and of the ticks of a code server; which of them may compute.
-Does not: commands of `medallion` (cli.terminal), processes of a deployment (startable).
+Does not: commands of `medallion`, processes of a deployment (startable).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sockets below $DAGSTER_HOME, for this account alone.
 
 Belongs here: their addresses, and taking the place of one that a killed process left.
-Does not: what is said over them (runs/forks/messages.py, wakes/messages.py).
+Does not: what is said over them.
 """
 
 from __future__ import annotations

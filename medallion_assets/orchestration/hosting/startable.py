@@ -1,7 +1,7 @@
 """What a process of a deployment needs before Dagster starts in it: one message, where Dagster prints a traceback.
 
 Belongs here: settings, the folder of Dagster, a port, variables of a workspace file.
-Does not: whether databases and stores answer (deploy/health.py), which starts again until they do.
+Does not: whether databases and stores answer, which starts again until they do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The web server of a deployment, as whoever asks it from outside sees it.
 
 Belongs here: whether it answers, and has the definitions.
-Does not: starting one (cli.web_ui, deploy).
+Does not: starting one (cli, deploy).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Remote attempts: which place in the object store one has, and whether it goes on with a job that is there already.
 
 Belongs here: numbering them, their tokens, and removing what is left of old ones.
-Does not: what lies at a place (remote.place), or running anything.
+Does not: what lies at a place, or running anything.
 
 A run that Dagster starts anew after its process was lost has the same root run, and finds the place of the attempt
 that nobody saw to its end. It asks for the same token there, and so for the same job. An attempt whose end was seen

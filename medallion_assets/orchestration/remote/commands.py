@@ -1,7 +1,7 @@
 """A stage in a process that a command starts, on this machine or through it (ssh, docker run, srun).
 
 Belongs here: starting it in a Pipes session, ending it, and finding one that outlived the Dagster that began it.
-Does not: services that run jobs (jobs.py).
+Does not: services that run jobs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Elsewhere: the work of a stage as a stream of reports that come from another process.
 
 Belongs here: choosing where a table's stage runs, and what follows from how the process ended.
-Does not: commands and jobs (commands.py, jobs.py), or what becomes of reports (orchestration.attempt).
+Does not: commands and jobs, or what becomes of reports.
 
 To Dagster it is the same stage: its checks, its row and its errors come out as if it had worked here.
 """

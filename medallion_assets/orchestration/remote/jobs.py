@@ -1,7 +1,7 @@
 """A stage in a job of a service, which runs it on machines of its own.
 
 Belongs here: starting the job through a Pipes session, watching it to its end, and canceling it.
-Does not: what a service is asked (compute), or what the stage reports (remote.messages).
+Does not: what a service is asked (compute), or what the stage reports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Pipes over the object store: Dagster's side of a remote attempt.
 
 Belongs here: the request that is written to the attempt's place, and messages that are read from it while they come.
-Does not: what they mean (remote.messages), or the other side (remote.pipes).
+Does not: what they mean, or the other side.
 
 Pipes' own reader for object stores takes one object every 10 seconds, and gives up 10 seconds after the end: a run that
 finds a job which has worked for an hour would not catch up.

@@ -2,7 +2,7 @@
 
 Belongs here: taking the name out of the header, where the web server hands a run over, which is Dagster's documented
 place for it (a run coordinator of one's own).
-Does not: proving who somebody is, which the proxy does; what a run without the tag counts as (orchestration.resources).
+Does not: proving who somebody is, which the proxy does; what a run without the tag counts as.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Diagnosis: why a run failed, from what it reported to Dagster.
 
 Belongs here: finding the stages that failed, and putting together their errors, checks and the last good version.
-Does not: which stages failed (outcomes.py), or keeping what was found (operations.tables.incident).
+Does not: which stages failed, or keeping what was found.
 
 Nothing is read but the event log: a diagnosis costs little, and works when the lakehouse is what fails.
 

@@ -1,8 +1,7 @@
 """The run launcher: each run is a process of its own, known from its first moment, watched, and ended as a whole.
 
 Belongs here: launching and terminating runs, and answering Dagster's run monitoring.
-Does not: starting a process (worker.py), runs that nobody else watches (watch.py), time limits (run
-monitoring), asking again (triggers).
+Does not: starting a process, runs that nobody else watches, time limits (run monitoring), asking again (triggers).
 
 Dagster's default launcher asks the code server to start runs, answers no question about their health, and cannot end
 them once that server was replaced. Here the launching process starts them itself, or has them forked. So a run needs

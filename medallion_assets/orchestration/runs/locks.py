@@ -1,7 +1,7 @@
 """The locks of runs: which process holds a run, what it has noted there, and ending who holds one.
 
 Belongs here: the file of each run, taking it, asking whether it is held.
-Does not: what a process is (processes.py), what Dagster says of a run (watch.py), starting (worker.py).
+Does not: what a process is, what Dagster says of a run, starting.
 
 A run is held by a lock on a file of its own (flock), which the kernel takes away the moment the process ends, however
 it ends: no process id that was given away again, no clock and no load is mistaken for an answer. Who wants to start a

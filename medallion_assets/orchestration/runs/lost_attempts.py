@@ -1,7 +1,7 @@
 """Lost attempts: what a killed process could not write into operations.pipeline_runs itself.
 
 Belongs here: reading Dagster's events of a run that ended badly, and the rows that follow from them.
-Does not: noticing that a run has ended (triggers, orchestration.assets.monitor).
+Does not: noticing that a run has ended (triggers, the monitor).
 
 A process that is killed (SIGKILL, out of memory, a lost host) reports nothing; Dagster has an event of the step's start
 and none of its end. An attempt whose end Dagster knows, yet has no row, could not write it: it gets its row as well.

@@ -1,7 +1,7 @@
 """Run outcomes: what became of a run and of each of its stages, as Dagster's event log has it.
 
 Belongs here: the one place that reads a stage's end, and the error of a step, out of the events of a run.
-Does not: what follows from it (triggers/run_if.py, operations/tables/incident.py).
+Does not: what follows from it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The code of a process, and that of the process which planned a run: a run is carried out by the same code, or not.
 
 Belongs here: naming the code, keeping its name in every plan, comparing.
-Does not: what becomes of a run that is planned anew (restart.py), forking from code that is still on disk (forks).
+Does not: what becomes of a run that is planned anew, forking from code that is still on disk (forks).
 
 A plan says which steps there are, and for which tables; whoever carries it out has imported the definitions anew. The
 name is taken of the files when the definitions are loaded. A file that was written since the process began may have

@@ -1,7 +1,7 @@
 """The processes that carry out runs: whether one lives and is the same still, and how it is ended.
 
 Belongs here: the identity of a process, ending it with its children.
-Does not: which one holds a run (locks.py), starting processes (worker.py).
+Does not: which one holds a run, starting processes.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: how often a run may be lost, retries that Dagster has given up, runs that were created and never queued,
 and those whose plan is of code that is gone.
-Does not: noticing that a run is lost (watch.py), the retries of steps (orchestration/reporting.py).
+Does not: noticing that a run is lost, the retries of steps.
 
 Dagster's daemon retries a run once, when it hears of its failure. If the code server is away at that moment, or the
 database accepts no writes, it gives the retry up for good, before or after it has created the run. A host that is

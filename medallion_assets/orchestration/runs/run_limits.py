@@ -1,7 +1,7 @@
 """Run limits: how long a run may take, and how often it is started anew, as Dagster's tags.
 
 Belongs here: making them of the limits of its stages, also for a run of chosen assets, which comes without any.
-Does not: the limit of a stage (stage_limits.py). Dagster's run monitoring keeps that of a run.
+Does not: the limit of a stage. Dagster's run monitoring keeps that of a run.
 """
 
 from __future__ import annotations

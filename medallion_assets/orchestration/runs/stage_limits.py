@@ -1,7 +1,7 @@
 """A stage's own time limit, kept in the process that does its work, whatever started its run.
 
 Belongs here: interrupting a stage at its limit, and ending the process of one that cannot be interrupted.
-Does not: how long a stage may take (contracts.policies), or the limit of a run, which Dagster's run monitoring keeps.
+Does not: how long a stage may take, or the limit of a run, which Dagster's run monitoring keeps.
 
 A signal interrupts Python: waits, requests, loops. It does not interrupt a call of a native library; a thread that
 watches then says of the run that it failed, and ends the process, if it was made for that run. That is safe at any

@@ -1,7 +1,7 @@
 """Steps of a run side by side: each in a process of its own, which does not outlive the run's.
 
 Belongs here: the executor of jobs whose steps may run at the same time, and what becomes of a step whose process died.
-Does not: the process of the run (launcher.py), what a step does, or which jobs are carried out so (orchestration.jobs).
+Does not: the process of the run, what a step does, or which jobs are carried out so.
 
 The process of the run holds the run and does no work. Its children come from a server that forks them: it is given
 nothing that starts threads, as Polars and delta-rs do when they are imported, for a lock that such a thread holds stays

@@ -1,8 +1,8 @@
 """Watching runs whose end nobody else notices: those that are starting or are to end, and those that go on for nothing.
 
 Belongs here: what becomes of a run whose process is gone, and of a process whose run is over; looking for both, and for
-what restart.py is to do.
-Does not: time limits; runs at work on another host, which Dagster's run monitoring asks launcher.py about.
+what a restart is to do.
+Does not: time limits; runs at work on another host, which Dagster's run monitoring asks the run launcher about.
 
 Dagster gives a start, and a cancellation, a time, and does not ask whether the process lives. Here that is asked every
 few seconds. Whatever is decided is decided by who holds the run's lock, so that any number of processes may watch.

@@ -1,7 +1,7 @@
 """Where the process of a run is: what Dagster's events and tags say of it, asked of this host.
 
 Belongs here: whether the process of a run lives, is gone, is elsewhere, or was never reported.
-Does not: what follows from that (watch.py, launcher.py), locks (locks.py), processes (processes.py).
+Does not: what follows from that, locks, processes.
 """
 
 from __future__ import annotations

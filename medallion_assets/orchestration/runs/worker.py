@@ -1,8 +1,7 @@
 """The worker of a run: the process that carries it out, forked or started by whoever launches the run.
 
 Belongs here: the command and the environment of a worker, and making it in such a way that it holds its run.
-Does not: how one is forked (forks), when runs are launched (launcher.py), what becomes of their processes (locks.py,
-watch.py).
+Does not: how one is forked (forks), when runs are launched, what becomes of their processes.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Alert sensors: what calls for an alert is looked for every few minutes, and sent as soon as a channel takes it.
 
 Belongs here: the sensors, and what only Dagster knows of the facts.
-Does not: the rules (operations.alerts.rules), sending (operations.alerts.delivery), or runs that end
-(orchestration/runs/outcomes.py).
+Does not: the rules, sending, or runs that end.
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

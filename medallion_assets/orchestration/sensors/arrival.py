@@ -1,7 +1,7 @@
 """File arrival: the sensor of one loaded table, which asks for a run when batches wait to be loaded.
 
 Belongs here: looking at what lies there and what is known of it, and the sensor itself.
-Does not: when to ask (triggers/file_arrival.py), or one sensor for several tables (arrivals.py).
+Does not: when to ask, or one sensor for several tables.
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """File-arrival sensors of a pipeline: one for each loaded table, or one for all of those that no timer holds back.
 
 Belongs here: which sensors there are, and the one that asks for a run of all tables that have arrivals.
-Does not: what is looked at for each table (arrival.py), or which tables go together (triggers/together.py).
+Does not: what is looked at for each table, or which tables go together.
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

@@ -1,7 +1,7 @@
 """Sensors that complete releases of dbt models: built again once their sources cover days that were closed without.
 
 Belongs here: one sensor for each build.
-Does not: whether days are covered (watching.py), or when and how often to ask (triggers/table_update.py).
+Does not: whether days are covered, or when and how often to ask.
 
 What merely has changed waits for the next build; days that were closed before they were complete do not (rule V6).
 Dagster reads the annotations of a sensor itself, so they are not postponed here.

@@ -1,7 +1,7 @@
 """Run-if sensors: they watch runs end, and ask for a job when a condition about them is met.
 
 Belongs here: reading which runs ended, and the sensors themselves.
-Does not: when a condition is met (triggers/run_if.py), or what became of a run (orchestration/runs/outcomes.py).
+Does not: when a condition is met, or what became of a run.
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

@@ -1,12 +1,11 @@
 """What became of runs: each that has ended is looked at once, and alerts follow from it.
 
 Belongs here: the sensor that sees runs end, and which alert follows from an end.
-Does not: what became of a run's stages (orchestration/runs/outcomes.py), or the words (operations.alerts.notices).
+Does not: what became of a run's stages, or the words.
 
-A run that failed and that Dagster starts anew has not ended. A run that failed raises one alert for each cause
-(operations.alerts.failures), and has its incidents: those of stages the diagnosis looks into as well, and whoever is
-first writes them. One that was canceled counts as skipped (operations.alerts.notices), one that succeeded raises an
-alert where settings ask for every run of its job.
+A run that failed and that Dagster starts anew has not ended. A run that failed raises one alert for each cause, and has
+its incidents: those of stages the diagnosis looks into as well, and whoever is first writes them. One that was canceled
+counts as skipped, one that succeeded raises an alert where settings ask for every run of its job.
 
 The cursor saves work and nothing else: without one the runs of the last day are looked at again, and the keys of their
 alerts see to it that nobody gets one twice.

@@ -1,13 +1,12 @@
 """Table-update sensors: Silver is asked for when Bronze has what it can settle, a derived table when it lags.
 
 Belongs here: the sensors.
-Does not: what has an update (watching.py), or when to ask (triggers/table_update.py).
+Does not: what has an update, or when to ask.
 
-A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left.
-Without timers the run that loads a batch refines it too (arrival.py), and the sensor of Silver finds work only when
-that failed, or when somebody decided about a batch. What a run has written wakes the sensors of what is made from it
-(wakes/downstream.py); their own interval is a net (cadence.py).
-Dagster reads the annotations of a sensor itself, so they are not postponed here.
+A run of Silver derives in the same run; the sensors of derived tables repair what one that failed halfway left. Without
+timers the run that loads a batch refines it too, and the sensor of Silver finds work only when that failed, or when
+somebody decided about a batch. What a run has written wakes the sensors of what is made from it; their own interval is
+a net. Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """
 
 from collections.abc import Callable, Sequence

@@ -2,8 +2,7 @@
 
 Belongs here: what Silver can settle of its Bronze table, the versions that a derived table was made from, and whether
 they cover days by now that a release of dbt models closed without (rule V6).
-Does not: deciding (triggers/table_update.py). A table that is not there yet is nothing to take in, and is not made by
-looking.
+Does not: deciding. A table that is not there yet is nothing to take in, and is not made by looking.
 """
 
 from __future__ import annotations

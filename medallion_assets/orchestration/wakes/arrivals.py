@@ -1,7 +1,7 @@
 """Waking the sensors of arrivals, all of them: what has arrived, and of which table, is for them to see.
 
 Belongs here: who they are.
-Does not: who knows that something may have arrived (export_events.py, landing_folders.py).
+Does not: who knows that something may have arrived.
 """
 
 from __future__ import annotations

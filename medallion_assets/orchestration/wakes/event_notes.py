@@ -1,7 +1,7 @@
 """How the queue of export events is, as the daemon notes it in Dagster's storage for others to see.
 
 Belongs here: the note, and what health says of it.
-Does not: asking the queue (export_events.py), the alert (sensors/alerts.py).
+Does not: asking the queue, the alert.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Export events: a thread of the daemon that asks a queue what was created, and wakes the sensors of arrivals.
 
 Belongs here: what is worth a wake, and what follows when the queue does not answer.
-Does not: the queue and its messages (storage/object_events.py), or what has arrived, which the sensors find by listing.
+Does not: the queue and its messages, or what has arrived, which the sensors find by listing.
 
 A message is deleted once its wake was said, whatever it says: the queue is this deployment's alone. So one that makes
 no sense holds up no other. One that was not deleted comes again, and is a look more. While the queue does not answer,
-the sensors are woken as often as they look without one; what is wrong is noted for health and alerts (event_notes.py).
+the sensors are woken as often as they look without one; what is wrong is noted for health and alerts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Landing folders: a thread of the daemon that sees when something is put where exports lie on a disk.
 
 Belongs here: which folders these are, seeing once a second that one has changed, and the wake that follows.
-Does not: what has arrived, which the sensors find by listing; buckets, which tell of it themselves (export_events.py).
+Does not: what has arrived, which the sensors find by listing; buckets, which tell of it themselves.
 
 A folder's time changes when an entry comes or goes, on any system and on mounted disks. So nothing is listed but what
 has changed, and a second costs a stat of each folder; no export folder is looked into. What is missed costs a sensor's

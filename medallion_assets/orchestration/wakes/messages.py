@@ -1,7 +1,7 @@
 """What a process says to wake sensors, over a socket below $DAGSTER_HOME: one datagram, which nobody answers.
 
 Belongs here: one message, and whose socket it goes to.
-Does not: who wakes what (downstream.py, orchestration.runs.launcher), what follows (waker.py).
+Does not: who wakes what, what follows.
 
 Who says it works on, whether somebody hears it or not, and nothing fails.
 """

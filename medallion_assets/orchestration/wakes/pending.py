@@ -1,7 +1,7 @@
 """Pending wakes: what becomes of a wake until its sensor has looked, as pure functions.
 
 Belongs here: when a sensor is to be made due, when a wake is over, and when to look again.
-Does not: who says it (messages.py), or Dagster's storage (waker.py).
+Does not: who says it, or Dagster's storage.
 
 A wake is over when a look has begun after it was said: that look sees what the wake was about. A look that was under
 way already may not, and its end overwrites what made the sensor due meanwhile. So its end is waited for, and the sensor

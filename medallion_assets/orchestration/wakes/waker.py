@@ -1,7 +1,7 @@
 """The waker: a thread that hears wakes, and makes their sensors due in Dagster's storage.
 
 Belongs here: hearing, reading when sensors looked, and making them due.
-Does not: when it is due (pending.py), or Dagster's daemon, which looks at what is due (orchestration/daemon.py).
+Does not: when it is due, or Dagster's daemon, which looks at what is due.
 
 Dagster's daemon passes over a sensor whose last look began less than its interval ago, as its state in the storage
 says. The waker dates that look back by the interval; nothing but the daemon evaluates a sensor. It writes no state

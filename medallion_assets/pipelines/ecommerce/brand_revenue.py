@@ -1,7 +1,7 @@
 """Gold brand revenue: what a brand sold in a month.
 
 Belongs here: the figures of a month (rule E5).
-Does not: which months are computed anew (deriving.build).
+Does not: which months are computed anew.
 """
 
 from __future__ import annotations

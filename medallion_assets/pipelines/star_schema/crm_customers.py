@@ -1,7 +1,7 @@
 """Silver customers of the CRM: every version of a customer, and when it was valid.
 
 Belongs here: what a customer is and what makes one valid.
-Does not: the dimension made of them (dbt_project/), or how versions are made from records (refining.merging.history).
+Does not: the dimension made of them (dbt_project/), or how versions are made from records.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The dbt models of the star schema: where their project lies, what it reads, and what of it is published.
 
 Belongs here: that declaration.
-Does not: SQL (dbt_project/), or the pipeline around it (pipeline.py).
+Does not: SQL (dbt_project/), or the pipeline around it.
 """
 
 from __future__ import annotations

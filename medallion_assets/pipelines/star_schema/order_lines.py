@@ -1,7 +1,7 @@
 """Silver order lines: typed, judged, one live row a line of an order.
 
 Belongs here: what a line is and what makes one valid.
-Does not: the order that it belongs to (orders.py), or the facts made of both (dbt_project/).
+Does not: the order that it belongs to, or the facts made of both (dbt_project/).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Silver orders: typed, judged, one live row an order.
 
 Belongs here: what an order is, what makes one valid, and the days that the calendar has.
-Does not: what was ordered (order_lines.py), or the facts made of both (dbt_project/).
+Does not: what was ordered, or the facts made of both (dbt_project/).
 """
 
 from __future__ import annotations

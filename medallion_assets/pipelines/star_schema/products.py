@@ -1,7 +1,7 @@
 """Silver products: every version of a product, so that what was sold keeps its category once it is deleted.
 
 Belongs here: what a product is and what makes one valid.
-Does not: the dimension made of them (dbt_project/), or how versions are made from records (refining.merging.history).
+Does not: the dimension made of them (dbt_project/), or how versions are made from records.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gold customer lifetime value: what each customer was worth, as of a day.
 
 Belongs here: value, frequency, recency and the scores made of them (rules G3 and G4).
-Does not: what counts as a sale (sales.py), or which days are computed anew (deriving/kept_days.py).
+Does not: what counts as a sale, or which days are computed anew.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Silver customer transactions: typed, judged, one live row a transaction.
 
 Belongs here: what a transaction is and what makes one valid.
-Does not: decoding (refining.typing.decode), ordering and deletes (refining.merging), enrichment
-(enriched_transactions.py).
+Does not: decoding, ordering and deletes, enrichment.
 """
 
 from __future__ import annotations

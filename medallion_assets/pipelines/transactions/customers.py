@@ -1,7 +1,7 @@
 """Silver customers: every version of a customer, and when it was valid.
 
 Belongs here: what a customer is and what makes one valid.
-Does not: how versions are made from records (refining.merging.history), or who uses them (enriched_transactions.py).
+Does not: how versions are made from records, or who uses them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Gold daily sales summary: what was sold on a day, by category, segment and region.
 
 Belongs here: the figures of a day (rules G1 and G2).
-Does not: what counts as a sale (sales.py), or which days are computed anew (deriving/kept_days.py).
+Does not: what counts as a sale, or which days are computed anew.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Silver enriched transactions: each live transaction with what its customer was at that time.
 
 Belongs here: which version of a customer counts for a transaction (rule H2), and what a change of customers touches.
-Does not: how versions are made (refining.merging.history), or which days a change of transactions restates
-(refining.merging).
+Does not: how versions are made, or which days a change of transactions restates.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sales: what counts as one (rule G1).
 
 Belongs here: what the Gold tables share about counted rows.
-Does not: any single Gold table, or arithmetic with money (contracts.money).
+Does not: any single Gold table, or arithmetic with money.
 """
 
 from __future__ import annotations

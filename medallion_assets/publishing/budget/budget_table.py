@@ -1,7 +1,7 @@
 """The DynamoDB table in which publishers of an account share their write budget.
 
 Belongs here: its name and key, and making it.
-Does not: what stands in it (publishing.budget.write_shares).
+Does not: what stands in it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One DynamoDB table, written within a budget: every request asks the limiter, and is repeated until it is answered.
 
 Belongs here: charging, throttling, unprocessed items, cancelled transactions and lost answers.
-Does not: what is written in which order (publishing.days.day_publisher, publishing.items.item_publisher), or DynamoDB's
-errors as ours (publishing.failures).
+Does not: what is written in which order, or DynamoDB's errors as ours.
 """
 
 from __future__ import annotations

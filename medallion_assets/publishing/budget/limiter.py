@@ -1,7 +1,7 @@
 """How fast this project may write to a DynamoDB table: a token bucket steered by what DynamoDB says it charged.
 
 Belongs here: when the next request may go, and what a charge or a refusal changes about that.
-Does not: making requests or repeating them (publishing.budget.budgeted_table).
+Does not: making requests or repeating them.
 """
 
 from __future__ import annotations

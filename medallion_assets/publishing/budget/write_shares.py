@@ -1,7 +1,7 @@
 """Shares of the write capacity that all publishers of an AWS account may use together (rule P7).
 
 Belongs here: who holds how much of the total, in one DynamoDB item that every host can reach, and for how long.
-Does not: the pace of requests (publishing.budget.limiter), which keeps within the share that it is handed.
+Does not: the pace of requests, which keeps within the share that it is handed.
 
 The item holds a lease for each publisher: what it wants, what it holds, and a beat that changes with each renewal. It
 is only ever replaced under the condition that nobody else has, so the leases never add up to more than the total. A

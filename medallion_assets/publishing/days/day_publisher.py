@@ -1,7 +1,7 @@
 """Publishing a day as a whole: rows under a new version, then one conditional write moves the day's pointer (rule P1).
 
 Belongs here: the order of the steps, which makes every one of them safe to repeat or to be killed in.
-Does not: charging and repeating requests (publishing.budget.budgeted_table), or how a day is read (publishing.reader).
+Does not: charging and repeating requests, or how a day is read.
 """
 
 from __future__ import annotations

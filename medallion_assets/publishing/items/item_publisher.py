@@ -1,8 +1,7 @@
 """Publishing a table of items: only what differs, each item on the condition that it carries a lower pair (rule P2).
 
 Belongs here: which items and tombstones are written, and in which order.
-Does not: rows as items (publishing.items.item_rows), who may publish (publishing.items.watermark), or charging and
-repeating requests (publishing.budget.budgeted_table).
+Does not: rows as items, who may publish, or charging and repeating requests.
 
 A publisher may be late: its run counts as lost, another took its place, and it goes on. Nothing that it still writes
 does harm, by the condition of each write:

@@ -1,7 +1,7 @@
 """Rows as the items of a table of items: with encoded keys, without those that DynamoDB cannot take (rule P4).
 
 Belongs here: which rows become items, and what tells whether an item differs from a row.
-Does not: which items are written, and in which order (publishing.items.item_publisher).
+Does not: which items are written, and in which order.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The watermark of a table of items: which publish is in, which has begun, what that means for the next (rule P2).
 
 Belongs here: the `#watermark` item and its conditional changes.
-Does not: writing the other items (publishing.items.item_publisher).
+Does not: writing the other items.
 
 Items become visible one by one, so a publish that died or was overtaken leaves figures that the pair of the watermark
 does not cover. Therefore a publish announces itself before its first item. From then on lower pairs publish nothing,

@@ -1,7 +1,7 @@
 """Where a lakehouse publishes to: the DynamoDB table of a contract, and whether sample data may go there.
 
 Belongs here: names, keys, and the refusal of samples.
-Does not: who owns a table (publishing.adoption, publishing.owner), or publishing.
+Does not: who owns a table, or publishing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What must hold of a serving table before its first row, and what had better hold: judged from its description.
 
 Belongs here: status, keys, indexes, capacity, streams and deletion protection, each with the command that mends it.
-Does not: describing or making a table, or its time to live (publishing.tables.serving_tables).
+Does not: describing or making a table, or its time to live.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Judged contracts: whether the batches of a table can be judged and published by a contract.
 
 Belongs here: what every such contract has to have, refused where it is written and not in its first run.
-Does not: what is wrong in any table (contracts.table.Table).
+Does not: what is wrong in any table.
 """
 
 from __future__ import annotations

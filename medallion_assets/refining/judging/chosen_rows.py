@@ -1,7 +1,7 @@
 """Chosen rows: which rows of a quarantine somebody means who names batches and reasons.
 
 Belongs here: the choice, and refusing names that there are not.
-Does not: what is done with the rows (refining.redrive, operations.exports.quarantine_listing).
+Does not: what is done with the rows.
 """
 
 from __future__ import annotations

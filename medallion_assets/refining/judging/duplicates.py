@@ -2,7 +2,7 @@
 
 Belongs here: finding the few suspects in bounded memory, telling repeated lines, and resolving the others.
 Does not: versions of a key in different batches, or (F4) at different sequences of one; these are ordered, and no
-    duplicates (events.py).
+duplicates.
 """
 
 from __future__ import annotations

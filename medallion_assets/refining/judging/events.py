@@ -1,7 +1,7 @@
 """Judged records: the frame between decoding and the tables, and the order in which records win (rules R1 to R4).
 
 Belongs here: the names of its columns, the total order, frames of (batch, file, line), and the rows of a batch.
-Does not: making the frame (judging.py), or applying it (refining.merging).
+Does not: making the frame, or applying it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The quality gate: what judging counted, and whether a batch may be published (rules C3, C4, C7, C8).
 
 Belongs here: the score and the verdict, as pure values.
-Does not: judging single records (refining.typing.decode, contracts.expectations).
+Does not: judging single records.
 """
 
 from __future__ import annotations

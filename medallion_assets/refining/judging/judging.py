@@ -1,7 +1,7 @@
 """Judging: the lines of some batches become good records, bad records, and counts for each batch.
 
 Belongs here: going through batches in blocks of bounded size, and taking duplicates out.
-Does not: what a valid record is (the contract), whether a batch passes (gate.py).
+Does not: what a valid record is (the contract), whether a batch passes.
 """
 
 from __future__ import annotations

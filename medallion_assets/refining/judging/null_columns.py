@@ -1,7 +1,7 @@
 """Columns of which no record of a batch has a value, although the contract counts on one, or none can (rule C8).
 
 Belongs here: which columns these may be, and counting their nulls.
-Does not: what follows for the batch (gate.py).
+Does not: what follows for the batch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Quarantine: bad records, kept with their reasons, so that nothing is lost and all can be driven again (rules R4, C6).
 
 Belongs here: the quarantine table of a table, appending to it exactly once, and what full batches hold there.
-Does not: driving rows again (refining.redrive).
+Does not: driving rows again.
 """
 
 from __future__ import annotations

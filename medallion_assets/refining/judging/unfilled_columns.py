@@ -1,7 +1,7 @@
 """Columns that no record fills, and what their contract should name instead.
 
 Belongs here: telling from the attributes that were not read which one a column's source means.
-Does not: columns whose batches the gate holds (null_columns.py).
+Does not: columns whose batches the gate holds.
 """
 
 from __future__ import annotations

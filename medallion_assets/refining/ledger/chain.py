@@ -1,7 +1,7 @@
 """The chain of batches: what is covered, what may be judged next, and where a gap is (rules C1, C2, C3).
 
 Belongs here: pure decisions about windows.
-Does not: reading tables, or the verdict on a batch's content (refining.judging.gate).
+Does not: reading tables, or the verdict on a batch's content.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Deciding about batches: which decisions a person can still take (rule C4).
 
 Belongs here: refusing a decision that cannot have an effect, before it is recorded.
-Does not: the record of decisions (decisions.py), or acting on one (refining.refine).
+Does not: the record of decisions, or acting on one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Decisions of people about batches: accept, reject, or confirm a table that was made anew (rules C4, B3).
 
 Belongs here: the `operations.decisions` table, written before a stage acts on it and read by every later run.
-Does not: acting on a decision (refining.refine, refining.loading).
+Does not: acting on a decision.
 """
 
 from __future__ import annotations

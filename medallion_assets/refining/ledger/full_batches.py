@@ -2,7 +2,7 @@
 
 Belongs here: which of them count beside each other, since when a former table's records do not, and over which rows an
     absence wins.
-Does not: applying one (refining.merging).
+Does not: applying one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ledger: which batches Silver has settled, and which it takes next (rules C1 to C5).
 
 Belongs here: the checkpoint that Silver's own log carries, read against Bronze's log and people's decisions.
-Does not: judging or applying a batch (refining.judging, refining.merging).
+Does not: judging or applying a batch.
 """
 
 from __future__ import annotations

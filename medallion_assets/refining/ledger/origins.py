@@ -1,7 +1,7 @@
 """Origins: a table that was made anew, restored or moved, and the records of the one before (rule B3).
 
 Belongs here: which origin a batch is of, and from when on the records of a former origin no longer count.
-Does not: asking a person to confirm a new one (refining.loading.owner); windows (chain.py).
+Does not: asking a person to confirm a new one; windows.
 
 Nothing of a new origin is in Bronze before a person confirmed its table id, so the decisions tell their order. A former
 origin ends at S of the first full batch of a later one: that full batch is the whole table as of then.

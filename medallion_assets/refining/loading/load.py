@@ -1,6 +1,6 @@
 """Ingest: every complete batch of a table that Bronze does not hold, each loaded whole or not at all (rules B1 to B5).
 
-Belongs here: putting the table's source and its Bronze table (refining.bronze) together.
+Belongs here: putting the table's source and its Bronze table together.
 Does not: either of them, or when to run (triggers).
 """
 

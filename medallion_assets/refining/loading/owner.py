@@ -1,7 +1,7 @@
 """The owner of a Bronze table: which table's batches it takes, and what happens when that changes (rule B3).
 
 Belongs here: the owner's name, by the declaration or by what was loaded first, and its origin.
-Does not: loading (load.py), or asking for a decision (orchestration.assets.bronze).
+Does not: loading, or asking for a decision.
 
 A DynamoDB table is its ARN, the name, and its `tableId`, the origin. The name of the first batch's owner stands in a
 note of every commit that loads one. Bronze tables of earlier releases lack it: it is read from the batches that are in,

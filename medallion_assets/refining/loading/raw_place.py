@@ -1,7 +1,7 @@
 """Raw places: what the place is in which the batches of a table are looked for.
 
 Belongs here: telling a wrong place from one where nothing has arrived yet, and naming the nearest right one.
-Does not: whether a batch is whole, or in (load.py); the place of the tables (operations.places).
+Does not: whether a batch is whole, or in; the place of the tables.
 
 A look costs a request or two where batches lie, and few more where there are none.
 """

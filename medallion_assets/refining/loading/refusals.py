@@ -1,7 +1,7 @@
 """Refusals: whether a batch that was refused still is as it was then (rule B2).
 
 Belongs here: what is remembered of it, until it is gone, and asking for as little of it as answers that question.
-Does not: the table of refusals (refused_batches.py); making the verdict (a source, owner.py).
+Does not: the table of refusals; making the verdict (a source, the owner of the batch).
 
 Three things can mend a refusal: a file of the batch's own folder, which the listing shows; the one file at fault,
 where it lies in the folder that incremental batches share, is archived or may not be read; and what is known of the

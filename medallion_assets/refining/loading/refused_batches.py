@@ -2,7 +2,7 @@
 
 Belongs here: the `operations.export_verdicts` table, so that a batch that cannot be loaded is read again only when
 it has changed, and a person finds every refusal in one place.
-Does not: making the verdict (a source, owner.py); noticing a change (refusals.py).
+Does not: making the verdict (a source, the owner of the batch); noticing a change.
 """
 
 from __future__ import annotations

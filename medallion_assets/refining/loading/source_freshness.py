@@ -1,7 +1,7 @@
 """Source freshness: how far the batches of a place reach, and whether that is too long ago to load anything (rule F8).
 
 Belongs here: the judgement, of what lies in the place alone.
-Does not: how fresh our own tables are (operations.freshness), or whether a stale source stops a run (a setting).
+Does not: how fresh our own tables are, or whether a stale source stops a run (a setting).
 
 What is in counts as long as it lies there, but for what is dated ahead; a place that is missing or empty is as stale as
 one can be, whatever was loaded from it. Samples are old by nature: nothing follows them, so that they are fresh.

@@ -1,7 +1,7 @@
 """Write: the lines of a batch become files of its Bronze table, which nobody sees before a commit.
 
 Belongs here: which files of a batch are read by which process.
-Does not: reading and verifying them (a source), the columns beside a line and the commit (refining.bronze).
+Does not: reading and verifying them (a source), the columns beside a line and the commit.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A change of a Silver table: what has been written for its next commit.
 
 Belongs here: what every way to change one tells.
-Does not: making changes (merge.py, fill.py, history_table.py, refining.replace), or committing them.
+Does not: making changes, or committing them.
 """
 
 from __future__ import annotations

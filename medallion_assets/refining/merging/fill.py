@@ -1,7 +1,7 @@
 """Fill: the first full batch of a table, written by day in one pass over its records (rules K1, H3).
 
 Belongs here: when no record meets another, so that all of them are rows.
-Does not: comparing records with what the table holds (merge.py).
+Does not: comparing records with what the table holds.
 
 A first full batch is most of what many a lakehouse ever reads, and nothing is to be found out about it: a batch has
 one good record a key. So days are not put together one by one from all parts of the batch.

@@ -1,7 +1,7 @@
 """Held: the rows that a table has of the keys of some events, before they are merged.
 
 Belongs here: looking for keys in a table whose rows lie by day, and not by key.
-Does not: which row wins (merge.py).
+Does not: which row wins.
 
 Nothing tells where a key is, so every key of the table is read. It is read once for many parts of events, and not once
 for each: what merging costs follows the events then, beside one look through the table.

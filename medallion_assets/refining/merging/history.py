@@ -1,7 +1,7 @@
 """History: the versions of a key, built from the set of its valid events (rule H1).
 
 Belongs here: which versions a key had and when each was valid, from events in any order.
-Does not: which records are valid events, which keys a full batch lacks (merge.py), or who uses the versions.
+Does not: which records are valid events, which keys a full batch lacks, or who uses the versions.
 """
 
 from __future__ import annotations

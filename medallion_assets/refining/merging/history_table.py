@@ -1,7 +1,7 @@
 """History tables: every version of a key, kept right under events in any order (rule H1).
 
 Belongs here: the log of valid events that versions are made from, and putting new versions in the place of old ones.
-Does not: how versions follow from events (history.py).
+Does not: how versions follow from events.
 
 Equal states merge into one version, so the versions alone cannot be taken apart again when an older record arrives. The
 events are therefore kept beside them, in `<table>_events`. Absences from full batches are not: they follow from the

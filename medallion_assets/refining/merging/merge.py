@@ -1,8 +1,7 @@
 """State: one live row a key, from events in any order (rules K1 to K4, H3).
 
 Belongs here: merging events into a table that keeps the present state of each key.
-Does not: putting rows in place (merge_days.py, fill.py), tables that keep history (history_table.py), which batches are
-applied (refining.refine).
+Does not: putting rows in place, tables that keep history, which batches are applied.
 
 The state of a key is its highest event, and a highest event can be kept up to date one batch at a time. Absences from
 full batches are the one kind of event that no line tells. Those of a full batch that is being applied are found by

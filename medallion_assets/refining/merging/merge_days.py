@@ -1,7 +1,7 @@
 """Days of a state table: new rows in the place of old ones, in files that are made in bounded memory.
 
 Belongs here: replacing a day or the tombstones.
-Does not: which rows win (merge.py), or where they are until then (winners.py).
+Does not: which rows win, or where they are until then.
 """
 
 from __future__ import annotations

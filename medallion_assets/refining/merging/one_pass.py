@@ -1,7 +1,7 @@
 """One pass: when rows of all days can be written by day at a time, within an engine's bounds.
 
 Belongs here: how many rows of each day are held until they are written.
-Does not: writing them (delta.files.partitioned_files, engines.aside), or what they are (fill.py, merge.py).
+Does not: writing them, or what they are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Winners: the rows that win over what a table holds, in parts, by day.
 
 Belongs here: where they are, and reading those of some days.
-Does not: which rows win (winning.py), or putting them into the table (merge_days.py).
+Does not: which rows win, or putting them into the table.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Winning: which events win over what a table holds of their keys, and their rows by day (rules K1 to K3, R3).
 
 Belongs here: the rule, and comparing events with the rows of a whole table, one part of the events after the other.
-Does not: what a table holds (held.py), comparing a full batch by day (winning_by_day.py), or putting rows into the
-table (merge_days.py).
+Does not: what a table holds, comparing a full batch by day, or putting rows into the table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """By day: a full batch, compared with what a table holds of the same day (rules K1, R3).
 
 Belongs here: finding what wins where nearly every key is in the day in which it was.
-Does not: the rule (winning.py), or putting rows into the table (merge_days.py).
+Does not: the rule, or putting rows into the table.
 
 A full batch tells of every key that there is, so looking for its keys in the whole table is to join two tables. But
 most keys stay in their day, and the keys of a day are few. Only those that are new in a day are looked for among those

@@ -1,8 +1,7 @@
 """Rebuild: a judged Silver table made again from Bronze by its present contract, as one new version of itself.
 
 Belongs here: judging every settled batch again, and putting table, events and quarantine in place.
-Does not: other tables (rebuild_bronze.py, deriving.changed_days, deriving.rebuild), or the comparison
-(delta.replacing.table_changes).
+Does not: other tables, or the comparison.
 
 The batches that Silver has settled are applied to a copy in a temporary folder, which therefore equals a table made
 from nothing. Decisions of people stay in force: what was rejected stays out, what was accepted comes in. Then the copy

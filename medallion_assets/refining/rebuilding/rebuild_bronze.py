@@ -1,7 +1,7 @@
 """Rebuilding Bronze: its batches read again from where they lie, and put in place where they differ, as one version.
 
 Belongs here: comparing the lines of a batch with what Bronze holds of it.
-Does not: loading batches that Bronze lacks (refining.loading); those that the raw place no longer has stay as they are.
+Does not: loading batches that Bronze lacks; those that the raw place no longer has stay as they are.
 """
 
 from __future__ import annotations

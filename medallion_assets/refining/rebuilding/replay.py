@@ -1,8 +1,8 @@
 """Replay: a judged table made once more from Bronze, in a lakehouse of its own.
 
 Belongs here: the order of the batches, and applying one group of them to the copy.
-Does not: which batches count and which rows are good; `medallion verify --deep` repeats what was decided
-(operations.verify.recomputation), a rebuild decides by the current contract (rebuild.py).
+Does not: which batches count and which rows are good; `medallion verify --deep` repeats what was decided, a rebuild
+decides by the current contract.
 """
 
 from __future__ import annotations

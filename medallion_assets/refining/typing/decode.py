@@ -1,7 +1,7 @@
 """Bronze lines become typed columns, each with the reasons why a record is bad.
 
 Belongs here: the frame that comes out, which columns a record is asked for, and its list of reasons.
-Does not: taking lines apart (a source), values (refining.typing.values), judging (contracts.expectations).
+Does not: taking lines apart (a source), values, judging.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """From an attribute's text to a column's value, or to the reason why not (rules T1 to T5).
 
 Belongs here: for each type of the contract, its typed value and its reason; missing and wrong_type; trimming and case.
-Does not: the grammars (refining.typing.numbers, refining.typing.timestamps), collecting reasons
-(refining.typing.decode).
+Does not: the grammars, collecting reasons.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Any order: items whose attributes are strings and numbers, in whatever order and however many of them are missing.
 
 Belongs here: learning the attributes from a sample of lines, and finding the lines that are made of nothing else.
-Does not: items that are alike (sources.dynamodb_export.templates), changes, and what an attribute means
-    (sources.dynamodb_export.record): it is asked once for each attribute.
+Does not: items that are alike, changes, and what an attribute means: it is asked once for each attribute.
 
 Why no proof of a row is needed. A line is read here if it is, byte for byte, an item of known members in the compact
 form that DynamoDB writes, each member once, with strings that JSON holds as they are. Then it is valid JSON, and says

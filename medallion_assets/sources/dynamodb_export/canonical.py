@@ -1,7 +1,7 @@
 """One spelling for every spelling of a record, so that a record that was exported twice is seen to be the same.
 
 Belongs here: what of DynamoDB JSON has no order.
-Does not: what follows for two records of a key (refining.judging.duplicates).
+Does not: what follows for two records of a key.
 """
 
 from __future__ import annotations

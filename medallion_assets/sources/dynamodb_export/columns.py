@@ -1,7 +1,7 @@
 """Columns: the lines of exports as texts, one column for each attribute of the contract.
 
 Belongs here: which records an export of a type can hold.
-Does not: taking lines apart (sources.dynamodb_export.lines), or typing their texts (refining.typing).
+Does not: taking lines apart, or typing their texts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Data text: what is inside a data file, from its gzip bytes to lines of UTF-8, in bounded memory.
 
 Belongs here: unpacking, counting lines, and which of the two is broken.
-Does not: whether the bytes are those of the manifest, or the verdict (sources.dynamodb_export.verify).
+Does not: whether the bytes are those of the manifest, or the verdict.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Export windows: which exports DynamoDB makes of a time that none covers.
 
 Belongs here: the limits of an incremental export, and how a longer time is split.
-Does not: what is missing (refining.ledger.chain), or the command that asks for it.
+Does not: what is missing, or the command that asks for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DynamoDB's exports to S3 as a source of batches.
 
-Belongs here: putting the parts of this folder together as `contracts.source.Source` asks for them.
+Belongs here: putting the parts of this folder together as `Source` asks for them.
 Does not: any of the parts.
 """
 

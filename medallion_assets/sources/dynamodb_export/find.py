@@ -1,7 +1,7 @@
 """Finding exports: which lie below a store, and what else lies there.
 
 Belongs here: telling export folders from foreign objects in a listing, and noticing that an export changed.
-Does not: listing itself (storage.listing); what manifests say (sources.dynamodb_export.read).
+Does not: listing itself; what manifests say.
 """
 
 from __future__ import annotations

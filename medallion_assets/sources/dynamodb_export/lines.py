@@ -1,9 +1,8 @@
 """Many lines at once: raw DynamoDB JSON becomes one column of text for each attribute of the contract.
 
-Belongs here: which reader is tried on which lines: templates (sources.dynamodb_export.templates), items in any order
-    (sources.dynamodb_export.any_order), then `json_decode`, so that a malformed line costs the others only time, and
-    the exact reader for every line whose row is not proved (sources.dynamodb_export.shapes).
-Does not: what a single record means (sources.dynamodb_export.record), or what a value means (refining.typing.values).
+Belongs here: which reader is tried on which lines: templates, items in any order, then `json_decode`, so that a
+malformed line costs the others only time, and the exact reader for every line whose row is not proved.
+Does not: what a single record means, or what a value means.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The manifests of an export: the one model that reader and writer share, so that they cannot drift apart.
 
 Belongs here: Export, DataFile, and their JSON exactly as DynamoDB writes it.
-Does not: judging what was read (sources.dynamodb_export.manifest_reading); where manifests lie
-(sources.dynamodb_export.read).
+Does not: judging what was read; where manifests lie.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Reading manifests: their JSON judged field by field, and turned into the model.
 
 Belongs here: what a summary and a file list must contain, and where a data file of a copied export lies.
-Does not: the model and how it is written (sources.dynamodb_export.manifest); checksums and missing files
-(sources.dynamodb_export.read).
+Does not: the model and how it is written; checksums and missing files.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Owners: whether an export is of the DynamoDB table whose exports are taken (rule B3).
 
 Belongs here: comparing ARNs, and saying in what they differ.
-Does not: what is known of the owner (refining.loading.owner), or a table that was made anew under its ARN (there as
-well).
+Does not: what is known of the owner, or a table that was made anew under its ARN (there as well).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Exports: what the manifests of an export folder say.
 
 Belongs here: reading manifests, and checking them before they are parsed.
-Does not: finding the folder (sources.dynamodb_export.find); the manifests' JSON (sources.dynamodb_export.manifest,
-sources.dynamodb_export.manifest_reading); data files (sources.dynamodb_export.verify).
+Does not: finding the folder; the manifests' JSON; data files.
 """
 
 from __future__ import annotations

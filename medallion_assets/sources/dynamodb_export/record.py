@@ -1,8 +1,8 @@
 """One record at a time: the exact reading of a line of DynamoDB JSON, in plain Python.
 
 Belongs here: what a record is (item, upsert, delete, or none of them), and what an attribute's value is. This is the
-    meaning that the fast path (sources.dynamodb_export.lines) must reproduce; lines that it cannot vouch for come here.
-Does not: what a value means in its column (refining.typing.values).
+meaning that the fast path must reproduce; lines that it cannot vouch for come here.
+Does not: what a value means in its column.
 """
 
 from __future__ import annotations

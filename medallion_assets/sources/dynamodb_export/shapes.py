@@ -1,8 +1,7 @@
 """The forms a record comes in, as Polars sees them: what to decode, and whether a decoded row says what its line says.
 
 Belongs here: the schemas for `json_decode`, the expressions that read its structs, and the two proofs of a row.
-Does not: what a single record means (sources.dynamodb_export.record), or running the decoder
-(sources.dynamodb_export.lines).
+Does not: what a single record means, or running the decoder.
 
 Why proofs are needed. `json_decode` joins its lines into one JSON array, so two broken lines can shift the rows between
 them; `{"S":5}` comes out as "5", a lone surrogate as NUL, the first of two equal names wins, and names that the schema

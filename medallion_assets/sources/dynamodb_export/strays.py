@@ -1,8 +1,7 @@
 """Strays: exports that lie where no table looks for them.
 
 Belongs here: finding some of them in a few requests, however much lies there.
-Does not: which folder would be right (refining.loading.raw_place), or every export below a URL
-(operations.exports.report).
+Does not: which folder would be right, or every export below a URL.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Templates: lines that are alike but for their strings, read by taking these out.
 
 Belongs here: learning templates from a sample of lines, and finding the lines that are a template filled in.
-Does not: what a line means (sources.dynamodb_export.record): it is asked once for each template.
+Does not: what a line means: it is asked once for each template.
 
 Why no proof of a row is needed. A template is a valid record with holes, each a whole string that ends an object. A
 line is read by it if it is this template with other strings in the holes, byte for byte, and these strings have no

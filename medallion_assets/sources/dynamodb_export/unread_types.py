@@ -1,7 +1,7 @@
 """Unread types: attributes that no contract can read yet, in words that say what to do about it.
 
 Belongs here: looking at records that were refused as `wrong_type`.
-Does not: refusing them (refining.typing.values).
+Does not: refusing them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Verdicts: the names of everything that can be wrong with an export, and what a person does about each.
 
 Belongs here: the verdict, how final it is, and the error that carries it.
-Does not: finding out which one holds (sources.dynamodb_export.read for manifests, sources.dynamodb_export.verify for
-data files).
+Does not: finding out which one holds.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Export lines: the verified lines of an export, in frames of bounded size.
 
 Belongs here: reading large data files in pieces and many small ones together, and refusing what was not read whole.
-Does not: verifying bytes (sources.dynamodb_export.verify), or writing lines (refining.bronze).
+Does not: verifying bytes, or writing lines.
 
 DynamoDB writes dozens of data files however few the items are, and one of many gigabytes when there are many. So a
 frame is as large as it may be, whatever the files: it holds lines of many, or a part of one.

@@ -1,8 +1,7 @@
 """Verification: whether an export is all there, byte for byte, before anything of it is parsed (rule B1).
 
 Belongs here: data files (present, gzip, md5, lines), and the verdict on whole exports.
-Does not: the manifests' own checks (sources.dynamodb_export.read); how windows join up (refining.ledger.coverage);
-loading (refining.loading).
+Does not: the manifests' own checks; how windows join up; loading.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writing exports exactly as DynamoDB does: for samples and tests, through the model that the reader uses.
 
 Belongs here: ids, file names, gzip bytes, the order in which the files of an export appear, and the lines of records.
-Does not: what is in a sample (samples); the manifests' JSON (sources.dynamodb_export.manifest).
+Does not: what is in a sample (samples); the manifests' JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CSV fields: where a record's fields begin and end, for one delimiter, and many records as columns of text.
 
 Belongs here: the grammar of quotes (RFC 4180; a quote within a field that does not begin with one is a character).
-Does not: cutting a file into records (sources.files.csv_records), or what a field means (sources.files.csv_lines).
+Does not: cutting a file into records, or what a field means.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CSV as a format of files: what a user declares of it, and what a header has to say.
 
 Belongs here: headers and their verdicts; putting text, records and columns together.
-Does not: cutting text (sources.files.csv_records), or what a record says (sources.files.csv_lines).
+Does not: cutting text, or what a record says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CSV lines: the records of CSV files as texts, one column for each source of the contract.
 
 Belongs here: fields by the names of their file's columns, and what cannot be taken apart.
-Does not: the grammar (sources.files.csv_fields), or flags and sequences (sources.records).
+Does not: the grammar, or flags and sequences.
 """
 
 from __future__ import annotations

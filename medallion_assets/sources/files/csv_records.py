@@ -1,8 +1,7 @@
 """CSV records: the text of a file, cut where records end, in bounded memory.
 
 Belongs here: line ends, quotes that span lines, and what makes a whole file unreadable.
-Does not: unpacking (storage.compression), headers (sources.files.csv_format), or the fields of a record
-    (sources.files.csv_fields).
+Does not: unpacking, headers, or the fields of a record.
 
 A quote opens a quoted field only where a field begins; elsewhere it is a character like any other. So each line is one
 of four: it ends outside of quotes or not, depending on where it began. Which lines end a record follows from these

@@ -1,6 +1,6 @@
 """Files as a source of batches: each file that a pattern names is one (rules F1 to F8).
 
-Belongs here: putting the parts of this folder together as `contracts.source.Source` asks for them.
+Belongs here: putting the parts of this folder together as `Source` asks for them.
 Does not: any of the parts.
 """
 

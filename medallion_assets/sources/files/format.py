@@ -1,7 +1,7 @@
 """Formats: what the files of a table are to be read as.
 
 Belongs here: what a source of files asks of a format.
-Does not: any single one (csv_format.py, parquet_format.py), or which files there are (files.py).
+Does not: any single one, or which files there are.
 """
 
 from __future__ import annotations

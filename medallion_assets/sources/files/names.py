@@ -1,7 +1,7 @@
 """Names: which files are a table's, and the id of a file's batch (rule F1).
 
 Belongs here: patterns and ids.
-Does not: listing (storage.listing), or what is in a file.
+Does not: listing, or what is in a file.
 """
 
 from __future__ import annotations

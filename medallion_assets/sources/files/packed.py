@@ -1,7 +1,7 @@
 """Packed files: the bytes of a file, unpacked as its name and its first bytes say.
 
 Belongs here: which packing a file has, and its verdicts.
-Does not: unpacking (storage.compression), or the text.
+Does not: unpacking, or the text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Parquet as a format of files: rows become records, as JSON whose values are texts.
 
 Belongs here: reading row groups in bounded memory, one text for each value, and those texts again.
-Does not: flags and sequences (sources.records), or typing (refining.typing).
+Does not: flags and sequences, or typing.
 
 A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), bytes
 are base64, a duration is ISO 8601. What is nested is JSON in a text.

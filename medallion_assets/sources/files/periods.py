@@ -1,7 +1,7 @@
 """Periods: the time that a file covers, as the date in its name says (rule V1).
 
 Belongs here: which forms a name may have, reading it, and how long what it names is: an hour, a day or a month, in UTC.
-Does not: how periods join up (refining.ledger.coverage).
+Does not: how periods join up.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Strays: files that lie where no table looks for them.
 
 Belongs here: finding some of them in a few requests, however much lies there.
-Does not: which folder would be right (refining.loading.raw_place).
+Does not: which folder would be right.
 """
 
 from __future__ import annotations

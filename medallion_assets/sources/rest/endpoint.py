@@ -1,8 +1,7 @@
 """Endpoints: how an API is asked for what changed in a window of time.
 
 Belongs here: the declaration, and what of an answer is records.
-Does not: what leads to the next page (sources.rest.paging), asking (sources.rest.requests), or keeping answers
-(sources.rest.landing).
+Does not: what leads to the next page, asking, or keeping answers.
 """
 
 from __future__ import annotations

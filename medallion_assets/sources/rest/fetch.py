@@ -1,7 +1,7 @@
 """Fetching: windows of an API, one after the other, up to now.
 
 Belongs here: the order of the steps, and when a window was read whole.
-Does not: a single request (sources.rest.requests), or where its answer is kept (sources.rest.landing).
+Does not: a single request, or where its answer is kept.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Landing: the answers of an API as they came, in the table's raw place, window by window.
 
 Belongs here: names, claims, summaries, and which window is next.
-Does not: asking for one (sources.rest.fetch), or reading records (sources.rest.windows).
+Does not: asking for one, or reading records.
 
 A window is `rest/<from>-<to>/`: a file for each page, named by its number and digest, and last `summary.json`, which
 names them. Without a summary it does not count. Which window comes after a moment is said once, by whoever first

@@ -1,7 +1,7 @@
 """Paging: how one page of an API leads to the next.
 
 Belongs here: the kinds of paging, as declared, and what asks for a page.
-Does not: asking (sources.rest.requests), or what of an answer is records (sources.rest.endpoint).
+Does not: asking, or what of an answer is records.
 """
 
 from __future__ import annotations

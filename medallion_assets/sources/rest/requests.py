@@ -1,7 +1,7 @@
 """Requests: one page asked for, and asked again as long as it may help.
 
 Belongs here: which failures pass by themselves, how long to wait, and that no secret shows.
-Does not: which page is asked for (sources.rest.fetch).
+Does not: which page is asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Windows of an API as a source of batches: each that has its summary is one (rules F1 to F8).
 
-Belongs here: what lies in the raw place, as `contracts.source.Source` asks for it; the API is not asked.
-Does not: fetching (sources.rest.fetch).
+Belongs here: what lies in the raw place, as `Source` asks for it; the API is not asked.
+Does not: fetching.
 """
 
 from __future__ import annotations

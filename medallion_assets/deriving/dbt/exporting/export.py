@@ -1,7 +1,7 @@
 """Exporting: a model in the DuckDB file of a run becomes files of its Delta table, by contract.
 
 Belongs here: reading a model partition by partition, in bounded memory, and writing what differs from the table.
-Does not: committing (publish.py), or how a partition's files are written (delta.files.writing).
+Does not: committing, or how a partition's files are written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fitting: a model in the DuckDB file of a run holds what its contract allows, before anything of it is written.
 
 Belongs here: the questions that say so, asked of the whole model in SQL, and the error that names what does not fit.
-Does not: reading its rows (export.py), or what a project's own tests ask.
+Does not: reading its rows, or what a project's own tests ask.
 
 A cast alone would round, cut and shift silently: 1.6 becomes 2, and a moment its day. So a value of another type counts
 as it would be published only if casting it back gives the same value again.

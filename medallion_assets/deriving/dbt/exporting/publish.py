@@ -1,7 +1,7 @@
 """Publishing: all models of a build are committed in one burst, and then their release is complete (rule D8).
 
 Belongs here: the order of these steps, and what a build notices of another one.
-Does not: building, or writing rows (export.py).
+Does not: building, or writing rows.
 
 Every file is written before the first commit, so the burst is a few small writes. Each table gets a commit, one without
 a change too: it says of which release the table is, and keeps out any other build that opened the table before. Who

@@ -1,7 +1,7 @@
 """Shared macros: what a project needs of ours for its generated sources to be tested, and its schemas to be found.
 
 Belongs here: the texts of these files for a project of somebody else, taken from the project that ships with us.
-Does not: sources themselves (sources.py).
+Does not: sources themselves.
 
 Where a project has a macro or a test of that name, its own holds.
 """

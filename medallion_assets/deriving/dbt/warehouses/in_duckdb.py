@@ -1,7 +1,7 @@
 """In DuckDB: dbt makes its models in a file of the run, which is thrown away.
 
 Belongs here: that file, and how dbt is connected to it.
-Does not: views of snapshots (delta.duckdb.views), or what is read of the file (exporting/export.py).
+Does not: views of snapshots, or what is read of the file.
 """
 
 from __future__ import annotations

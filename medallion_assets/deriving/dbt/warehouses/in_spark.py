@@ -1,7 +1,7 @@
 """In Spark: dbt makes its models in the session of the engine, in schemas of the run's own, which are dropped.
 
 Belongs here: names of relations in Spark, and DuckDB views over the files of what was made.
-Does not: how dbt reaches the session (engines.spark.dbt_session), or what is read of the views (exporting/export.py).
+Does not: how dbt reaches the session, or what is read of the views.
 
 Sources are temporary views, so nothing of ours stays in a catalog. Spark lets no lasting view read one of these: what a
 project declares as a view is a table of the run. Each run has schemas of its own, for a catalog may have a `gold` of

@@ -1,6 +1,6 @@
 """The fork server as a process of a deployment: `python -m medallion_assets.orchestration.runs.forks -m MODULE`.
 
-Belongs here: its arguments and settings. Does not: what it does (server.py).
+Belongs here: its arguments and settings. Does not: what it does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The launcher's side: asking the fork server for the process of a run, or how it is.
 
 Belongs here: one request, its answer, and the word by which a fork begins.
-Does not: what is done without a fork (runs/worker.py), the socket (messages.py).
+Does not: what is done without a fork, the socket.
 """
 
 from __future__ import annotations

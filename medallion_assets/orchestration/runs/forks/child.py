@@ -1,7 +1,7 @@
 """A fork, from its first moment until it carries out a run as any other process would.
 
 Belongs here: what it compares before it says that it is ready, and taking over what its launcher handed it.
-Does not: forking (server.py), the launcher's side (asking.py).
+Does not: forking, the launcher's side.
 """
 
 from __future__ import annotations

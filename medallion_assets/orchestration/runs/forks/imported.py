@@ -1,7 +1,7 @@
 """What the process that is forked has imported: whether it is what a new process would import, and safe to fork.
 
 Belongs here: importing, the files and threads that came of it.
-Does not: forking (server.py), what differs from run to run (child.py).
+Does not: forking, what differs from run to run.
 
 A thread that holds a lock at the moment of a fork holds it for ever in the child. The threads that Polars and delta-rs
 start when they are imported do no harm: runs that were forked beside them ended, all of them. Those that compute do:

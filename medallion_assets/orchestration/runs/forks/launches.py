@@ -1,7 +1,6 @@
 """How the last runs of a home came by their processes: forked, or started and why. Health asks for it.
 
-Belongs here: the one file that says so, below $DAGSTER_HOME. Does not: forking (asking.py), what a single run is told
-(runs/worker.py).
+Belongs here: the one file that says so, below $DAGSTER_HOME. Does not: forking, what a single run is told.
 
 Only who launches runs knows: a fork server that forks for whoever looks may refuse every run, as their environment is
 another.

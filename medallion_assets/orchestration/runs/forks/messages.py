@@ -1,13 +1,13 @@
 """What the launcher of a run and its fork say to each other, over a socket below $DAGSTER_HOME.
 
 Belongs here: one message, and whose socket it goes to.
-Does not: who says what when (asking.py, child.py).
+Does not: who says what when.
 
 The launcher says what the run is to have; the fork answers that it is ready, or why it is not to be used. Then it gets
 the run's files, and says that it has them. Only the launcher's last word lets it begin. Whoever gives up before that
 closes the connection. So there is one process a run, whichever answer is lost.
 
-Messages are read by hand, and not as `contracts.documents`: a fork server may import nothing but what a run needs.
+Messages are read by hand, and not with pydantic: a fork server may import nothing but what a run needs.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The fork server: a process that imports everything a run needs, works on nothing, and forks one child a run.
 
 Belongs here: listening, forking, saying that it is well, and when it ends so that it is started again.
-Does not: what is imported (imported.py), what a child does (child.py), who asks (asking.py).
+Does not: what is imported, what a child does, who asks.
 
-It reads no table and opens no connection: what it did before a fork its children could not do (imported.py). It is the
-parent of runs in name only. They lead sessions of their own, and live on when it is killed.
+It reads no table and opens no connection: what it did before a fork its children could not do. It is the parent of runs
+in name only. They lead sessions of their own, and live on when it is killed.
 """
 
 from __future__ import annotations

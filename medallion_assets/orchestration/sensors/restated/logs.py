@@ -1,7 +1,7 @@
 """The logs that say what a Gold table lacks: Silver's, its own, and Dagster's event log, read on from a cursor.
 
 Belongs here: reading, and the cursor that says up to where. Who has no cursor, or one that fits no more, reads all.
-Does not: what follows from it (sensors.py).
+Does not: what follows from it.
 """
 
 from __future__ import annotations

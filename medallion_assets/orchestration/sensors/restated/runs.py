@@ -1,7 +1,7 @@
 """Dagster's runs for restated days: what is at work on a table, and what was asked for it before.
 
 Belongs here: reading these runs, and the tags that say what a run was asked for.
-Does not: what follows from them (triggers.restated.attempts, triggers.restated.asking).
+Does not: what follows from them.
 
 Each run carries what it was asked for: so a lost cursor neither asks too often nor, by repeating a run key, asks for
 nothing.

@@ -1,8 +1,7 @@
 """Sensors that keep Gold and serving up to Silver: one for each Gold table, which asks for exactly the days it lacks.
 
 Belongs here: the sensors, what they ask for, and the alert when they give up.
-Does not: which days are missing, when to ask, Dagster's runs (runs.py), or how a request looks
-(orchestration/requests.py).
+Does not: which days are missing, when to ask, Dagster's runs, or how a request looks.
 
 Dagster reads the annotations of a sensor itself, so they are not postponed here.
 """

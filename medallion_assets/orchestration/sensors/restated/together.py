@@ -1,7 +1,7 @@
 """Restated days that wait to be published together with those of other Gold tables (rule P6).
 
 Belongs here: which day ranges of those that are only to be published can go now, and what the others wait for.
-Does not: what a table lacks (stages/together.py), or asking for runs (sensors.py).
+Does not: what a table lacks, or asking for runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A small shop's files of changes: one CSV a day and table, as its systems drop them.
 
 Belongs here: which change is in which file, and what is wrong with some of the lines.
-Does not: what changes (pipelines.star_schema.samples.people, pipelines.star_schema.samples.sold).
+Does not: what changes.
 """
 
 from __future__ import annotations

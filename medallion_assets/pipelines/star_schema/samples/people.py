@@ -1,7 +1,7 @@
 """Sample customers and products: who and what there is, and how they change.
 
 Belongs here: every state of a customer and of a product, as text.
-Does not: orders (pipelines.star_schema.samples.sold), or files (pipelines.star_schema.samples.files).
+Does not: orders, or files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sample shop: how large it is, and how its rows come to have changed.
 
 Belongs here: what customers, products, orders and lines have in common: moments, and states that follow from events.
-Does not: what any of them says, or files (pipelines.star_schema.samples.files).
+Does not: what any of them says, or files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sample orders and their lines: what was sold, and how that changes afterwards.
 
 Belongs here: every state of an order and of a line, as text.
-Does not: who bought what (pipelines.star_schema.samples.people), or files (pipelines.star_schema.samples.files).
+Does not: who bought what, or files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sample customers: who they are, and how they change.
 
 Belongs here: the rows of `customers` by index, and their life as events.
-Does not: lines and files (pipelines.transactions.samples.lines, pipelines.transactions.samples.exports).
+Does not: lines and files.
 """
 
 from __future__ import annotations

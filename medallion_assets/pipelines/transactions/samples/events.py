@@ -1,8 +1,7 @@
 """Events: from what happens to the items of a table to what its exports hold.
 
 Belongs here: the state of every item at a moment, and what changed in a window, exactly as DynamoDB exports have it.
-Does not: what happens (pipelines.transactions.samples.customers, pipelines.transactions.samples.transactions); how it
-is written (pipelines.transactions.samples.lines).
+Does not: what happens; how it is written.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sample exports of any size: `medallion sample` and the benchmarks.
 
 Belongs here: one full or incremental export of a sample table, written in bounded memory.
-Does not: the demo's history of exports that follow from each other (pipelines.transactions.samples.history).
+Does not: the demo's history of exports that follow from each other.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The demo's history: a shop's tables over two months, one full and seven incremental exports each, then a bad one.
 
 Belongs here: which exports there are, and that they follow from one another without gaps.
-Does not: what happens to an item (pipelines.transactions.samples.customers,
-pipelines.transactions.samples.transactions); exports of any size (pipelines.transactions.samples.exports).
+Does not: what happens to an item; exports of any size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Lines: frames of sample rows as the records of an export, whole columns at a time.
 
 Belongs here: what a sample table's items look like in DynamoDB JSON, and how some of them are spoilt.
-Does not: which rows there are (pipelines.transactions.samples.customers, pipelines.transactions.samples.transactions);
-files and manifests (sources.dynamodb_export.write).
+Does not: which rows there are; files and manifests.
 
 Values are written without escaping: the generators draw from texts that need none.
 """

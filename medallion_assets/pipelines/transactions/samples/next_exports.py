@@ -1,8 +1,7 @@
 """The next exports: what a shop's tables did since the last exports that lie there, for trying the pipeline live.
 
 Belongs here: where the next window begins, and records that follow from what the exports before it hold.
-Does not: the first exports (pipelines.transactions.samples.history); exports of any size
-(pipelines.transactions.samples.exports).
+Does not: the first exports; exports of any size.
 """
 
 from __future__ import annotations

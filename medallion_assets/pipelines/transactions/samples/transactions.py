@@ -1,7 +1,7 @@
 """Sample transactions: what was bought, when and by whom, and what became of it.
 
 Belongs here: the rows of `customer_transactions` by index, and their life as events.
-Does not: lines and files (pipelines.transactions.samples.lines, pipelines.transactions.samples.exports).
+Does not: lines and files.
 """
 
 from __future__ import annotations
