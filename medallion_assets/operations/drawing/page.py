@@ -24,6 +24,15 @@ PACKAGE = "medallion_assets.operations"
 
 def render_page(template: str, **values: Any) -> str:
     """A template, `room/name.html` of this package, with its values. Equal values give equal pages."""
+    css = _part("drawing/page.css")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return _environment().get_template(template).render(css=css, policy=policy, **values)
+
+
+@cache
+def _environment() -> Environment:
+    """What compiles each template once: that takes longer than filling it in."""
     environment = Environment(
         loader=FunctionLoader(_part),
         autoescape=True,
@@ -34,10 +43,7 @@ def render_page(template: str, **values: Any) -> str:
     )
     environment.filters["breakable"] = breakable
     environment.filters["with_code"] = with_code
-    css = _part("drawing/page.css")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    return environment.get_template(template).render(css=css, policy=policy, **values)
+    return environment
 
 
 @cache
