@@ -46,8 +46,8 @@ settings.register_profile("busy machine", deadline=None, suppress_health_check=[
 settings.load_profile("busy machine")
 settings.register_profile(QUICK, settings.get_profile("busy machine"))
 
-SLOW = ("end_to_end", "simulation")
-"""Folders all of whose tests live through a deployment, or through a week."""
+SLOW = ("end_to_end", "simulation", "failures")
+"""Folders all of whose tests live through a deployment, through a week, or through every kind of failure."""
 
 SLOW_FIXTURES = ("lived",)
 """Fixtures that live through a week: whatever looks at one is slow."""

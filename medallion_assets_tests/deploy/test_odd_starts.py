@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
 DEPLOY = REPOSITORY / "deploy"
@@ -75,7 +76,7 @@ def refused(environment: dict[str, str], program: str, variables: Variables, *, 
     ("variable", "value", "words"),
     [
         ("MEDALLION_FRIST_DAY", "2025-01-01", "rename it to MEDALLION_FIRST_DAY"),
-        ("MEDALLION_ENGINE", "sparc", "polars"),
+        pytest.param("MEDALLION_ENGINE", "sparc", "polars", marks=pytest.mark.slow),
     ],
 )
 def test_a_setting_that_is_refused(
@@ -85,7 +86,7 @@ def test_a_setting_that_is_refused(
 
 
 @pytest.mark.parametrize("program", OF_AN_INSTANCE)
-@pytest.mark.parametrize("place", [None, "/nowhere/dagster_home", "/proc/self/status"])
+@pytest.mark.parametrize("place", first_quick(None, "/nowhere/dagster_home", "/proc/self/status"))
 def test_a_folder_of_dagster_that_is_missing_or_none(
     environment: dict[str, str], program: str, place: str | None
 ) -> None:

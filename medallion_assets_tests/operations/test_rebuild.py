@@ -94,6 +94,7 @@ def test_a_missing_reason_or_place_is_told(home: Path) -> None:
         rebuild(lakehouse_at(home), "", table, request, now=NOW)
 
 
+@pytest.mark.slow
 def test_a_run_rebuilds_what_its_config_asks_for(refined: Graph) -> None:
     """The same from the UI: the run says what changed, and goes on as usual."""
     version = refined.lakehouse.open(CUSTOMER_TRANSACTIONS).version

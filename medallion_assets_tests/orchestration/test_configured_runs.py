@@ -19,12 +19,11 @@ ANN, BOB = {"user": " ann "}, {"user": "bob"}
 @pytest.mark.parametrize(
     ("config", "tags", "who"),
     [
-        ({BRONZE[0]: ANN}, {}, "ann"),
-        ({BRONZE[0]: ANN, BRONZE[1]: ANN}, {}, "ann"),
-        ({BRONZE[0]: ANN}, BOB, "bob"),
-        ({BRONZE[0]: ANN, BRONZE[1]: BOB}, BOB, "bob"),
+        pytest.param({BRONZE[0]: ANN}, {}, "ann", id="one asset says it"),
+        pytest.param({BRONZE[0]: ANN, BRONZE[1]: ANN}, {}, "ann", id="each says it", marks=pytest.mark.slow),
+        pytest.param({BRONZE[0]: ANN}, BOB, "bob", id="a proxy says another", marks=pytest.mark.slow),
+        pytest.param({BRONZE[0]: ANN, BRONZE[1]: BOB}, BOB, "bob", id="and they differ"),
     ],
-    ids=["one asset says it", "each says it", "a proxy says another", "and they differ"],
 )
 def test_every_commit_of_the_run_names_who_asked_for_it(
     graph: Graph, config: Mapping[str, Mapping[str, str]], tags: Mapping[str, str], who: str

@@ -49,6 +49,7 @@ def execute(graph: Graph, request: dg.RunRequest) -> Run:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "last"), [pytest.param(LAST, LAST, marks=pytest.mark.slow), (date(2025, 1, 10), date(2025, 1, 12))]
 )

@@ -90,6 +90,7 @@ def test_checks_of_months_speak_of_lines_and_not_of_windows() -> None:
     assert not {"no_gaps", "unprotected_minute"} & checks.keys()
 
 
+@pytest.mark.slow
 def test_several_months_in_one_run_do_not_stop_each_other(shop: Graph) -> None:
     """C4: the run fails for the one at the gate, and the other is published."""
     write(shop, "2019-Oct.csv", event("bad", user_id=""))
@@ -103,6 +104,7 @@ def test_several_months_in_one_run_do_not_stop_each_other(shop: Graph) -> None:
     assert [row[0] for row in revenue(shop)] == [NOVEMBER]
 
 
+@pytest.mark.slow
 def test_a_month_without_a_file_is_refused_by_each_stage(shop: Graph) -> None:
     """An empty Gold would look like a month in which nothing was sold."""
     write(shop, "2019-Oct.csv", event("a"))

@@ -36,6 +36,7 @@ def with_limits(limits: Limits) -> tuple[Loaded, ...]:
     return tuple(pipeline.declared(table, gate=gate) for table in pipeline.SILVER)
 
 
+@pytest.mark.slow
 @examples()
 @given(data=st.data(), exports=shrinking_histories(), limits=LIMITS)
 def test_what_a_full_export_would_delete_is_judged_when_it_is_its_turn(

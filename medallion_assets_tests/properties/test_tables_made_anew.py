@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given
 
 from medallion_assets.delta.table import Lakehouse
@@ -81,6 +82,7 @@ class Bucket:
         )
 
 
+@pytest.mark.slow
 @examples(30)
 @given(succession=successions())
 def test_a_table_made_anew_takes_over_from_its_first_full_export_on(succession: Succession) -> None:

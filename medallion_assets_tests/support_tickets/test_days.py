@@ -80,6 +80,7 @@ def test_every_table_has_a_freshness(lived: Living) -> None:
     assert found["gold.opened_tickets"].sla_hours == 24
 
 
+@pytest.mark.slow
 def test_a_bad_export_of_one_pipeline_stops_nothing_of_the_other(living: Living) -> None:
     living.desk.export_all("tickets", *(ticket(number, day=1, minutes=-1) for number in range(12)))
     sold_on = export_shop(living.graph.settings.raw_url)

@@ -105,6 +105,7 @@ def test_everybody_can_read_it(offline: BrowserContext, tmp_path: Path, request:
     assert serious_findings(page) == []
 
 
+@pytest.mark.slow
 def test_the_first_screen_of_a_desk_answers_what_one_asks_in_the_morning(chromium: Browser, tmp_path: Path) -> None:
     """Complete, fresh, good; what needs a person; every table."""
     lakehouse = make_lakehouse(tmp_path)
@@ -131,6 +132,7 @@ def test_what_needs_a_person_has_room_for_its_commands(chromium: Browser, tmp_pa
     context.close()
 
 
+@pytest.mark.slow
 def test_all_pipelines_side_by_side_can_be_read_as_well(offline: BrowserContext, tmp_path: Path) -> None:
     """Three times the tables: none is left out, and the page stays small, within the window, and readable."""
     every = Catalog((TRANSACTIONS, STAR_SCHEMA, ECOMMERCE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from deltalake import DeltaTable, Field
 from deltalake.schema import PrimitiveType
 
@@ -16,6 +17,7 @@ def theirs(lakehouse: Lakehouse, table: Table) -> DeltaTable:
     return DeltaTable(lakehouse.uri(table))
 
 
+@pytest.mark.slow
 def test_files_may_be_written_anew(lakehouse: Lakehouse) -> None:
     """OPTIMIZE: the rows are the same, what is made from them goes on, and the new files have no digest."""
     tables = (CUSTOMER_TRANSACTIONS, CUSTOMERS, ENRICHED_TRANSACTIONS)

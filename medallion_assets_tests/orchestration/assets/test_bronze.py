@@ -85,6 +85,7 @@ def test_a_person_confirms_a_table_that_was_made_anew(graph: Graph) -> None:
     assert said == ["new", "confirm_table", "restored from a backup", "ada"]
 
 
+@pytest.mark.slow
 def test_a_table_whose_exports_are_in_cannot_be_confirmed(graph: Graph) -> None:
     """B3: it is no new one. A run that is tried again confirms once more what it had confirmed, and loaded, before."""
     landing(graph).full("a", table_id="old")

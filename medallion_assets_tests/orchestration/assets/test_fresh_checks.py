@@ -30,6 +30,7 @@ def monitor(graph: Graph) -> Run:
     return Run(graph.definitions.resolve_job_def(MONITOR).execute_in_process(instance=graph.instance))
 
 
+@pytest.mark.slow
 def test_the_monitor_says_of_each_table_what_data_freshness_says(refined: Graph) -> None:
     """Gold and serving were never made; samples are measured against their own end."""
     later = datetime.now(UTC) + timedelta(hours=27)

@@ -23,6 +23,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.stages.gold import audit_checks
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import GOLD, SILVER, Graph
 from medallion_assets_tests.oracle import lines
 from medallion_assets_tests.oracle.model import micros
@@ -116,7 +117,7 @@ def test_a_range_of_days_is_one_run_and_one_commit(graph: Graph) -> None:
     assert graph.lakehouse.open(DAILY_SALES_SUMMARY).partitions == [days[0], days[2]]
 
 
-@pytest.mark.parametrize("is_published", [False, True])
+@pytest.mark.parametrize("is_published", first_quick(False, True))
 def test_a_build_says_how_old_its_newest_export_is_where_readers_read_gold(graph: Graph, is_published: bool) -> None:
     """V5: not the first build, nor one that brings nothing new; where it is published, that says so."""
     if not is_published:
@@ -170,6 +171,7 @@ def test_revenue_that_is_off_on_two_days_does_not_cancel_out(graph: Graph) -> No
     }
 
 
+@pytest.mark.slow
 def test_a_row_too_many_or_too_few_is_found(graph: Graph) -> None:
     """G2: also one that is there twice, with every value right."""
     refine(graph, sale("2025-03-09T20:00:00Z"))
@@ -200,6 +202,7 @@ def test_every_as_of_day_of_a_run_is_audited(graph: Graph) -> None:
     assert found.sums[days[1]] == (Decimal(15), Decimal(15))
 
 
+@pytest.mark.slow
 def test_what_silver_takes_in_after_a_build_is_no_fault_of_it(graph: Graph) -> None:
     """A Silver run may end between a build and its audit: the next build's business."""
     refine(graph, sale("2025-03-09T20:00:00Z"))

@@ -145,6 +145,7 @@ def test_what_fetches_and_fails_again_after_it_succeeded_is_told_again(tmp_path:
     assert len(keys) == 2
 
 
+@pytest.mark.slow
 def test_a_diagnosis_that_fails_is_never_looked_into(failing: tuple[Graph, str]) -> None:
     """Neither by the sensor, nor when a person asks for it: no loop."""
     graph, _ = failing

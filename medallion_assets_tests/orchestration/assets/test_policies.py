@@ -68,6 +68,7 @@ def row(of: str) -> tuple[set[str], set[str]]:
     return set(re.findall(r"`([A-Z][A-Za-z]+)`", always)), set(re.findall(r"`([A-Z][A-Za-z]+)`", more))
 
 
+@pytest.mark.slow
 def test_policies_allow_what_publishing_needs_and_no_more(called: dict[str, set[str]]) -> None:
     (host,) = [block for block in re.findall(r"```json\n(.*?)```", START, re.DOTALL) if "BatchWriteItem" in block]
     copied = {name.removeprefix("dynamodb:") for name in json.loads(host)["Statement"][-1]["Action"]}

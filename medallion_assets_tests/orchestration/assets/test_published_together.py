@@ -40,6 +40,7 @@ def test_a_day_is_held_back_until_both_tables_have_it(impatient: Graph) -> None:
     assert again.checks[SALES, "published_together"].passed
 
 
+@pytest.mark.slow
 def test_nothing_is_called_right_without_a_look_while_days_wait(impatient: Graph) -> None:
     """P6: the table is looked at; of rows nobody knows, and what an earlier run warned of stays a warning."""
     impatient.run(SALES_GOLD, SALES, first=DAYS[0])
@@ -73,6 +74,7 @@ def test_a_table_that_is_missing_is_made_while_days_wait_where_that_is_allowed(i
     assert SALES_METRICS.table.short_name in impatient.dynamodb.list_tables()["TableNames"]
 
 
+@pytest.mark.slow
 def test_a_person_publishes_one_table_alone(impatient: Graph) -> None:
     """P6: that is what was asked for."""
     run = impatient.run(SALES_GOLD, SALES, first=LAST)
@@ -101,6 +103,7 @@ def test_a_table_may_go_on_its_own(refined: Graph) -> None:
     assert [alone.published_with(published) for published in alone.published] == [(), ()]
 
 
+@pytest.mark.slow
 def test_a_day_of_a_table_of_its_own_is_published_while_the_other_table_lacks_it(impatient: Graph) -> None:
     """P6: by a schedule's run too, and it says that it waits for nothing."""
     (pipeline,) = impatient.pipelines

@@ -90,6 +90,7 @@ def test_publishing_the_same_again_writes_nothing(built: Graph) -> None:
     assert again.checks[SALES, "count_equals_gold"].passed
 
 
+@pytest.mark.slow
 def test_an_older_day_never_moves_lifetime_values_backwards(built: Graph) -> None:
     """P2: it is overtaken already, which is no failure; nothing of it is counted."""
     built.run(LTV, first=LAST)
@@ -103,6 +104,7 @@ def test_an_older_day_never_moves_lifetime_values_backwards(built: Graph) -> Non
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asset", "gold"),
     [(SALES, "gold/daily_sales_summary"), pytest.param(LTV, "gold/customer_ltv", marks=pytest.mark.slow)],

@@ -63,6 +63,7 @@ def test_in_the_middle_of_a_write(refined: Graph, monkeypatch: pytest.MonkeyPatc
     assert again.failed_checks == set()
 
 
+@pytest.mark.slow
 def test_its_lease_on_the_common_write_budget_is_given_back(refined: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once: the others need not wait until it ends by itself."""
     resource = DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES], total_wcu=1000.0)

@@ -73,6 +73,7 @@ def test_a_gap_is_a_warning_that_names_both_edges(graph: Graph) -> None:
     assert keys(graph) == ["t0"]
 
 
+@pytest.mark.slow
 def test_a_window_that_begins_at_a_full_exports_time_is_a_warning_with_both_moments(graph: Graph) -> None:
     """C1: nothing waits; a window over the minute takes the warning away."""
     land(graph, base(taken=0), window(1))
@@ -125,6 +126,7 @@ def test_a_second_current_version_of_a_customer_is_found(graph: Graph) -> None:
     assert not unique_live_key(lake.open(CUSTOMERS)).passed
 
 
+@pytest.mark.slow
 def test_a_tombstone_in_the_enriched_table_is_found(graph: Graph) -> None:
     """K3: a deleted transaction that still counts."""
     lake, deletion = graph.lakehouse, lines.delete_line(micros(at(0.5)), {"transaction_id": {"S": "t0"}})

@@ -202,6 +202,7 @@ def test_the_threshold_of_the_run_config_holds_for_that_run(graph: Graph) -> Non
     assert graph.run(TRANSACTIONS, config={TRANSACTIONS: {"threshold": 0.05}}).success
 
 
+@pytest.mark.slow
 def test_the_least_number_of_bad_records_of_the_run_config_holds_for_that_run(graph: Graph) -> None:
     """C3: ten of the export's records are bad, and ten are enough by the contract."""
     land_bad_second_window(graph)

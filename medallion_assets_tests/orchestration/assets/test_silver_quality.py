@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.status import read_status
@@ -45,6 +47,7 @@ def test_what_was_published_before_the_gate_stopped_the_run_counts(graph: Graph)
     assert [alert.table for alert in told] == [NAME]
 
 
+@pytest.mark.slow
 def test_what_was_published_before_anything_else_stopped_the_run_counts(graph: Graph) -> None:
     """A file of the second export is gone from Bronze: the full export before it is in."""
     land(graph, base(), window(1))

@@ -29,7 +29,6 @@ from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
 from medallion_assets.sources.rest.windows import RestWindows
-from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import STORY, Graph, Run
 from medallion_assets_tests.orchestration.failures.on_call import on_call
 from medallion_assets_tests.sources.rest.api import Failure, serving
@@ -89,7 +88,7 @@ def land_month(raw_url: str) -> None:
     write_month(f"{raw_url}/ecommerce_events", month=MONTH, rows=20)
 
 
-CASES = first_quick(
+CASES = (
     case(ECOMMERCE, land_month, MONTH),
     case(SUPPORT_TICKETS, land_tickets, date(2025, 3, 4)),
     case(TRANSACTIONS, land_story, date(2025, 1, 3)),
@@ -187,7 +186,6 @@ def expect_told(graph: Graph, of: Case) -> None:
         assert sorted(title.partition(" failed: ")[0].split()[-1] for title in over) == sorted(of.steps)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("of", ON_SPARK, ids=lambda of: of.pipeline.name)
 def test_every_stage_that_fails_on_spark_is_told_once_and_so_is_its_end(
     graph: Graph, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch, of: Case

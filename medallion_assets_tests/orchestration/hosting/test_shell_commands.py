@@ -60,7 +60,7 @@ def no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"MEDALLION_ENGINE": "sparc"}, ENGINE),
         pytest.param({"MEDALLION_PIPELINES": "nowhere:SHOP"}, PIPELINE, marks=pytest.mark.slow),
-        ({"MEDALLION_PIPELINES": MISSPELT}, CONDITION),
+        pytest.param({"MEDALLION_PIPELINES": MISSPELT}, CONDITION, marks=pytest.mark.slow),
     ],
     ids=["setting", "pipeline", "condition"],
 )
@@ -73,6 +73,7 @@ def test_a_command_ends_with_one_message(tmp_path: Path, variables: dict[str, st
     assert not [line for line in others if "found: " in line]
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_in_a_command_shows_its_message_and_no_stack(tmp_path: Path) -> None:
     """Dagster's log of the step, and of the run, without what it was caused by: that says the same."""
     done = dagster(tmp_path, "asset", "materialize", *DEFINITIONS, "--select", "bronze/customers")

@@ -122,6 +122,7 @@ def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, mon
     assert (runs.run(odd).status, runs.run(other).status) == (Status.STARTING, Status.FAILURE)
 
 
+@pytest.mark.slow
 def test_a_run_at_work_is_given_up_whose_end_was_not_noted(runs: Launching) -> None:
     """Who started its process saw it end, and the storage did not answer at that moment."""
     run_id = runs.at_work()

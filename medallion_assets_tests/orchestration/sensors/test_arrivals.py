@@ -142,6 +142,7 @@ def test_a_bad_export_stops_its_own_table_alone(graph: Graph) -> None:
     assert assets(sensor.requests(15)) == [OF_PAYMENTS | OF_CUSTOMERS]
 
 
+@pytest.mark.slow
 def test_an_export_that_is_refused_stops_no_other(graph: Graph) -> None:
     sensor, (broken, good) = sensing(graph), land(graph)
     data = Path(graph.settings.raw_url) / PAYMENTS / broken.files[0].key
@@ -153,6 +154,7 @@ def test_an_export_that_is_refused_stops_no_other(graph: Graph) -> None:
     assert sensor.reason == "customer_transactions: no new export (1 refused); customers: no new export"
 
 
+@pytest.mark.slow
 def test_what_failed_goes_alone_and_backs_off_alone(graph: Graph) -> None:
     """A run that is killed takes all of its tables with it, once."""
     sensor, exports = sensing(graph), land(graph)
@@ -208,6 +210,7 @@ def test_tables_of_which_nobody_can_tell_what_was_left_over_go_alone(
     assert assets(sensor.requests(5)) == [OF_PAYMENTS, OF_CUSTOMERS]
 
 
+@pytest.mark.slow
 def test_a_table_that_cannot_be_looked_at_stops_no_other(graph: Graph) -> None:
     """Its error fails the tick, which health and the UI show, unless there is something to keep of others."""
     sensor, _ = sensing(graph), land(graph)
@@ -281,6 +284,7 @@ def test_a_tick_that_dagster_repeats_asks_for_the_same_run(graph: Graph) -> None
     assert first.run_key == again.run_key
 
 
+@pytest.mark.slow
 def test_a_lost_cursor_does_no_harm(graph: Graph) -> None:
     sensor, _ = sensing(graph), land(graph)
     (request,) = sensor.requests(5)

@@ -88,6 +88,7 @@ def test_a_release_is_built_again_once_its_day_is_covered_by_all_its_sources(sen
     assert sensor.reason == "no new version"
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_is_asked_for_as_often_as_any_other(sensor: Sensing) -> None:
     """Ever later, 8 times, and again when a source has changed; people are told once."""
     lakehouse = sensor.graph.lakehouse

@@ -155,6 +155,7 @@ def each_call(
     raise AssertionError(MANY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disturb", FAULTS)
 def test_a_disturbed_look_loses_no_end_and_tells_it_once(stories: Callable[[], Story], disturb: Disturb) -> None:
     for story in each_call(stories, Story.judge, disturb):

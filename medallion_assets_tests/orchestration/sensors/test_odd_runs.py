@@ -136,6 +136,7 @@ def test_no_tag_of_another_run_stops_a_sensor(follower: Follower, tags: dict[str
         follower.instance.delete_run(run_id)
 
 
+@pytest.mark.slow
 @FEW
 @given(cursors)
 @example('{"settled_until": Infinity, "handled": {}, "begun": {}}')

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 import dagster as dg
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -140,6 +141,7 @@ def take(world: World, step: str, number: int) -> None:
         {"killed": lambda _: None, "builds": world.build, "audited": world.audit, "publishes": world.publish}[step](run)
 
 
+@pytest.mark.slow
 @settings(examples(30))
 @given(STEPS)
 def test_readers_never_have_a_day_of_one_table_alone(steps: list[tuple[str, int]]) -> None:

@@ -85,7 +85,14 @@ def is_due(instance: dg.DagsterInstance) -> bool:
     return (get_elapsed(now_of(instance, ARRIVALS)) or 0) > (data.min_interval or 0)
 
 
-@pytest.mark.parametrize(("delivered", "is_woken"), [(once, True), (lost, False), (doubled, True)])
+@pytest.mark.parametrize(
+    ("delivered", "is_woken"),
+    [
+        (doubled, True),
+        pytest.param(once, True, marks=pytest.mark.slow),
+        pytest.param(lost, False, marks=pytest.mark.slow),
+    ],
+)
 def test_the_tick_asks_for_the_same_run_once(
     graph: Graph, bucket: TellingBucket, delivered: Callable[[TellingBucket], None], is_woken: bool
 ) -> None:

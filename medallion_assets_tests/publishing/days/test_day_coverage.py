@@ -73,6 +73,7 @@ def test_a_day_of_a_release_without_coverage_has_none_until_its_source_says_it(t
     assert coverage(lakehouse, DAILY_SALES) == UNKNOWN
 
 
+@pytest.mark.slow
 def test_a_note_is_looked_for_behind_commits_without_one(tmp_path: Path) -> None:
     """Such as those of a redrive; of a table whose commits say nothing few are read."""
     lakehouse = lakehouse_at(tmp_path)

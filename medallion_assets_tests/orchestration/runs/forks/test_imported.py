@@ -82,6 +82,7 @@ def test_importing_everything_opens_no_connection(tmp_path: Path) -> None:
     assert told(tmp_path, "medallion_assets.definitions", body) == [[]]
 
 
+@pytest.mark.slow
 def test_a_process_that_has_computed_is_not_forked(tmp_path: Path) -> None:
     """A child of it would hang."""
     body = WORK.format(folder=tmp_path) + "tell(imported.problem())\nwork(0)\ntell(imported.problem())"
