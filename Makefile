@@ -94,7 +94,7 @@ test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten t
 	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n 2 --dist loadfile -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
 
 test-stops: $(INSTALLED) ## stop deploy/run at 200 random moments; check that it ends and leaves nothing behind
-	MEDALLION_STOPS=200 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py
+	MEDALLION_STOPS=$${MEDALLION_STOPS:-200} $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py
 
 test-faults: $(INSTALLED) ## fill disks, take memory and crowd SQLite under the whole deployment (root); check that it continues
 	MEDALLION_FAULTS=1 $(BIN)/python -m pytest -n0 -q medallion_assets_tests/end_to_end/test_full_disks.py medallion_assets_tests/end_to_end/test_out_of_memory.py medallion_assets_tests/end_to_end/test_sqlite.py medallion_assets_tests/end_to_end/test_ui_operations.py
