@@ -109,7 +109,8 @@ def plain(value: dg.MetadataValue[Any]) -> Any:
 class Graph:
     """The graph over one home, with an instance that is forgotten afterwards. DynamoDB is whatever boto3 finds.
 
-    `clock` is that of stages and sensors.
+    `clock` is that of stages and sensors. Runs renew the dashboard only where `draws` says so, unlike in production:
+    a page takes as long as all else of a small run.
     """
 
     settings: Settings
@@ -119,11 +120,13 @@ class Graph:
         default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES])
     )
     clock: Callable[[], datetime] = utc_now
+    draws: bool = False
 
     @cached_property
     def definitions(self) -> dg.Definitions:
         lakehouse = LakehouseResource.of_settings(self.settings, self.catalog, clock=self.clock)
-        resources = {"lakehouse": lakehouse, "dynamodb": self.dynamodb_resource}
+        host = lakehouse.host if self.draws else None
+        resources = {"lakehouse": lakehouse.model_copy(update={"host": host}), "dynamodb": self.dynamodb_resource}
         return build_defs(self.settings, self.pipelines, resources=resources)
 
     @cached_property
