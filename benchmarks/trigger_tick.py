@@ -28,7 +28,7 @@ from medallion_assets.pipelines.transactions.customer_transactions import CUSTOM
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
 from medallion_assets.triggers.asking import Asking
-from medallion_assets.triggers.file_arrival import Cursor, evaluate
+from medallion_assets.triggers.file_arrival import ArrivalCursor, evaluate
 from medallion_assets.triggers.table_update import Watched
 from medallion_assets_tests.pipeline import declared
 
@@ -83,7 +83,7 @@ def prepare(place: Path, total: int) -> None:
     lakehouse.ready(CUSTOMER_TRANSACTIONS).commit(transactions={source_app_id(bronze): bronze.version})
 
 
-def tick(place: Path, cursor: Cursor, now: datetime) -> Asking[Cursor, Found]:
+def tick(place: Path, cursor: ArrivalCursor, now: datetime) -> Asking[ArrivalCursor, Found]:
     """What the sensor does in a tick."""
     known = KnownBatches(Lakehouse(catalog=CATALOG, url=str(place / "lake")), declared(CUSTOMER_TRANSACTIONS))
     return evaluate(now, cursor, look(known, str(place / "raw"), cursor, now), AT_ONCE)
@@ -98,7 +98,7 @@ def run(total: int = EXPORTS, tell: Callable[[str], None] = lambda _: None) -> l
 
     place = made_once(f"trigger-tick-{total}", make)
     tell("ticking")
-    everything, after = Cursor(), tick(place, Cursor(), NOW).cursor
+    everything, after = ArrivalCursor(), tick(place, ArrivalCursor(), NOW).cursor
     later = NOW + timedelta(seconds=5)
     cases: dict[str, Callable[[], int]] = {
         "everything is listed": lambda: len(tick(place, everything, NOW).wanted),

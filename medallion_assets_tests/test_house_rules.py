@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -46,3 +47,10 @@ def test_runs_are_read_where_an_unreadable_row_stops_nothing() -> None:
 def test_no_module_is_long() -> None:
     found = {str(path): lines for path, text in TEXTS.items() if (lines := text.count("\n")) > MOST_LINES}
     assert found == {}
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    """A word means one thing, so that a search for it finds that thing."""
+    texts = (text for path, text in TEXTS.items() if path.parts[0] == "medallion_assets")
+    names = Counter(name for text in texts for name in re.findall(r"^class ([A-Za-z]\w*)", text, re.MULTILINE))
+    assert [name for name, count in names.items() if count > 1] == []

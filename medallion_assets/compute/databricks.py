@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from medallion_assets.compute.job import Job, JobLook, State
+from medallion_assets.compute.job import Job, JobLook, JobState
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.errors.pages import page
 from medallion_assets.settings.compute import Databricks
@@ -131,13 +131,13 @@ def _cluster(workspace: Databricks, job: Job, tags: Mapping[str, str]) -> dict[s
     return cluster
 
 
-def _state(said: Mapping[str, Any]) -> State:
+def _state(said: Mapping[str, Any]) -> JobState:
     if said["life_cycle_state"] not in TERMINAL:
-        return State.AT_WORK
+        return JobState.AT_WORK
     result = said.get("result_state", "")
     if result in SUCCEEDED:
-        return State.SUCCEEDED
-    return State.CANCELED if result in CANCELED else State.FAILED
+        return JobState.SUCCEEDED
+    return JobState.CANCELED if result in CANCELED else JobState.FAILED
 
 
 _DO = f"correct what Databricks names: MEDALLION_COMPUTE ({page('remote.md')}), or the rights of the token's account"

@@ -21,7 +21,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from medallion_assets.compute.job import Job, JobLook, State
+from medallion_assets.compute.job import Job, JobLook, JobState
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import Repeat, advice
 from medallion_assets.settings.compute import EmrServerless
@@ -29,7 +29,7 @@ from medallion_assets.settings.compute import EmrServerless
 if TYPE_CHECKING:
     from mypy_boto3_emr_serverless.client import EMRServerlessClient
 
-STATES = {"SUCCESS": State.SUCCEEDED, "FAILED": State.FAILED, "CANCELLED": State.CANCELED}
+STATES = {"SUCCESS": JobState.SUCCEEDED, "FAILED": JobState.FAILED, "CANCELLED": JobState.CANCELED}
 """Any other is at work: SUBMITTED, PENDING, SCHEDULED, QUEUED, RUNNING, CANCELLING."""
 BILLED = {"vCPUHour": "vcpu_hours", "memoryGBHour": "memory_gb_hours", "storageGBHour": "storage_gb_hours"}
 GRACE_SECONDS = 60
@@ -63,7 +63,7 @@ class EmrServerlessService:
             run = self.client.get_job_run(applicationId=self.application.application_id, jobRunId=job_id)["jobRun"]
         billed: Mapping[str, Any] = run.get("billedResourceUtilization") or {}
         return JobLook(
-            state=STATES.get(run["state"], State.AT_WORK),
+            state=STATES.get(run["state"], JobState.AT_WORK),
             said=": ".join(filter(None, (run["state"], run.get("stateDetails")))),
             billed={name: float(billed[key]) for key, name in BILLED.items() if key in billed},
         )

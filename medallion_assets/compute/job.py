@@ -17,7 +17,7 @@ TOKEN_CHARACTERS = 64
 """The most that either service takes."""
 
 
-class State(Enum):
+class JobState(Enum):
     """What became of a job."""
 
     AT_WORK = auto()
@@ -47,7 +47,7 @@ class Job:
 class JobLook:
     """A job at one moment: `said` is the service's own word, `billed` what it has cost, in the service's units."""
 
-    state: State
+    state: JobState
     said: str
     billed: Mapping[str, float] = field(default_factory=dict)
 

@@ -34,7 +34,7 @@ from medallion_assets.delta.storage_errors import storage_errors
 from medallion_assets.delta.store import TableStore
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.storage.options import StorageOptions
@@ -211,7 +211,7 @@ class Snapshot:
         partitions: Collection[date | None] | None = None,
         paths: Iterable[str] | None = None,
         schema: pl.Schema | None = None,
-    ) -> Files:
+    ) -> ParquetFiles:
         """The files, or those of some partitions, or some of them, as a value that can be handed to another process.
 
         `schema` names other columns than the contract's, or with other types.

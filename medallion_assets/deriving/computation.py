@@ -22,7 +22,7 @@ from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.engine import Engine, PutAside, groups_of, in_groups
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import of_group
 
 GROUPS = 4
@@ -156,7 +156,7 @@ class Computation:
 class _Days:
     """Some days of the source; a long one in so many groups."""
 
-    rows: Files
+    rows: ParquetFiles
     groups: int
 
 

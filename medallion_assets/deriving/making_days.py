@@ -20,7 +20,7 @@ from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.blocks import in_turns
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import of_group, text_bytes
 
 
@@ -36,9 +36,9 @@ class DaysItem:
     days: tuple[date, ...]
     rows_in: int
     parts: int
-    source: Files
+    source: ParquetFiles
     prepared: tuple[pl.LazyFrame, ...]
-    held: Mapping[date, Files]
+    held: Mapping[date, ParquetFiles]
     folder: TableFolder
     place: Place
 

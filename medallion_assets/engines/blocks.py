@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.contracts.columns import RAW
 from medallion_assets.engines.engine import Answer, Bounds, Item
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import pieces
 
 HALVED_ROWS = 20_000
@@ -48,7 +48,7 @@ class Block:
         return lines
 
 
-def blocks_of(files: Files, bounds: Bounds) -> Iterator[Block]:
+def blocks_of(files: ParquetFiles, bounds: Bounds) -> Iterator[Block]:
     """The rows of files in `blocks`. Few files are open at a time: of each of many Polars would read some ahead.
 
     What would be one block, if not a small one, is two, which two threads work on.

@@ -20,7 +20,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.engines.aside import Place
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.storage.sizes import MEBIBYTE
 
 Item = TypeVar("Item")
@@ -85,7 +85,7 @@ class Engine(Protocol):
         """Where rows are put aside that would fit in memory: nowhere, where functions share it with the caller."""
         ...
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         """The rows of data files, lazily, for the expressions of a transform."""
         ...
 
@@ -100,7 +100,7 @@ class Engine(Protocol):
         ...
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """The answer of each block of the lines (column `raw`) in some files; of no lines, that of one without rows.
 

@@ -16,7 +16,7 @@ from medallion_assets.storage.options import StorageOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Files:
+class ParquetFiles:
     """Parquet files below the place of a table, and the columns to read of them.
 
     `uri` is the table's place, `paths` are below it. The column `partition_by` is in the paths (`name=value/`). What a
@@ -32,11 +32,11 @@ class Files:
     rows: tuple[int, ...] = ()
     only: tuple[str, tuple[str, ...]] | None = None
 
-    def of(self, paths: Iterable[str]) -> Files:
+    def of(self, paths: Iterable[str]) -> ParquetFiles:
         """Some of them, of which nobody says how many rows they have."""
         return replace(self, paths=tuple(paths), rows=())
 
-    def parts(self, most: int) -> list[Files]:
+    def parts(self, most: int) -> list[ParquetFiles]:
         """All of them, in order: files that have at most so many rows together, or one; at least one part.
 
         One of which nobody says how many rows it has is a part.

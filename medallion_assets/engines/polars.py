@@ -14,7 +14,7 @@ import polars as pl
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.blocks import Block, blocks_of, in_turns, threads
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import of_group
 from medallion_assets.storage.workspace import workspace
 
@@ -45,7 +45,7 @@ class PolarsEngine:
     def memory_or(self, folder: Place) -> None:
         """In memory."""
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         """The rows, as a Polars frame that Narwhals wraps."""
         return nw.from_native(files.scan())
 
@@ -65,7 +65,7 @@ class PolarsEngine:
             yield from pool.map(function, items)
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """A few blocks at a time, in threads (`in_turns`). What is made of few lines stays in memory."""
         is_empty = True

@@ -23,7 +23,7 @@ import polars as pl
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.blocks import blocks
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import in_order_of_group, of_group, of_noted_group
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.storage.shared_workspace import shared_workspace
@@ -86,7 +86,7 @@ class RemoteEngine(ABC):
         yield from self.run(function, list(items))
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """Slices of the lines, each read by its process in blocks."""
         work = partial(_work_on_slice, function=function, bounds=self.bounds, aside=_aside(folder))
@@ -117,7 +117,7 @@ class RemoteEngine(ABC):
 class _Slice:
     """So many lines of some files, from a line on; None: all of them."""
 
-    files: Files
+    files: ParquetFiles
     start: int = 0
     rows: int | None = None
 
@@ -161,7 +161,7 @@ def _sort_by_group(part: pl.LazyFrame, *, by: Sequence[str], groups: int, aside:
     return aside(in_order_of_group(part, by, groups), is_sorted=True)
 
 
-def _slices(files: Files, most: int, processes: int) -> list[_Slice]:
+def _slices(files: ParquetFiles, most: int, processes: int) -> list[_Slice]:
     """The lines of files in slices: large files are cut, small ones are together, and each process has some."""
     counts = files.rows or tuple(files.of([path]).scan().select(pl.len()).collect().item() for path in files.paths)
     share = -(-sum(counts) // processes)

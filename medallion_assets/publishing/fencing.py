@@ -19,7 +19,7 @@ from typing import Any
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, to_item
-from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.keys import OWNER, Keys, own_key
 from medallion_assets.publishing.owner import ServingOwner
 
@@ -61,7 +61,7 @@ def take_turn(table: BudgetedTable, keys: Keys, owner: ServingOwner, run_id: str
     key = own_key(keys, OWNER)
     token = FencingToken(key=key, turn=uuid.uuid4().hex, run_id=run_id)
     values = {":turn": token.turn, ":run": run_id, ":now": now.isoformat()}
-    same = Condition(
+    same = WriteCondition(
         "lakehouse_id = :lakehouse AND generation = :generation",
         to_item(values | {":lakehouse": owner.lakehouse_id, ":generation": owner.generation}),
     )

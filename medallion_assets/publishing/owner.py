@@ -16,7 +16,7 @@ from datetime import datetime
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.attributes import number, to_item
-from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.keys import KEY_ABSENT, OWNER, Keys, key_names, own_key
 
 TABLE_ID = "table_id"
@@ -142,10 +142,10 @@ def read_owner(table: BudgetedTable, keys: Keys) -> ServingOwner | None:
 
 def replace_owner(table: BudgetedTable, keys: Keys, seen: ServingOwner | None, wanted: ServingOwner) -> bool:
     """Write the owner if it is still the one that was `seen`; whether it is the wanted one now."""
-    condition = Condition(KEY_ABSENT, {}, key_names(keys))
+    condition = WriteCondition(KEY_ABSENT, {}, key_names(keys))
     if seen is not None:
         values = to_item({":lakehouse": seen.lakehouse_id, ":generation": seen.generation})
-        condition = Condition("lakehouse_id = :lakehouse AND generation = :generation", values)
+        condition = WriteCondition("lakehouse_id = :lakehouse AND generation = :generation", values)
     item = own_key(keys, OWNER) | to_item(asdict(wanted))
     answer = table.put(item, condition)
     return answer.accepted or answer.existing == item  # the answer to our own write was lost

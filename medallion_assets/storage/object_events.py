@@ -40,7 +40,7 @@ class Created:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Message:
+class QueueMessage:
     """A message that was received; by its `receipt` it is deleted."""
 
     body: str
@@ -57,7 +57,7 @@ class Queue:
         self._region = named[1] if named else region
         self._client: SQSClient | None = None
 
-    def receive(self, wait_seconds: int = WAIT_SECONDS) -> list[Message]:
+    def receive(self, wait_seconds: int = WAIT_SECONDS) -> list[QueueMessage]:
         """The next messages; none when none came meanwhile. Whoever does not delete them is sent them again.
 
         Raises:
@@ -70,9 +70,9 @@ class Queue:
             )
         )
         found = answer.get("Messages", [])
-        return [Message(body=message["Body"], receipt=message["ReceiptHandle"]) for message in found]
+        return [QueueMessage(body=message["Body"], receipt=message["ReceiptHandle"]) for message in found]
 
-    def delete(self, messages: Sequence[Message]) -> None:
+    def delete(self, messages: Sequence[QueueMessage]) -> None:
         """Delete messages that were received together.
 
         Raises:

@@ -12,14 +12,14 @@ from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.triggers.debounce import ATTEMPTS, Ask, Observation, State, debounce, waiting
+from medallion_assets.triggers.debounce import ATTEMPTS, Ask, DebounceState, Observation, debounce, waiting
 
 
 class Remembers(Protocol):
     """A cursor, which is a dataclass with the state of the debouncing among its fields."""
 
     @property
-    def state(self) -> State:
+    def state(self) -> DebounceState:
         """What was remembered."""
         ...
 
@@ -78,6 +78,6 @@ def while_active(now: datetime, cursor: Cursor, timers: Timers) -> Asking[Cursor
     return Asking(cursor=_with_state(cursor, state), reason="a run for this table is queued or running")
 
 
-def _with_state(cursor: Cursor, state: State) -> Cursor:
+def _with_state(cursor: Cursor, state: DebounceState) -> Cursor:
     replaced: Callable[..., Cursor] = replace
     return replaced(cursor, state=state)

@@ -39,7 +39,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class DebounceState:
     """What is remembered from one look to the next. An empty one does no harm: it asks once too often at most.
 
     `asked_at` is the last trigger, whatever it was for; `attempts` counts those for `signature`. `active_at` is when a
@@ -63,8 +63,8 @@ class Ask:
 
 
 def debounce(
-    now: datetime, state: State, observation: Observation | None, timers: Timers, *, is_active: bool = False
-) -> tuple[Ask | None, State]:
+    now: datetime, state: DebounceState, observation: Observation | None, timers: Timers, *, is_active: bool = False
+) -> tuple[Ask | None, DebounceState]:
     """Whether to ask for a run now, and the next state.
 
     `observation` is None when nothing is pending. `is_active` says that a run for it is queued or running: then nothing
@@ -77,7 +77,7 @@ def debounce(
     if is_active:
         return None, replace(state, active_at=now)
     if observation is None:
-        return None, State(asked_at=state.asked_at)
+        return None, DebounceState(asked_at=state.asked_at)
     if state.attempts >= ATTEMPTS:
         return None, replace(state, given_up=True)
     if now < due_at(state, timers):
@@ -88,12 +88,12 @@ def debounce(
     )
 
 
-def due_at(state: State, timers: Timers) -> datetime:
+def due_at(state: DebounceState, timers: Timers) -> datetime:
     """When what is pending is asked for, should nothing change until then."""
     return max(_reasons_to_wait(state, timers))[0]
 
 
-def waiting(now: datetime, state: State, timers: Timers) -> str:
+def waiting(now: datetime, state: DebounceState, timers: Timers) -> str:
     """What is waited for, for people: `the quiet time: 34 s`."""
     moment, reason = max(_reasons_to_wait(state, timers))
     return f"{reason}: {math.ceil((moment - now).total_seconds())} s"
@@ -109,7 +109,7 @@ def signature_of(*parts: object) -> str:
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
 
 
-def _reasons_to_wait(state: State, timers: Timers) -> list[tuple[datetime, str]]:
+def _reasons_to_wait(state: DebounceState, timers: Timers) -> list[tuple[datetime, str]]:
     reasons = []
     if state.changed_at is not None:
         quiet = timedelta(seconds=timers.wait_after_last_change_seconds)
@@ -123,7 +123,7 @@ def _reasons_to_wait(state: State, timers: Timers) -> list[tuple[datetime, str]]
     return reasons
 
 
-def _observed(state: State, observation: Observation, now: datetime) -> State:
+def _observed(state: DebounceState, observation: Observation, now: datetime) -> DebounceState:
     """A new signature begins its attempts anew; the same one may have changed later than it was known to.
 
     A change that is dated later than now (by another clock) counts from when it was first seen.
@@ -136,7 +136,7 @@ def _observed(state: State, observation: Observation, now: datetime) -> State:
     return replace(state, changed_at=max(state.changed_at, changed_at)) if observation.changed_at <= now else state
 
 
-def _not_after(state: State, now: datetime) -> State:
+def _not_after(state: DebounceState, now: datetime) -> DebounceState:
     """The state without moments that are still to come: a clock that was set back must stop nothing."""
     return replace(
         state,

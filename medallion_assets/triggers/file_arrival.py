@@ -26,7 +26,7 @@ from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_A
 from medallion_assets.refining.loading.refusals import is_due
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.triggers.asking import Asking, asking
-from medallion_assets.triggers.debounce import Observation, State, signature_of
+from medallion_assets.triggers.debounce import DebounceState, Observation, signature_of
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import Prefixes
 from medallion_assets.triggers.rounds import REMEMBERED, Key, Remembered, Round, key_of, merged
@@ -38,7 +38,7 @@ NEW_FOLDER = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class ArrivalCursor:
     """What a sensor remembers; an empty one looks at everything once more.
 
     `listing` stands for all unsettled batches as they were seen last, and `changed_at` is when that changed.
@@ -53,7 +53,7 @@ class Cursor:
     prefixes: Prefixes = field(default_factory=Prefixes)
     round: Round | None = None
     remembered: tuple[Remembered, ...] = ()
-    state: State = field(default_factory=State)
+    state: DebounceState = field(default_factory=DebounceState)
 
     @property
     def knows_the_place(self) -> bool:
@@ -141,7 +141,7 @@ NOTHING = Arrivals()
 
 
 def unsorted(
-    cursor: Cursor,
+    cursor: ArrivalCursor,
     now: datetime,
     stands: Round,
     *,
@@ -179,7 +179,7 @@ def unsorted(
     )
 
 
-def _covered(cursor: Cursor, quick: Listing | None, listed_as: Callable[[str], str]) -> Callable[[Found], bool]:
+def _covered(cursor: ArrivalCursor, quick: Listing | None, listed_as: Callable[[str], str]) -> Callable[[Found], bool]:
     """Whether a quick look saw all that is where a batch was."""
     due = cursor.prefixes.due()
 
@@ -232,7 +232,7 @@ def sort_out(
     return replace(seen, pending=pending, waiting=waiting, refused=refused, behind=behind, settled={*loaded, *for_good})
 
 
-def evaluate(now: datetime, cursor: Cursor, arrivals: Arrivals, timers: Timers) -> Asking[Cursor, Found]:
+def evaluate(now: datetime, cursor: ArrivalCursor, arrivals: Arrivals, timers: Timers) -> Asking[ArrivalCursor, Found]:
     """Whether to ask for a run now. Nobody asks while a run is at work: see `asking.while_active`."""
     arrivals = arrivals.held()
     listing = signature_of([[found.id, found.prefix, found.fingerprint] for found in arrivals.unsettled])
@@ -275,12 +275,12 @@ def _stands(
     return latest.decided_at <= refusal.judged_at
 
 
-def _begun(now: datetime, cursor: Cursor) -> datetime:
+def _begun(now: datetime, cursor: ArrivalCursor) -> datetime:
     """When the look at everything began that has ended now."""
     return now if cursor.round is None else min(now, cursor.round.began_at)
 
 
-def _position(cursor: Cursor, arrivals: Arrivals) -> str | None:
+def _position(cursor: ArrivalCursor, arrivals: Arrivals) -> str | None:
     """The last settled id before every unsettled one that is not far (rule B2); a late copy takes it back."""
     known, listed_as = set(arrivals.settled), arrivals.listed_as
     if cursor.position is not None and not arrivals.is_whole:

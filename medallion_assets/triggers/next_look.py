@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from medallion_assets.triggers.file_arrival import Cursor
+from medallion_assets.triggers.file_arrival import ArrivalCursor
 
 SOON_SECONDS = 5
 QUIET_SHARE = 240
 """A look waits for this share of the time in which nothing has happened. With batches every 20 minutes it is soon."""
 
 
-def seconds_until_next_look(now: datetime, cursor: Cursor, *, is_told: bool) -> float:
+def seconds_until_next_look(now: datetime, cursor: ArrivalCursor, *, is_told: bool) -> float:
     """How long after this look the next one is worth its cost; infinite where its turn is soon enough.
 
     A look at everything that is under way goes on soon, and one for a new folder begins soon.

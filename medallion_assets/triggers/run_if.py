@@ -73,7 +73,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class ConditionMet:
     """A run to ask for. `key` is the id of the run whose end met the condition: it meets it once."""
 
     key: str
@@ -82,7 +82,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class RunIfCursor:
     """What is known already: runs that ended until `settled_until`, those after it in `handled`, and a round begun.
 
     `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name.
@@ -107,8 +107,8 @@ def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool
 
 
 def evaluate(
-    condition: Condition, upstream: Collection[str], now: float, cursor: Cursor, runs: Iterable[FinishedRun]
-) -> tuple[list[Ask], Cursor]:
+    condition: Condition, upstream: Collection[str], now: float, cursor: RunIfCursor, runs: Iterable[FinishedRun]
+) -> tuple[list[ConditionMet], RunIfCursor]:
     """The runs to ask for, and the next cursor. `runs` holds every run that ended after `cursor.settled_until`.
 
     Only the names in `upstream` count. `now` is in epoch seconds.
@@ -130,7 +130,7 @@ def evaluate(
             met = sorted(begun.values(), key=lambda cause: cause.upstream) if is_complete else []
             begun = {} if is_complete else begun
         if met and condition_met(condition, [cause.status for cause in met]):
-            asks.append(Ask(key=run.run_id, ended_at=run.ended_at, causes=tuple(met)))
+            asks.append(ConditionMet(key=run.run_id, ended_at=run.ended_at, causes=tuple(met)))
     until = max(cursor.settled_until, now - OVERLAP_SECONDS)
     handled = {**cursor.handled, **{run.run_id: run.ended_at for run in fresh}}
     return asks, replace(

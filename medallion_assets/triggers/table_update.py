@@ -16,15 +16,15 @@ from typing import Literal
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.triggers import Mode
 from medallion_assets.triggers.asking import Asking, asking
-from medallion_assets.triggers.debounce import Observation, State, signature_of
+from medallion_assets.triggers.debounce import DebounceState, Observation, signature_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class UpdateCursor:
     """What a sensor remembers."""
 
     version: Literal[1] = 1
-    state: State = field(default_factory=State)
+    state: DebounceState = field(default_factory=DebounceState)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,8 @@ class Watched:
 
 
 def evaluate(
-    now: datetime, cursor: Cursor, tables: Sequence[Watched], mode: Mode, timers: Timers
-) -> Asking[Cursor, Watched]:
+    now: datetime, cursor: UpdateCursor, tables: Sequence[Watched], mode: Mode, timers: Timers
+) -> Asking[UpdateCursor, Watched]:
     """Whether to ask for a run now: any or all of the tables have an update, and the timers hold.
 
     Nobody asks while a run is at work: see `asking.while_active`.

@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from medallion_assets.contracts.source import Found
-from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.asking import Asking
+from medallion_assets.triggers.file_arrival import ArrivalCursor
 
-Looks = Mapping[str, Asking[file_arrival.Cursor, Found]]
+Looks = Mapping[str, Asking[ArrivalCursor, Found]]
 """What each table asks for, by its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class TablesCursor:
     """What a sensor of several tables remembers: the cursor of each, and the oldest batch of it that was asked for.
 
     The batch is forgotten when a look at its table finds that it waits no more. `unreached` are the tables for which
@@ -31,7 +31,7 @@ class Cursor:
     """
 
     version: Literal[1] = 1
-    tables: Mapping[str, file_arrival.Cursor] = field(default_factory=dict)
+    tables: Mapping[str, ArrivalCursor] = field(default_factory=dict)
     asked: Mapping[str, str] = field(default_factory=dict)
     unreached: tuple[str, ...] = ()
 
@@ -40,10 +40,10 @@ class Cursor:
         first = [name for name in self.unreached if name in tables]
         return [*first, *(name for name in tables if name not in first)]
 
-    def after(self, looks: Looks, *, unreached: Sequence[str] = ()) -> Cursor:
+    def after(self, looks: Looks, *, unreached: Sequence[str] = ()) -> TablesCursor:
         """The cursor after some tables were looked at; the others, and tables that are no more, stay as they were."""
         asks = {name: look.wanted[0].id for name, look in looks.items() if look.ask is not None}
-        return Cursor(
+        return TablesCursor(
             tables={**self.tables, **{name: look.cursor for name, look in looks.items()}},
             asked={**asks, **self._in_vain(looks)},
             unreached=tuple(unreached),
@@ -63,6 +63,6 @@ class Cursor:
         return {name: asked for name, asked in self.asked.items() if name not in looks or _waits(asked, looks[name])}
 
 
-def _waits(batch_id: str, look: Asking[file_arrival.Cursor, Found]) -> bool:
+def _waits(batch_id: str, look: Asking[ArrivalCursor, Found]) -> bool:
     is_seen = look.wanted or look.cursor.state.signature is None
     return not is_seen or batch_id in {found.id for found in look.wanted}

@@ -11,7 +11,7 @@ from medallion_assets.compute.databricks import DatabricksService
 from medallion_assets.compute.databricks import request_of as run_of
 from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.emr_serverless import request_of as job_run_of
-from medallion_assets.compute.job import Job, Service, State
+from medallion_assets.compute.job import Job, JobState, Service
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.settings.compute import SHAPES, Databricks, EmrServerless, Shape
 from medallion_assets_tests.compute.job_servers import (
@@ -109,16 +109,16 @@ def test_nobody_who_listens_is_no_answer(service: Service, server: JobServer) ->
 @pytest.mark.parametrize(
     ("said", "state"),
     [
-        ("SUBMITTED", State.AT_WORK),
-        ("QUEUED", State.AT_WORK),
-        ("SCHEDULED", State.AT_WORK),
-        ("CANCELLING", State.AT_WORK),
-        ("SUCCESS", State.SUCCEEDED),
-        ("FAILED", State.FAILED),
-        ("CANCELLED", State.CANCELED),
+        ("SUBMITTED", JobState.AT_WORK),
+        ("QUEUED", JobState.AT_WORK),
+        ("SCHEDULED", JobState.AT_WORK),
+        ("CANCELLING", JobState.AT_WORK),
+        ("SUCCESS", JobState.SUCCEEDED),
+        ("FAILED", JobState.FAILED),
+        ("CANCELLED", JobState.CANCELED),
     ],
 )
-def test_the_states_of_a_job_run(monkeypatch: pytest.MonkeyPatch, said: str, state: State) -> None:
+def test_the_states_of_a_job_run(monkeypatch: pytest.MonkeyPatch, said: str, state: JobState) -> None:
     with job_server(states=[said]) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_EMR_SERVERLESS", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -132,17 +132,17 @@ def test_the_states_of_a_job_run(monkeypatch: pytest.MonkeyPatch, said: str, sta
 @pytest.mark.parametrize(
     ("said", "state"),
     [
-        ("PENDING", State.AT_WORK),
-        ("TERMINATING", State.AT_WORK),
-        ("TERMINATED/SUCCESS", State.SUCCEEDED),
-        ("TERMINATED/FAILED", State.FAILED),
-        ("TERMINATED/TIMEDOUT", State.CANCELED),
-        ("TERMINATED/CANCELED", State.CANCELED),
-        ("INTERNAL_ERROR/FAILED", State.FAILED),
-        ("SKIPPED", State.FAILED),
+        ("PENDING", JobState.AT_WORK),
+        ("TERMINATING", JobState.AT_WORK),
+        ("TERMINATED/SUCCESS", JobState.SUCCEEDED),
+        ("TERMINATED/FAILED", JobState.FAILED),
+        ("TERMINATED/TIMEDOUT", JobState.CANCELED),
+        ("TERMINATED/CANCELED", JobState.CANCELED),
+        ("INTERNAL_ERROR/FAILED", JobState.FAILED),
+        ("SKIPPED", JobState.FAILED),
     ],
 )
-def test_the_states_of_a_run(said: str, state: State) -> None:
+def test_the_states_of_a_run(said: str, state: JobState) -> None:
     with job_server(states=[said]) as server:
         service = DatabricksService(WORKSPACE, server.url, "token")
         look = service.look(service.start(JOB))

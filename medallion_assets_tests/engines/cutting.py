@@ -18,7 +18,7 @@ import polars as pl
 
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Answer, Bounds, Item, PutAside
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 
 MOST_GROUPS = 4
@@ -60,7 +60,7 @@ class CuttingEngine:
         """Here or there."""
         return folder if self.choice.random() < 0.5 else None
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         """Rows in any order: data files have none."""
         return nw.from_native(self._shuffled(files.scan().collect()).lazy())
 
@@ -80,7 +80,7 @@ class CuttingEngine:
         return self._in_any_order([partial(_elsewhere, function, item) for item in held])
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """Blocks of any height, of rows in any order."""
         lines = self._shuffled(files.scan().collect())

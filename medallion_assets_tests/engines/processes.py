@@ -13,7 +13,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.engines.engine import Answer, Item
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import RemoteEngine
 
 
@@ -34,7 +34,7 @@ class ProcessesEngine(RemoteEngine):
         calls = [pickle.dumps((function, item)) for item in items]
         yield from map(pickle.loads, self.pool.map(_called, calls))
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         return nw.from_native(files.scan())
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:

@@ -13,24 +13,24 @@ from hypothesis import strategies as st
 
 from medallion_assets.engines.blocks import HALVED_ROWS, blocks_of
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import _slices
 
 ROWS = pl.DataFrame({"raw": [str(number) for number in range(12)], "id": ["a"] * 4 + ["b"] * 4 + ["c"] * 4})
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
+def files(tmp_path: Path) -> ParquetFiles:
     """A file with a row group of each id."""
     ROWS.write_parquet(tmp_path / "rows.parquet", row_group_size=4, compression="uncompressed")
-    return Files(uri=str(tmp_path), paths=("rows.parquet",), schema=ROWS.schema, rows=(12,))
+    return ParquetFiles(uri=str(tmp_path), paths=("rows.parquet",), schema=ROWS.schema, rows=(12,))
 
 
-def only(files: Files, *ids: str) -> Files:
-    return Files(uri=files.uri, paths=files.paths, schema=files.schema, rows=files.rows, only=("id", ids))
+def only(files: ParquetFiles, *ids: str) -> ParquetFiles:
+    return ParquetFiles(uri=files.uri, paths=files.paths, schema=files.schema, rows=files.rows, only=("id", ids))
 
 
-def test_row_groups_without_the_values_are_passed_over(files: Files) -> None:
+def test_row_groups_without_the_values_are_passed_over(files: ParquetFiles) -> None:
     """They are not read, as one shows that cannot be."""
     file = Path(files.uri) / "rows.parquet"
     file.write_bytes(file.read_bytes()[:4] + bytes(60) + file.read_bytes()[64:])
@@ -39,7 +39,7 @@ def test_row_groups_without_the_values_are_passed_over(files: Files) -> None:
     assert only(files, "b", "c").scan().collect().equals(ROWS[4:])
 
 
-def test_slices_of_some_rows_have_each_of_them_once(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_some_rows_have_each_of_them_once(files: ParquetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though their number is not known, but that of all rows."""
     monkeypatch.setattr("medallion_assets.engines.remote.LEAST_ROWS", 1)
     slices = _slices(only(files, "a", "c"), 3, 1)
@@ -49,10 +49,10 @@ def test_slices_of_some_rows_have_each_of_them_once(files: Files, monkeypatch: p
     )
 
 
-def named(*rows: int, is_known: bool = True) -> Files:
+def named(*rows: int, is_known: bool = True) -> ParquetFiles:
     """Files of which nothing but their names and their rows is asked."""
     paths = tuple(f"{number}.parquet" for number in range(len(rows)))
-    return Files(uri="nowhere", paths=paths, schema=ROWS.schema, rows=rows if is_known else ())
+    return ParquetFiles(uri="nowhere", paths=paths, schema=ROWS.schema, rows=rows if is_known else ())
 
 
 @given(rows=st.lists(st.integers(0, 9), max_size=12), most=st.integers(1, 20))
@@ -71,16 +71,16 @@ def test_a_file_of_which_no_rows_are_known_is_a_part() -> None:
     assert [part.rows for part in named(1, 1, is_known=False).parts(5)] == [(), ()]
 
 
-def test_blocks_of_many_files_are_read_from_few_at_a_time(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_many_files_are_read_from_few_at_a_time(files: ParquetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes later is not opened before what comes first is through."""
     opened: list[int] = []
-    scan = Files.scan
+    scan = ParquetFiles.scan
 
-    def open_them(some: Files) -> pl.LazyFrame:
+    def open_them(some: ParquetFiles) -> pl.LazyFrame:
         opened.append(len(some.paths))
         return scan(some)
 
-    monkeypatch.setattr(Files, "scan", open_them)
+    monkeypatch.setattr(ParquetFiles, "scan", open_them)
     blocks = blocks_of(replace(files, paths=files.paths * 3, rows=(12,) * 3), Bounds(block_rows=4))
     assert [next(blocks).taken().height for _ in range(2)] == [4, 4]
     assert opened == [1]
@@ -105,5 +105,7 @@ def test_what_would_be_one_block_is_two(
     """What is made of no more than two stays in memory, however long the lines are."""
     lines = pl.DataFrame({"raw": ["x"] * rows})
     lines.write_parquet(tmp_path / "lines.parquet")
-    files = Files(uri=str(tmp_path), paths=("lines.parquet",), schema=lines.schema, rows=(rows,) if is_known else ())
+    files = ParquetFiles(
+        uri=str(tmp_path), paths=("lines.parquet",), schema=lines.schema, rows=(rows,) if is_known else ()
+    )
     assert [(block.taken().height, block.stays) for block in blocks_of(files, bounds)] == expected

@@ -12,7 +12,7 @@ import pytest
 
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Answer, Bounds, PutAside, groups_of, in_groups
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import small_bounds
@@ -44,14 +44,14 @@ def test_what_is_large_is_a_group_of_its_own(sizes: list[int], groups: list[list
     assert list(in_groups(sizes, lambda size: size, 3, alone=4)) == groups
 
 
-def lines_of(folder: Path, count: int) -> Files:
+def lines_of(folder: Path, count: int) -> ParquetFiles:
     """Some lines in two files, or no file."""
     for number in range(2):
         pl.DataFrame({"raw": [f"{number}-{line}" for line in range(count // 2)]}).write_parquet(
             folder / f"{number}.parquet"
         )
     paths = ("0.parquet", "1.parquet") if count else ()
-    return Files(uri=str(folder), paths=paths, schema=pl.Schema({"raw": pl.String}))
+    return ParquetFiles(uri=str(folder), paths=paths, schema=pl.Schema({"raw": pl.String}))
 
 
 def height_and_aside(lines: pl.DataFrame, aside: PutAside) -> tuple[int, pl.LazyFrame]:
@@ -99,7 +99,7 @@ class RecordingEngine(PolarsEngine):
     heights: list[int] = field(default_factory=list)
 
     def map_blocks(
-        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: Files, *, folder: Place | None = None
+        self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Iterator[Answer]:
         def noted(lines: pl.DataFrame, aside: PutAside) -> Answer:
             self.heights.append(lines.height)

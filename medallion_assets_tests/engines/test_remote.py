@@ -14,7 +14,7 @@ import pytest
 
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, PutAside
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import BOUNDS, _slices
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import storage_options
@@ -42,7 +42,9 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 
 def test_a_pickle_has_no_secrets_and_its_reader_puts_in_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither options, nor files, nor a plan that reads them."""
-    files = Files(uri="s3://bucket/t", paths=("a.parquet",), schema=pl.Schema({"a": pl.Int64}), storage_options=KEYS)
+    files = ParquetFiles(
+        uri="s3://bucket/t", paths=("a.parquet",), schema=pl.Schema({"a": pl.Int64}), storage_options=KEYS
+    )
     pickled = pickle.dumps((files, Place("s3://bucket", KEYS), files.scan()))
     assert b"AKIAFIRST" not in pickled
     assert b"hush-hush" not in pickled
@@ -55,13 +57,15 @@ def heights(lines: pl.DataFrame, _: PutAside) -> tuple[int, int, int]:
     return lines.height, int(lines["n"].min() or 0), int(lines["n"].sum() or 0)  # type: ignore[arg-type]
 
 
-def files_of(folder: Path, *counts: int) -> Files:
+def files_of(folder: Path, *counts: int) -> ParquetFiles:
     first = 0
     for number, count in enumerate(counts):
         rows = pl.DataFrame({"raw": ["x"] * count, "n": range(first, first + count)}, schema=SCHEMA)
         rows.write_parquet(folder / f"{number}.parquet")
         first += count
-    return Files(uri=str(folder), paths=tuple(f"{number}.parquet" for number in range(len(counts))), schema=SCHEMA)
+    return ParquetFiles(
+        uri=str(folder), paths=tuple(f"{number}.parquet" for number in range(len(counts))), schema=SCHEMA
+    )
 
 
 SCHEMA = pl.Schema({"raw": pl.String, "n": pl.Int64})

@@ -19,7 +19,7 @@ from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.rebuilding.rebuild import rebuild_judged
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.rest.endpoint import ByNumber, Endpoint
-from medallion_assets.sources.rest.landing import Page, Window, page_key
+from medallion_assets.sources.rest.landing import LandedPage, Window, page_key
 from medallion_assets.sources.rest.windows import RestWindows
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests import pipeline
@@ -85,7 +85,7 @@ class Shop:
         for number, page in enumerate(window.pages, 1):
             body = json.dumps({"data": page}).encode()
             digest = hashlib.sha256(body).hexdigest()
-            pages.append(Page(key=page_key(kept, number, digest), sha256=digest, records=len(page)))
+            pages.append(LandedPage(key=page_key(kept, number, digest), sha256=digest, records=len(page)))
             write_bytes(self.place, pages[-1].key, body)
         listed = [{"key": page.key, "sha256": page.sha256, "records": page.records} for page in pages]
         write_bytes(self.place, f"{kept.folder}/summary.json", json.dumps({"pages": listed}).encode())

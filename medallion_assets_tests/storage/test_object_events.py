@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.errors import PermanentError, TransientError
-from medallion_assets.storage.object_events import Created, Message, Queue, created_in
+from medallion_assets.storage.object_events import Created, Queue, QueueMessage, created_in
 from medallion_assets_tests.services.object_events import BUCKET, REGION, TellingBucket, telling_bucket
 
 KEY = "raw/customers/AWSDynamoDB/01-ab/manifest summary+é.json"
@@ -81,7 +81,7 @@ def test_a_queue_that_is_not_there_or_does_not_answer_is_told_with_what_to_do(
     with pytest.raises(PermanentError, match=r"queue of export events cannot be read; found: .*no-queue: .*what to do"):
         Queue(f"{bucket.queue_url}-no-queue", REGION).receive(wait_seconds=0)
     with pytest.raises((PermanentError, TransientError), match="queue of export events"):
-        Queue(bucket.queue_url, REGION).delete([Message(body="", receipt="forged")])
+        Queue(bucket.queue_url, REGION).delete([QueueMessage(body="", receipt="forged")])
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(TransientError, match="queue of export events cannot be read"):
         Queue(bucket.queue_url, REGION).receive(wait_seconds=0)

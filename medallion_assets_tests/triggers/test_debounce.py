@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, backoff, debounce, signature_of
+from medallion_assets.triggers.debounce import ATTEMPTS, DebounceState, Observation, backoff, debounce, signature_of
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-ASKED_AT_START = State(asked_at=START)
+ASKED_AT_START = DebounceState(asked_at=START)
 SECONDS = st.integers(0, 60)
 
 
@@ -31,7 +31,7 @@ def seen(signature: str, changed: float = 0) -> Observation:
     return Observation(signature=signature, changed_at=at(changed))
 
 
-def fired(changes: list[int], timers: Timers, state: State, *, until: int = 400, every: int = 1) -> list[int]:
+def fired(changes: list[int], timers: Timers, state: DebounceState, *, until: int = 400, every: int = 1) -> list[int]:
     """When runs are asked for that take in everything at once; a change at each of some seconds."""
     moments, taken = [], 0
     for now in range(0, until, every):
@@ -77,7 +77,7 @@ def test_no_change_is_left_behind_and_no_timer_is_broken(
     changes: list[int], between: int, quiet: int, every: int
 ) -> None:
     """However seldom the sensor looks."""
-    moments = fired(changes, timers(between, quiet), State(), every=every)
+    moments = fired(changes, timers(between, quiet), DebounceState(), every=every)
     assert moments[-1] >= changes[-1]
     assert all(later - earlier >= between for earlier, later in pairwise(moments))
     for moment in moments:
@@ -87,12 +87,12 @@ def test_no_change_is_left_behind_and_no_timer_is_broken(
 
 def test_a_change_that_was_not_seen_at_once_counts_from_when_it_was_made() -> None:
     """A daemon that was down for an hour asks in its first tick."""
-    ask, _ = debounce(at(3600), State(), seen("a", changed=0), Timers())
+    ask, _ = debounce(at(3600), DebounceState(), seen("a", changed=0), Timers())
     assert ask is not None
 
 
 def test_what_stays_undone_is_asked_for_ever_later_and_then_given_up_once() -> None:
-    state, asked, given_up = State(), [], []
+    state, asked, given_up = DebounceState(), [], []
     for now in range(0, 20_000, 5):
         before = state
         ask, state = debounce(at(now), state, seen("a"), AT_ONCE)
@@ -103,7 +103,7 @@ def test_what_stays_undone_is_asked_for_ever_later_and_then_given_up_once() -> N
 
 
 def test_another_signature_begins_anew_but_the_timers_hold() -> None:
-    state = State(signature="a", changed_at=at(0), asked_at=at(1000), attempts=ATTEMPTS, given_up=True)
+    state = DebounceState(signature="a", changed_at=at(0), asked_at=at(1000), attempts=ATTEMPTS, given_up=True)
     ask, state = debounce(at(1005), state, seen("b", 1005), timers(60, 10))
     assert ask is None
     assert not state.given_up
@@ -115,7 +115,7 @@ def test_another_signature_begins_anew_but_the_timers_hold() -> None:
 
 
 def test_the_wait_for_another_attempt_counts_from_the_end_of_the_run() -> None:
-    _, state = debounce(at(0), State(), seen("a"), AT_ONCE)
+    _, state = debounce(at(0), DebounceState(), seen("a"), AT_ONCE)
     for now in range(5, 2000, 5):
         ask, state = debounce(at(now), state, None, AT_ONCE, is_active=True)
         assert ask is None
@@ -127,7 +127,7 @@ def test_the_wait_for_another_attempt_counts_from_the_end_of_the_run() -> None:
 
 
 def test_timers_hold_for_another_attempt_as_well() -> None:
-    _, state = debounce(at(0), State(), seen("a"), timers(300, 0))
+    _, state = debounce(at(0), DebounceState(), seen("a"), timers(300, 0))
     ask, state = debounce(at(299), state, seen("a"), timers(300, 0))
     assert ask is None
     ask, _ = debounce(at(300), state, seen("a"), timers(300, 0))
@@ -135,13 +135,13 @@ def test_timers_hold_for_another_attempt_as_well() -> None:
 
 
 def test_what_was_done_is_forgotten_but_for_the_last_trigger() -> None:
-    _, state = debounce(at(0), State(), seen("a"), AT_ONCE)
+    _, state = debounce(at(0), DebounceState(), seen("a"), AT_ONCE)
     _, state = debounce(at(5), state, None, AT_ONCE)
-    assert state == State(asked_at=at(0))
+    assert state == DebounceState(asked_at=at(0))
 
 
 def test_a_clock_that_was_set_back_stops_nothing() -> None:
-    ahead = State(signature="a", changed_at=at(9000), asked_at=at(9000), active_at=at(9000), attempts=1)
+    ahead = DebounceState(signature="a", changed_at=at(9000), asked_at=at(9000), active_at=at(9000), attempts=1)
     ask, state = debounce(at(0), ahead, seen("a", 9000), Timers())
     assert ask is None
     ask, _ = debounce(at(300), state, seen("a", 9000), Timers())
@@ -149,7 +149,7 @@ def test_a_clock_that_was_set_back_stops_nothing() -> None:
 
 
 def test_a_change_dated_by_a_clock_that_is_ahead_counts_from_when_it_was_seen() -> None:
-    _, state = debounce(at(0), State(), seen("a", 9000), timers(0, 60))
+    _, state = debounce(at(0), DebounceState(), seen("a", 9000), timers(0, 60))
     for now in range(5, 60, 5):
         ask, state = debounce(at(now), state, seen("a", 9000), timers(0, 60))
         assert ask is None
@@ -168,7 +168,7 @@ def test_signatures_differ_when_a_part_does() -> None:
 
 @given(
     st.builds(
-        State,
+        DebounceState,
         signature=st.none() | st.text(),
         changed_at=st.none() | st.datetimes(timezones=st.just(UTC)),
         asked_at=st.none() | st.datetimes(timezones=st.just(UTC)),
@@ -177,8 +177,8 @@ def test_signatures_differ_when_a_part_does() -> None:
         given_up=st.booleans(),
     )
 )
-def test_a_state_survives_its_cursor(state: State) -> None:
-    assert from_json_or_none(State, to_json(state)) == state
+def test_a_state_survives_its_cursor(state: DebounceState) -> None:
+    assert from_json_or_none(DebounceState, to_json(state)) == state
 
 
 @pytest.mark.parametrize(
@@ -195,4 +195,4 @@ def test_a_state_survives_its_cursor(state: State) -> None:
     ],
 )
 def test_what_is_no_state_is_not_read(wrong: dict[str, object]) -> None:
-    assert from_json_or_none(State, json.dumps(wrong)) is None
+    assert from_json_or_none(DebounceState, json.dumps(wrong)) is None

@@ -21,7 +21,7 @@ from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.triggers.asking import while_active
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out
+from medallion_assets.triggers.file_arrival import ArrivalCursor, Arrivals, evaluate, sort_out
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 Refusals = dict[tuple[str, str], RefusedBatch]
@@ -137,7 +137,7 @@ def test_an_export_that_waits_for_a_full_one_waits_until_that_is_in() -> None:
 
 
 def test_complete_exports_are_asked_for_at_once_when_the_timers_are_0() -> None:
-    decision = evaluate(at(0), Cursor(), sorted_out(export(1), export(2, whole=False)), AT_ONCE)
+    decision = evaluate(at(0), ArrivalCursor(), sorted_out(export(1), export(2, whole=False)), AT_ONCE)
     assert decision.ask is not None
     assert numbers(decision.wanted) == [1]
     decision = evaluate(at(5), decision.cursor, sorted_out(export(2, whole=False), loaded=(1,)), AT_ONCE)
@@ -148,7 +148,7 @@ def test_complete_exports_are_asked_for_at_once_when_the_timers_are_0() -> None:
 
 def test_any_change_of_the_listing_starts_the_quiet_time_anew() -> None:
     """Of an export that is not complete as well, and of files that come or change."""
-    timers, cursor = Timers(), Cursor()
+    timers, cursor = Timers(), ArrivalCursor()
     looks = {
         0: [export(1)],
         30: [export(1), export(2, whole=False)],
@@ -165,7 +165,7 @@ def test_any_change_of_the_listing_starts_the_quiet_time_anew() -> None:
 
 def test_the_position_never_passes_what_is_not_settled() -> None:
     """Rule B2, whatever the order in which exports are completed."""
-    cursor = evaluate(at(0), Cursor(), sorted_out(export(1), export(2), export(3), loaded=(0,)), AT_ONCE).cursor
+    cursor = evaluate(at(0), ArrivalCursor(), sorted_out(export(1), export(2), export(3), loaded=(0,)), AT_ONCE).cursor
     assert cursor.position == export_id(0)
     cursor = evaluate(at(5), cursor, sorted_out(export(1), export(2), export(3), loaded=(2, 3)), AT_ONCE).cursor
     assert cursor.position == export_id(0)
@@ -175,13 +175,13 @@ def test_the_position_never_passes_what_is_not_settled() -> None:
 
 
 def test_a_late_copy_takes_the_position_back() -> None:
-    cursor = Cursor(position=export_id(9))
+    cursor = ArrivalCursor(position=export_id(9))
     late = sorted_out(export(5), loaded=(3, 9), is_whole=True)
     assert evaluate(at(0), cursor, late, AT_ONCE).cursor.position == export_id(3)
 
 
 def test_a_position_that_is_wrong_lasts_until_everything_is_listed() -> None:
-    decision = evaluate(at(0), Cursor(position=export_id(9)), sorted_out(loaded=(3,), is_whole=True), AT_ONCE)
+    decision = evaluate(at(0), ArrivalCursor(position=export_id(9)), sorted_out(loaded=(3,), is_whole=True), AT_ONCE)
     assert decision.cursor.position == export_id(3)
 
 
@@ -192,23 +192,23 @@ def test_everything_unsettled_comes_after_the_position(
     refusals = {key: refusal for number in final for key, refusal in refused(number, Verdict.ION_NOT_SUPPORTED).items()}
     every = [export(number) for number in there]
     arrivals = sorted_out(*every, loaded=tuple(loaded), refusals=refusals, is_whole=is_whole)
-    position = evaluate(at(0), Cursor(position=None), arrivals, AT_ONCE).cursor.position
+    position = evaluate(at(0), ArrivalCursor(position=None), arrivals, AT_ONCE).cursor.position
     open_ids = [export_id(number) for number in there - loaded - final]
     assert position is None or all(export_id > position for export_id in open_ids)
     assert numbers(arrivals.pending) == sorted(there - loaded - final)
 
 
 def test_everything_is_listed_now_and_then_and_when_nothing_is_known() -> None:
-    assert Cursor().lists_everything(at(0))
-    cursor = Cursor(position=export_id(1), listed_whole_at=at(0))
+    assert ArrivalCursor().lists_everything(at(0))
+    cursor = ArrivalCursor(position=export_id(1), listed_whole_at=at(0))
     assert not cursor.lists_everything(at(599))
     assert cursor.lists_everything(at(600))
     assert cursor.lists_everything(at(-1))  # the clock was set back
 
 
 def test_a_cursor_survives_as_text() -> None:
-    decision = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
-    assert from_json_or_none(Cursor, to_json(decision.cursor)) == decision.cursor
+    decision = evaluate(at(0), ArrivalCursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers())
+    assert from_json_or_none(ArrivalCursor, to_json(decision.cursor)) == decision.cursor
 
 
 @pytest.mark.parametrize(
@@ -223,17 +223,17 @@ def test_a_cursor_survives_as_text() -> None:
     ],
 )
 def test_a_cursor_that_cannot_be_read_is_none(change: dict[str, object]) -> None:
-    known = evaluate(at(0), Cursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
-    assert from_json_or_none(Cursor, json.dumps(json.loads(to_json(known)) | change)) is None
+    known = evaluate(at(0), ArrivalCursor(), sorted_out(export(1), loaded=(0,), is_whole=True), Timers()).cursor
+    assert from_json_or_none(ArrivalCursor, json.dumps(json.loads(to_json(known)) | change)) is None
 
 
 @pytest.mark.parametrize("text", [None, "", "null", "5", "[]", "{", '"text"'])
 def test_a_cursor_that_is_lost_is_none(text: str | None) -> None:
-    assert from_json_or_none(Cursor, text) is None
+    assert from_json_or_none(ArrivalCursor, text) is None
 
 
 def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> None:
-    asked = evaluate(at(0), Cursor(), sorted_out(export(1)), AT_ONCE).cursor
+    asked = evaluate(at(0), ArrivalCursor(), sorted_out(export(1)), AT_ONCE).cursor
     held = while_active(at(500), asked, AT_ONCE)
     assert held.ask is None
     again = evaluate(at(505), held.cursor, sorted_out(export(1)), AT_ONCE)
@@ -245,7 +245,7 @@ def test_while_a_run_is_at_work_nothing_is_asked_for_and_nothing_forgotten() -> 
 
 
 def test_giving_up_is_seen_once() -> None:
-    cursor, given_up = Cursor(), []
+    cursor, given_up = ArrivalCursor(), []
     for seconds in range(0, 20_000, 60):
         decision = evaluate(at(seconds), cursor, sorted_out(export(1)), AT_ONCE)
         cursor = decision.cursor
@@ -257,6 +257,6 @@ def test_giving_up_is_seen_once() -> None:
 def test_thousands_of_exports_are_decided_in_a_second() -> None:
     every = [export(number) for number in range(20_000)]
     began = time.process_time()
-    decision = evaluate(at(0), Cursor(), sorted_out(*every, loaded=tuple(range(10_000))), AT_ONCE)
+    decision = evaluate(at(0), ArrivalCursor(), sorted_out(*every, loaded=tuple(range(10_000))), AT_ONCE)
     assert len(decision.wanted) == 10_000
     assert time.process_time() - began < 1

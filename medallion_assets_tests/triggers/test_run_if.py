@@ -15,10 +15,10 @@ from medallion_assets.contracts.triggers import Condition
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
     OVERLAP_SECONDS,
-    Ask,
-    Cursor,
+    ConditionMet,
     EndStatus,
     FinishedRun,
+    RunIfCursor,
     condition_met,
     evaluate,
 )
@@ -26,7 +26,7 @@ from medallion_assets.triggers.run_if import (
 UPSTREAM = ("a", "b", "c")
 S, F, K, P = EndStatus.SUCCEEDED, EndStatus.FAILED, EndStatus.SKIPPED, EndStatus.PENDING
 ENDED = (S, F, K)
-NOTHING_KNOWN = Cursor(settled_until=0)
+NOTHING_KNOWN = RunIfCursor(settled_until=0)
 
 
 def is_so(condition: Condition, ended: Sequence[EndStatus]) -> bool:
@@ -94,7 +94,7 @@ def expected_asks(condition: Condition, runs: Sequence[FinishedRun]) -> list[str
     return keys
 
 
-def keys(asks: Sequence[Ask]) -> list[str]:
+def keys(asks: Sequence[ConditionMet]) -> list[str]:
     return [ask.key for ask in asks]
 
 
@@ -114,7 +114,7 @@ def test_however_ticks_cut_the_history_each_run_or_round_is_asked_for_once(
         again, following = evaluate(condition, UPSTREAM, 30.0, cursor, seen)
         assert first == again
         asked += again
-        cursor = from_json_or_none(Cursor, to_json(following)) or NOTHING_KNOWN
+        cursor = from_json_or_none(RunIfCursor, to_json(following)) or NOTHING_KNOWN
     assert keys(asked) == expected_asks(condition, runs)
 
 
@@ -160,4 +160,4 @@ def test_a_round_goes_on_without_what_is_watched_no_more() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "no json", "[]", "7", '{"version": 1}', '{"settled_until": 1, "begun": 2}'])
 def test_a_cursor_that_cannot_be_read_counts_as_lost(text: str | None) -> None:
-    assert from_json_or_none(Cursor, text) is None
+    assert from_json_or_none(RunIfCursor, text) is None

@@ -25,7 +25,7 @@ RUN_LOGGER = "dagster"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A line to show; `subject` is the job, or the part of Dagster that speaks."""
 
     time: str
@@ -44,9 +44,9 @@ class DagsterLog:
     def __init__(self, ui_url: str) -> None:
         self._ui_url = ui_url
         self._within_run = False
-        self._failed: Line | None = None
+        self._failed: LogLine | None = None
 
-    def read(self, line: str) -> Line | None:
+    def read(self, line: str) -> LogLine | None:
         """The next line, or what to show for it."""
         line = COLOUR.sub("", line).rstrip()
         record = RECORD.fullmatch(line)
@@ -60,23 +60,23 @@ class DagsterLog:
         if message.startswith(SAYS_NOTHING):
             return None
         if run is None:
-            return Line(record["time"], record["logger"], message, _kind(level))
+            return LogLine(record["time"], record["logger"], message, _kind(level))
         if run["event"] == "STEP_FAILURE":
-            self._failed = Line(record["time"], run["job"], message, "failed")
+            self._failed = LogLine(record["time"], run["job"], message, "failed")
             return None
         if run["event"] == "RUN_FAILURE":
             message = f"this run failed: {self._ui_url}/runs/{run['run_id']}"
-        return Line(record["time"], run["job"], message, _kind(level))
+        return LogLine(record["time"], run["job"], message, _kind(level))
 
-    def _continued(self, line: str) -> Line | None:
+    def _continued(self, line: str) -> LogLine | None:
         """A line that belongs to the record before it, or to none."""
         if not self._within_run:
-            return Line("", "", line) if line else None
+            return LogLine("", "", line) if line else None
         error = ERROR.fullmatch(line)
         if self._failed is None or error is None:
             return None
         failed, self._failed = self._failed, None
-        return Line(failed.time, failed.subject, error["message"], failed.kind)
+        return LogLine(failed.time, failed.subject, error["message"], failed.kind)
 
 
 def _kind(level: str) -> Literal["plain", "warned", "failed"]:

@@ -12,7 +12,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from medallion_assets.cli.dagster_home import own_settings
-from medallion_assets.cli.dev.log import DagsterLog, Line
+from medallion_assets.cli.dev.log import DagsterLog, LogLine
 from medallion_assets.cli.dev.run import DevServer
 from medallion_assets.cli.page_server import DASHBOARD
 from medallion_assets.cli.terminal import command_line
@@ -81,7 +81,7 @@ class LogView:
             self._console.print(log_line(shown), soft_wrap=True)
 
 
-def log_line(line: Line) -> Text:
+def log_line(line: LogLine) -> Text:
     """A line that happened."""
     style = {"plain": "", "warned": "yellow", "failed": "red"}[line.kind]
     return Text.assemble(

@@ -32,7 +32,7 @@ from medallion_assets.delta.files.data_files import WrittenFile, store_of
 from medallion_assets.delta.files.parquet_footer import Footer, footer_length, read_footer
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.storage_errors import refusals
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.sizes import MEBIBYTE
@@ -55,9 +55,9 @@ class TableFolder:
     uri: str
     storage_options: StorageOptions = field(default_factory=StorageOptions)
 
-    def part(self, paths: Iterable[str], schema: pl.Schema | None = None, *, rows: Iterable[int] = ()) -> Files:
-        """Some of its files, with the columns of the contract, or with those of `schema`; `rows` as `Files` has it."""
-        return Files(
+    def part(self, paths: Iterable[str], schema: pl.Schema | None = None, *, rows: Iterable[int] = ()) -> ParquetFiles:
+        """Some of its files, with the columns of the contract, or of `schema`; `rows` as `ParquetFiles` has it."""
+        return ParquetFiles(
             uri=self.uri,
             paths=tuple(paths),
             schema=schema or polars_schema(self.table),

@@ -20,7 +20,7 @@ import narwhals as nw
 import polars as pl
 
 from medallion_assets.engines.engine import Answer, Item
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import RemoteEngine
 from medallion_assets.engines.spark.calls import called
 from medallion_assets.engines.spark.cores import cores
@@ -76,7 +76,7 @@ class SparkEngine(RemoteEngine):
             rows: list[Any] = frame.mapInArrow(work, "number long, answer binary").collect()
         return rows
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         """The rows, as a frame of Spark that Narwhals wraps."""
         spark = session(self.settings)
         frame: nw.LazyFrame[Any] = nw.from_native(called(spark, lambda: read(spark, files)))

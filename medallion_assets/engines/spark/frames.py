@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def spark_type(kind: pl.DataType) -> str:
     return name
 
 
-def read(spark: SparkSession, files: Files) -> DataFrame:
+def read(spark: SparkSession, files: ParquetFiles) -> DataFrame:
     """The rows of data files; a column that a file lacks is null there.
 
     Raises:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medallion_assets.operations.business.drawn_periods import MONTH, not_made, periods_picture, spanned
-from medallion_assets.operations.business.month_totals import Months
+from medallion_assets.operations.business.month_totals import MonthFigures
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
 
 
-def month_pictures(months: Months) -> Iterator[Picture]:
+def month_pictures(months: MonthFigures) -> Iterator[Picture]:
     """The months, then the newest of them by name."""
     picture, totals = months.picture, months.totals
     if not totals:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medallion_assets.operations.business.period_figure import PeriodFigure
-from medallion_assets.operations.drawing.charts import Column, column_chart
+from medallion_assets.operations.drawing.charts import ChartColumn, column_chart
 from medallion_assets.operations.drawing.picture import MOST_ROWS, Figures, Key, Picture
 from medallion_assets.operations.drawing.scales import Scale, from_zero, short_number
 
@@ -58,7 +58,7 @@ def periods_picture(title: str, unit: str, periods: Sequence[PeriodFigure], note
         note=note + (_of_these(provisional, len(periods)) if provisional else ""),
         drawing=column_chart(
             [
-                Column(
+                ChartColumn(
                     label=f"{period.start:{words.label}}",
                     value=period.total,
                     look=LOOKS[period.is_provisional],

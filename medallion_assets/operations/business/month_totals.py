@@ -25,7 +25,7 @@ MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Months:
+class MonthFigures:
     """Totals by month, ascending; of the newest months those with the greatest figures, newest month first.
 
     `is_made` is false while there is no table.
@@ -37,7 +37,7 @@ class Months:
     top: Mapping[date, tuple[tuple[str, float], ...]]
 
 
-def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datetime | None) -> Months:
+def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datetime | None) -> MonthFigures:
     """The newest MONTHS that hold rows.
 
     Raises:
@@ -46,13 +46,13 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
     """
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
-        return Months(picture=picture, is_made=False, top={})
+        return MonthFigures(picture=picture, is_made=False, top={})
     newest = [month for month in snapshot.partitions if month is not None][-MONTHS:]
     columns = [picture.partition, *([] if picture.top is None else [picture.top])]
     figure = pl.col(picture.figure).cast(pl.Float64)
     rows = snapshot.scan(partitions=newest).select(*columns, figure).collect()
     totals = rows.group_by(picture.partition).agg(pl.col(picture.figure).sum()).sort(picture.partition)
-    return Months(
+    return MonthFigures(
         picture=picture,
         is_made=True,
         totals=tuple(

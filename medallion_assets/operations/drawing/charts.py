@@ -44,7 +44,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ChartColumn:
     """A column; `label` stands below it where there is room, `text` is what it says by itself."""
 
     label: str
@@ -73,7 +73,7 @@ def time_chart(
     return _framed(scale, written, [*marks, *drawn])
 
 
-def column_chart(columns: Sequence[Column], scale: Scale, *, written: Callable[[float], str]) -> Markup:
+def column_chart(columns: Sequence[ChartColumn], scale: Scale, *, written: Callable[[float], str]) -> Markup:
     """Columns side by side, at most MOST_LABELS of them with a label below."""
     every = max(-(-len(columns) // MOST_LABELS), 1)
     width, drawn = 1 / max(len(columns), 1), list[Content]()

@@ -12,7 +12,7 @@ from threading import Event
 
 import dagster as dg
 
-from medallion_assets.compute.job import Job, JobLook, Service, State
+from medallion_assets.compute.job import Job, JobLook, JobState, Service
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
@@ -108,6 +108,6 @@ def watch(service: Service, job_id: str, poll_seconds: float, log: dg.DagsterLog
             if look.said != said:
                 said = look.said
                 log.info("%s: %s is %s", service.name, job_id, said)
-            if look.state is not State.AT_WORK:
+            if look.state is not JobState.AT_WORK:
                 return look
         pause.wait(min(poll_seconds * 2**in_vain, max(LONGEST_PAUSE_SECONDS, poll_seconds)))

@@ -33,7 +33,7 @@ from medallion_assets.orchestration.runs.whereabouts import (
     IS_GONE,
     LOOPBACK,
     NO_PROCESS,
-    State,
+    ProcessState,
     folder_of,
     report_process,
     reported_process,
@@ -124,9 +124,9 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         if run is None or run.is_finished:
             return False
         found = whereabouts(self._instance, run)
-        if found.state is State.ELSEWHERE and _is_elsewhere(run):
+        if found.state is ProcessState.ELSEWHERE and _is_elsewhere(run):
             return bool(super().terminate(run_id))  # type: ignore[no-untyped-call]
-        if found.state in (State.ELSEWHERE, State.HOST_UNKNOWN):
+        if found.state in (ProcessState.ELSEWHERE, ProcessState.HOST_UNKNOWN):
             place = f"host {found.host}" if found.host else "a host that it has not named"
             message = f"Not terminated: process {found.pid} of this run is on {place}, this is {socket.gethostname()}."
             self._instance.report_engine_event(f"{message} End it there.", run)
@@ -152,13 +152,13 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         worker_id = None if found.pid is None else str(found.pid)
         status, message = WorkerStatus.RUNNING, None
         match found.state:
-            case State.GONE:
+            case ProcessState.GONE:
                 status, message = WorkerStatus.FAILED, f"process {found.pid} {IS_GONE} from {found.host}"
-            case State.ELSEWHERE:
+            case ProcessState.ELSEWHERE:
                 message = f"not watched: its process is on another host, {found.host}"
-            case State.HOST_UNKNOWN:
+            case ProcessState.HOST_UNKNOWN:
                 message = f"not watched: process {found.pid} has not reported its host"
-            case State.UNREPORTED:
+            case ProcessState.UNREPORTED:
                 message = "it has not reported its process yet"
                 began_at = self._instance.get_run_stats(run.run_id).start_time
                 if began_at and self._clock() - began_at > UNREPORTED_SECONDS:
@@ -178,7 +178,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         """
         found = whereabouts(self._instance, run)
         end_what_is_left(noted(folder_of(self._instance), run.run_id))
-        if found.state is not State.LIVES:
+        if found.state is not ProcessState.LIVES:
             return allow_restart(self._instance, run)
         is_gone = self._end(run, 0.0)
         ended = f"Process {found.pid} lived, and was ended." if is_gone else f"Process {found.pid} lives and hangs."

@@ -29,7 +29,7 @@ from medallion_assets.orchestration.runs.whereabouts import (
     IS_GONE,
     NOT_BEGUN,
     OUT_OF_TIME,
-    State,
+    ProcessState,
     folder_of,
     reported_process,
     whereabouts,
@@ -82,7 +82,7 @@ def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     if run is None or run.status is Status.CANCELING:
         return
-    if (found := whereabouts(instance, run)).state is State.GONE:
+    if (found := whereabouts(instance, run)).state is ProcessState.GONE:
         _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}, and it was {run.status.value} still")
 
 
@@ -95,9 +95,9 @@ def conclude_all(instance: dg.DagsterInstance) -> None:
 
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
-    if found.state is State.GONE:
+    if found.state is ProcessState.GONE:
         _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}: {NOT_BEGUN}")
-    elif found.state is State.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
+    elif found.state is ProcessState.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
         _give_up(instance, run, f"{CUT_SHORT}: no process was started within {UNREPORTED_SECONDS:.0f} s")
 
 
@@ -107,9 +107,9 @@ def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now:
     is_late = now - canceled_at > GRACE_SECONDS + ENDED_SECONDS
     if _is_out_of_time(instance, run) and not is_late:
         return  # run monitoring waits for the end of the process, and then calls the run failed
-    if found.state is State.LIVES and is_late:
+    if found.state is ProcessState.LIVES and is_late:
         end(folder_of(instance), run.run_id, grace_seconds=0, reported=reported_process(instance, run))
-    elif found.state is State.GONE or (found.state is State.UNREPORTED and is_late):
+    elif found.state is ProcessState.GONE or (found.state is ProcessState.UNREPORTED and is_late):
         _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}")
 
 

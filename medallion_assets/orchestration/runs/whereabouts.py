@@ -55,7 +55,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PID, HOST = "pid", "host"
 
 
-class State(Enum):
+class ProcessState(Enum):
     """What this host can say of the process of a run."""
 
     LIVES = auto()
@@ -71,7 +71,7 @@ class State(Enum):
 class Whereabouts:
     """The state, and what is known of the process."""
 
-    state: State
+    state: ProcessState
     pid: int | None = None
     host: str | None = None
 
@@ -97,21 +97,21 @@ def whereabouts(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Whereabouts
     process = noted(folder, run.run_id)
     pid, host = (process.pid, process.host) if process else (None, here)
     if is_held(folder, run.run_id):
-        return Whereabouts(State.LIVES if host == here else State.ELSEWHERE, pid, host)
+        return Whereabouts(ProcessState.LIVES if host == here else ProcessState.ELSEWHERE, pid, host)
     if is_known(folder, run.run_id):
-        return Whereabouts(State.GONE, pid, host)
+        return Whereabouts(ProcessState.GONE, pid, host)
     server = _server(run)
     if server is not None and server not in (*LOOPBACK, here):
-        return Whereabouts(State.ELSEWHERE, host=server)
+        return Whereabouts(ProcessState.ELSEWHERE, host=server)
     reported = reported_process(instance, run)
     if reported is None:
         launched_on = value_of(HOST_TAG, run.tags) or here
-        return Whereabouts(State.UNREPORTED if launched_on == here else State.ELSEWHERE, host=launched_on)
+        return Whereabouts(ProcessState.UNREPORTED if launched_on == here else ProcessState.ELSEWHERE, host=launched_on)
     if not reported.host:
-        return Whereabouts(State.HOST_UNKNOWN, reported.pid)
+        return Whereabouts(ProcessState.HOST_UNKNOWN, reported.pid)
     if not reported.is_here:
-        return Whereabouts(State.ELSEWHERE, reported.pid, reported.host)
-    return Whereabouts(State.LIVES if reported.lives else State.GONE, reported.pid, reported.host)
+        return Whereabouts(ProcessState.ELSEWHERE, reported.pid, reported.host)
+    return Whereabouts(ProcessState.LIVES if reported.lives else ProcessState.GONE, reported.pid, reported.host)
 
 
 def at_work(instance: dg.DagsterInstance) -> Iterator[str]:
@@ -131,7 +131,9 @@ def at_work(instance: dg.DagsterInstance) -> Iterator[str]:
 
 def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     state = whereabouts(instance, run).state
-    return state is State.GONE or (state is State.UNREPORTED and run.status is dg.DagsterRunStatus.STARTING)
+    return state is ProcessState.GONE or (
+        state is ProcessState.UNREPORTED and run.status is dg.DagsterRunStatus.STARTING
+    )
 
 
 def report_process(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:

@@ -24,7 +24,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
+from medallion_assets.orchestration.sensors.asking import SensorLook, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified
 from medallion_assets.orchestration.trigger_context import ArrivedBatch, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
@@ -34,7 +34,7 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import fingerprints_now
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.file_arrival import Arrivals, Cursor, evaluate, sort_out, unsorted
+from medallion_assets.triggers.file_arrival import ArrivalCursor, Arrivals, evaluate, sort_out, unsorted
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.next_look import seconds_until_next_look
 from medallion_assets.triggers.rounds import Round
@@ -60,7 +60,7 @@ def arrival_sensor(
     subject = arrival_subject(pipeline, loaded, timers, refines=refines, settings=settings)
     return asking_sensor(
         subject,
-        Cursor,
+        ArrivalCursor,
         name=sensor_names.file_arrival(loaded.table),
         description=f"Requests {subject.of.path} when complete {loaded.source.batch_word}s below "
         f"<raw>/{subject.of.short_name} are not loaded yet.",
@@ -78,7 +78,7 @@ def arrival_subject(
     refines: bool,
     settings: Settings | None,
     limits: LookLimits = LIMITS,
-) -> Subject[Cursor, Found]:
+) -> Subject[ArrivalCursor, Found]:
     """Runs of bronze/<table>, for the batches that are not in. A tick lists within `limits`.
 
     A run that `refines` goes on to Silver and what is derived from it at once: where no timer keeps these waiting, this
@@ -99,17 +99,17 @@ def arrival_subject(
 def _look(
     lakehouse: LakehouseResource,
     now: datetime,
-    cursor: Cursor,
+    cursor: ArrivalCursor,
     *,
     loaded: Loaded,
     timers: Timers,
     limits: LookLimits,
-) -> Look[Cursor, Found]:
+) -> SensorLook[ArrivalCursor, Found]:
     known = KnownBatches(lakehouse.lakehouse(), loaded)
     word = loaded.source.batch_word
     arrivals = replace(look(known, lakehouse.raw_url, cursor, now, limits), word=word)
     asking = evaluate(now, cursor, arrivals, timers)
-    return Look(
+    return SensorLook(
         asking=asking,
         waits=waiting_text(loaded, asking.wanted),
         why=trigger_context(asking.wanted),
@@ -193,7 +193,9 @@ class LoadedIds(Collection[str]):
         return len(self.known.loaded)
 
 
-def look(known: KnownBatches, raw_url: str, cursor: Cursor, now: datetime, limits: LookLimits = LIMITS) -> Arrivals:
+def look(
+    known: KnownBatches, raw_url: str, cursor: ArrivalCursor, now: datetime, limits: LookLimits = LIMITS
+) -> Arrivals:
     """What lies in the table's folder: after the cursor's position where it looks, and a share of all when that is due.
 
     It lists within `limits`, unless one batch has more files than that.
@@ -222,7 +224,9 @@ def look(known: KnownBatches, raw_url: str, cursor: Cursor, now: datetime, limit
     )
 
 
-def _listed(known: KnownBatches, store: ObjectStore, cursor: Cursor, now: datetime, limits: LookLimits) -> Arrivals:
+def _listed(
+    known: KnownBatches, store: ObjectStore, cursor: ArrivalCursor, now: datetime, limits: LookLimits
+) -> Arrivals:
     """What the looks of a tick see, and what is remembered beside it: nothing of it is sorted out."""
     source, stands = known.declared.source, cursor.round or Round(began_at=now)
     share = quick = None

@@ -33,23 +33,23 @@ from medallion_assets.orchestration.requests import (
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
-from medallion_assets.orchestration.sensors.asking import Look, Subject
+from medallion_assets.orchestration.sensors.asking import SensorLook, Subject
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.settings import Settings
 from medallion_assets.stages.figures import cut
-from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.debounce import signature_of
+from medallion_assets.triggers.file_arrival import ArrivalCursor
 from medallion_assets.triggers.look_limits import LIMITS
 from medallion_assets.triggers.next_look import SOON_SECONDS, seconds_until_next_look
-from medallion_assets.triggers.together import Cursor
+from medallion_assets.triggers.together import TablesCursor
 
 LOOKING_SECONDS = 20
 """After so long a tick looks at no further table: Dagster ends one that takes 60 s, and with it all that it has seen.
 """
 ERROR_CHARACTERS = 300
 """Characters of an error in a skip reason; the log of the tick has all."""
-Subjects = Mapping[str, Subject[file_arrival.Cursor, Found]]
+Subjects = Mapping[str, Subject[ArrivalCursor, Found]]
 """By the table's name."""
 
 
@@ -57,12 +57,12 @@ Subjects = Mapping[str, Subject[file_arrival.Cursor, Found]]
 class ArrivalLooks:
     """What a tick saw of each table, in the order of the pipeline, and what it could not see."""
 
-    looks: dict[str, Look[file_arrival.Cursor, Found]] = field(default_factory=dict)
+    looks: dict[str, SensorLook[ArrivalCursor, Found]] = field(default_factory=dict)
     errors: dict[str, Exception] = field(default_factory=dict)
     unreached: list[str] = field(default_factory=list)
 
     @property
-    def asks(self) -> dict[str, Look[file_arrival.Cursor, Found]]:
+    def asks(self) -> dict[str, SensorLook[ArrivalCursor, Found]]:
         """The looks at tables that ask for a run."""
         return {name: look for name, look in self.looks.items() if look.asking.ask is not None}
 
@@ -123,7 +123,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     )
     @ticks_in_messages()
     def arrivals(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        before = from_json_or_none(Cursor, context.cursor) or Cursor()
+        before = from_json_or_none(TablesCursor, context.cursor) or TablesCursor()
         seen = _look_at(subjects, context, lakehouse, before)
         looks = {name: look.asking for name, look in seen.looks.items()}
         look_again(context, sensor_names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
@@ -146,12 +146,12 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
 
 
 def _look_at(
-    subjects: Subjects, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, before: Cursor
+    subjects: Subjects, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, before: TablesCursor
 ) -> ArrivalLooks:
     """What is seen of the tables."""
     seen, began = ArrivalLooks(), lakehouse.now()
     for name in before.in_turn(subjects):
-        now, cursor = lakehouse.now(), before.tables.get(name, file_arrival.Cursor())
+        now, cursor = lakehouse.now(), before.tables.get(name, ArrivalCursor())
         if now - began > timedelta(seconds=LOOKING_SECONDS):
             seen.unreached.append(name)
             continue
@@ -174,7 +174,7 @@ def _next_look(lakehouse: LakehouseResource, settings: Settings, seen: ArrivalLo
 def _requests(
     pipeline: Pipeline,
     subjects: Subjects,
-    asks: Mapping[str, Look[file_arrival.Cursor, Found]],
+    asks: Mapping[str, SensorLook[ArrivalCursor, Found]],
     together: Sequence[str],
 ) -> Iterator[dg.RunRequest]:
     """One run of all that go `together`, and one of each of the others."""

@@ -28,7 +28,7 @@ from medallion_assets.triggers.asking import Asking, Cursor, Wanted, while_activ
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look(Generic[Cursor, Wanted]):
+class SensorLook(Generic[Cursor, Wanted]):
     """What a sensor saw, and asks for. `waits` says what is wanted for people, `why` for the run that is asked for.
 
     `seen` goes into the run key: what makes the same wish another one, such as the version of a restored table.
@@ -61,22 +61,22 @@ class Subject(Generic[Cursor, Wanted]):
     of: Table
     makes: Sequence[Table]
     timers: Timers
-    look: Callable[[LakehouseResource, datetime, Cursor], Look[Cursor, Wanted]]
+    look: Callable[[LakehouseResource, datetime, Cursor], SensorLook[Cursor, Wanted]]
 
     def tick(
         self, context: dg.SensorEvaluationContext, lakehouse: LakehouseResource, cursor: Cursor
-    ) -> Look[Cursor, Wanted]:
+    ) -> SensorLook[Cursor, Wanted]:
         """What is seen at a tick, and asked for; people are alerted when asking ends with it."""
         now = lakehouse.now()
         if is_at_work(context.instance, lakehouse.catalog, [self.of]):
-            return Look(asking=while_active(now, cursor, self.timers))
+            return SensorLook(asking=while_active(now, cursor, self.timers))
         seen = self.look(lakehouse, now, cursor)
         if seen.asking.gives_up:
             key = seen.asking.cursor.state.signature or ""
             give_up(context, lakehouse, self.settings, of=self.of, key=key, what=seen.waits)
         return seen
 
-    def requests(self, seen: Look[Cursor, Wanted]) -> Iterator[dg.RunRequest]:
+    def requests(self, seen: SensorLook[Cursor, Wanted]) -> Iterator[dg.RunRequest]:
         """The runs that are asked for: one, or one for each month."""
         if seen.asking.ask is None:
             return

@@ -17,12 +17,12 @@ from medallion_assets.contracts.triggers import Mode
 from medallion_assets.operations.stages import DBT
 from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
+from medallion_assets.orchestration.sensors.asking import SensorLook, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import woken_every
 from medallion_assets.orchestration.sensors.update import trigger_context
 from medallion_assets.orchestration.sensors.watching import watch_release
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Cursor, Watched, evaluate, format_updates
+from medallion_assets.triggers.table_update import UpdateCursor, Watched, evaluate, format_updates
 
 
 def completed_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorDefinition]:
@@ -33,9 +33,9 @@ def completed_sensors(settings: Settings, pipeline: Pipeline) -> list[dg.SensorD
 def _sensor(settings: Settings, pipeline: Pipeline, built: DbtModels) -> dg.SensorDefinition:
     timers = timers_of(settings, built.update_timers)
 
-    def look(lakehouse: LakehouseResource, now: datetime, cursor: Cursor) -> Look[Cursor, Watched]:
+    def look(lakehouse: LakehouseResource, now: datetime, cursor: UpdateCursor) -> SensorLook[UpdateCursor, Watched]:
         asking = evaluate(now, cursor, watch_release(lakehouse.lakehouse(), built), Mode.ANY, timers)
-        return Look(asking=asking, waits=format_updates(asking.wanted), why=trigger_context(asking.wanted))
+        return SensorLook(asking=asking, waits=format_updates(asking.wanted), why=trigger_context(asking.wanted))
 
     subject = Subject(
         settings=settings,
@@ -48,7 +48,7 @@ def _sensor(settings: Settings, pipeline: Pipeline, built: DbtModels) -> dg.Sens
     )
     return asking_sensor(
         subject,
-        Cursor,
+        UpdateCursor,
         name=completed(built),
         description=f"Builds {built.name} again once its sources cover days that the latest release closed without.",
         status=sensor_status(settings),

@@ -41,10 +41,10 @@ from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,
     OVERLAP_SECONDS,
-    Ask,
-    Cursor,
+    ConditionMet,
     EndStatus,
     FinishedRun,
+    RunIfCursor,
     evaluate,
 )
 
@@ -122,7 +122,7 @@ def run_if(
     upstream: Collection[str],
     condition: Condition,
     value: TaskValue | None = None,
-    run_config: Callable[[Ask], Mapping[str, Any]] = lambda _: {},
+    run_config: Callable[[ConditionMet], Mapping[str, Any]] = lambda _: {},
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
 ) -> dg.SensorDefinition:
     """A sensor that runs `job` when `condition` holds for `upstream`: assets (`layer/table`), and names of jobs.
@@ -152,7 +152,7 @@ def run_if(
     @ticks_in_messages()
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now = lakehouse.now().timestamp()
-        cursor = from_json_or_none(Cursor, context.cursor)
+        cursor = from_json_or_none(RunIfCursor, context.cursor)
         if cursor is None:
             cursor = recovered(context.instance, name, now)
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
@@ -175,7 +175,9 @@ def has_reported(instance: dg.DagsterInstance, run_id: str, value: TaskValue) ->
     return isinstance(found, int | float) and found >= value.at_least
 
 
-def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], cursor: Cursor) -> Iterator[FinishedRun]:
+def finished_runs(
+    context: dg.SensorEvaluationContext, names: Collection[str], cursor: RunIfCursor
+) -> Iterator[FinishedRun]:
     """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled.
 
     Those that cannot be read are left out: `run_outcomes` reports them.
@@ -195,18 +197,18 @@ def finished_runs(context: dg.SensorEvaluationContext, names: Collection[str], c
         yield FinishedRun(run_id=run.run_id, ended_at=ended_at, outcomes=outcomes)
 
 
-def recovered(instance: dg.DagsterInstance, name: str, now: float) -> Cursor:
+def recovered(instance: dg.DagsterInstance, name: str, now: float) -> RunIfCursor:
     """The cursor of a sensor that has lost it: it goes on after what last met its condition."""
     runs = (run for wanted in filters(SENSOR_TAG, name) for run in readable_runs(instance, wanted, limit=LAST_RUNS))
     asked = next(runs, None)
     try:
         until = value_of(UNTIL_TAG, asked.tags if asked else {})
-        return Cursor(settled_until=min(EPOCH_SECONDS.validate_python(until), now))
+        return RunIfCursor(settled_until=min(EPOCH_SECONDS.validate_python(until), now))
     except ValueError:
-        return Cursor(settled_until=now - RECENT_SECONDS)
+        return RunIfCursor(settled_until=now - RECENT_SECONDS)
 
 
-def tags(name: str, ask: Ask) -> dict[str, str]:
+def tags(name: str, ask: ConditionMet) -> dict[str, str]:
     """What the run says of why it runs."""
     cause = ", ".join(f"{met.upstream} {met.status} in {met.run_id[:8]}" for met in ask.causes)
     return {

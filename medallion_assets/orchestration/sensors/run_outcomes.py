@@ -55,7 +55,7 @@ MOST_RUNS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class OutcomesCursor:
     """Runs that were updated before `until` were looked at; those around it that were, with when they were updated.
 
     `waiting` are runs that some channels know of and others do not, or that the outbox lacks: `until` stays until all
@@ -67,7 +67,7 @@ class Cursor:
     waiting: Names = frozenset()
 
     @classmethod
-    def load(cls, text: str | None, now: datetime) -> "Cursor":
+    def load(cls, text: str | None, now: datetime) -> "OutcomesCursor":
         """The cursor of the last tick; one that looks back a day if that cannot be read."""
         cursor = from_json_or_none(cls, text)
         if cursor is None or cursor.until < BEFORE_ANY_RUN:
@@ -80,7 +80,7 @@ class Cursor:
         """Runs that were updated later are to be looked at, but those that were handled."""
         return self.until - timedelta(seconds=LATE_SECONDS)
 
-    def after(self, run_id: str, updated_at: datetime, *, now: datetime | None = None) -> "Cursor":
+    def after(self, run_id: str, updated_at: datetime, *, now: datetime | None = None) -> "OutcomesCursor":
         """The cursor after a run was looked at; what is too old to be seen again is forgotten.
 
         It never goes beyond `now`: what a clock that was set back dates later is not the last to come.
@@ -111,7 +111,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
     @ticks_in_messages()
     def run_outcomes(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
         now, lake, seen = lakehouse.now(), lakehouse.lakehouse(), 0
-        cursor = Cursor.load(context.cursor, now)
+        cursor = OutcomesCursor.load(context.cursor, now)
         if cursor.waiting:
             kept = context.instance.get_run_ids(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
             cursor = replace(cursor, waiting=frozenset(kept))
@@ -142,7 +142,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def ended_runs(
-    context: dg.SensorEvaluationContext, cursor: Cursor, unread: list[Unread]
+    context: dg.SensorEvaluationContext, cursor: OutcomesCursor, unread: list[Unread]
 ) -> Iterator[tuple[dg.DagsterRun, datetime]]:
     """The runs of this code location that ended and were not handled, oldest first, with when they were updated.
 

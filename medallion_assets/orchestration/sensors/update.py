@@ -22,12 +22,12 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import REFINE
 from medallion_assets.orchestration.requests import sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
-from medallion_assets.orchestration.sensors.asking import Look, Subject, asking_sensor
+from medallion_assets.orchestration.sensors.asking import SensorLook, Subject, asking_sensor
 from medallion_assets.orchestration.sensors.cadence import woken_every
 from medallion_assets.orchestration.sensors.watching import watch_bronze, watch_sources
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
-from medallion_assets.triggers.table_update import Cursor, Watched, evaluate, format_updates
+from medallion_assets.triggers.table_update import UpdateCursor, Watched, evaluate, format_updates
 
 WHICH = {Mode.ANY: "one", Mode.ALL: "each"}
 
@@ -72,9 +72,9 @@ def _update_sensor(
     """The sensor of a table: it asks for a run that makes it and what is derived from it, unless one is at work."""
     table, timers = declared.table, timers_of(settings, declared.update_timers)
 
-    def look(lakehouse: LakehouseResource, now: datetime, cursor: Cursor) -> Look[Cursor, Watched]:
+    def look(lakehouse: LakehouseResource, now: datetime, cursor: UpdateCursor) -> SensorLook[UpdateCursor, Watched]:
         asking = evaluate(now, cursor, watch(lakehouse.lakehouse()), mode, timers)
-        return Look(
+        return SensorLook(
             asking=asking,
             waits=format_updates(asking.wanted),
             why=trigger_context(asking.wanted),
@@ -92,7 +92,7 @@ def _update_sensor(
     )
     return asking_sensor(
         subject,
-        Cursor,
+        UpdateCursor,
         name=table_update(table),
         description=description,
         status=sensor_status(settings),

@@ -23,7 +23,7 @@ from medallion_assets.orchestration.wakes.arrivals import wake_arrivals
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets.settings.looks import LOOP_SECONDS
 from medallion_assets.sources.dynamodb_export.manifest import MANIFESTS, ROOT
-from medallion_assets.storage.object_events import Created, Message, created_in
+from medallion_assets.storage.object_events import Created, QueueMessage, created_in
 
 LOG = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ LOG = logging.getLogger(__name__)
 class Receiving(Protocol):
     """A queue of messages."""
 
-    def receive(self) -> list[Message]:
+    def receive(self) -> list[QueueMessage]:
         """The next messages; it may wait for them."""
 
-    def delete(self, messages: list[Message]) -> None:
+    def delete(self, messages: list[QueueMessage]) -> None:
         """Delete some that were received together."""
 
 
@@ -85,7 +85,7 @@ class ExportEvents:
             LOG.exception("how the queue is could not be noted")
 
 
-def worth_a_wake(messages: Collection[Message], raw_url: str) -> bool:
+def worth_a_wake(messages: Collection[QueueMessage], raw_url: str) -> bool:
     """Whether one of some messages tells of an object with which an export below a place may be complete."""
     return any(may_complete(created, raw_url) for message in messages for created in created_in(message.body))
 

@@ -46,7 +46,7 @@ class WriteAnswer(NamedTuple):
     existing: Item
 
 
-class Condition(NamedTuple):
+class WriteCondition(NamedTuple):
     """A condition expression, the values it names, and the attributes that its placeholders (`#name`) mean."""
 
     expression: str
@@ -58,7 +58,7 @@ class Guard(NamedTuple):
     """What must hold of an item for a transaction to write others."""
 
     key: Item
-    condition: Condition
+    condition: WriteCondition
 
 
 class Token(Protocol):
@@ -104,11 +104,11 @@ class BudgetedTable:
         """Delete every key, unconditionally, in batches; `deleted` is called with how many more are gone."""
         self._write_all(({"DeleteRequest": {"Key": key}} for key in keys), deleted)
 
-    def put(self, item: Item, condition: Condition) -> WriteAnswer:
+    def put(self, item: Item, condition: WriteCondition) -> WriteAnswer:
         """Put one item if `condition` holds of the one it replaces."""
         return self._conditionally("put_item", write_units(item), condition, Item=item)
 
-    def put_together(self, items: Sequence[Item], condition: Condition, guard: Guard) -> list[WriteAnswer] | None:
+    def put_together(self, items: Sequence[Item], condition: WriteCondition, guard: Guard) -> list[WriteAnswer] | None:
         """Put at most 99 items in one transaction: if `guard` holds, and `condition` of each item that is replaced.
 
         An answer an item; unless all are accepted, nothing was written. None: `guard` does not hold.
@@ -132,7 +132,7 @@ class BudgetedTable:
             ]
         return [WriteAnswer(accepted=True, existing={}) for _ in items]
 
-    def update(self, key: Item, change: str, condition: Condition) -> WriteAnswer:
+    def update(self, key: Item, change: str, condition: WriteCondition) -> WriteAnswer:
         """Apply an update expression if `condition` holds; the condition's values serve the change too."""
         return self._conditionally("update_item", 1, condition, Key=key, UpdateExpression=change)
 
@@ -178,7 +178,7 @@ class BudgetedTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def _conditionally(self, operation: str, cost: float, condition: Condition, **request: Any) -> WriteAnswer:
+    def _conditionally(self, operation: str, cost: float, condition: WriteCondition, **request: Any) -> WriteAnswer:
         try:
             self._write(operation, cost, TableName=self.name, **_conditional(condition), **request)
         except botocore.ClientError as refusal:
@@ -262,7 +262,7 @@ class BudgetedTable:
         )
 
 
-def _conditional(condition: Condition) -> dict[str, Any]:
+def _conditional(condition: WriteCondition) -> dict[str, Any]:
     """What a request says of its condition, and that it wants to see the item that refuses it."""
     request: dict[str, Any] = {
         "ConditionExpression": condition.expression,

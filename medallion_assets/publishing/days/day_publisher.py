@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from medallion_assets.contracts.published import DAY_KEYS, EXPIRES_AT
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, number, to_item
-from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.completeness import COMPLETE_UNTIL, SURER, Completeness
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.publishing.owner import Trace, trace_of
@@ -205,11 +205,11 @@ def _move_pointer(
     said = {**facts, **(completeness.attributes if completeness else {}), "published_at": publish.now.isoformat()}
     pointer = keys.key(day, POINTER) | to_item({**said, "run_id": publish.run_id})
     names = {"#row": keys.row}
-    lower = Condition("attribute_not_exists(#row) OR version < :version", {":version": pointer["version"]}, names)
+    lower = WriteCondition("attribute_not_exists(#row) OR version < :version", {":version": pointer["version"]}, names)
     if completeness is not None:
         surer = f"version = :version AND {SURER}"
         until = {f":{COMPLETE_UNTIL}": pointer[COMPLETE_UNTIL]}
-        lower = Condition(f"{lower.expression} OR ({surer})", lower.values | until, names)
+        lower = WriteCondition(f"{lower.expression} OR ({surer})", lower.values | until, names)
     answer = publish.table.put(pointer, lower)
     if answer.accepted:
         return "published", version

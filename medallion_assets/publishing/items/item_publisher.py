@@ -27,8 +27,8 @@ from medallion_assets.publishing.budget.budgeted_table import (
     MOST_TRANSACTION_WCU,
     TRANSACTION_ITEMS,
     TRANSACTION_UNITS,
-    Condition,
     WriteAnswer,
+    WriteCondition,
 )
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.items import watermark
@@ -136,9 +136,9 @@ class _Items:
         lower = LOWER if found.keys_encoded or found.published is None else f"({LOWER} OR {EQUAL})"
         replaceable = f"attribute_not_exists({GOLD_VERSION}) OR {lower}"
         values = lower_values(pair)
-        self._absent_or_lower = Condition(replaceable, values)
-        self._lower = Condition(f"{KEY_EXISTS} AND ({replaceable})", values, key_names(keys))
-        self._not_newer = Condition(f"attribute_not_exists({GOLD_VERSION}) OR {LOWER} OR {EQUAL}", values)
+        self._absent_or_lower = WriteCondition(replaceable, values)
+        self._lower = WriteCondition(f"{KEY_EXISTS} AND ({replaceable})", values, key_names(keys))
+        self._not_newer = WriteCondition(f"attribute_not_exists({GOLD_VERSION}) OR {LOWER} OR {EQUAL}", values)
 
     def fingerprints(self, rows: Iterable[Row]) -> dict[Key, bytes]:
         """What the table holds, by key, as far as the rows published before say."""

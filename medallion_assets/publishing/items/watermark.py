@@ -28,7 +28,7 @@ from medallion_assets.contracts.published import (
 )
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import Item, StoredItem, number, to_item
-from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Condition, Guard
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, Guard, WriteCondition
 from medallion_assets.publishing.completeness import COMPLETE_UNTIL, IS_COMPLETE, SURER, Completeness
 from medallion_assets.publishing.keys import ENCODED_WITH, KEY_EXISTS, WATERMARK, Keys, key_names, own_key
 from medallion_assets.publishing.owner import TABLE_ID, Trace, trace_of
@@ -175,7 +175,7 @@ def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool
 
 def guard(keys: Keys, pair: Pair) -> Guard:
     """What a transaction checks before it makes new items: that no newer publish has begun since `pair` did."""
-    return Guard(own_key(keys, WATERMARK), Condition(BEGUN, pair_values(pair)))
+    return Guard(own_key(keys, WATERMARK), WriteCondition(BEGUN, pair_values(pair)))
 
 
 def finish(
@@ -195,7 +195,7 @@ def finish(
     change += f", {SAID}" if completeness else ""
     change += f" REMOVE {WRITE_ALL}" if completeness else f" REMOVE {WRITE_ALL}, {COMPLETE_UNTIL}, {IS_COMPLETE}"
     facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
-    condition = Condition(
+    condition = WriteCondition(
         f"{BEGUN} AND (attribute_not_exists({AS_OF_DATE}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
         lower_values(pair)
         | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
@@ -207,17 +207,17 @@ def finish(
 
 def say_surer(table: BudgetedTable, keys: Keys, pair: Pair, completeness: Completeness) -> bool:
     """Say that what is published under `pair` is surer by now; False where another pair is in, or it says so."""
-    condition = Condition(f"{EQUAL} AND {SURER}", pair_values(pair) | completeness.values)
+    condition = WriteCondition(f"{EQUAL} AND {SURER}", pair_values(pair) | completeness.values)
     return table.update(own_key(keys, WATERMARK), f"SET {SAID}", condition).accepted
 
 
 def report_overtaken(table: BudgetedTable, keys: Keys) -> None:
     """Tell the next publish that items may have been written after a newer one had looked."""
-    always = Condition(KEY_EXISTS, to_item({":true": True}), key_names(keys))
+    always = WriteCondition(KEY_EXISTS, to_item({":true": True}), key_names(keys))
     table.update(own_key(keys, WATERMARK), f"SET {OVERTAKEN} = :true", always)
 
 
-def _still(found: Watermark, values: Item) -> Condition:
+def _still(found: Watermark, values: Item) -> WriteCondition:
     """The condition that nobody began or was overtaken since `found` was read."""
     parts = [f"attribute_{'' if found.overtaken else 'not_'}exists({OVERTAKEN})"]
     if found.begun is None:
@@ -231,4 +231,4 @@ def _still(found: Watermark, values: Item) -> Condition:
     else:
         parts.append(f"{AS_OF_DATE} = :in_as_of AND {GOLD_VERSION} = :in_version")
         values = values | to_item({":in_as_of": found.published.as_of, ":in_version": found.published.version})
-    return Condition(" AND ".join(parts), values)
+    return WriteCondition(" AND ".join(parts), values)

@@ -35,7 +35,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, Engine, PutAside, groups_of, in_groups
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.judging.duplicates import (
     KEY_HASH,
@@ -195,7 +195,7 @@ def _part(records: pl.DataFrame, aside: PutAside, table: Table, before: pl.DataF
     )
 
 
-def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Judged, workspace: Place) -> None:
+def _resolve_duplicates(engine: Engine, files: ParquetFiles, loaded: Loaded, judged: Judged, workspace: Place) -> None:
     """Resolve the suspects, together: take their first judgement out, and put the resolved one in.
 
     All records of a key are resolved at once; keys are taken by their hashes, as many as fit in a group.
@@ -219,7 +219,9 @@ def _resolve_duplicates(engine: Engine, files: Files, loaded: Loaded, judged: Ju
         judged.good, judged.bad = [pl.concat(judged.good)], [pl.concat(judged.bad)]
 
 
-def _resolve_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: Files, loaded: Loaded) -> list[_Part]:
+def _resolve_suspects(
+    found: list[pl.DataFrame], aside: PutAside, *, files: ParquetFiles, loaded: Loaded
+) -> list[_Part]:
     """Of a line that is repeated the first is kept as it was judged; of all other suspects the lines are read again."""
     good, bad = found
     repeated = repeated_lines(good, bad)
@@ -240,7 +242,7 @@ def _resolve_suspects(found: list[pl.DataFrame], aside: PutAside, *, files: File
     ]
 
 
-def _judge_suspects(positions: pl.DataFrame, aside: PutAside, *, files: Files, loaded: Loaded) -> _Part:
+def _judge_suspects(positions: pl.DataFrame, aside: PutAside, *, files: ParquetFiles, loaded: Loaded) -> _Part:
     may_be = pl.col(LINE_NUMBER).is_in(positions[LINE_NUMBER].implode())  # spares comparing the names of files
     lines = files.scan().filter(may_be).join(positions.lazy(), on=POSITION, how="semi").collect(engine="streaming")
     table, records = loaded.table, judge_lines(lines, loaded)

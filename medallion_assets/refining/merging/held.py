@@ -18,7 +18,7 @@ from medallion_assets.contracts.columns import IS_DELETED
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Engine
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import row_count
 from medallion_assets.refining.merging.merge_days import STATE
 
@@ -64,7 +64,7 @@ def _passes(keys: Sequence[pl.LazyFrame], engine: Engine) -> list[list[int]]:
 
 
 def _found(
-    item: tuple[int, Files], *, keys: Sequence[Sequence[pl.LazyFrame]], names: Sequence[str], place: Place
+    item: tuple[int, ParquetFiles], *, keys: Sequence[Sequence[pl.LazyFrame]], names: Sequence[str], place: Place
 ) -> pl.LazyFrame:
     """What some files of the table have of the keys of a pass."""
     number, held = item
@@ -74,7 +74,7 @@ def _found(
     return Aside(place if found.height else None)(found)
 
 
-def _slices(files: Files, most: int) -> list[Files]:
+def _slices(files: ParquetFiles, most: int) -> list[ParquetFiles]:
     """The files in groups of so many rows, or of one file; all together where nobody counted."""
     groups: list[list[str]] = [[]]
     rows = 0

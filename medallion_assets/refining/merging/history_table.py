@@ -29,7 +29,7 @@ from medallion_assets.delta.schema import conformed, fits_contract, polars_schem
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import PutAside, groups_of
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import row_group_rows, text_bytes
 from medallion_assets.refining.judging.events import event_schema, files_of_batches
 from medallion_assets.refining.ledger.full_batches import FullBatches
@@ -112,7 +112,7 @@ class _Remade:
 
 
 def _remade(
-    touched: list[pl.DataFrame], aside: PutAside, *, held: Files, fulls: FullBatches, loaded: Loaded
+    touched: list[pl.DataFrame], aside: PutAside, *, held: ParquetFiles, fulls: FullBatches, loaded: Loaded
 ) -> _Remade:
     (events,) = touched
     after = _versions(events, fulls, loaded)

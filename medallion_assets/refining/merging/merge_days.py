@@ -22,7 +22,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import groups_of
 from medallion_assets.engines.extent import Extent
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import of_group, row_count, row_group_rows, text_bytes
 from medallion_assets.refining.judging.events import tombstones
 from medallion_assets.refining.ledger.full_batches import FullBatches, bad_in, older_than
@@ -68,7 +68,7 @@ class DayItem:
     """
 
     day: date
-    held: Files
+    held: ParquetFiles
     in_parts: int
     extent: Extent
     gone: pl.DataFrame

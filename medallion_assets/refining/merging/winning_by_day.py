@@ -26,7 +26,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place, expect_all_written
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.engines.extent import Extent, extents, total
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import of_group, row_count
 from medallion_assets.refining.judging.events import has_deletes, upserts
 from medallion_assets.refining.ledger.full_batches import FullBatches
@@ -108,7 +108,7 @@ class _Item:
     """The rows of a day in the batch, and what the table holds of it: some keys of both, where it is long."""
 
     new: pl.LazyFrame
-    held: Files
+    held: ParquetFiles
     chosen: pl.Expr
 
 

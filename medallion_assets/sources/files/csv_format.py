@@ -19,7 +19,7 @@ from medallion_assets.sources.files.csv_fields import Fields
 from medallion_assets.sources.files.csv_lines import CsvLines
 from medallion_assets.sources.files.csv_records import CsvText
 from medallion_assets.sources.files.packed import unpacked
-from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict
 from medallion_assets.sources.records import RecordColumns
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -76,14 +76,17 @@ class Csv:
             if set(required) <= set(self._names(header, other)):
                 expected = f"fields with {self.delimiter!r} between them"
                 raise FileRefusedError(
-                    Verdict.WRONG_DELIMITER, file=file, expected=expected, found=f"a header that looks like {other!r}"
+                    FileVerdict.WRONG_DELIMITER,
+                    file=file,
+                    expected=expected,
+                    found=f"a header that looks like {other!r}",
                 )
         if missing:
             expected, found = f"a header with {', '.join(required)}", f"{header[:500]!r}, without {', '.join(missing)}"
-            raise FileRefusedError(Verdict.WRONG_HEADER, file=file, expected=expected, found=found)
+            raise FileRefusedError(FileVerdict.WRONG_HEADER, file=file, expected=expected, found=found)
         if twice := sorted({name for name in columns if columns.count(name) > 1}):
             raise FileRefusedError(
-                Verdict.DUPLICATE_COLUMN, file=file, expected="each column once", found=f"{', '.join(twice)} twice"
+                FileVerdict.DUPLICATE_COLUMN, file=file, expected="each column once", found=f"{', '.join(twice)} twice"
             )
         return columns
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.contracts.columns import RAW
 from medallion_assets.sources.files.csv_fields import Fields
-from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict
 from medallion_assets.storage.sizes import MEBIBYTE
 
 LINE_ENDS = "lines that end in \\n or \\r\\n"
@@ -59,10 +59,10 @@ class CsvText:
         line, _, self._begun = b"".join(parts).removeprefix(BOM).partition(b"\n")
         line = line.removesuffix(b"\r")
         if not line.strip() and not self._begun:
-            raise self._refused(Verdict.EMPTY_FILE, "a header, and records below it", f"{len(line)} bytes")
+            raise self._refused(FileVerdict.EMPTY_FILE, "a header, and records below it", f"{len(line)} bytes")
         self._expect_text(line)
         if b"\r" in line:
-            raise self._refused(Verdict.LONE_CARRIAGE_RETURN, LINE_ENDS, "\\r in the first line")
+            raise self._refused(FileVerdict.LONE_CARRIAGE_RETURN, LINE_ENDS, "\\r in the first line")
         return line.decode()
 
     def blocks(self, columns: int) -> Iterator[pl.Series]:
@@ -130,12 +130,12 @@ class CsvText:
         if whole < lines.len():
             if is_last:
                 found = f"a quote that record {self.records + int(ends.sum()) + 1} opens and nothing closes"
-                raise self._refused(Verdict.TRUNCATED, "a file that ends where a record does", found)
+                raise self._refused(FileVerdict.TRUNCATED, "a file that ends where a record does", found)
             left = lines.slice(whole)
             size = int(left.str.len_bytes().sum()) + left.len()
             if size > self.most_record_bytes:
                 found = f"record {self.records + int(ends.sum()) + 1} has over {self.most_record_bytes} bytes"
-                raise self._refused(Verdict.QUOTE_LEFT_OPEN, "each quote closed", found)
+                raise self._refused(FileVerdict.QUOTE_LEFT_OPEN, "each quote closed", found)
             self._begun = self._tail(block, left)
         lines, ends = lines.head(whole), ends.head(whole)
         if not ends.all():
@@ -154,7 +154,7 @@ class CsvText:
     def _expect_not_too_long(self, size: int, *, before: int = 0) -> None:
         if size > self.most_record_bytes:
             found = f"over {self.most_record_bytes} bytes without one, after record {self.records + before}"
-            raise self._refused(Verdict.RECORD_TOO_LONG, LINE_ENDS, found)
+            raise self._refused(FileVerdict.RECORD_TOO_LONG, LINE_ENDS, found)
 
     def _expect_none_too_long(self, records: pl.Series) -> None:
         sizes = records.str.len_bytes()
@@ -170,14 +170,14 @@ class CsvText:
 
     def _expect_no_nul(self, block: bytes) -> None:
         if b"\0" in block:
-            raise self._refused(Verdict.NUL_BYTE, "text without NUL", f"one after record {self.records}")
+            raise self._refused(FileVerdict.NUL_BYTE, "text without NUL", f"one after record {self.records}")
 
     def _expect_no_lone_carriage_return(self, records: pl.Series) -> None:
         outside = records.str.replace_all(self.fields.quoted, "")
         lone = outside.str.contains("\r", literal=True)
         if lone.any():
             found = f"\\r within record {self.records + int(lone.arg_true()[0]) + 1}, outside of quotes"
-            raise self._refused(Verdict.LONE_CARRIAGE_RETURN, LINE_ENDS, found)
+            raise self._refused(FileVerdict.LONE_CARRIAGE_RETURN, LINE_ENDS, found)
 
     def _expect_whole(self, last: str, columns: int) -> None:
         """Rule F1: a last record without a line end is whole if nothing of it is seen to be missing."""
@@ -185,7 +185,7 @@ class CsvText:
         if self.ends_with_line_end or found < columns:
             do_expect = "a line end behind the last record" if self.ends_with_line_end else f"{columns} fields"
             what = f"a last record of {found} fields, without a line end"
-            raise self._refused(Verdict.TRUNCATED, do_expect, what)
+            raise self._refused(FileVerdict.TRUNCATED, do_expect, what)
 
     def _invalid_utf8(self, block: bytes) -> FileRefusedError:
         try:
@@ -193,8 +193,8 @@ class CsvText:
         except UnicodeDecodeError as error:
             line = block.count(b"\n", 0, error.start) + 1
             found = f"{error.reason}, {line} lines after record {self.records}"
-            return self._refused(Verdict.INVALID_UTF8, "UTF-8", found)
-        return self._refused(Verdict.INVALID_UTF8, "UTF-8", f"other bytes after record {self.records}")
+            return self._refused(FileVerdict.INVALID_UTF8, "UTF-8", found)
+        return self._refused(FileVerdict.INVALID_UTF8, "UTF-8", f"other bytes after record {self.records}")
 
-    def _refused(self, verdict: Verdict, expected: str, found: str) -> FileRefusedError:
+    def _refused(self, verdict: FileVerdict, expected: str, found: str) -> FileRefusedError:
         return FileRefusedError(verdict, file=self.file, expected=expected, found=found)

@@ -38,7 +38,7 @@ from medallion_assets.sources.files.names import (
 )
 from medallion_assets.sources.files.periods import ALLOWED, covered_windows, is_allowed, name_of
 from medallion_assets.sources.files.strays import find_strays
-from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict
+from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict
 from medallion_assets.sources.records import RecordColumns, source_file
 from medallion_assets.storage.bucket import EMPTY
 from medallion_assets.storage.looks import Look
@@ -265,7 +265,7 @@ class Files:
             return datetime.strptime(name, str(self.partition)).replace(tzinfo=UTC)
         except ValueError:
             expected = f"a name that begins with {self.partition} and a dot"
-            raise FileRefusedError(Verdict.UNKNOWN_PARTITION, file=key, expected=expected, found=name) from None
+            raise FileRefusedError(FileVerdict.UNKNOWN_PARTITION, file=key, expected=expected, found=name) from None
 
     def _expect_unchanged(self, place: ObjectStore, delivery: FileDelivery) -> None:
         """Refuse what was read of a file that changed while it was read: its id is that of another version."""
@@ -273,7 +273,7 @@ class Files:
         was = (f"{delivery.tag}-{delivery.size:x}", delivery.tag.partition(" ")[0], *([] if delivery.size else [EMPTY]))
         if state not in was and state.partition(" ")[0] not in was:
             expected = "the file as it was listed"
-            raise FileRefusedError(Verdict.CHANGED_MEANWHILE, file=delivery.key, expected=expected, found=state)
+            raise FileRefusedError(FileVerdict.CHANGED_MEANWHILE, file=delivery.key, expected=expected, found=state)
 
 
 def _in_slices(

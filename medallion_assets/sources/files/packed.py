@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 
 from obstore.store import ObjectStore
 
-from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
+from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict, reading
 from medallion_assets.storage.compression import GZIP_MAGIC, ZSTD_MAGIC, BrokenStreamError, gunzipped, unzstd
 from medallion_assets.storage.stores import read_chunks
 
@@ -33,7 +33,7 @@ def unpacked(store: ObjectStore, key: str) -> Generator[bytes]:
     named = next((packing for ending, packing in _NAMED.items() if key.lower().endswith(ending)), _TEXT)
     packing = next((name for name, magic in _MAGIC.items() if first.startswith(magic)), _TEXT)
     if named != packing and (first or named != _TEXT):
-        verdict = Verdict.WRONG_COMPRESSION if first else Verdict.EMPTY_FILE
+        verdict = FileVerdict.WRONG_COMPRESSION if first else FileVerdict.EMPTY_FILE
         found = f"{packing}, beginning with {first[:8].hex(' ')}" if first else "0 bytes"
         raise FileRefusedError(verdict, file=key, expected=f"{named}, as its name says", found=found)
     every = itertools.chain([first], chunks)
@@ -43,7 +43,7 @@ def unpacked(store: ObjectStore, key: str) -> Generator[bytes]:
     try:
         yield from gunzipped(every) if packing == "gzip" else unzstd(every)
     except BrokenStreamError as broken:
-        verdict = Verdict(f"{'truncated' if broken.is_truncated else 'corrupt'}_{packing}")
+        verdict = FileVerdict(f"{'truncated' if broken.is_truncated else 'corrupt'}_{packing}")
         raise FileRefusedError(verdict, file=key, expected=f"a whole {packing} stream", found=broken.found) from None
 
 

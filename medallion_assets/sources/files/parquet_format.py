@@ -23,7 +23,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.parquet_footer import MAGIC
 from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
-from medallion_assets.sources.files.verdicts import FileRefusedError, Verdict, reading
+from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict, reading
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text
 from medallion_assets.storage.failures import store_errors
 from medallion_assets.storage.stores import local_path
@@ -54,9 +54,11 @@ class Parquet:
             with path.open("rb") as file:
                 first = file.read(len(MAGIC))
                 if not first:
-                    raise FileRefusedError(Verdict.EMPTY_FILE, file=key, expected="a Parquet file", found="0 bytes")
+                    raise FileRefusedError(FileVerdict.EMPTY_FILE, file=key, expected="a Parquet file", found="0 bytes")
                 if first != MAGIC:
-                    raise FileRefusedError(Verdict.NOT_PARQUET, file=key, expected=MAGIC.decode(), found=first.hex(" "))
+                    raise FileRefusedError(
+                        FileVerdict.NOT_PARQUET, file=key, expected=MAGIC.decode(), found=first.hex(" ")
+                    )
             with _expect_parquet(store, key):
                 rows = pl.scan_parquet(path, glob=False, hive_partitioning=False)
                 schema = rows.collect_schema()
@@ -64,7 +66,7 @@ class Parquet:
                 if missing := [name for name in required if name not in columns]:
                     found = f"{', '.join(columns)}, without {', '.join(missing)}"
                     raise FileRefusedError(
-                        Verdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
+                        FileVerdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
                     )
                 texts = rows.select(
                     pl.struct(_text(name, kind).alias(name) for name, kind in schema.items()).alias(RAW)
@@ -78,7 +80,7 @@ class Parquet:
                 # A worker of Polars that panics ends the batches, as if there were no more rows.
                 if count != (whole := rows.select(pl.len()).collect().item()):
                     expected, found = f"{whole} rows, as its footer says", f"{count} that can be read"
-                    raise FileRefusedError(Verdict.CORRUPT_PARQUET, file=key, expected=expected, found=found)
+                    raise FileRefusedError(FileVerdict.CORRUPT_PARQUET, file=key, expected=expected, found=found)
 
     def reader(self, table: Table, columns: RecordColumns) -> JsonLines:
         """A reader of its records."""
@@ -110,7 +112,7 @@ def _expect_parquet(store: ObjectStore, key: str) -> Iterator[None]:
             with store_errors(key, is_object=isinstance(store, LocalStore)):
                 raise OSError(int(of_disk[1]), str(error)) if of_disk is not None else error from error
         raise FileRefusedError(
-            Verdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
+            FileVerdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
         ) from error
 
 

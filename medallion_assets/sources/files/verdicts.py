@@ -18,7 +18,7 @@ _COPY_AGAIN = "copy the file again from its source; it is checked again as soon 
 _WRITE_AGAIN = "have the file written again; it is checked again as soon as it changes"
 
 
-class Verdict(StrEnum):
+class FileVerdict(StrEnum):
     """The judgement on one file (rule F1); `advice` is what a person does next. None is final: a file may change."""
 
     advice: str
@@ -56,7 +56,7 @@ class Verdict(StrEnum):
     UNKNOWN_PARTITION = "unknown_partition", "give the file the name of its partition, as the declaration has it"
 
 
-BY_ACCESS = frozenset({Verdict.ARCHIVED, Verdict.UNREADABLE})
+BY_ACCESS = frozenset({FileVerdict.ARCHIVED, FileVerdict.UNREADABLE})
 """Verdicts that no listing takes back: permissions and restored objects do not show there."""
 
 
@@ -65,7 +65,7 @@ class FileRefusedError(BatchRefusedError):
 
     def __init__(
         self,
-        verdict: Verdict,
+        verdict: FileVerdict,
         *,
         file: str,
         expected: object = None,
@@ -94,9 +94,9 @@ def reading(file: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise FileRefusedError(Verdict.FILE_MISSING, file=file, expected="a file", found="none") from None
+        raise FileRefusedError(FileVerdict.FILE_MISSING, file=file, expected="a file", found="none") from None
     except UnreadableObjectError as error:
-        verdict = Verdict.ARCHIVED if error.is_archived else Verdict.UNREADABLE
+        verdict = FileVerdict.ARCHIVED if error.is_archived else FileVerdict.UNREADABLE
         raise FileRefusedError(
             verdict, file=file, expected=error.expected, found=error.found, do=error.do, state=error.code
         ) from error

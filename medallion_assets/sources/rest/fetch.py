@@ -19,7 +19,7 @@ from obstore.store import ObjectStore
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.rest.endpoint import records_of, window_text
 from medallion_assets.sources.rest.landing import (
-    Page,
+    LandedPage,
     Window,
     claim_window,
     landed_in,
@@ -27,7 +27,7 @@ from medallion_assets.sources.rest.landing import (
     page_key,
     write_summary,
 )
-from medallion_assets.sources.rest.paging import Ask
+from medallion_assets.sources.rest.paging import PageRequest
 from medallion_assets.sources.rest.requests import Requests
 from medallion_assets.storage.stores import write_bytes
 
@@ -40,19 +40,19 @@ class Fetched:
     """A window that counts now, with its pages."""
 
     window: Window
-    pages: list[Page]
+    pages: list[LandedPage]
 
 
 @dataclass(slots=True)
 class _Reading:
     """All pages of a window, read once. Sums follow from its records alone, whatever their order; and by field."""
 
-    pages: list[Page]
+    pages: list[LandedPage]
     records: int = 0
     sum: int = 0
     fields: Counter[str] = field(default_factory=Counter)
 
-    def add(self, page: Page, records: list[dict[str, Any]]) -> None:
+    def add(self, page: LandedPage, records: list[dict[str, Any]]) -> None:
         self.pages.append(page)
         self.records += page.records
         for record in records:
@@ -121,14 +121,14 @@ def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
 
 def _read(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
     """Ask for all pages of a window once, and keep each as it came."""
-    endpoint, reading, seen = requests.endpoint, _Reading([]), set[Ask]()
+    endpoint, reading, seen = requests.endpoint, _Reading([]), set[PageRequest]()
     ends = {endpoint.from_parameter: window_text(window.begin), endpoint.to_parameter: window_text(window.end)}
-    asked: Ask | None = endpoint.pages.first_page
+    asked: PageRequest | None = endpoint.pages.first_page
     while asked is not None:
         seen.add(asked)
         answer = requests.page(ends, asked)
         digest, records = hashlib.sha256(answer.body).hexdigest(), records_of(answer.said, endpoint.records)
-        page = Page(
+        page = LandedPage(
             key=page_key(window, len(seen), digest), sha256=digest, records=len(records), bytes=len(answer.body)
         )
         write_bytes(place, page.key, answer.body, content_type="application/json")

@@ -51,7 +51,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class LandedPage:
     """A page that was kept: its key, and what it has to hold. Summaries of before do not say how many bytes."""
 
     key: str
@@ -62,7 +62,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Summary:
-    pages: list[Page]
+    pages: list[LandedPage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +139,14 @@ def claim_window(place: ObjectStore, reached: datetime, window: Window) -> Windo
     return claimed
 
 
-def write_summary(place: ObjectStore, window: Window, pages: Iterable[Page]) -> bool:
+def write_summary(place: ObjectStore, window: Window, pages: Iterable[LandedPage]) -> bool:
     """Make a window count; whether these are its pages: another fetcher may have been faster."""
     key = f"{window.folder}/{SUMMARY}"
     body = to_json(_Summary(list(pages)), indent=1).encode()
     return create_bytes(place, key, body) or read_bytes(place, key) == body
 
 
-def read_summary(place: ObjectStore, window: Window) -> list[Page] | None:
+def read_summary(place: ObjectStore, window: Window) -> list[LandedPage] | None:
     """The pages of a window; None when it has no summary.
 
     Raises:

@@ -13,7 +13,7 @@ from medallion_assets.errors import PermanentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class PageRequest:
     """What asks for a page: a parameter beside those of its window, or a link that says everything; else the first."""
 
     parameter: tuple[str, str] | None = None
@@ -21,7 +21,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PageAnswer:
     """A page: its body as it came, what it says, and the link to the next one in its `Link` header."""
 
     body: bytes
@@ -41,15 +41,15 @@ class ByCursor:
     is_stable: bool = True
 
     @property
-    def first_page(self) -> Ask:
+    def first_page(self) -> PageRequest:
         """What asks for the first page."""
-        return Ask()
+        return PageRequest()
 
-    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
+    def next_page(self, asked: PageRequest, answer: PageAnswer, records: int) -> PageRequest | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del asked, records
         cursor = _text_at(answer.said, self.path)
-        return Ask(parameter=(self.parameter, cursor)) if cursor else None
+        return PageRequest(parameter=(self.parameter, cursor)) if cursor else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,15 @@ class ByLink:
     is_stable: bool = False
 
     @property
-    def first_page(self) -> Ask:
+    def first_page(self) -> PageRequest:
         """What asks for the first page."""
-        return Ask()
+        return PageRequest()
 
-    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
+    def next_page(self, asked: PageRequest, answer: PageAnswer, records: int) -> PageRequest | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del asked, records
         link = answer.link if self.path is None else _text_at(answer.said, self.path)
-        return Ask(link=link) if link else None
+        return PageRequest(link=link) if link else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,11 @@ class ByNumber:
     is_stable: bool = False
 
     @property
-    def first_page(self) -> Ask:
+    def first_page(self) -> PageRequest:
         """What asks for the first page."""
-        return Ask(parameter=(self.parameter, str(self.first)))
+        return PageRequest(parameter=(self.parameter, str(self.first)))
 
-    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
+    def next_page(self, asked: PageRequest, answer: PageAnswer, records: int) -> PageRequest | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del answer
         return _counted_on(asked, 1) if records else None
@@ -109,11 +109,11 @@ class ByOffset:
     is_stable: bool = False
 
     @property
-    def first_page(self) -> Ask:
+    def first_page(self) -> PageRequest:
         """What asks for the first page."""
-        return Ask(parameter=(self.parameter, "0"))
+        return PageRequest(parameter=(self.parameter, "0"))
 
-    def next_page(self, asked: Ask, answer: Page, records: int) -> Ask | None:
+    def next_page(self, asked: PageRequest, answer: PageAnswer, records: int) -> PageRequest | None:
         """What asks for the page after one that was asked for and has so many records; None after the last."""
         del answer
         return _counted_on(asked, records) if records else None
@@ -129,10 +129,10 @@ def value_at(answer: Any, path: str) -> Any:
     return answer
 
 
-def _counted_on(asked: Ask, by: int) -> Ask:
+def _counted_on(asked: PageRequest, by: int) -> PageRequest:
     assert asked.parameter is not None  # noqa: S101 - first_page gives one
     name, number = asked.parameter
-    return Ask(parameter=(name, str(int(number) + by)))
+    return PageRequest(parameter=(name, str(int(number) + by)))
 
 
 def _text_at(answer: Any, path: str) -> str | None:

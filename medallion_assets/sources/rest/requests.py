@@ -19,7 +19,7 @@ import tenacity
 
 from medallion_assets.errors import PermanentError, SettingsError, TransientError
 from medallion_assets.sources.rest.endpoint import READ_CHARACTERS, SHOWN_CHARACTERS, Endpoint, parsed, records_of
-from medallion_assets.sources.rest.paging import Ask, Page
+from medallion_assets.sources.rest.paging import PageAnswer, PageRequest
 
 ATTEMPTS = 6
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 120.0
@@ -55,7 +55,7 @@ class Requests:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     report: Callable[[str], object] = lambda _: None
 
-    def page(self, ends: Mapping[str, str], ask: Ask) -> Page:
+    def page(self, ends: Mapping[str, str], ask: PageRequest) -> PageAnswer:
         """A page of the window with some ends.
 
         Raises:
@@ -75,7 +75,7 @@ class Requests:
     def _before_sleep(self, state: tenacity.RetryCallState) -> None:
         self.report(f"asked again: {state.outcome and state.outcome.exception()}")
 
-    def _once(self, ends: Mapping[str, str], ask: Ask) -> Page:
+    def _once(self, ends: Mapping[str, str], ask: PageRequest) -> PageAnswer:
         url, sent = self.endpoint.url, {"Accept-Encoding": ", ".join(ENCODINGS), **self.headers}
         parameters = {**self.endpoint.parameters, **ends, **dict([ask.parameter] if ask.parameter else [])}
         try:
@@ -91,7 +91,7 @@ class Requests:
         except httpx.RequestError as error:
             raise AnswerError(f"{url} did not answer", found=self._without_secrets(f"{error!r}")) from None
         try:
-            answer = Page(body=body, said=parsed(body), link=link)
+            answer = PageAnswer(body=body, said=parsed(body), link=link)
         except ValueError as error:
             raise AnswerError(f"{url} gave an answer that cannot be read", found=str(error)) from None
         try:

@@ -27,7 +27,7 @@ from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, 
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
-from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Page, Window, is_claim, read_summary, window_of
+from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, LandedPage, Window, is_claim, read_summary, window_of
 from medallion_assets.storage.listing import NEXT
 from medallion_assets.storage.looks import Look
 from medallion_assets.storage.stores import read_bytes
@@ -40,7 +40,7 @@ class WindowDelivery:
     """A window, by its summary."""
 
     batch: Batch
-    pages: list[Page]
+    pages: list[LandedPage]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class RestWindows(AsItIs):
         return []
 
 
-def _batch(window: Window, pages: list[Page]) -> Batch:
+def _batch(window: Window, pages: list[LandedPage]) -> Batch:
     return Batch(
         id=window.name,
         kind=BatchKind.CHANGES,

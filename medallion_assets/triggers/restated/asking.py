@@ -19,7 +19,7 @@ from datetime import date, datetime
 from medallion_assets.contracts.documents import Moment, Names
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import DayRange
-from medallion_assets.triggers.debounce import ATTEMPTS, Observation, State, debounce
+from medallion_assets.triggers.debounce import ATTEMPTS, DebounceState, Observation, debounce
 from medallion_assets.triggers.restated.attempts import Attempts, PastRun, attempts_at, failures_in_a_row, overlaps
 from medallion_assets.triggers.restated.batches import DayBatch, batches, days_apart, oldest_live
 from medallion_assets.triggers.restated.days import RestatedRange
@@ -94,7 +94,7 @@ def choose(
         again = [] if any(overlaps(part, busy) for part in tried) else again[:1]
 
     def is_due(attempts: Attempts) -> bool:
-        state = State(
+        state = DebounceState(
             signature="",
             changed_at=changed_at,
             asked_at=memory.asked_at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medallion_assets.cli.dev.log import DagsterLog, Line
+from medallion_assets.cli.dev.log import DagsterLog, LogLine
 
 RUN = "608542a2-ecbe-4757-83d1-0d91f7ea73b3"
 STAMP = "2026-11-21 15:36:29 +0000 - dagster"
@@ -28,29 +28,29 @@ dagster._core.definitions.events.Failure: silver.customers: export 1 failed the 
 """
 
 
-def shown(text: str) -> list[Line]:
+def shown(text: str) -> list[LogLine]:
     log = DagsterLog("http://ui")
     return [line for printed in text.splitlines(keepends=True) if (line := log.read(printed)) is not None]
 
 
 def test_what_a_stage_tells_keeps_time_job_and_words() -> None:
     told = f"\x1b[32m{STAMP}\x1b[0m - \x1b[34mINFO\x1b[0m - {OF_RUN} - bronze__customers - bronze.customers: read - 2\n"
-    assert shown(told) == [Line("15:36:29", "ingest_and_refine", "bronze.customers: read - 2")]
+    assert shown(told) == [LogLine("15:36:29", "ingest_and_refine", "bronze.customers: read - 2")]
 
 
 def test_a_failed_step_is_one_line_with_its_error() -> None:
     message = "silver.customers: export 1 failed the gate; what to do: look"
-    assert shown(FAILED_STEP) == [Line("15:36:29", "ingest_and_refine", message, "failed")]
+    assert shown(FAILED_STEP) == [LogLine("15:36:29", "ingest_and_refine", message, "failed")]
 
 
 def test_a_failed_run_is_its_address() -> None:
     message = f"this run failed: http://ui/runs/{RUN}"
-    assert shown(FAILED_RUN) == [Line("15:36:29", "ingest_and_refine", message, "failed")]
+    assert shown(FAILED_RUN) == [LogLine("15:36:29", "ingest_and_refine", message, "failed")]
 
 
 def test_a_warning_of_a_run_leaves_its_stack_to_the_ui() -> None:
     warned = f"{STAMP} - WARNING - {OF_RUN} - serving__a - repetition 1 of 3 in 30 s: no answer\nTraceback:\n  File\n"
-    assert shown(warned) == [Line("15:36:29", "ingest_and_refine", "repetition 1 of 3 in 30 s: no answer", "warned")]
+    assert shown(warned) == [LogLine("15:36:29", "ingest_and_refine", "repetition 1 of 3 in 30 s: no answer", "warned")]
 
 
 def test_what_nobody_needs_is_left_out() -> None:
@@ -61,8 +61,8 @@ def test_what_is_no_record_of_a_run_is_shown_whole() -> None:
     """A definition that does not load, a daemon that fails: their stacks are all that there is."""
     text = f"Traceback:\n  File\n\n{STAMP}.daemon.SensorDaemon - ERROR - Sensor failed\nTraceback: again\n"
     assert shown(text) == [
-        Line("", "", "Traceback:"),
-        Line("", "", "  File"),
-        Line("15:36:29", "dagster.daemon.SensorDaemon", "Sensor failed", "failed"),
-        Line("", "", "Traceback: again"),
+        LogLine("", "", "Traceback:"),
+        LogLine("", "", "  File"),
+        LogLine("15:36:29", "dagster.daemon.SensorDaemon", "Sensor failed", "failed"),
+        LogLine("", "", "Traceback: again"),
     ]

@@ -14,7 +14,7 @@ import pytest
 
 from medallion_assets.contracts.source import BatchRefusedError
 from medallion_assets.engines.aside import Aside, Place
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.spark.engine import LEAVES, TASKS_A_PROCESS, SparkEngine
 from medallion_assets.engines.spark.session import session
 from medallion_assets.errors import LostJobError, OutOfMemoryError
@@ -138,19 +138,19 @@ def test_frames_hold_what_files_hold(tmp_path: Path, spark: SparkEngine) -> None
         ROWS.write_parquet(tmp_path / folder / "part-1.parquet")
     paths = ("day=2025-01-02/part-1.parquet", "day=__HIVE_DEFAULT_PARTITION__/part-1.parquet")
     schema = pl.Schema([*ROWS.schema.items(), ("day", pl.Date), ("later", pl.String)])
-    files = Files(uri=str(tmp_path), paths=paths, schema=schema, partition_by="day")
+    files = ParquetFiles(uri=str(tmp_path), paths=paths, schema=schema, partition_by="day")
     found, expected = spark.fetch(spark.scan(files)), files.scan().collect()
     order = ["day", "text"]
     assert found.schema == schema
     assert found.sort(order).equals(expected.sort(order))
     assert set(found["day"]) == {date(2025, 1, 2), None}
-    nothing = Files(uri=str(tmp_path), paths=(), schema=schema, partition_by="day")
+    nothing = ParquetFiles(uri=str(tmp_path), paths=(), schema=schema, partition_by="day")
     assert spark.fetch(spark.scan(nothing)).equals(pl.DataFrame(schema=schema))
 
 
 def test_a_file_that_is_gone_is_no_error_of_sparks(tmp_path: Path, spark: SparkEngine) -> None:
     """What an older version of a table names may have been vacuumed away."""
-    files = Files(uri=str(tmp_path), paths=("gone.parquet",), schema=pl.Schema({"a": pl.Int64}))
+    files = ParquetFiles(uri=str(tmp_path), paths=("gone.parquet",), schema=pl.Schema({"a": pl.Int64}))
     with pytest.raises(FileNotFoundError):
         spark.fetch(spark.scan(files))
 

@@ -12,7 +12,7 @@ from medallion_assets.operations.drawing.charts import (
     ABOVE,
     BELOW,
     HEIGHT,
-    Column,
+    ChartColumn,
     Line,
     Point,
     column_chart,
@@ -63,7 +63,10 @@ def test_a_moment_outside_of_the_chart_is_drawn_at_its_edge() -> None:
 
 
 def test_columns_stand_on_zero_also_below_it() -> None:
-    columns = [Column(label="a", value=5, look="one", text=""), Column(label="b", value=-5, look="hollow", text="")]
+    columns = [
+        ChartColumn(label="a", value=5, look="one", text=""),
+        ChartColumn(label="b", value=-5, look="hollow", text=""),
+    ]
     drawn = column_chart(columns, Scale(low=-10, high=10), written=str)
     (up, up_height, _), (down, down_height, _) = places(drawn, "rect", "y", "height", "class")
     zero = (ABOVE + BOTTOM) / 2
@@ -73,7 +76,7 @@ def test_columns_stand_on_zero_also_below_it() -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 31])
 def test_labels_of_columns_do_not_crowd_and_the_last_has_one(count: int) -> None:
-    columns = [Column(label=f"d{number}", value=1, look="one", text="") for number in range(count)]
+    columns = [ChartColumn(label=f"d{number}", value=1, look="one", text="") for number in range(count)]
     labels = re.findall(r">(d\d+)<", str(column_chart(columns, TENS, written=str)))
     assert len(labels) <= 6
     assert labels[-1] == f"d{count - 1}"

@@ -18,7 +18,7 @@ from medallion_assets.sources.dynamodb_export.manifest import SUMMARY_NAME, Expo
 from medallion_assets.sources.dynamodb_export.write import full_record, write_export
 from medallion_assets.stages.bronze import exports_verified
 from medallion_assets.storage.stores import open_store, write_bytes
-from medallion_assets.triggers.file_arrival import Cursor
+from medallion_assets.triggers.file_arrival import ArrivalCursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.contracts.misspelt_condition import SHOP
 from medallion_assets_tests.graph import Graph
@@ -110,7 +110,9 @@ def test_what_may_hide_exports_fails_the_check(graph: Graph, monkeypatch: pytest
     assert run.checks[CHECK].severity is dg.AssetCheckSeverity.ERROR
     assert run.failed_checks == {CHECK}
     assert run.figures(*CHECK)["folders_not_looked_into"].keys() == {"daily"}
-    looked = look(KnownBatches(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, Cursor(), NOW)
+    looked = look(
+        KnownBatches(graph.lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS)), place.raw_url, ArrivalCursor(), NOW
+    )
     assert str(looked) == "no new batch (folders not examined: 1)"
 
 

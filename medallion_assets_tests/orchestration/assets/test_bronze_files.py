@@ -21,7 +21,7 @@ from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.orchestration.source_reach import LOCK, REACH_TAG
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
-from medallion_assets.triggers.file_arrival import Cursor, evaluate
+from medallion_assets.triggers.file_arrival import ArrivalCursor, evaluate
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.refining.test_files import NOON, PRICES, Shop
@@ -137,14 +137,14 @@ def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: P
     shop = Shop(tmp_path)
     timers = Timers(min_time_between_triggers_seconds=0, wait_after_last_change_seconds=60)
 
-    def tick(cursor: Cursor, seconds: float, timers: Timers = timers) -> tuple[bool, Cursor]:
+    def tick(cursor: ArrivalCursor, seconds: float, timers: Timers = timers) -> tuple[bool, ArrivalCursor]:
         now = NOON + timedelta(seconds=seconds)
         decided = evaluate(
             now, cursor, look(KnownBatches(shop.lakehouse, shop.loaded), shop.raw_url, cursor, now), timers
         )
         return bool(decided.ask), decided.cursor
 
-    _, cursor = tick(Cursor(), 0)
+    _, cursor = tick(ArrivalCursor(), 0)
     shop.drop("prices-1.csv", 0, "a,1,0,")
     assert (asked := tick(cursor, 30))[0] is False
     shop.drop("prices-1.csv", 0.01, "a,1,0,", "b,1,0,")  # a copy that goes on
@@ -152,8 +152,8 @@ def test_a_file_that_lands_grows_or_is_refused_is_seen_by_the_sensor(tmp_path: P
     assert (asked := tick(asked[1], 141))[0] is True
     shop.run()
     shop.write("prices-0.csv", 1, "sku,price\n")
-    assert tick(Cursor(), 200, AT_ONCE)[0] is True
+    assert tick(ArrivalCursor(), 200, AT_ONCE)[0] is True
     shop.run()
-    assert tick(Cursor(), 260, AT_ONCE)[0] is False
+    assert tick(ArrivalCursor(), 260, AT_ONCE)[0] is False
     shop.drop("prices-0.csv", 2, "c,1,0,")
-    assert tick(Cursor(), 320, AT_ONCE)[0] is True
+    assert tick(ArrivalCursor(), 320, AT_ONCE)[0] is True

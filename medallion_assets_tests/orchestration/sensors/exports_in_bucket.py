@@ -21,7 +21,7 @@ from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
-from medallion_assets.triggers.file_arrival import Cursor, evaluate
+from medallion_assets.triggers.file_arrival import ArrivalCursor, evaluate
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets_tests.pipeline import CATALOG, declared
 from medallion_assets_tests.services.s3 import S3Server
@@ -59,7 +59,7 @@ class Place:
     home: Path
     bucket: str = ""
     settled: list[str] = field(default_factory=list)
-    cursor: Cursor = field(default_factory=Cursor)
+    cursor: ArrivalCursor = field(default_factory=ArrivalCursor)
     text: str = ""
     limits: LookLimits = LIMITS
     seconds: float = 0
@@ -99,7 +99,7 @@ class Place:
         """
         self.seconds += after_seconds
         now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
-        cursor = from_json_or_none(Cursor, self.text) or Cursor()
+        cursor = from_json_or_none(ArrivalCursor, self.text) or ArrivalCursor()
         known = KnownBatches(self.lakehouse, self.loaded)
         with self.server.counted() as requests:
             arrivals = look(known, self.raw_url, cursor, now, self.limits)

@@ -30,7 +30,7 @@ from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets.triggers import file_arrival
 from medallion_assets.triggers.look_limits import LIMITS
-from medallion_assets.triggers.together import Cursor
+from medallion_assets.triggers.together import TablesCursor
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.sensors.landed import land, land_one
@@ -55,9 +55,9 @@ def sensing(graph: Graph) -> Sensing:
     return found
 
 
-def tables(sensor: Sensing) -> Mapping[str, file_arrival.Cursor]:
+def tables(sensor: Sensing) -> Mapping[str, file_arrival.ArrivalCursor]:
     """What is remembered of each table."""
-    cursor = from_json_or_none(Cursor, sensor.cursor)
+    cursor = from_json_or_none(TablesCursor, sensor.cursor)
     return {} if cursor is None else cursor.tables
 
 

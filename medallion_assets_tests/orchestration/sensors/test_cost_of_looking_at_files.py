@@ -20,7 +20,7 @@ from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Window
 from medallion_assets.storage import bucket
 from medallion_assets.storage.stores import open_store
-from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS, Cursor, evaluate
+from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS, ArrivalCursor, evaluate
 from medallion_assets.triggers.look_limits import LookLimits
 from medallion_assets_tests.orchestration.sensors.files_in_bucket import FILES, START, FilePlace, written
 from medallion_assets_tests.pipeline import declared
@@ -209,7 +209,7 @@ def test_a_folder_of_a_disk_is_looked_through_at_every_tick(tmp_path: Path) -> N
     """However many lie there: that costs no requests."""
     folder, loaded = tmp_path / "raw" / "prices", declared(PRICES, source=FILES)
     folder.mkdir(parents=True)
-    lakehouse, raw_url, cursor = lake(tmp_path / "lakehouse"), str(tmp_path / "raw"), Cursor()
+    lakehouse, raw_url, cursor = lake(tmp_path / "lakehouse"), str(tmp_path / "raw"), ArrivalCursor()
     for key in ("b", "c", "d"):
         (folder / key).touch()
     there = FILES.find(open_store(str(folder))).batches

@@ -13,13 +13,13 @@ from medallion_assets.orchestration.sensors import alerts, run_outcomes
 from medallion_assets.orchestration.sensors.restated import sensors as restated
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
-from medallion_assets.triggers.debounce import State
+from medallion_assets.triggers.debounce import DebounceState
 from medallion_assets.triggers.restated.asking import AskingCursor
 from medallion_assets.triggers.restated.days import DayLedger
 
 NOON, LATER = datetime(2025, 5, 8, 12, tzinfo=UTC), datetime(2025, 5, 8, 12, 0, 0, 5, tzinfo=UTC)
 DAY, EXPORT = date(2025, 5, 7), "01746705600000-0123abcd"
-STATE = State(signature="5b", changed_at=NOON, asked_at=LATER, attempts=2)
+STATE = DebounceState(signature="5b", changed_at=NOON, asked_at=LATER, attempts=2)
 STATE_TEXT = (
     '{"signature": "5b", "changed_at": "2025-05-08T12:00:00+00:00", "asked_at": "2025-05-08T12:00:00.000005+00:00", '
     '"active_at": null, "attempts": 2, "given_up": false}'
@@ -30,15 +30,15 @@ BEFORE = {
             f'{{"version": 1, "position": "{EXPORT}", "listing": "c0", "listed_whole_at": "2025-05-08T12:00:00+00:00", '
             f'"changed_at": null, "state": {STATE_TEXT}}}'
         ),
-        file_arrival.Cursor(position=EXPORT, listing="c0", listed_whole_at=NOON, state=STATE),
+        file_arrival.ArrivalCursor(position=EXPORT, listing="c0", listed_whole_at=NOON, state=STATE),
     ),
-    "table update": (f'{{"version": 1, "state": {STATE_TEXT}}}', table_update.Cursor(state=STATE)),
+    "table update": (f'{{"version": 1, "state": {STATE_TEXT}}}', table_update.UpdateCursor(state=STATE)),
     "run if": (
         (
             '{"settled_until": 7.5, "handled": {"r1": 8.0}, '
             '"begun": {"a": {"upstream": "a", "run_id": "r1", "status": "failed"}}}'
         ),
-        run_if.Cursor(
+        run_if.RunIfCursor(
             settled_until=7.5,
             handled={"r1": 8.0},
             begun={"a": run_if.Cause(upstream="a", run_id="r1", status=EndStatus.FAILED)},
@@ -46,7 +46,7 @@ BEFORE = {
     ),
     "run outcomes": (
         '{"until":"2025-05-08T12:00:00+00:00","handled":{"r1":"2025-05-08T14:00:00.000005+02:00"},"waiting":["r1"]}',
-        run_outcomes.Cursor(until=NOON, handled={"r1": LATER}, waiting=frozenset({"r1"})),
+        run_outcomes.OutcomesCursor(until=NOON, handled={"r1": LATER}, waiting=frozenset({"r1"})),
     ),
     "alert sender": (
         '{"version": 3, "next_due_at": "2025-05-08T12:00:00+00:00"}',
@@ -59,7 +59,7 @@ BEFORE = {
             '"event_id":17,"tables":["g","s"]},"memory":{"asked_at":null,"seen":{"build 2025-05-07@4":'
             '"2025-05-08T12:00:00+00:00"},"given_up":["build 2025-05-07@4"]}}'
         ),
-        restated.Cursor(
+        restated.RestatedCursor(
             reading=LogPosition(
                 ledger=DayLedger(as_of=False, first_day=DAY, restated={DAY: 4}, built={DAY: 3}, published=(DAY, 4)),
                 silver_version=4,

@@ -19,7 +19,7 @@ from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.run_if import Cursor
+from medallion_assets.triggers.run_if import RunIfCursor
 from medallion_assets_tests.pipeline import CATALOG
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
@@ -111,7 +111,7 @@ def test_a_lost_cursor_goes_on_after_what_was_asked_for_last(
 def test_a_clock_that_was_set_back_skips_no_run(dagster_instance: dg.DagsterInstance) -> None:
     """Runs end before what the cursor calls settled, for an hour."""
     sensor, failed = sensor_of([FIRST]), run(dagster_instance, fails="yes")
-    ahead = to_json(Cursor(settled_until=time.time() + 3000))
+    ahead = to_json(RunIfCursor(settled_until=time.time() + 3000))
     (request,), cursor = tick(sensor, dagster_instance, ahead)
     assert request.run_key == f"watcher/{failed}"
     assert tick(sensor, dagster_instance, cursor)[0] == []

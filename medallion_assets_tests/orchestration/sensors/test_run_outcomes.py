@@ -27,7 +27,7 @@ from medallion_assets.orchestration.sensors.run_outcomes import (
     LATE_SECONDS,
     LOOK_BACK_HOURS,
     MOST_RUNS,
-    Cursor,
+    OutcomesCursor,
     run_outcome_sensor,
 )
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG
@@ -217,7 +217,7 @@ def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> Non
     ],
 )
 def test_a_cursor_that_cannot_be_read_looks_back_a_day(text: str | None) -> None:
-    assert Cursor.load(text, NOW) == Cursor(until=NOW - timedelta(hours=LOOK_BACK_HOURS))
+    assert OutcomesCursor.load(text, NOW) == OutcomesCursor(until=NOW - timedelta(hours=LOOK_BACK_HOURS))
 
 
 def test_a_clock_that_was_set_back_hides_no_run(lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance) -> None:
@@ -249,9 +249,9 @@ def test_a_run_that_cannot_be_looked_into_hides_no_other(
 
 def test_the_cursor_keeps_what_may_be_seen_again() -> None:
     near, far = NOW - timedelta(seconds=LATE_SECONDS), NOW - timedelta(seconds=LATE_SECONDS + 1)
-    cursor = Cursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
-    assert cursor == Cursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
-    assert Cursor.load(to_json(cursor), NOW) == cursor
+    cursor = OutcomesCursor(until=far).after("far", far).after("near", near).after("last", NOW).after("earlier", near)
+    assert cursor == OutcomesCursor(until=NOW, handled={"near": near, "last": NOW, "earlier": near})
+    assert OutcomesCursor.load(to_json(cursor), NOW) == cursor
 
 
 def test_a_broken_channel_keeps_no_run_from_the_others(

@@ -33,7 +33,7 @@ from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.restated.days import DayLedger
-from medallion_assets.triggers.run_if import Cursor
+from medallion_assets.triggers.run_if import RunIfCursor
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts
 from medallion_assets_tests.pipeline import CATALOG
@@ -91,7 +91,7 @@ def test_runs_are_read_one_by_one_where_one_breaks_them_all(dagster_instance: dg
 
 def seen_by_conditions(_: Lakehouse, instance: dg.DagsterInstance) -> set[str]:
     with dg.build_sensor_context(instance=instance) as context:
-        return {run.run_id for run in finished_runs(context, ["refine"], Cursor(settled_until=0))}
+        return {run.run_id for run in finished_runs(context, ["refine"], RunIfCursor(settled_until=0))}
 
 
 def given_rows(lakehouse: Lakehouse, instance: dg.DagsterInstance) -> set[str]:

@@ -15,8 +15,7 @@ from medallion_assets.orchestration.wakes.arrivals import TOGETHER_SECONDS
 from medallion_assets.orchestration.wakes.event_notes import NOTE_SECONDS, SILENT_SECONDS, EventNote, EventNotes
 from medallion_assets.orchestration.wakes.export_events import ExportEvents, may_complete
 from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, Message, listen, read
-from medallion_assets.storage import object_events
-from medallion_assets.storage.object_events import Created, Queue
+from medallion_assets.storage.object_events import Created, Queue, QueueMessage
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.wakes.test_waker import state_of
 from medallion_assets_tests.services.object_events import BUCKET, REGION, TellingBucket, telling_bucket
@@ -107,12 +106,12 @@ class Away:
     def __init__(self, error: Exception) -> None:
         self.error: Exception | None = error
 
-    def receive(self) -> list[object_events.Message]:
+    def receive(self) -> list[QueueMessage]:
         if self.error is not None:
             raise self.error
         return []
 
-    def delete(self, messages: list[object_events.Message]) -> None:
+    def delete(self, messages: list[QueueMessage]) -> None:
         assert messages == []
 
 

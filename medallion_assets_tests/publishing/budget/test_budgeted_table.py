@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item
-from medallion_assets.publishing.budget.budgeted_table import MOST_ATTEMPTS, BudgetedTable, Condition, Guard
+from medallion_assets.publishing.budget.budgeted_table import MOST_ATTEMPTS, BudgetedTable, Guard, WriteCondition
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 
 KEY: Item = {"customer_id": {"S": "ann"}}
-NO_CONDITION = Condition("attribute_exists(customer_id)", {})
+NO_CONDITION = WriteCondition("attribute_exists(customer_id)", {})
 
 
 def refusal(code: str) -> ClientError:

@@ -11,7 +11,7 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Engine
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine, quarantine_table
@@ -31,9 +31,9 @@ KEPT = quarantine_table(SILVER)
 class Elsewhere(PolarsEngine):
     """Notes the files that others would be handed."""
 
-    handed: list[Files] = field(default_factory=list)
+    handed: list[ParquetFiles] = field(default_factory=list)
 
-    def map_blocks(self, function: Any, files: Files, *, folder: Place | None = None) -> Any:
+    def map_blocks(self, function: Any, files: ParquetFiles, *, folder: Place | None = None) -> Any:
         self.handed.append(files)
         return super().map_blocks(function, files, folder=folder)
 

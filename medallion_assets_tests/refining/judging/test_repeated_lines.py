@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.refining.bronze import batches_in, bronze_table
 from medallion_assets.refining.judging.gate import Counts
 from medallion_assets.refining.judging.judging import judge_batches
@@ -67,14 +67,14 @@ def test_what_is_repeated_is_read_again_only_for_what_was_not_kept(
     monkeypatch: pytest.MonkeyPatch, line: str, *, is_read: bool
 ) -> None:
     """A line of which only its values count stands aside whole; the name of an unknown attribute does not."""
-    read: list[Files] = []
-    scan = Files.scan
+    read: list[ParquetFiles] = []
+    scan = ParquetFiles.scan
 
-    def noted(files: Files) -> pl.LazyFrame:
+    def noted(files: ParquetFiles) -> pl.LazyFrame:
         read.append(files)
         return scan(files)
 
-    monkeypatch.setattr(Files, "scan", noted)
+    monkeypatch.setattr(ParquetFiles, "scan", noted)
     judged([line], Bounds())
     many = len(read)
     judged([line, line], Bounds())

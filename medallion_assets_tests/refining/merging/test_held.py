@@ -15,7 +15,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import Bounds
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.merging.held import _passes, _slices, held_rows
 from medallion_assets_tests import pipeline
@@ -118,7 +118,7 @@ def test_a_pass_has_as_many_parts_as_fit(heights: list[int], passes: list[list[i
 def test_a_slice_has_as_many_files_as_fit(rows: tuple[int, ...], slices: list[int]) -> None:
     """Those that nobody counted are looked through together."""
     paths = tuple(f"{number}.parquet" for number in range(len(rows) or 5))
-    cut = _slices(Files(uri="stock", paths=paths, schema=pl.Schema(), rows=rows), 20)
+    cut = _slices(ParquetFiles(uri="stock", paths=paths, schema=pl.Schema(), rows=rows), 20)
     assert [len(files.paths) for files in cut] == slices
     assert tuple(path for files in cut for path in files.paths) == paths
 

@@ -17,7 +17,7 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.extent import Extent
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.merging import merge_days
@@ -127,7 +127,7 @@ def test_each_part_is_opened_once_for_neighbouring_days(tmp_path: Path) -> None:
     ids=["of one part", "few days", "for each process some", "no more files than can be written at a time"],
 )
 def test_days_are_put_together(days: int, parts: int, processes: int, heights: list[int]) -> None:
-    silver_files = Files(uri="", paths=(), schema=pl.Schema())
+    silver_files = ParquetFiles(uri="", paths=(), schema=pl.Schema())
     items = [
         DayItem(
             day=DAY + timedelta(days=day),

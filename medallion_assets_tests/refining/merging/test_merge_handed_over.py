@@ -15,7 +15,7 @@ import pytest
 
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import PutAside
-from medallion_assets.engines.files import Files
+from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import RemoteEngine
 from medallion_assets.refining.judging.duplicates import KEY_HASH, apart
 from medallion_assets.refining.judging.events import event_schema
@@ -44,7 +44,7 @@ class WeighingEngine(RemoteEngine):
         self.weighed[name] = len(pickle.dumps(function)) + sum(len(pickle.dumps(item)) for item in items)
         yield from map(function, () if name == self.left_out else items)
 
-    def scan(self, files: Files) -> nw.LazyFrame[Any]:
+    def scan(self, files: ParquetFiles) -> nw.LazyFrame[Any]:
         raise NotImplementedError
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.refine import refine
 from medallion_assets.sources.rest.endpoint import ByNumber, Endpoint
 from medallion_assets.sources.rest.fetch import fetch_windows
-from medallion_assets.sources.rest.landing import Page, Window, page_key, write_summary
+from medallion_assets.sources.rest.landing import LandedPage, Window, page_key, write_summary
 from medallion_assets.sources.rest.requests import Requests
 from medallion_assets.sources.rest.windows import RestWindows
 from medallion_assets.storage.stores import open_store, write_bytes
@@ -64,13 +64,13 @@ def place(tmp_path: Path) -> ObjectStore:
     return open_store(str(tmp_path))
 
 
-def keep(place: ObjectStore, *bodies: str, counts: bool = True) -> list[Page]:
+def keep(place: ObjectStore, *bodies: str, counts: bool = True) -> list[LandedPage]:
     """The pages of the first window, with a summary or without."""
     pages = []
     for number, body in enumerate(bodies, 1):
         digest = hashlib.sha256(body.encode()).hexdigest()
         records = len(json.loads(body)["data"])
-        pages.append(Page(key=page_key(FIRST, number, digest), sha256=digest, records=records))
+        pages.append(LandedPage(key=page_key(FIRST, number, digest), sha256=digest, records=records))
         write_bytes(place, pages[-1].key, body.encode())
     if counts:
         write_summary(place, FIRST, pages)

@@ -50,7 +50,7 @@ from medallion_assets.triggers.restated.days import RestatedRange, restated_at, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
+class RestatedCursor:
     """What a sensor remembers: up to where the logs were read, and what it asked for."""
 
     reading: LogPosition
@@ -114,14 +114,14 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         lake = lakehouse.lakehouse()
         if not lake.exists(kept.gold.source):
             return dg.SkipReason(f"{kept.gold.source.name} does not exist yet")
-        before = from_json_or_none(Cursor, context.cursor)
+        before = from_json_or_none(RestatedCursor, context.cursor)
         looked = look(kept, lake, context.instance, before, now=lakehouse.now(), first_day=first_day, timers=timers)
         if looked.chosen.given_up:
             alert_or_log(context, lakehouse, settings, [given_up(kept, looked.chosen.given_up, looked.reading)])
         return dg.SensorResult(
             run_requests=[request(context.instance, kept, batch, looked.reading) for batch in looked.chosen.asks],
             skip_reason=None if looked.chosen.asks else looked.waits,
-            cursor=to_json(Cursor(reading=looked.reading, memory=looked.chosen.memory)),
+            cursor=to_json(RestatedCursor(reading=looked.reading, memory=looked.chosen.memory)),
         )
 
     return restated
@@ -131,7 +131,7 @@ def look(
     kept: Kept,
     lake: Lakehouse,
     instance: dg.DagsterInstance,
-    before: Cursor | None,
+    before: RestatedCursor | None,
     *,
     now: datetime,
     first_day: date,
