@@ -69,7 +69,7 @@ def fetch(table: TableName, json: Json = False) -> None:
         windows = fetch_table(
             loaded, settings.raw_url, settings.storage_options, settings.environment, datetime.now(UTC)
         )
-        names = [fetched.window.name for fetched in windows]
+        names = [fetched.id for fetched in windows]
         terminal.answer(names, lambda: Text("\n".join(names) or "nothing new"))
 
 

@@ -11,18 +11,19 @@ from typing import Any
 
 import dagster as dg
 
+from medallion_assets.contracts.fetching import Fetched
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
-from medallion_assets.operations.fetching import fetch, fetched_tables, reads
+from medallion_assets.operations.fetching import fetch, fetched_tables, fetching_source
 from medallion_assets.operations.unrecorded import FETCH, fetch_of
 from medallion_assets.orchestration.dagster_tags import PRIORITY
 from medallion_assets.orchestration.reporting import metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
-from medallion_assets.sources.rest.fetch import Fetched
 from medallion_assets.stages.figures import Location, as_table
 
 WINDOWS_SHOWN = 100
+FIGURES = ("pages", "records", "bytes")
 
 
 def fetched_key(loaded: Loaded) -> dg.AssetKey:
@@ -67,7 +68,7 @@ def fetched_asset(loaded: Loaded, environment: Mapping[str, str]) -> dg.AssetsDe
             """What an attempt that failed had landed stays, and the next one goes on after it."""
             options, now = lakehouse.storage_options, lakehouse.now()
             for found in fetch(loaded, lakehouse.raw_url, options, environment, now, report=report):
-                context.log.info("%s: window %s is landed", loaded.table.short_name, found.window.name)
+                context.log.info("%s: window %s is landed", loaded.table.short_name, found.id)
                 windows.append(found)
 
         with (
@@ -87,20 +88,12 @@ def fetched_metadata(loaded: Loaded, raw_url: str, windows: list[Fetched], asked
 
     What an attempt before it had landed is in the run's log.
     """
-    figures = [
-        {
-            "pages": len(found.pages),
-            "records": sum(page.records for page in found.pages),
-            "bytes": sum(page.bytes for page in found.pages),
-        }
-        for found in windows
-    ]
-    landed = [{"window": found.window.name, **row} for found, row in zip(windows, figures, strict=True)]
+    landed = [{"window": found.id, **{name: getattr(found, name) for name in FIGURES}} for found in windows]
     return {
         "windows": len(windows),
-        **{name: sum(row[name] for row in figures) for name in ("pages", "records", "bytes")},
+        **{name: sum(getattr(found, name) for found in windows) for name in FIGURES},
         "retries": len(asked_again),
-        "reaches_until": str(windows[-1].window.end) if windows else "as before",
+        "reaches_until": str(windows[-1].reaches_until) if windows else "as before",
         "location": Location(f"{raw_url}/{loaded.table.short_name}"),
         "landed": as_table(landed[-WINDOWS_SHOWN:]),
     }
@@ -122,4 +115,4 @@ def fetch_jobs(pipeline: Pipeline) -> list["dg.UnresolvedAssetJobDefinition"]:
 
 def fetch_lines(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
     """The cron lines of each of these jobs, as the sources declare them."""
-    return {fetch_job_name(pipeline, loaded): reads(loaded).fetched_at for loaded in fetched_tables(pipeline)}
+    return {fetch_job_name(pipeline, loaded): fetching_source(loaded).fetched_at for loaded in fetched_tables(pipeline)}

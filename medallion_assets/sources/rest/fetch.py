@@ -36,7 +36,7 @@ MOST_READINGS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class FetchedWindow:
     """A window that counts now, with its pages."""
 
     window: Window
@@ -71,7 +71,7 @@ class _Reading:
         return f"fields that differ: {', '.join(names)}"
 
 
-def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iterator[Fetched]:
+def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iterator[FetchedWindow]:
     """Fetch every window up to now, and give each once it counts; none that another fetcher landed meanwhile.
 
     Raises:
@@ -89,7 +89,7 @@ def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iter
         is_ours = write_summary(place, window, pages)
         landed.counting.add(window)
         if is_ours:
-            yield Fetched(window=window, pages=pages)
+            yield FetchedWindow(window=window, pages=pages)
         else:
             landed = landed_in(place)  # it may be ahead
 

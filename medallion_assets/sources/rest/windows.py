@@ -1,24 +1,26 @@
 """Windows of an API as a source of batches: each that has its summary is one (rules F1 to F8).
 
-Belongs here: what lies in the raw place, as `Source` asks for it; the API is not asked.
-Does not: fetching.
+Belongs here: what lies in the raw place, as `Source` asks for it, and what brings it there.
+Does not: asking the API, or the order in which windows are fetched.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Generator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+import httpx
 import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.contracts.documents import UnreadableDocumentError
+from medallion_assets.contracts.fetching import Fetched
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
@@ -27,7 +29,9 @@ from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, 
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
+from medallion_assets.sources.rest.fetch import fetch_windows
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, LandedPage, Window, is_claim, read_summary, window_of
+from medallion_assets.sources.rest.requests import TIMEOUT_SECONDS, Requests, secret_headers
 from medallion_assets.storage.listing import NEXT
 from medallion_assets.storage.looks import Look
 from medallion_assets.storage.stores import read_bytes
@@ -73,6 +77,22 @@ class RestWindows(AsItIs):
     def chain_starts_at(self) -> datetime | None:
         """Where the first window begins (rule F2)."""
         return self.endpoint.starts_at
+
+    def fetch(
+        self, place: ObjectStore, environment: Mapping[str, str], now: datetime, report: Callable[[str], object]
+    ) -> Iterator[Fetched]:
+        """Every window up to now, as `FetchingSource` has it; `environment` holds the secrets that are declared."""
+        headers = secret_headers(self.endpoint, environment)
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+            requests = Requests(endpoint=self.endpoint, client=client, headers=headers, report=report)
+            for found in fetch_windows(requests, place, now):
+                yield Fetched(
+                    id=found.window.name,
+                    reaches_until=found.window.end,
+                    pages=len(found.pages),
+                    records=sum(page.records for page in found.pages),
+                    bytes=sum(page.bytes for page in found.pages),
+                )
 
     def find(self, place: ObjectStore, search: Search = EVERYTHING) -> Listing:
         """The windows that count; pages of one that does not belong to it all the same, and are not foreign."""
