@@ -136,7 +136,7 @@ def ends_of(pipeline: Pipeline) -> list[Stage]:
 
 def last_stages(catalog: Catalog) -> Iterator[Stage]:
     """Where days end: what publishes a Gold table, or the Gold table itself where nothing does."""
-    yield from (stage for stage in stages(catalog) if stage.is_read and stage.kind != "dbt")
+    yield from (stage for stage in stages(catalog) if stage.is_read and stage.each is not None)
 
 
 def delta_tables(catalog: Catalog) -> Iterator[Table]:

@@ -18,6 +18,7 @@ import polars as pl
 
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
+from medallion_assets.operations.exports.gaps import close_gap
 from medallion_assets.operations.exports.refused import by_reason
 from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.exports.waiting import UNSETTLED_DO
@@ -163,7 +164,7 @@ def _gaps(facts: DashboardFacts, known: Iterable[Stage]) -> Iterator[Need]:
         begun = gap.covered_until is not None
         missing = f"{format_minute(gap.covered_until)} to {format_minute(gap.window_from)} UTC"
         source = sources.get(bronze_table(stage.table.short_name).name)
-        do, command = commands.close_gap(source, gap)
+        do, command = close_gap(source, gap)
         yield Need(
             where=stage.table.name,
             what=f"no {gap.word} covers {missing}"

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from medallion_assets.operations.dashboard.commands import MOST_WINDOWS, close_gap
+from medallion_assets.operations.exports.gaps import MOST_WINDOWS, close_gap
 from medallion_assets.operations.exports.sources import TableSource
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets_tests.operations.dashboard.dashboard_page import HOUR, NOW
