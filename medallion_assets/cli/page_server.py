@@ -53,7 +53,7 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Its address: `http://<host>:<port>`, with brackets around a host of IPv6."""
         host, port = self.server_address[:2]
         return f"http://[{host!s}]:{port}" if self.address_family is AF_INET6 else f"http://{host!s}:{port}"
 

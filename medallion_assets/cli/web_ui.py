@@ -86,7 +86,7 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
 
 
 def ui_address(port: int) -> str:
-    """Where the UI is."""
+    """The UI's URL, which only this machine reaches."""
     return f"http://{HOST}:{port}"
 
 

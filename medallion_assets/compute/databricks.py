@@ -70,7 +70,7 @@ class DatabricksService:
         self._ask("POST", CANCEL, json={"run_id": int(job_id)})
 
     def link(self, job_id: str) -> str:
-        """The page of the run."""
+        """The URL of the run in the workspace."""
         return f"{self.host}/jobs/runs/{job_id}"
 
     def _ask(self, method: str, path: str, **options: Any) -> Mapping[str, Any]:

@@ -57,7 +57,7 @@ class Service(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name in logs and errors, such as `Databricks`."""
 
     def start(self, job: Job) -> str:
         """Start a job, or find the one of the same token; its id.
@@ -74,4 +74,4 @@ class Service(Protocol):
         """End a job; one that has ended stays as it is. Raises as `start` does."""
 
     def link(self, job_id: str) -> str:
-        """Where a person looks at it."""
+        """The URL of the page on which a person sees the job."""

@@ -99,7 +99,7 @@ class Delivery(Protocol):
 
     @property
     def batch(self) -> Batch:
-        """What it is."""
+        """Its id, its kind and its window, as it says itself."""
         ...
 
 
@@ -263,7 +263,7 @@ class AsItIs:
         return list(batches)
 
     def of(self, table: Table, months: Months | None = None) -> Self:
-        """The same."""
+        """Itself: nothing of the table matters."""
         del table, months
         return self
 

@@ -79,7 +79,7 @@ class Lakehouse:
             yield place
 
     def uri(self, table: Table) -> str:
-        """Where a table lies."""
+        """The URL of a table's folder: `<lakehouse>/<layer>/<name>`."""
         return f"{self.url}/{table.path}"
 
     def exists(self, table: Table) -> bool:
@@ -161,7 +161,7 @@ class Snapshot:
 
     @property
     def version(self) -> int:
-        """The Delta version of this snapshot."""
+        """The version of the log that this shows; what is committed later is not seen."""
         return self.delta.version()
 
     @property
@@ -176,7 +176,7 @@ class Snapshot:
 
     @property
     def uri(self) -> str:
-        """Where the table lies."""
+        """The URL of the table's folder."""
         return self.lakehouse.uri(self.table)
 
     @property

@@ -75,7 +75,7 @@ class Computation:
                 yield day, rows.filter(pl.col(self._day_column) == day) if len(group) > 1 else rows
 
     def rows(self, day: date) -> pl.DataFrame:
-        """The rows of a day."""
+        """The rows of one day, in memory, with the columns of the contract; of several days `each` reads less."""
         ((_, rows),) = self.each([day])
         return rows
 
@@ -169,7 +169,7 @@ class _Made:
 
     @property
     def rows(self) -> pl.LazyFrame:
-        """All of them."""
+        """All of them, lazily: those in files are read when they are asked for."""
         return pl.concat(self.parts)
 
     @classmethod

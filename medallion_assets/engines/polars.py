@@ -50,7 +50,7 @@ class PolarsEngine:
         return nw.from_native(files.scan())
 
     def fetch(self, rows: nw.LazyFrame[Any]) -> pl.DataFrame:
-        """All of them."""
+        """The rows in memory, computed piece by piece."""
         frame: pl.DataFrame = rows.to_native().collect(engine="streaming")
         return frame
 

@@ -63,7 +63,7 @@ def _given(default: Value) -> dg.ResourceDependency[Value]:
 
 
 def utc_now() -> datetime:
-    """The clock of the machine."""
+    """The present, aware of UTC; a test gives a clock of its own."""
     return datetime.now(UTC)
 
 
@@ -226,7 +226,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         return replace(self.lakehouse(), author=author)
 
     def now(self) -> datetime:
-        """What the clock says."""
+        """The present in UTC, by the clock that the resource was given."""
         return self.clock()
 
 

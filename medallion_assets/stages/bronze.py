@@ -56,7 +56,7 @@ class BronzeStage:
 
     @property
     def limits(self) -> Limits:
-        """Of loading."""
+        """Those of loading, not of judging."""
         return self.loaded.loading_limits
 
     @property

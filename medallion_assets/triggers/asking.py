@@ -20,7 +20,7 @@ class Remembers(Protocol):
 
     @property
     def state(self) -> DebounceState:
-        """What was remembered."""
+        """What the debouncing remembers from one look to the next."""
         ...
 
 

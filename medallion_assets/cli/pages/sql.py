@@ -114,7 +114,7 @@ def tables_page(catalog: Catalog) -> RenderableType:
 
 
 def columns_page(table: Table) -> RenderableType:
-    """The columns of a table."""
+    """A table's columns as SQL sees them: name, DuckDB's type, description."""
     page = grid(("column", "type", "contents"), title=table.name)
     for column in table.columns:
         page.add_row(Text(column.name), Text(duckdb_type(column.type)), Text(column.description))

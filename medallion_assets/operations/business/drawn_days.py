@@ -16,7 +16,7 @@ from medallion_assets.operations.drawing.picture import Figures, Picture
 
 
 def days_picture(totals: Totals) -> Picture:
-    """A column for each day."""
+    """A column for each day; a text where the table is missing, empty or unreadable."""
     picture, days = totals.picture, totals.days
     if not totals.is_readable:
         return unreadable(picture.title, picture.table.name)

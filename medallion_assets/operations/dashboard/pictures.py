@@ -43,7 +43,7 @@ OUTCOMES = {
 
 
 def groups_of(facts: DashboardFacts) -> list[Group]:
-    """All of them."""
+    """The groups of the page, in its order; one without a picture says why."""
     span = (facts.since - timedelta(minutes=30), facts.now + timedelta(minutes=30))
     word = facts.catalog.batch_word()
     return [

@@ -31,7 +31,7 @@ class RefusedForOneReason:
 
     @property
     def do(self) -> str:
-        """What to do."""
+        """What a person does next, as the refusal says, and how it is forgotten."""
         first = self.newest.do or "correct it, or deliver it again; it is checked again when its files change"
         return f"{first}; or move it away: the next run of {bronze_name(self.newest.table_name)} then forgets it"
 

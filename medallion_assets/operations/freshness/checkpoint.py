@@ -56,7 +56,7 @@ def read_checkpoints(lakehouse: Lakehouse) -> list[Checkpoint]:
 
 
 def committed_at(commit: Mapping[str, Any]) -> datetime:
-    """When a commit was made."""
+    """When a commit was made, by its writer's clock; Delta keeps it in milliseconds since 1970."""
     return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
 
 

@@ -105,7 +105,7 @@ class Elsewhere:
             raise ended.failure
 
     def service(self, where: Where) -> Service:
-        """The service that is named."""
+        """The client of the service that a stage runs on."""
         if where.on == "databricks" and self.compute.databricks is not None:
             return DatabricksService(self.compute.databricks, self.databricks_host, self.databricks_token)
         assert self.compute.emr_serverless is not None  # noqa: S101 - the settings were checked

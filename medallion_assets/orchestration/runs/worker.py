@@ -37,7 +37,7 @@ class Worker(Protocol):
 
     @property
     def pid(self) -> int:
-        """Its id."""
+        """Its id on this host, by which it is signalled."""
 
     def wait(self) -> object:
         """Wait until it has ended."""

@@ -60,7 +60,7 @@ class UnprotectedMinute:
 
     @property
     def do(self) -> str:
-        """What the person does."""
+        """Which batch a person has to bring."""
         return f"make the {self.word} of a window that covers them, or a full one"
 
     def __str__(self) -> str:

@@ -41,11 +41,11 @@ class Origins:
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """How many origins there are: 1 where nobody has confirmed a second one."""
         return 1 + max(self.numbers.values(), default=0)
 
     def of(self, batch: Batch) -> int:
-        """The origin of a batch."""
+        """The number of a batch's origin; 0 for one that nobody has confirmed."""
         return self.numbers.get(batch.id, 0)
 
     def ends(self, fulls: Iterable[Batch], batches: Iterable[Batch]) -> dict[str, int]:

@@ -53,12 +53,12 @@ class RawPlace:
 
     @property
     def url(self) -> str:
-        """Where the table's batches belong."""
+        """The URL of the folder that the table's batches belong in."""
         return f"{self.raw_url}/{self.name}"
 
     @property
     def name(self) -> str:
-        """The table, and its folder."""
+        """The contract's name without its layer; the folder is called so too."""
         return self.loaded.table.short_name
 
     def open(self, held: Callable[[], Collection[str]]) -> ObjectStore | None:

@@ -124,7 +124,7 @@ class _Opened:
         self.path = self._held.enter_context(verified_file(store, export, data_file, is_over))
 
     def close(self) -> None:
-        """Let go of a temporary download."""
+        """Remove the file, where it is a download; one on this disk stays."""
         self._held.close()
 
 

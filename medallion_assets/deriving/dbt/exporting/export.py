@@ -41,7 +41,7 @@ class WrittenModel:
 
     @property
     def table(self) -> Table:
-        """The contract of the model."""
+        """The contract by which the model's rows are written."""
         return self.base.table
 
 

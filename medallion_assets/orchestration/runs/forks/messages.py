@@ -60,7 +60,7 @@ Message = TypeVar("Message", ForkRequest, ForkAnswer)
 
 
 def say(connection: socket.socket, what: ForkRequest | ForkAnswer) -> None:
-    """Send a message."""
+    """Send a message: its length, then JSON with the version of its form."""
     text = json.dumps({"version": VERSION, **asdict(what)}).encode()
     connection.sendall(len(text).to_bytes(LENGTH_BYTES) + text)
 
