@@ -21,12 +21,12 @@ from typing import Any
 import duckdb
 
 from medallion_assets.delta.duckdb.files import FilesOnDemand
-from medallion_assets.delta.duckdb.views import connect, make_empty_view, make_view, text
+from medallion_assets.delta.duckdb.views import connect, make_empty_view, make_view, quoted, text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.operations.sql.pinning import Pins
 from medallion_assets.operations.sql.statement import Statement, read_statement
-from medallion_assets.operations.sql.tables import LAYERS, NamedTable, find_table, no_such_table, open_version
+from medallion_assets.operations.sql.tables import NamedTable, find_table, layers, no_such_table, open_version
 
 BATCH_ROWS = 10_000
 MEMORY = "1GB"
@@ -97,9 +97,10 @@ def _make_views(
 ) -> tuple[dict[str, int | None], list[str]]:
     """A view of each table that a statement names; their versions, and the files that may be read."""
     connection.register_filesystem(files)
-    for layer in LAYERS:
-        connection.execute(f"create schema if not exists {layer}")
-    connection.execute(f"set search_path = '{','.join(LAYERS)}'")
+    schemas = [quoted(layer) for layer in layers(lakehouse.catalog)]
+    for schema in schemas:
+        connection.execute(f"create schema if not exists {schema}")
+    connection.execute(f"set search_path = {text(','.join(schemas))}")
     versions: dict[str, int | None] = {}
     paths: list[str] = []
     for schema, name in statement.tables:

@@ -19,7 +19,6 @@ from medallion_assets.errors import MissingTableError, PermanentError
 from medallion_assets.operations.tables.every import every_table
 
 LAYERS = ("silver", "gold", "bronze", "quarantine", "operations")
-"""Where a bare name is looked for, in this order."""
 ALL = "_all"
 NAME = re.compile(r"(?P<table>[^@]+)(?:@(?P<version>.+))?", re.DOTALL)
 
@@ -34,6 +33,12 @@ class NamedTable:
     version: int | datetime | None = None
 
 
+def layers(catalog: Catalog) -> tuple[str, ...]:
+    """Where a bare name is looked for, in this order; layers of a pipeline's own come last."""
+    own = {table.layer for table in every_table(catalog)}.difference(LAYERS)
+    return (*LAYERS, *sorted(own))
+
+
 def find_table(catalog: Catalog, schema: str, name: str) -> NamedTable | None:
     """The table that a query names; None when there is none of that name. Case counts for nothing, as in SQL.
 
@@ -45,7 +50,7 @@ def find_table(catalog: Catalog, schema: str, name: str) -> NamedTable | None:
         return None
     version = None if match["version"] is None else read_version(match["version"])
     wanted = match["table"].lower()
-    for layer in LAYERS if not schema else (schema.lower(),):
+    for layer in layers(catalog) if not schema else (schema.lower(),):
         of_layer = {table.short_name.lower(): table for table in every_table(catalog) if table.layer == layer}
         if table := of_layer.get(wanted):
             return NamedTable(table=table, name=name, version=version)

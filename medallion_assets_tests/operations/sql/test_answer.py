@@ -71,6 +71,14 @@ def test_tables_are_found_by_their_names(ask: Any, query: str, rows: list[tuple[
     assert ask(query) == rows
 
 
+def test_a_layer_of_a_pipelines_own_is_a_schema_as_well(tmp_path: Path) -> None:
+    sales = replace(TRANSACTIONS.gold[0].table, name="our-mart.sales")
+    pipeline = replace(TRANSACTIONS, gold=(replace(TRANSACTIONS.gold[0], table=sales),), published=(), pictures=())
+    lakehouse = Lakehouse(url=str(tmp_path / "lakehouse"), catalog=Catalog((pipeline,)))
+    lakehouse.create(sales)
+    assert asked(lakehouse, 'select count(*) from "our-mart".sales, sales', tmp_path) == [(0,)]
+
+
 @pytest.mark.parametrize("table", ["quarantine.customers", "operations.incidents", "silver.customers", "incidents"])
 def test_where_no_lakehouse_is_nothing_is_empty(tmp_path: Path, table: str) -> None:
     """An alert that must find no row would be content with a mistyped place."""
