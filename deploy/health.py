@@ -261,7 +261,7 @@ def _look(part: str, ask: Callable[[], str]) -> Answer:
     except NotWellError as error:
         return Answer(part, False, str(error), error.do)
     except MedallionError as error:
-        return Answer(part, False, error.what, error.do or "see the parts above; then read its log")
+        return Answer(part, False, error.headline, error.do or "see the parts above; then read its log")
     except Exception as error:  # noqa: BLE001 - what Dagster raises while its database is away hides no other part
         first = str(error).strip().partition("\n")[0]
         return Answer(part, False, f"{type(error).__name__}: {first}", "see the parts above; then read its log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,21 @@ def of_loops(tree: ast.AST) -> Iterator[str]:
                 yield from (argument.arg for argument in node.args.args)
 
 
+def begins_with_its_place(node: ast.AST) -> bool:
+    """Whether it makes an error of ours of a text that begins with a value and a colon."""
+    match node:
+        case ast.Call(func=ast.Name(id=name), args=texts) if name == "kind" or name.endswith("Error"):
+            return not hasattr(builtins, name) and any(map(_is_value_and_colon, texts))
+    return False
+
+
+def _is_value_and_colon(text: ast.AST) -> bool:
+    match text:
+        case ast.JoinedStr(values=[ast.FormattedValue(), ast.Constant(value=str(rest)), *_]):
+            return rest.startswith(": ")
+    return False
+
+
 MOST_LINES = 300
 OWN = "medallion_assets_tests"
 TEXTS = {
@@ -42,6 +58,13 @@ def test_runs_are_read_where_an_unreadable_row_stops_nothing() -> None:
     raw = re.compile(r"\.(get_runs|get_run_records|get_run_record_by_id)\b")
     found = [str(path) for path, text in TEXTS.items() if path.parts[0] != OWN and raw.search(text)]
     assert found == ["medallion_assets/orchestration/run_records.py"]
+
+
+def test_the_place_of_an_error_is_a_part_of_its_own() -> None:
+    """`where`, and no beginning of its text; two modules begin with a clause that says what could not be done."""
+    of_package = {str(path): text for path, text in TEXTS.items() if path.parts[0] == "medallion_assets"}
+    found = [path for path, text in of_package.items() if any(map(begins_with_its_place, ast.walk(ast.parse(text))))]
+    assert sorted(found) == [f"medallion_assets/deriving/dbt/warehouses/in_{name}.py" for name in ("duckdb", "spark")]
 
 
 def test_no_module_is_long() -> None:

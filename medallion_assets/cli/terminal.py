@@ -24,7 +24,7 @@ from rich.segment import Segment
 from rich.text import Text
 from rich.traceback import Traceback
 
-from medallion_assets.errors import MedallionError, PermanentError
+from medallion_assets.errors import MedallionError, PermanentError, message_of
 from medallion_assets.errors.visible_text import visible, visible_json
 
 FOUND, FAILED = 1, 2
@@ -185,16 +185,15 @@ def data_refused(error: Exception) -> MedallionError:
 
 
 def error_facts(error: Exception) -> dict[str, str | None]:
-    """An error as JSON says it: its kind, and what, expected, found and do."""
-    if not isinstance(error, MedallionError):
-        return {"kind": type(error).__name__, "what": str(error), "expected": None, "found": None, "do": None}
-    return {"kind": type(error).__name__, **error.parts}
+    """An error as JSON says it: its kind, and what, where, expected, found and do."""
+    parts = error.parts if isinstance(error, MedallionError) else MedallionError(str(error)).parts
+    return {"kind": type(error).__name__, **parts}
 
 
 def _error_panel(error: Exception) -> Panel:
     facts = error_facts(error)
     title = "error" if isinstance(error, MedallionError) else f"unexpected {facts['kind']}"
-    lines = [Text(as_typed(facts["what"] or title), style="bold")]
+    lines = [Text(as_typed(message_of(facts["what"] or title, where=facts["where"])), style="bold")]
     for name, label in (("expected", "expected"), ("found", "found"), ("do", "what to do")):
         if facts[name] is not None:
             lines.append(Text.assemble((f"{label}: ", "dim"), as_typed(str(facts[name]))))

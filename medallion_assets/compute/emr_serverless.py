@@ -155,7 +155,7 @@ def _our_error(what: str, error: ClientError | BotoCoreError) -> MedallionError:
     is_passing = answer.repeat is not Repeat.NEVER if answer else (not response and _is_network(error))
     kind = TransientError if is_passing else PermanentError
     do = answer.do if answer else "look at AWS_REGION, AWS_ENDPOINT_URL and the network between here and AWS"
-    return kind(f"EMR Serverless: {what} failed", found=str(error), do=do)
+    return kind(f"{what} failed", where="EMR Serverless", found=str(error), do=do)
 
 
 def _is_network(error: Exception) -> bool:

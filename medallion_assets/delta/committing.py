@@ -93,12 +93,13 @@ def _expect_commit(
     except (DeltaError, OSError) as again:
         if (refused := cannot_be_opened(table, uri, again)) is not None:
             raise refused from error
-        raise TransientError(f"{table.name}: a commit failed and the log cannot be read", found=again) from error
+        raise TransientError("a commit failed and the log cannot be read", where=table.name, found=again) from error
     if any(commit.get(COMMIT_ID) == commit_id for commit in commits):
         return
     if newer > 0:
         raise CommitConflictError(
-            f"{table.name}: another writer committed first",
+            "another writer committed first",
+            where=table.name,
             expected=f"version {base} to be the latest",
             found=f"version {latest.version()}",
             do="nothing: the stage reads again and retries",

@@ -90,7 +90,8 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
     for field in delta_schema(table).fields:
         if field.name in held and held[field.name] != field.type:
             raise PermanentError(
-                f"{table.name}: column {field.name} has another type than its contract",
+                f"column {field.name} has another type than its contract",
+                where=table.name,
                 expected=str(field.type),
                 found=str(held[field.name]),
                 do=f"{rebuild_command(table)}; or give the changed column a new name",

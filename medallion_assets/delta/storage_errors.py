@@ -60,7 +60,7 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
             if NO_CREDENTIALS.search(str(error)):
                 raise without_credentials(table_name) from error
             do = "run it again; if it persists, check the disk, or the network and the AWS variables"
-            raise TransientError(f"{table_name}: the storage did not answer", found=found, do=do) from error
+            raise TransientError("the storage did not answer", where=table_name, found=found, do=do) from error
         raise not_a_table(table_name, uri, found) from error
 
 
@@ -104,7 +104,8 @@ def disk_full(table_name: str, uri: str, error: Exception) -> DiskFullError | No
     if FULL.search(str(error)) is None:
         return None
     return DiskFullError(
-        f"{table_name}: the disk is full",
+        "the disk is full",
+        where=table_name,
         expected=f"free space (or quota) on the disk of {uri}",
         found=words(error),
         do="free space there, or make the disk larger (df -h shows it); failed work is then repeated",
@@ -117,13 +118,14 @@ def commit_failed(table_name: str, uri: str, error: Exception) -> MedallionError
         return full
     if REFUSED.search(str(error)):
         return _refused(table_name, uri, words(error))
-    return TransientError(f"{table_name}: a commit failed", found=error, do="run the stage again")
+    return TransientError("a commit failed", where=table_name, found=error, do="run the stage again")
 
 
 def _refused(table_name: str, uri: str, found: str) -> PermanentError:
     if READ_ONLY.search(found):
         return PermanentError(
-            f"{table_name}: the disk is read-only",
+            "the disk is read-only",
+            where=table_name,
             expected=f"a disk that can be written, at {uri}",
             found=found,
             do="see why (dmesg: disks that fail are mounted read-only), and mount it for writing again; with systemd "

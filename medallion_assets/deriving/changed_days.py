@@ -127,7 +127,7 @@ def rebuild_derived(
         PermanentError: `why` is blank, or the table or one of its sources has not been made yet.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(f"{derived.table.name}: the rebuild", why)
+    expect_reason("the rebuild", why, where=derived.table.name)
     return until_committed(lambda: _rebuild(lakehouse, derived, why, progress, dry_run=dry_run))
 
 

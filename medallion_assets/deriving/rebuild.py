@@ -41,7 +41,7 @@ def rebuild_gold(
         PermanentError: `why` is blank, or the table or its source has not been made yet.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(f"{gold.table.name}: the rebuild", why)
+    expect_reason("the rebuild", why, where=gold.table.name)
     return until_committed(lambda: _rebuild(lakehouse, gold, why, progress, dry_run=dry_run))
 
 

@@ -14,9 +14,10 @@ KIND_CHARACTERS = 500
 class MedallionError(Exception):
     """Anything this project raises on purpose.
 
-    `what` names the thing that is wrong and where (table, export, file); the other parts make the message one that
-    a person can act on without reading code. `export_id` is the export that it is about, if it is about one. A type
-    whose errors are all of one kind, whatever they are about, says so in `kind`.
+    `what` says what is wrong, and `where` in what place (table, export, file, setting), unless `what` has to name it
+    itself; the other parts make the message one that a person can act on without reading code. `export_id` is the
+    export that it is about, if it is about one. A type whose errors are all of one kind, whatever they are about, says
+    so in `kind`.
     """
 
     kind: ClassVar[str | None] = None
@@ -25,17 +26,19 @@ class MedallionError(Exception):
         self,
         what: str,
         *,
+        where: str | None = None,
         expected: object = None,
         found: object = None,
         do: str | None = None,
         export_id: str | None = None,
     ) -> None:
         self.what = what
+        self.where = where
         self.export_id = export_id
         self.expected = expected
         self.found = found
         self.do = do
-        super().__init__(message_of(what, expected=expected, found=found, do=do))
+        super().__init__(message_of(what, where=where, expected=expected, found=found, do=do))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As it is: a type may be made of other arguments than its text."""
@@ -43,9 +46,14 @@ class MedallionError(Exception):
 
     @property
     def parts(self) -> dict[str, str | None]:
-        """`what`, `expected`, `found` and `do` as text; None where nothing is said."""
-        parts = {"what": self.what, "expected": self.expected, "found": self.found, "do": self.do}
+        """`what`, `where`, `expected`, `found` and `do` as text; None where nothing is said."""
+        parts = {name: getattr(self, name) for name in ("what", "where", "expected", "found", "do")}
         return {name: None if part is None else str(part) for name, part in parts.items()}
+
+    @property
+    def headline(self) -> str:
+        """What is wrong, and where: how the message begins."""
+        return message_of(self.what, where=self.where)
 
 
 def _again(kind: type[MedallionError], arguments: tuple[Any, ...], parts: dict[str, Any]) -> MedallionError:
@@ -55,21 +63,29 @@ def _again(kind: type[MedallionError], arguments: tuple[Any, ...], parts: dict[s
     return error
 
 
-def message_of(what: str, *, expected: object = None, found: object = None, do: str | None = None) -> str:
+def message_of(
+    what: str,
+    *,
+    where: str | None = None,
+    expected: object = None,
+    found: object = None,
+    do: str | None = None,
+) -> str:
     """The text of an error with these parts; nothing takes it apart again."""
+    begin = what if where is None else f"{where}: {what}"
     said = {"expected": expected, "found": found, "what to do": do}
-    return "; ".join([what, *(f"{name}: {part}" for name, part in said.items() if part is not None)])
+    return "; ".join([begin, *(f"{name}: {part}" for name, part in said.items() if part is not None)])
 
 
 def kind_of(error: BaseException) -> str:
-    """What of an error stays the same when it happens again: its type, and what one of ours says is wrong.
+    """What of an error stays the same when it happens again: its type, and what one of ours says is wrong, and where.
 
     The words of any other error may differ each time (an address, a size, a moment).
     """
     if isinstance(error, MedallionError) and error.kind:
         return error.kind
     name = type(error).__name__
-    return f"{name}: {error.what}"[:KIND_CHARACTERS] if isinstance(error, MedallionError) else name
+    return f"{name}: {error.headline}"[:KIND_CHARACTERS] if isinstance(error, MedallionError) else name
 
 
 class PermanentError(MedallionError):

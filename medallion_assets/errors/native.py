@@ -27,8 +27,8 @@ DO = (
 
 
 @contextmanager
-def native_failures(what: str) -> Iterator[None]:
-    """Turn memory that ran out, and panics, into errors of ours; `what` (a table, say) was being worked on.
+def native_failures(where: str) -> Iterator[None]:
+    """Turn memory that ran out, and panics, into errors of ours; `where` is what was worked on: a table, say.
 
     Both are permanent for this process: what it holds stays held, and after a panic its libraries may be left in any
     state. A trigger asks again with another process.
@@ -40,21 +40,22 @@ def native_failures(what: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if (ours := as_error(what, error)) is not None:
+        if (ours := as_error(where, error)) is not None:
             raise ours from error
         raise
 
 
-def as_error(what: str, error: BaseException) -> MedallionError | None:
+def as_error(where: str, error: BaseException) -> MedallionError | None:
     """The error of ours for a native failure; None for any other, which says itself what is wrong."""
     if isinstance(error, (OutOfMemoryError, PanicError)):
         return None
     found = f"{type(error).__name__}: {error}"
     if any(_is_no_memory(cause) for cause in _causes(error)):
-        return OutOfMemoryError(f"{what}: out of memory", found=found, do=DO)
+        return OutOfMemoryError("out of memory", where=where, found=found, do=DO)
     if is_panic(error):
         return PanicError(
-            f"{what}: a native library failed",
+            "a native library failed",
+            where=where,
             found=found,
             do="run it again; if it persists, `medallion verify --digests` says whether a file is damaged",
         )

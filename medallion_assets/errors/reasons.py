@@ -12,15 +12,17 @@ REASON = "<reason>"
 """What stands in a command for the reason that a person has to give."""
 
 
-def expect_reason(what: str, reason: str, *, do: str = "say why") -> None:
+def expect_reason(what: str, reason: str, *, where: str | None = None, do: str = "say why") -> None:
     """Refuse a reason that says nothing: it is blank, or what stands for one in a command to copy.
 
     Raises:
-        PermanentError: `what`, a clause, names that which lacks a reason; `do` says where to give it.
+        PermanentError: `what`, a clause, names that which lacks a reason, and `where` its place; `do` says where to
+            give it.
     """
     if reason.strip() in ("", REASON):
         raise PermanentError(
             f"{what} has no reason",
+            where=where,
             expected="a few words that explain it to later readers",
             found=repr(reason),
             do=do,

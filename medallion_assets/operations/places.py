@@ -73,7 +73,7 @@ def lakehouse_place(lakehouse: Lakehouse) -> PlaceStatus:
         return look.status()
     except PermanentError as error:
         do = error.do or "let this account list it, or set MEDALLION_LAKEHOUSE_URL to the right place"
-        return look.of(PlaceState.UNREADABLE, str(error.found or error.what), do)
+        return look.of(PlaceState.UNREADABLE, str(error.found or error.headline), do)
 
 
 def expect_tables(lakehouse: Lakehouse) -> None:

@@ -101,6 +101,7 @@ def rebuild(
     except CommitConflictError as error:
         raise CommitConflictError(
             error.what,
+            where=error.where,
             expected=error.expected,
             found=error.found,
             do="rebuild when no run writes the table; or by the run config of its asset, which waits for its turn",

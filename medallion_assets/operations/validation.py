@@ -108,7 +108,7 @@ def validate(lakehouse: Lakehouse, raw_url: str) -> Validation:
 
 def _unkept(table: str, error: PermanentError) -> Unkept:
     parts = error.parts
-    return Unkept(table=table, what=error.what, expected=parts["expected"], found=parts["found"], do=parts["do"])
+    return Unkept(table=table, what=error.headline, expected=parts["expected"], found=parts["found"], do=parts["do"])
 
 
 def _unfilled(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled]:

@@ -53,7 +53,7 @@ class BusinessDays(dg.DailyPartitionsDefinition):
         first, last = self.get_first_partition_key(), self.get_last_partition_key()
         if first is not None and last is not None:
             days_within(
-                named, first_day=parse_day(first), last_day=parse_day(last), what="the assets of Gold and serving"
+                named, first_day=parse_day(first), last_day=parse_day(last), where="the assets of Gold and serving"
             )
 
 

@@ -38,7 +38,7 @@ from medallion_assets.stages.figures import Location, Rows
 from medallion_assets.stages.reports import Check, Made
 
 AssetEvent = dg.MaterializeResult[None] | dg.AssetCheckResult
-FAILURE_PARTS = {"what": "what", "expected": "expected", "found": "found", "do": "what to do"}
+FAILURE_PARTS = {"what": "what", "where": "where", "expected": "expected", "found": "found", "do": "what to do"}
 """The parts of an error of this project, and what the metadata of the step's failure calls them."""
 FIGURES_SAY = (
     "Of each run, `rows_in` are the rows (lines, records) that it read, `rows_out` those that it wrote or changed, and "

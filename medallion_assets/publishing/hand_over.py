@@ -36,7 +36,7 @@ def hand_over_table(
         TransientError: DynamoDB gave no answer.
     """
     contract, gold_table = what.table, what.gold.table
-    expect_reason(f"{contract.short_name}: the hand-over", why)
+    expect_reason("the hand-over", why, where=contract.short_name)
     if not lakehouse.exists(gold_table):
         raise PermanentError(
             f"this lakehouse has nothing to publish to {contract.short_name}",

@@ -170,7 +170,8 @@ def batches_in(bronze: Snapshot, source: Source) -> list[Batch]:
         return []
     if bronze.files.filter(pl.col(LOWEST_BATCH_ID) != pl.col(HIGHEST_BATCH_ID)).height:
         raise PermanentError(
-            f"{bronze.table.name}: a data file mixes batches, so the ledger cannot be read from the log",
+            "a data file mixes batches, so the ledger cannot be read from the log",
+            where=bronze.table.name,
             expected="one batch a file",
             do="restore the version before the table was compacted; Bronze is never compacted across batches",
         )

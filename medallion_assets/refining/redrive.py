@@ -87,7 +87,7 @@ def redrive(
     """
     done, table = Redriven(), loaded.table
     if why:
-        expect_reason(f"{table.name}: the redrive", why)
+        expect_reason("the redrive", why, where=table.name)
     chosen = chosen_rows(lakehouse, table, batches, reasons) & pl.col(REDRIVEN_AT).is_null()
     if not lakehouse.exists(quarantine_table(table)):
         return done

@@ -78,7 +78,8 @@ def expect_latest(bronze: Snapshot, batch: Batch) -> None:
         if (row[f"min.{EXPORT_TO_AT}"], row[LOWEST_BATCH_ID]) > batch.order:
             raise BatchRefusedError(
                 SUPERSEDED,
-                f"{bronze.table.name}: {batch.id} is an older version of {batch.partition}",
+                f"{batch.id} is an older version of {batch.partition}",
+                where=bronze.table.name,
                 expected=f"one that was written after {row[LOWEST_BATCH_ID]}, which is in",
                 found=f"one of {batch.covers_to.isoformat()}",
                 do="nothing, or move it away; to go back to it, write it again: the version written last counts",

@@ -66,8 +66,8 @@ class AskedLoad(Asked):
         """
         if not self.confirm_table_id:
             return []
-        about = f"{bronze_name(table_name)}: the decision about table {self.confirm_table_id}"
-        expect_reason(about, self.reason, do="give a reason in the run config")
+        about, where = f"the decision about table {self.confirm_table_id}", bronze_name(table_name)
+        expect_reason(about, self.reason, where=where, do="give a reason in the run config")
         return [
             Decision(
                 table_name=table_name,

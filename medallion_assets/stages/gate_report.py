@@ -92,7 +92,8 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
         found.append(f"{MASS_DELETE}: {counted.absent:,} of {counted.live:,} live rows would be deleted ({items})")
         look_at.append("what was delivered: a filter, a table that was just restored, or really so few items")
     return QualityGateError(
-        f"{table.name}: {word} {batch_id} failed the quality gate and nothing of it was published",
+        f"{word} {batch_id} failed the quality gate and nothing of it was published",
+        where=table.name,
         expected=", and ".join(expected),
         found=", and ".join(found),
         do=("" if not others else f"the same applies to {', '.join(other.batch.id for other in others)}: ")

@@ -27,6 +27,6 @@ def expect_made(lakehouse: Lakehouse, *sources: Table) -> None:
     place = lakehouse_place(lakehouse)
     if place.state is PlaceState.MISSING:
         said = place.error
-        raise MissingLakehouseError(said.what, expected=said.expected, found=said.found, do=said.do)
+        raise MissingLakehouseError(said.what, where=said.where, expected=said.expected, found=said.found, do=said.do)
     if not place.is_fine:
         raise place.error

@@ -47,7 +47,8 @@ def expect_loaded(bronze: Snapshot, loaded: Loaded, done: Ingested, wanted: Sequ
     if refused:
         months = sorted({done.months[refusal.export_id] for refusal in refused})
         raise PermanentError(
-            f"{bronze.table.name}: the {called} of {_named(months)} could not be loaded",
+            f"the {called} of {_named(months)} could not be loaded",
+            where=bronze.table.name,
             expected=f"{called} that can be read as a whole",
             found="; ".join(f"{refusal.export_id} was refused ({refusal.verdict})" for refusal in refused),
             do=f"correct the {called}, as the check exports_verified says of each; what arrives is loaded by itself",
@@ -127,7 +128,8 @@ def _missing(
     months = sorted(month for month in there if month is not None)
     more = f"{len(months) - MOST_NAMED} before these, " if len(months) > MOST_NAMED else ""
     return PermanentError(
-        f"{table.name}: {what} {_named(missing)}",
+        f"{what} {_named(missing)}",
+        where=table.name,
         expected="data of each month that the run names",
         found=f"{more}{_named(months[-MOST_NAMED:])}" if months else "no month at all",
         do=do,

@@ -64,7 +64,8 @@ def asked_partitions(
         asked = []
     if not asked or asked[0] < months.first or asked[-1] > last:
         raise PermanentError(
-            f"{of.name}: a run cannot cover these months",
+            "a run cannot cover these months",
+            where=of.name,
             expected=f"months from {months.first} to {last}, each by its first day, as YYYY-MM-DD",
             found=repr(named) if named else "no month at all",
             do="choose such partitions in the UI; or give `dagster asset materialize` --partition YYYY-MM-01; or set "
@@ -82,10 +83,11 @@ def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: date
         PermanentError: the tags name no day, or what they name is none of these days.
     """
     named, partition = days_named(tags), partition_named(tags)
-    days = days_within(named, first_day=first_day, last_day=business_day(now), what=of.name)
+    days = days_within(named, first_day=first_day, last_day=business_day(now), where=of.name)
     if SCATTERED_DAYS in tags and str(partition) not in map(str, days):
         raise PermanentError(
-            f"{of.name}: the run's partition is not among the days of its tag {SCATTERED_DAYS}",
+            f"the run's partition is not among the days of its tag {SCATTERED_DAYS}",
+            where=of.name,
             expected=f"one of {named}",
             found=partition or "no partition",
             do=f"set the tags {RANGE_START} and {RANGE_END} to the last of these days, or leave out {SCATTERED_DAYS}",
@@ -93,8 +95,8 @@ def asked_days(tags: Mapping[str, str], *, of: Table, first_day: date, now: date
     return days
 
 
-def days_within(named: str | None, *, first_day: date, last_day: date, what: str) -> list[date]:
-    """The days that are named, all of them from the first to the last; `what` is what cannot be about others.
+def days_within(named: str | None, *, first_day: date, last_day: date, where: str) -> list[date]:
+    """The days that are named, all of them from the first to the last; `where` is what cannot be about others.
 
     Raises:
         PermanentError: no day is named, or one outside.
@@ -110,7 +112,8 @@ def days_within(named: str | None, *, first_day: date, last_day: date, what: str
                 return days_in(ranges)
             found = repr(named)
     raise PermanentError(
-        f"{what}: a run cannot cover these days",
+        "a run cannot cover these days",
+        where=where,
         expected=f"business days from {first_day} to {last_day}, each as YYYY-MM-DD, a range with its first day first",
         found=found,
         do="choose such partitions in the UI; or give `dagster asset materialize` --partition DAY or "

@@ -24,7 +24,7 @@ UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
 TRIES = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
 
 
-def expect_credentials(what: str, url: str, options: Mapping[str, str]) -> None:
+def expect_credentials(where: str, url: str, options: Mapping[str, str]) -> None:
     """See that requests to `url` can be signed: with the keys of `options`, of the environment, or any others.
 
     Raises:
@@ -37,14 +37,15 @@ def expect_credentials(what: str, url: str, options: Mapping[str, str]) -> None:
     try:
         _find()
     except LookupError:
-        raise without_credentials(what) from None
+        raise without_credentials(where) from None
 
 
-def without_credentials(what: str) -> MedallionError:
+def without_credentials(where: str) -> MedallionError:
     """The error: a role of the host may hand some out in a moment, unless the environment says that there is none."""
     kind = PermanentError if inherited_environment().get(NO_ROLE, "").lower() == "true" else TransientError
     return kind(
-        f"{what}: this process has no AWS credentials",
+        "this process has no AWS credentials",
+        where=where,
         expected=REQUEST_KEYS,
         found="none of them",
         do="set them where this process is started, or give the host a role; with a role, run it again",

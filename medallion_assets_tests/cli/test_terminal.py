@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +39,17 @@ def test_commands_of_an_error_are_as_they_are_typed_on_the_host(
     said = capsys.readouterr()
     assert "what to do: run `deploy/as-medallion medallion verify`" in said.err
     assert '"do": "run `medallion verify`"' in said.out
+
+
+def test_the_place_of_an_error_stands_before_it_and_is_a_key_of_its_json(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (False, True):
+        with pytest.raises(typer.Exit), Terminal(as_json=as_json):
+            raise PermanentError("no rows", where="silver.t", found="none")
+    said = capsys.readouterr()
+    assert "silver.t: no rows" in said.err
+    error = json.loads(said.out)["error"]
+    assert list(error) == ["kind", "what", "where", "expected", "found", "do"]
+    assert (error["what"], error["where"]) == ("no rows", "silver.t")
 
 
 def test_a_damaged_data_file_is_one_message_that_says_what_finds_it(

@@ -87,7 +87,8 @@ def test_the_command_prints_what_would_change(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_missing_reason_or_place_is_told(home: Path) -> None:
-    assert run("customers", "--why", "")["error"]["what"] == "silver.customers: the rebuild has no reason"
+    error = run("customers", "--why", "")["error"]
+    assert (error["where"], error["what"]) == ("silver.customers", "the rebuild has no reason")
     assert run("bronze.customers", "--why", WHY)["exit_code"] == 2  # the raw place was never there
     table, request = rebuildable_table(CATALOG, "customer_ltv"), RebuildRequest(why=WHY, accept_all=True)
     with pytest.raises(PermanentError, match=r"gold\.customer_ltv is not judged from batches"):

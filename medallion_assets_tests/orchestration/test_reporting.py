@@ -104,17 +104,18 @@ def test_only_what_is_transient_is_retried(
     def stage() -> None:
         with stage_errors():
             tried.append(1)
-            raise kind("table t", expected=1, found=2, do="look")
+            raise kind("no rows", where="table t", expected=1, found=2, do="look")
 
     result = dg.materialize([stage], instance=dagster_instance, raise_on_error=False)
     assert (result.success, len(tried)) == (False, attempts)
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     error = failure.step_failure_data.user_failure_data
     assert error is not None
-    assert error.description == "table t; expected: 1; found: 2; what to do: look"
+    assert error.description == "table t: no rows; expected: 1; found: 2; what to do: look"
     assert {name: part.value for name, part in error.metadata.items()} == {
-        "kind": f"{kind.__name__}: table t",
-        "what": "table t",
+        "kind": f"{kind.__name__}: table t: no rows",
+        "what": "no rows",
+        "where": "table t",
         "expected": "1",
         "found": "2",
         "what to do": "look",

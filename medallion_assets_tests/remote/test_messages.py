@@ -63,7 +63,10 @@ def test_every_report_comes_back_as_it_was(place: RemotePlace) -> None:
 @pytest.mark.parametrize(
     ("raised", "kind"),
     [
-        (QualityGateError("silver.t: no", expected="0.98", found="0.9", do="look", export_id="e2"), PermanentError),
+        (
+            QualityGateError("no", where="silver.t", expected="0.98", found="0.9", do="look", export_id="e2"),
+            PermanentError,
+        ),
         (TransientError("silver.t: no answer"), TransientError),
         (type("OfASourceError", (PermanentError,), {})("raw.t: odd", found=3), PermanentError),
     ],
@@ -80,6 +83,16 @@ def test_an_error_keeps_its_parts_and_the_name_of_its_type(
     assert (str(ended.failure), kind_of(ended.failure)) == (str(raised), kind_of(raised))
     assert ended.failure.parts == raised.parts
     assert ended.failure.export_id == raised.export_id
+
+
+def test_an_error_of_a_release_whose_errors_had_no_where_is_read() -> None:
+    parts = {"what": "silver.t: no", "expected": None, "found": "0.9", "do": "look"}
+    failure = {"type": "QualityGateError", "is_transient": False, "parts": parts, "export_id": "e2"}
+    end = {"ended": {"peak_memory_bytes": 1, "failure": failure}}
+    message = {"method": "report_custom_message", "params": {"payload": end}}
+    (ended,) = received(iter([message]))
+    assert isinstance(ended, Ended)
+    assert str(ended.failure) == "silver.t: no; found: 0.9; what to do: look"
 
 
 def test_a_bug_is_told_by_its_name(place: RemotePlace) -> None:

@@ -42,7 +42,7 @@ def load(shop: Shop, *months: date) -> None:
 def test_a_month_without_a_file_is_refused_with_those_that_there_are(shop: Shop) -> None:
     with pytest.raises(PermanentError) as refused:
         load(shop, OCTOBER, NOVEMBER)
-    assert refused.value.what == "bronze.ecommerce_events: there are no files of 2019-11"
+    assert refused.value.headline == "bronze.ecommerce_events: there are no files of 2019-11"
     assert refused.value.found == "2019-10, 2019-12"
     assert "For a month in which nothing happened, deliver one without records" in str(refused.value)
 
@@ -91,7 +91,7 @@ def test_silver_refuses_a_month_that_bronze_lacks(shop: Shop) -> None:
     expect_in_bronze(shop.lakehouse, LOADED, [OCTOBER])
     with pytest.raises(PermanentError) as refused:
         expect_in_bronze(shop.lakehouse, LOADED, [OCTOBER, DECEMBER])
-    assert refused.value.what == "silver.ecommerce_events: bronze.ecommerce_events holds no data of 2019-12"
+    assert refused.value.headline == "silver.ecommerce_events: bronze.ecommerce_events holds no data of 2019-12"
     assert refused.value.found == "2019-10"
 
 
@@ -102,7 +102,7 @@ def test_gold_refuses_a_month_of_which_nothing_is_settled(shop: Shop) -> None:
     expect_settled(shop.lakehouse, GOLD, [OCTOBER, DECEMBER])
     with pytest.raises(PermanentError) as refused:
         expect_settled(shop.lakehouse, GOLD, [OCTOBER, NOVEMBER])
-    assert refused.value.what == "gold.brand_revenue: silver.ecommerce_events holds no data of 2019-11"
+    assert refused.value.headline == "gold.brand_revenue: silver.ecommerce_events holds no data of 2019-11"
     assert refused.value.found == "2019-10, 2019-12"
     shop.decide(bad, DecisionAction.REJECT)
     shop.run()

@@ -80,7 +80,7 @@ class DemoPipeline:
             result = self._execute(tables, first, last)
             if not result.success:
                 raise PermanentError(
-                    f"{title}: the run failed", found=_failure(result)["error"], do="look at the run in the UI"
+                    "the run failed", where=title, found=_failure(result)["error"], do="look at the run in the UI"
                 )
             for event in result.get_asset_check_evaluations():
                 self.view.check(event.asset_key.to_user_string(), event.check_name, passed=event.passed)
@@ -94,7 +94,7 @@ class DemoPipeline:
             message, kind = str(failure["error"]), str(failure["error_kind"])
             if not kind.startswith(QualityGateError.__name__) or failure["export_id"] != export_id:
                 raise PermanentError(
-                    f"{title}: the gate did not stop it", found=message, do="look at the run in the UI"
+                    "the gate did not stop it", where=title, found=message, do="look at the run in the UI"
                 )
             self.view.note(message)
             return message

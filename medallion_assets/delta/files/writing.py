@@ -146,7 +146,8 @@ def bounds_of(footer: Footer, table: Table, exact: Collection[str] = ()) -> dict
             continue
         if column.name in exact and len(figures.low) >= SHORTENED_BYTES:
             raise PermanentError(
-                f"{table.name}: {column.name} is too long for the log, which readers take it from",
+                f"{column.name} is too long for the log, which readers take it from",
+                where=table.name,
                 expected=f"text of under {SHORTENED_BYTES} bytes",
                 found=figures.low.decode(),
             )

@@ -44,7 +44,7 @@ def rebuild_models(
         PermanentError: `why` is blank, or the table or a source has not been made yet.
         CommitConflictError: other builds were faster, every time.
     """
-    expect_reason(f"{table.name}: the rebuild", why)
+    expect_reason("the rebuild", why, where=table.name)
     prepared_specs(models)
     lakehouse.open_any(table)
     return until_committed(lambda: _rebuild(lakehouse, models, table, why, now, limits, progress, dry_run=dry_run))

@@ -77,7 +77,8 @@ def check_alert_urls(settings: Settings) -> None:
         if service is None:
             place = channel.place + 1
             raise SettingsError(
-                f"{channel.variable}: URL {place} is not a valid Apprise URL",
+                f"URL {place} is not a valid Apprise URL",
+                where=channel.variable,
                 expected="Apprise URLs separated by spaces, such as mailtos://user:password@example.com, "
                 "slack://tokenA/tokenB/tokenC, or json://host/path",
                 found=f"{scheme(channel.url)}://..., the rest of which is not shown",

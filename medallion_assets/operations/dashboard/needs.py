@@ -204,7 +204,7 @@ def _refused(facts: DashboardFacts) -> Iterator[Need]:
 def _refused_tables(facts: DashboardFacts) -> Iterator[Need]:
     for table, error in facts.refused:
         parts = error.parts
-        what = (parts["what"] or "").removeprefix(table).lstrip(": ")
+        what = error.headline.removeprefix(table).lstrip(": ")
         yield Need(where=table, what=short(what), found=parts["found"], do=parts["do"])
 
 

@@ -81,7 +81,7 @@ def verify_models(
                 answer.findings.extend(model_differences(connection, release, latest))
                 progress(what, number, len(published))
     except (PermanentError, DiskFullError) as error:
-        parts = "; ".join(str(part) for part in (error.what, error.found) if part)
+        parts = "; ".join(str(part) for part in (error.headline, error.found) if part)
         answer.notes.append(f"{models.name} was not built again and compared: {parts}")
     return answer
 

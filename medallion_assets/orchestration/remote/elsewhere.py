@@ -99,7 +99,10 @@ class Elsewhere:
         if ended is None:
             found = figures.get("job_state", "no final message")
             raise LostJobError(
-                f"{stage.table.name}: the remote process ended without an error message", found=found, do=LOST_JOB_DO
+                "the remote process ended without an error message",
+                where=stage.table.name,
+                found=found,
+                do=LOST_JOB_DO,
             )
         if ended.failure is not None:
             raise ended.failure

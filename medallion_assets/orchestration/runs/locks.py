@@ -204,7 +204,7 @@ def _not_ours(path: Path) -> RunLockError:
     except OSError:
         owner = "another account"
     do = f"run this as {owner}; or, if {account} is the account of the deployment: chown -R {account}: {path}"
-    return RunLockError(f"{path}: {account} may not hold runs there, it belongs to {owner}", do=do)
+    return RunLockError(f"{account} may not hold runs there, it belongs to {owner}", where=str(path), do=do)
 
 
 def _name(account: int) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType as Kind
 
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import PermanentError, message_of
 from medallion_assets.operations.tables.pipeline_runs import failed_checks
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
 from medallion_assets.orchestration.run_records import readable_records
@@ -112,7 +112,9 @@ def step_error(event: dg.DagsterEvent, events: Iterable[dg.DagsterEvent] = ()) -
         names = {**FAILURE_PARTS, "error_kind": FAILURE_KIND, "export_id": FAILURE_EXPORT}
         parts = {part: said.metadata.get(name) for part, name in names.items()}
         texts = {part: None if value is None else str(value.value) for part, value in parts.items()}
-        return {"error": said.description, "headline": texts.pop("what") or said.description, **texts}
+        what, where = texts.pop("what"), texts.pop("where")
+        headline = message_of(what, where=where) if what else said.description
+        return {"error": said.description, "headline": headline, **texts}
     if data.error is None:
         text = event.message or "it said nothing"
         return {"error": text, "headline": text, "error_kind": None, "export_id": None}

@@ -77,7 +77,7 @@ class StageLimit:
         self._grace_seconds, self._again_seconds = grace_seconds, again_seconds
         self._seconds, self._restarts = limits.time_limit_seconds, restarts_of(limits)
         kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
-        self._error = kind(f"{stage}: {OVER_ITS_LIMIT}", expected=f"at most {self._seconds:,.0f} s", do=DO)
+        self._error = kind(OVER_ITS_LIMIT, where=stage, expected=f"at most {self._seconds:,.0f} s", do=DO)
         self._is_heard = False
         self._has_rung = False
         self._is_over = threading.Event()

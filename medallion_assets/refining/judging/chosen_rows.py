@@ -66,7 +66,8 @@ def _expect_known(table: Table, what: str, named: Collection[str], known: Collec
     if unknown := [name for name in unknown if name not in there]:
         counted = ", ".join(f"{name} ({rows:,} rows)" for name, rows in there.most_common(NAMED))
         raise PermanentError(
-            f"quarantine of {table.name}: there is no {what} of that name",
+            f"there is no {what} of that name",
+            where=f"quarantine of {table.name}",
             expected=f"one of those in quarantine: {counted}" if there else f"a {what} of this table",
             found=", ".join(unknown),
             do=f"correct --{what}, or leave it out",

@@ -39,7 +39,8 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
     held = {batch.id for batch in ledger.batches}
     for subject in sorted({decision.subject for decision in decisions} - ledger.pending_ids - set(known)):
         raise PermanentError(
-            f"{table.name}: nothing can be decided about {word} {subject}",
+            f"nothing can be decided about {word} {subject}",
+            where=table.name,
             expected=f"one of the {word}s that wait: {_listed(ledger)}",
             found="one that is settled" if subject in held else f"one that {bronze.table.name} lacks",
             do=f"correct or leave out this {word} in the run config",
@@ -49,15 +50,16 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
 
 def _expect_reasons(loaded: Loaded, decisions: Collection[Decision]) -> None:
     for decision in decisions:
-        about = f"{loaded.table.name}: the decision about {loaded.source.batch_word} {decision.subject}"
-        expect_reason(about, decision.reason, do="give a reason in the run config")
+        about = f"the decision about {loaded.source.batch_word} {decision.subject}"
+        expect_reason(about, decision.reason, where=loaded.table.name, do="give a reason in the run config")
 
 
 def _expect_once(loaded: Loaded, decisions: Collection[Decision]) -> None:
     for subject, times in Counter(decision.subject for decision in decisions).items():
         if times > 1:
             raise PermanentError(
-                f"{loaded.table.name}: {loaded.source.batch_word} {subject} is named {times} times in one run config",
+                f"{loaded.source.batch_word} {subject} is named {times} times in one run config",
+                where=loaded.table.name,
                 expected="one decision about each",
                 found=", ".join(decision.action for decision in decisions if decision.subject == subject),
                 do="leave all but one out",

@@ -82,7 +82,8 @@ def _is_new(decision: Decision, recorded: Collection[Decision]) -> bool:
     known = _first_ones(same_table).get(decision.subject)
     if known is not None and known.action != decision.action:
         raise PermanentError(
-            f"{decision.table_name}: {decision.subject} was decided before",
+            f"{decision.subject} was decided before",
+            where=decision.table_name,
             expected=f"no other decision than {known.action} by {known.decided_by} at {known.decided_at}",
             found=decision.action,
             do="leave it out of the run config",

@@ -143,7 +143,8 @@ def expect_there(loaded: Loaded, named: Collection[str], there: Collection[str])
         latest, word = sorted(there, reverse=True), loaded.source.batch_word
         more = f" and {len(latest) - NAMED} before these" if len(latest) > NAMED else ""
         raise PermanentError(
-            f"{bronze_name(loaded.table.short_name)}: the named {word}s were not found",
+            f"the named {word}s were not found",
+            where=bronze_name(loaded.table.short_name),
             expected=f"{word}s of this table: {', '.join(latest[:NAMED])}{more}",
             found=", ".join(unknown),
             do=f"correct `exports` in the run config, or leave it out: every complete {word} that is not loaded yet "

@@ -104,7 +104,8 @@ def expect_same_table(bronze: Snapshot, batch: Batch, owner: Owner, decisions: M
         do = f"if that was meant, run bronze/{table_name} with confirm_table_id: {batch.origin}"
     raise TableRecreatedError(
         FULL_BATCH_MISSING if confirmed else TABLE_RECREATED,
-        f"{bronze.table.name}: export {batch.id} is of a table that was dropped and recreated, restored, or moved",
+        f"export {batch.id} is of a table that was dropped and recreated, restored, or moved",
+        where=bronze.table.name,
         expected=f"tableId {latest[1]}, as in export {latest[0]}",
         found=f"tableId {batch.origin} of {batch.owner}",
         do=do,
@@ -132,7 +133,8 @@ def why_outdated(bronze: Snapshot, source: Source, batch: Batch, decisions: Mapp
         return None
     return str(
         PermanentError(
-            f"{bronze.table.name}: nothing of export {batch.id} counts, for it begins after its table ended",
+            f"nothing of export {batch.id} counts, for it begins after its table ended",
+            where=bronze.table.name,
             expected=f"exports of the table that was confirmed since, as {first.id} (tableId {first.origin})",
             found=f"tableId {batch.origin}, whose records count until {first.covers_until.isoformat()}",
             do="stop exporting the former table. If it is the right one again: restore a backup of it as a new table, "
@@ -150,7 +152,8 @@ def expect_new_table_id(bronze: Snapshot, table_id: str) -> None:
     known = next((batch_id for batch_id, origin in origins_held(bronze).items() if origin == table_id), None)
     if known is not None:
         raise PermanentError(
-            f"{bronze.table.name}: tableId {table_id} cannot be confirmed",
+            f"tableId {table_id} cannot be confirmed",
+            where=bronze.table.name,
             expected="the id of a table of which nothing is loaded",
             found=f"export {known} of it, which is in",
             do="leave confirm_table_id out; confirm only what a refused export asks for (table_recreated)",

@@ -103,7 +103,7 @@ class RawPlace:
         try:
             return self._status(holds=holds)
         except PermanentError as error:
-            found = str(error.found or error.what)
+            found = str(error.found or error.headline)
             do = error.do or "let this account list it, or set MEDALLION_RAW_URL to the right place"
             return self._is(PlaceState.UNREADABLE, found, do)
 
@@ -148,7 +148,7 @@ class RawPlace:
         try:
             self.loaded.source.read(store, found, owner=self.loaded.owner)
         except BatchRefusedError as refused:
-            return refused.verdict, message_of(refused.what, expected=refused.expected, found=refused.found)
+            return refused.verdict, message_of(refused.headline, expected=refused.expected, found=refused.found)
         return "", ""
 
     def _beside(self, foreign: str | None) -> PlaceStatus:

@@ -92,7 +92,7 @@ def is_due(refusal: RefusedBatch, found: Found, now: datetime) -> bool:
 
 def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: datetime) -> RefusedBatch:
     """What is remembered of a batch that was refused just now."""
-    state = None if refused.watched is None else refused.state or NOT_ASKED
+    state, parts = None if refused.watched is None else refused.state or NOT_ASKED, refused.parts
     return RefusedBatch(
         table_name=owner.table,
         export_id=found.id,
@@ -102,7 +102,10 @@ def refusal_of(found: Found, refused: BatchRefusedError, owner: Owner, *, now: d
         fingerprint=_fingerprint(found, str(refused.verdict), state, owner),
         judged_at=now,
         file=refused.watched,
-        **refused.parts,
+        what=refused.headline,
+        expected=parts["expected"],
+        found=parts["found"],
+        do=parts["do"],
     )
 
 

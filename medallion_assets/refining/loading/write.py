@@ -77,7 +77,8 @@ class _Writing:
         written = write_lines(self.folder, self.batch, lines, now=self.now)
         if written.rows != lines.height:
             raise PermanentError(
-                f"{self.folder.table.name}: not all of {self.source.batch_word} {self.batch.id} was written",
+                f"not all of {self.source.batch_word} {self.batch.id} was written",
+                where=self.folder.table.name,
                 expected=f"{lines.height:,} lines in {written.path}, as many as were read",
                 found=f"{written.rows:,}",
                 do=f"report this as a bug, with the {self.source.batch_word}: nothing of it was loaded",

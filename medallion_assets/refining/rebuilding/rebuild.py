@@ -82,7 +82,7 @@ def rebuild_judged(
         PermanentError: `why` is empty; the table has not been made yet, or has other partitions than its contract.
         CommitConflictError: other writers were faster, every time.
     """
-    expect_reason(f"{loaded.table.name}: the rebuild", why)
+    expect_reason("the rebuild", why, where=loaded.table.name)
     with workspace() as folder:
         work = _Work(
             lakehouse=lakehouse,
@@ -195,7 +195,8 @@ class _Work:
         latest = self.lakehouse.open_any(self.table).version
         if latest != silver.version:
             raise CommitConflictError(
-                f"{self.table.name}: another writer committed during the rebuild",
+                "another writer committed during the rebuild",
+                where=self.table.name,
                 expected=f"version {silver.version} to be the latest",
                 found=f"version {latest}",
             )
@@ -236,8 +237,9 @@ class _Work:
                 continue
             if not self.accept_all:
                 raise QualityGateError(
-                    f"{self.table.name}: {self.loaded.source.batch_word} {batch.id} fails the quality gate by the "
-                    "current contract; nothing was changed",
+                    f"{self.loaded.source.batch_word} {batch.id} fails the quality gate by the current contract; "
+                    "nothing was changed",
+                    where=self.table.name,
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
                     found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})"

@@ -72,7 +72,7 @@ def rebuild_bronze(
         CommitConflictError: other writers were faster, every time.
     """
     bronze = bronze_table(loaded.table.short_name)
-    expect_reason(f"{bronze.name}: the rebuild", why)
+    expect_reason("the rebuild", why, where=bronze.name)
 
     def rebuild() -> Rebuilt:
         snapshot = lakehouse.open(bronze)

@@ -142,7 +142,8 @@ class _Frame:
         numbered = pl.DataFrame(counts).with_columns(numbers).explode(LINE_NUMBER)
         if numbered.height != lines.len():
             raise PermanentError(
-                f"export {self.export.export_id}: not all lines of {len(texts):,} data files were read",
+                f"not all lines of {len(texts):,} data files were read",
+                where=f"export {self.export.export_id}",
                 expected=f"{numbered.height:,} lines, as the manifest says",
                 found=f"{lines.len():,}",
                 do="report this as a bug, with the files: nothing of the export was loaded",
@@ -178,7 +179,8 @@ def _not_whole(export: Export, file: DataFile, source: Path | bytes, found: int)
     """Other lines than the manifest says: the file's fault, or else ours."""
     lines = check_lines(export, file, source)
     return PermanentError(
-        f"export {export.export_id}: not all lines of file {file.key} were read",
+        f"not all lines of file {file.key} were read",
+        where=f"export {export.export_id}",
         expected=f"{lines:,} lines, as the manifest says",
         found=f"{found:,}",
         do="report this as a bug, with the file: nothing of the export was loaded",

@@ -145,7 +145,7 @@ class Requests:
         return there
 
     def _refused(self, what: str, expected: str, found: str, *, do: str = "correct Endpoint(...)") -> PermanentError:
-        return PermanentError(f"{self.endpoint.url}: {what}", expected=expected, found=found, do=do)
+        return PermanentError(what, where=self.endpoint.url, expected=expected, found=found, do=do)
 
     def _without_secrets(self, text: str) -> str:
         """A text in which no secret stands, nor a word of one: APIs show the token without what stands before it."""

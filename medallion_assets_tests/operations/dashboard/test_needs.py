@@ -116,10 +116,11 @@ def test_a_minute_that_no_window_covers_is_worth_a_look(tmp_path: Path) -> None:
 
 def test_exports_refused_for_one_reason_are_one_entry(tmp_path: Path) -> None:
     lakehouse = lakehouse_at(tmp_path / "lakehouse")
-    error = PermanentError("a file is missing", expected="2 files", found="1", do="export it again")
+    parts = {"what": "a file is missing", "expected": "2 files", "found": "1", "do": "export it again"}
+    error = PermanentError(**parts)
     refusal = {"table_name": "customers", "prefix": "", "message": str(error), "fingerprint": "f", "judged_at": NOW}
     verdicts = [("e1", "incomplete"), ("e2", "incomplete"), ("e3", "tampered")]
-    of_now = [RefusedBatch(export_id=name, verdict=why, **refusal, **error.parts) for name, why in verdicts]
+    of_now = [RefusedBatch(export_id=name, verdict=why, **refusal, **parts) for name, why in verdicts]
     record_refusals(lakehouse, [*of_now, RefusedBatch(export_id="e4", verdict="of an earlier release", **refusal)])
     record_attempts(lakehouse, [attempt("bronze.customers", hours, run_id=f"r{hours}") for hours in (-1, 0, 2)])
     incomplete, tampered, earlier = needs(lakehouse)

@@ -56,7 +56,7 @@ def test_an_error_of_this_project_is_told_in_its_parts(
     dagster_instance: dg.DagsterInstance, kind: type[PermanentError | TransientError], retried: bool
 ) -> None:
     """Also when the step's retries are used up, and when another error was its cause."""
-    error = kind("gold.x: no", expected="a; b", found=3, do="this; that", export_id="e1")
+    error = kind("no", where="gold.x", expected="a; b", found=3, do="this; that", export_id="e1")
     (incident,) = incidents_of(dagster_instance, error, cause=OSError("disk"), retried=retried)
     assert (incident.error, incident.headline) == (str(error), "gold.x: no")
     assert (incident.expected, incident.found, incident.do) == ("a; b", "3", "this; that")
@@ -101,6 +101,16 @@ def test_a_run_of_the_release_before_is_told_by_its_whole_text(dagster_instance:
     assert (incident.found, incident.do, incident.export_id) == ("3", "look", "e1")
     assert json.loads(incident.sample or "") == [{"rows": "| raw |\n| --- |\n| x |"}]
     assert "sample" not in (incident.failed_checks or "")
+
+
+def test_a_failure_of_the_release_before_has_its_place_in_what(dagster_instance: dg.DagsterInstance) -> None:
+    @dg.asset(key=STAGE)
+    def stage() -> None:
+        raise dg.Failure("t: no; found: 3", metadata={"what": "t: no", "found": "3", "kind": "PermanentError: t: no"})
+
+    (incident,) = incidents_in(dagster_instance, stage)
+    assert (incident.headline, incident.found, incident.do) == ("t: no", "3", None)
+    assert incident.error_kind == "PermanentError: t: no"
 
 
 def test_the_bad_rows_of_a_check_are_taken_as_they_are(dagster_instance: dg.DagsterInstance) -> None:

@@ -74,7 +74,10 @@ def test_a_table_made_anew_stops_loading_until_a_person_confirms_it(landing: Lan
     stopped = landing.ingest()
     assert [batch.id for batch in stopped.loaded] == ids(old)
     assert [(refused.export_id, refused.verdict) for refused in stopped.refused] == [(new.export_id, "table_recreated")]
-    assert f"confirm_table_id: {NEW_ID}" in stopped.refused[0].message
+    (refused,) = stopped.refused
+    assert f"confirm_table_id: {NEW_ID}" in refused.message
+    assert refused.what is not None
+    assert refused.message.startswith(f"{refused.what}; expected: "), "what is kept says where"
     assert landing.ingest().loaded == []
 
     confirm(landing, NEW_ID)

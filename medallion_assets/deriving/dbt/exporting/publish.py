@@ -55,7 +55,8 @@ class Publication:
             latest = written.base.lakehouse.open_any(written.table)
             if (latest.version, latest.table_id) != (written.base.version, written.base.table_id):
                 raise CommitConflictError(
-                    f"{written.table.name}: another build was published meanwhile",
+                    "another build was published meanwhile",
+                    where=written.table.name,
                     expected=f"version {written.base.version}",
                     found=f"version {latest.version}",
                     do="nothing: it is built again",
