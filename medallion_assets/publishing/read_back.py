@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.pipeline import PublishDays, PublishItems
@@ -25,6 +25,9 @@ from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.publishing.tombstones import is_tombstone
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping
 
 
 def _day(
-    client: Any, what: PublishDays, table_name: str, day: date, sample: list[dict[str, object]]
+    client: DynamoDBClient, what: PublishDays, table_name: str, day: date, sample: list[dict[str, object]]
 ) -> tuple[int, list[dict[str, object]]]:
     try:
         rows = read_day(client, table_name, day, keys=what.keys)
