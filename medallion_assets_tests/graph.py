@@ -19,18 +19,21 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.operations.stages import Kind, stages_of
 from medallion_assets.orchestration.assets.fresh_checks import FRESHNESS, IS_FRESH
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource, utc_now
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import Settings, load_settings
 
+
+def _assets(*kinds: Kind) -> tuple[str, ...]:
+    return tuple(stage.table.path for stage in stages_of(TRANSACTIONS) if stage.kind in kinds)
+
+
 REGION = "us-east-1"
-BRONZE = ("bronze/customer_transactions", "bronze/customers")
-SILVER = ("silver/customer_transactions", "silver/customers", "silver/enriched_transactions")
-GOLD = ("gold/daily_sales_summary", "gold/customer_ltv")
-SERVING = ("serving/daily_sales_metrics", "serving/customer_ltv_metrics")
-TABLES = ("daily_sales_metrics", "customer_ltv_metrics")
+BRONZE, SILVER, GOLD, SERVING = _assets("bronze"), _assets("judged", "derived"), _assets("gold"), _assets("serving")
+TABLES = tuple(published.to for published in TRANSACTIONS.published)
 """Samples go there: to boto3 moto is AWS."""
 STORY: dict[str, Any] = {"seed": 7, "transactions": 400, "customers": 40, "days": 12, "first_day": date(2025, 1, 2)}
 """A small history of samples; its first business day is the day before, as UTC is ahead."""
