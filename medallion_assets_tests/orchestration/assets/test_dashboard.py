@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.writing import PAGE, write_dashboard
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.assets.dashboard import dashboard_asset, plain
-from medallion_assets.orchestration.resources import LakehouseResource
+from medallion_assets.orchestration.resources import LakehouseResource, utc_now
 from medallion_assets.settings import load_settings
 from medallion_assets.storage.stores import open_store, read_bytes
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph
@@ -26,12 +27,17 @@ ASSET = dg.AssetKey(["operations", "dashboard"])
 
 
 def materialize(
-    lakehouse_url: str, instance: dg.DagsterInstance, *, pages_url: str = "", raw_url: str = "/nowhere"
+    lakehouse_url: str,
+    instance: dg.DagsterInstance,
+    *,
+    pages_url: str = "",
+    raw_url: str = "/nowhere",
+    clock: Callable[[], datetime] = utc_now,
 ) -> dict[str, Any]:
     """Run the asset over a lakehouse, and give its metadata."""
     named = {"MEDALLION_COMMAND_PREFIX": "deploy/as-medallion"}
     settings = replace(load_settings(named), lakehouse_url=lakehouse_url, pages_url=pages_url)
-    resource = LakehouseResource.of_settings(replace(settings, raw_url=raw_url), CATALOG)
+    resource = LakehouseResource.of_settings(replace(settings, raw_url=raw_url), CATALOG, clock=clock)
     result = dg.materialize([dashboard_asset(settings)], resources={"lakehouse": resource}, instance=instance)
     (event,) = result.asset_materializations_for_node("operations__dashboard")
     return dict(event.metadata)
@@ -40,7 +46,7 @@ def materialize(
 def test_the_ui_links_to_where_the_page_is_served(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
     lakehouse = lakehouse_at(tmp_path / "lakehouse")
     plant(lakehouse)
-    plant_failure(lakehouse, datetime.now(UTC))
+    plant_failure(lakehouse, utc_now())
     shown = materialize(lakehouse.url, dagster_instance, pages_url="http://127.0.0.1:3001")
     assert shown["dashboard"] == dg.MetadataValue.url("http://127.0.0.1:3001/dashboard.html")
     assert shown["size_bytes"].value == Path(lakehouse.url, PAGE).stat().st_size
@@ -99,8 +105,9 @@ def test_a_real_run_is_shown_with_its_budget(refined: Graph, dagster_instance: d
     assert published["consumed_wcu"] > 0
     assert published["publishing_seconds"] > 0
     assert published["target_wcu"] == 500
-    materialize(refined.lakehouse.url, dagster_instance, raw_url=refined.settings.raw_url)
+    now = utc_now()
+    materialize(refined.lakehouse.url, dagster_instance, raw_url=refined.settings.raw_url, clock=lambda: now)
     page = Page.read(Path(refined.lakehouse.url, PAGE).read_text("utf-8"))
     assert page.texts["budget"].count("of 500 write units per second") >= 2
     assert "Nothing needs a person." in page.texts["needs"]
-    assert f"As of {datetime.now(UTC):%Y}" in page.texts["head"]
+    assert f"As of {now:%Y-%m-%d %H:%M UTC}" in page.texts["head"]

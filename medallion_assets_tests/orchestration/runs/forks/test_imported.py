@@ -188,7 +188,7 @@ def test_a_module_that_ends_the_process_is_told(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_module_may_import_numpy(tmp_path: Path) -> None:
     """Its threads have no names. The run's environment is as it was."""
-    pytest.importorskip("numpy")
+    pytest.importorskip("numpy", reason="numpy comes with Spark: run make setup-spark")
     (tmp_path / "module_of_a_user.py").write_text("import numpy")
     body = "tell(imported.problem())\ntell('OPENBLAS_NUM_THREADS' in os.environ)"
     assert told(tmp_path, "module_of_a_user", body) == [None, False]
