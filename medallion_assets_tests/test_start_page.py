@@ -19,6 +19,12 @@ from moto.server import ThreadedMotoServer
 from medallion_assets_tests.services.processes import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "start.md").read_text()
+AWS = """\
+coproc SENT {{ "{python}" -m medallion_assets_tests.services.aws_command; }}
+exec 3>&"${{SENT[1]}}" 4<&"${{SENT[0]}}"
+aws() {{ printf '%s\\0' "$#" "$@" >&3; read -r answer <&4 || exit 1; test -z "$answer" || echo "$answer"; }}
+"""
+"""One process for all commands of the shell; it ends with the first that fails, and so does the shell."""
 
 
 def blocks(language: str) -> list[str]:
@@ -87,7 +93,7 @@ def carry_out(region: str, folder: Path) -> None:
         (folder / name).write_text(policy)
     (folder / "examples").symlink_to(REPOSITORY / "examples")
     shell = "\n".join(block for block in blocks("bash")[:6]).replace("=us-west-2", f"={region}")
-    aws = f'aws() {{ "{sys.executable}" -m medallion_assets_tests.services.aws_command "$@"; }}'
+    aws = AWS.format(python=sys.executable)
     zips = f'zip() {{ "{sys.executable}" -m zipfile -c "$1" "$3"; }}'
     script = f"set -eu\n{aws}\n{zips}\n{shell}"
     subprocess.run(["bash", "-c", script], cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=True)

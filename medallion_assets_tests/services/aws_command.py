@@ -1,15 +1,18 @@
 """The commands of the AWS CLI that pages have to copy, carried out by boto3: what its models do not know is refused.
 
 Belongs here: reading a command as the CLI does, as far as our pages use it. Does not: whom it is sent to.
+
+One process carries out all commands of a shell, which takes longer to start than a command. It is handed each as the
+number of its words and these, all of which end with a null byte, and answers with a line.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import boto3
 from botocore import xform_name
@@ -51,17 +54,31 @@ def make_bucket(url: str) -> None:
     client.create_bucket(Bucket=url.removeprefix("s3://"), **named)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Carry out one command; print the one field that `--query` names."""
+def carry_out(arguments: Sequence[str]) -> str:
+    """Carry out one command, and give the one field that `--query` names."""
     if arguments[:2] == ["s3", "mb"]:
         make_bucket(*arguments[2:])
     elif "--query" in arguments:
         begin = arguments.index("--query")
         assert list(arguments[begin + 2 :]) == ["--output", "text"]
-        sys.stdout.write(call(*arguments[:begin])[arguments[begin + 1]] + "\n")  # type: ignore[call-arg]
+        return str(call(*arguments[:begin])[arguments[begin + 1]])  # type: ignore[call-arg]
     else:
         call(*arguments)  # type: ignore[call-arg]
+    return ""
+
+
+def words(asked: IO[bytes]) -> Iterator[str]:
+    """What stands before each null byte, as soon as it is there."""
+    word = bytearray()
+    while byte := asked.read(1):
+        if byte == b"\0":
+            yield word.decode()
+            word.clear()
+        else:
+            word += byte
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    told = words(sys.stdin.buffer)
+    for number in told:
+        print(carry_out([next(told) for _ in range(int(number))]), flush=True)  # noqa: T201
