@@ -3,21 +3,30 @@
 Belongs here: what Dagster knows of every asset, check, job, schedule and sensor, in one order.
 Does not: figures of runs.
 
-After a change that is meant, write the picture anew: python -m medallion_assets_tests.asset_graph
+After a change that is meant, draw the pictures anew: python -m medallion_assets_tests.asset_graph
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import dagster as dg
 
-SNAPSHOT = Path(__file__).with_suffix(".txt")
+from medallion_assets.cli.demo.home import PIPELINES
+from medallion_assets.definitions import build_defs
+from medallion_assets.settings import load_settings
+
+PICTURES: dict[Path, Mapping[str, str]] = {
+    Path(__file__).with_suffix(".txt"): {},
+    Path(__file__).with_name("asset_graph_of_all.txt"): {"MEDALLION_PIPELINES": " ".join(PIPELINES)},
+}
+"""Each picture, and the settings of what it shows: the usual pipeline, and all of ours."""
 
 
-def describe(definitions: dg.Definitions) -> str:
+def drawn(variables: Mapping[str, str]) -> str:
     """Every asset with its group, kinds, owners, dependencies, partitions and checks; then jobs and triggers."""
+    definitions = build_defs(load_settings(variables))
     repository = definitions.get_repository_def()
     lines = [*_assets(definitions.resolve_asset_graph().executable_asset_keys, definitions), ""]
     jobs = [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")]
@@ -59,7 +68,5 @@ def _listed(names: Iterable[str]) -> str:
 
 
 if __name__ == "__main__":
-    from medallion_assets.definitions import build_defs
-    from medallion_assets.settings import load_settings
-
-    SNAPSHOT.write_text(describe(build_defs(load_settings({}))))
+    for picture, variables in PICTURES.items():
+        picture.write_text(drawn(variables))
