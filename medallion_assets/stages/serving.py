@@ -84,7 +84,7 @@ class ServingStage:
             publisher.limiter.release()
         found = work.repeat(partial(read_back, publisher, self.published, published))
         yield from serving_checks(self.table, published, found)
-        reach = reach_of(work, self.published, published)
+        reach = readers_reach(work, self.published, published)
         yield _result(self.table, publisher, published, found, asked, work.trigger, days, reach)
 
     def _held_back(self, work: Work, asked: AskedPublishing) -> Iterator[Check]:
@@ -134,7 +134,7 @@ def published_together(table: Table, days: list[date], waits_for: list[str]) -> 
     )
 
 
-def reach_of(work: Work, what: pipeline.Published, published: Mapping[date, PublishResult]) -> dict[str, Any]:
+def readers_reach(work: Work, what: pipeline.Published, published: Mapping[date, PublishResult]) -> dict[str, Any]:
     """How far readers' figures reach after a publish, and how old its newest batch then was.
 
     A table reaches to the end of the latest day that was ever published, or as far as its sources did then (rule V3).

@@ -13,7 +13,7 @@ from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttem
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.publisher import Outcome as PublishOutcome
 from medallion_assets.publishing.publisher import PublishResult
-from medallion_assets.stages.serving import reach_of
+from medallion_assets.stages.serving import readers_reach
 from medallion_assets.stages.work import Work
 
 DAY = date(2025, 5, 7)
@@ -39,7 +39,7 @@ def published(until: datetime | None, outcome: PublishOutcome = "published", sec
 def after(lakehouse: Lakehouse, **days: PublishResult) -> dict[str, Any]:
     """What a publish says of its reach, of days of May."""
     work = Work(lake=lakehouse, raw_url="", now=NOW, run_id="r", log=logging.getLogger(__name__))
-    return reach_of(work, SALES_METRICS, {DAY.replace(day=int(day[-1])): what for day, what in days.items()})
+    return readers_reach(work, SALES_METRICS, {DAY.replace(day=int(day[-1])): what for day, what in days.items()})
 
 
 def before(lakehouse: Lakehouse, reached: datetime, sources: datetime) -> None:

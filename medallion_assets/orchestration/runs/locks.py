@@ -20,7 +20,7 @@ from pathlib import Path
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
-from medallion_assets.orchestration.runs.processes import POLL_SECONDS, RunProcess, end_while, is_there, wait_while
+from medallion_assets.orchestration.runs.processes import POLL_SECONDS, RunProcess, end_while, is_running, wait_while
 from medallion_assets.orchestration.runs.spill import folder_for, remove
 
 FOLDER = "run_processes"
@@ -168,7 +168,7 @@ def end(folder: Path, run_id: str, *, grace_seconds: float, reported: RunProcess
         return True
     if process is None or not process.is_here:
         return False
-    if not process.lives and is_there(process.pid):  # the id is another's; somebody else is looking at this moment
+    if not process.lives and is_running(process.pid):  # the id is another's; somebody else is looking at this moment
         return not wait_while(lambda: is_held(folder, run_id), POLL_SECONDS)
     return end_while(process, lambda: is_held(folder, run_id), grace_seconds)
 

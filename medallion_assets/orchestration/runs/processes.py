@@ -61,10 +61,10 @@ class RunProcess:
     def lives(self) -> bool:
         """Whether it is there, and is not a younger one that was given the same id."""
         if self.birth:
-            return is_there(self.pid) and _birth(self.pid) == self.birth
+            return is_running(self.pid) and _birth(self.pid) == self.birth
         with suppress(psutil.NoSuchProcess):
             began_at = psutil.Process(self.pid).create_time()
-            return is_there(self.pid) and began_at <= self.noted_at + SAME_MOMENT_SECONDS
+            return is_running(self.pid) and began_at <= self.noted_at + SAME_MOMENT_SECONDS
         return False
 
     @property
@@ -82,7 +82,7 @@ def end_what_is_left(process: RunProcess | None) -> None:
     """Kill what a worker that is gone has left in its session."""
     if process is None or not process.is_here or not process.is_of_this_boot:
         return
-    if process.is_worker and not is_there(process.pid):
+    if process.is_worker and not is_running(process.pid):
         _send(_session(process.pid), signal.SIGKILL)  # the kernel gives no id away while it is that of a session
 
 
@@ -144,7 +144,7 @@ def began_at() -> float | None:
     return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + (int(tick) + 1) / os.sysconf("SC_CLK_TCK")
 
 
-def is_there(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Whether a process has this id, and has not ended."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)

@@ -27,7 +27,7 @@ from medallion_assets.orchestration.runs.forks.messages import (
     say,
 )
 from medallion_assets.orchestration.runs.locks import Hold
-from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, end_while, is_there, wait_while
+from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, RunProcess, end_while, is_running, wait_while
 from medallion_assets.settings import forks_runs
 
 ANSWER_SECONDS = 5.0
@@ -56,7 +56,7 @@ class ForkedWorker:
         with self.connection, suppress(OSError):
             while self.connection.recv(1):
                 pass
-        wait_while(lambda: is_there(self.pid), ENDED_SECONDS)
+        wait_while(lambda: is_running(self.pid), ENDED_SECONDS)
 
 
 def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:

@@ -119,7 +119,7 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
         if looked.chosen.given_up:
             alert_or_log(context, lakehouse, settings, [given_up(kept, looked.chosen.given_up, looked.reading)])
         return dg.SensorResult(
-            run_requests=[request(context.instance, kept, batch, looked.reading) for batch in looked.chosen.asks],
+            run_requests=[batch_request(context.instance, kept, batch, looked.reading) for batch in looked.chosen.asks],
             skip_reason=None if looked.chosen.asks else looked.waits,
             cursor=to_json(RestatedCursor(reading=looked.reading, memory=looked.chosen.memory)),
         )
@@ -173,7 +173,7 @@ def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> s
     return reason
 
 
-def request(instance: dg.DagsterInstance, kept: Kept, batch: DayBatch, reading: LogPosition) -> dg.RunRequest:
+def batch_request(instance: dg.DagsterInstance, kept: Kept, batch: DayBatch, reading: LogPosition) -> dg.RunRequest:
     """A run for a batch: Gold if it has to be built, serving if it has to be published."""
     gold, serving = kept.table, kept.serving
     source = kept.gold.source if batch.builds else gold
