@@ -19,14 +19,14 @@ from medallion_assets.storage.object_events import Queue
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.arriving_exports import BRONZE, TABLE, sensing
-from medallion_assets_tests.orchestration.wakes.test_waker import now_of, state_of
+from medallion_assets_tests.orchestration.wakes.test_waker import INTERVAL, now_of, state_of
 from medallion_assets_tests.refining.landing import AT, HOUR, Landing
 from medallion_assets_tests.services.object_events import BUCKET, REGION, TellingBucket, telling_bucket
 from medallion_assets_tests.services.waiting import wait_until
 
 RAW = f"s3://{BUCKET}/raw"
 """The place of the exports, whose manifests S3 tells of."""
-ARRIVALS = state_of("arrivals_transactions")
+SENSOR = "arrivals_transactions"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def graph(bucket: TellingBucket, tmp_path: Path) -> Iterator[Graph]:
     """The graph over exports in that bucket, in whose Dagster a sensor of arrivals looked a moment ago."""
     variables = {"MEDALLION_HOME": str(tmp_path), "MEDALLION_RAW_URL": RAW, **bucket.environment}
     with instance_on_disk() as instance:
-        instance.add_instigator_state(ARRIVALS)
+        instance.add_instigator_state(state_of(SENSOR))
         yield Graph(load_settings(variables), instance)
 
 
@@ -80,9 +80,7 @@ def told(graph: Graph, bucket: TellingBucket) -> bool:
 
 
 def is_due(instance: dg.DagsterInstance) -> bool:
-    data = ARRIVALS.sensor_instigator_data
-    assert data is not None
-    return (get_elapsed(now_of(instance, ARRIVALS)) or 0) > (data.min_interval or 0)
+    return (get_elapsed(now_of(instance, state_of(SENSOR))) or 0) > INTERVAL
 
 
 @pytest.mark.parametrize(
