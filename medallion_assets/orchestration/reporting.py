@@ -115,7 +115,7 @@ def materialization(made: Made) -> dg.MaterializeResult[None]:
 
 def metadata(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Figures of a report as Dagster shows them."""
-    return {name: _shown(value) for name, value in figures.items()}
+    return {name: _format_figure(value) for name, value in figures.items()}
 
 
 def check(table: Table, name: str, *, passed: bool, warn: bool = False, **figures: Any) -> dg.AssetCheckResult:
@@ -175,7 +175,7 @@ def _key(table: str) -> dg.AssetKey:
     return dg.AssetKey(table.split("."))
 
 
-def _shown(value: Any) -> Any:
+def _format_figure(value: Any) -> Any:
     match value:
         case Rows():
             columns = [dg.TableColumn(name) for name in value.names]

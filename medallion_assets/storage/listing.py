@@ -146,13 +146,13 @@ def _walk(
         if not folder:
             raise our_error(error, str(root)) from error
         if not isinstance(error, FileNotFoundError):
-            unseen.folders[shown(folder)] = f"{words(error)}: let this account list it"
+            unseen.folders[format_key(folder)] = f"{words(error)}: let this account list it"
         return
     above |= {(own.st_dev, own.st_ino)}
     for entry in entries:
         key = f"{folder}{entry.name}"
         if not is_text(entry.name):
-            unseen.folders[shown(key)] = "its name is not UTF-8: rename it, if it belongs to an export"
+            unseen.folders[format_key(key)] = "its name is not UTF-8: rename it, if it belongs to an export"
             continue
         try:
             is_folder = entry.is_dir()
@@ -169,6 +169,6 @@ def _walk(
             yield from _walk(root, f"{key}/", passed_over, unseen, above)
 
 
-def shown(key: str) -> str:
+def format_key(key: str) -> str:
     """A key for people and for tables, which hold text alone."""
     return key.encode(errors="surrogateescape").decode(errors="backslashreplace")

@@ -160,11 +160,11 @@ def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> QueryFindi
     with answer(lakehouse, asked.query, workspace=workspace, at_most_seconds=asked.at_most_seconds) as found:
         for batch in found.batches:
             rows += len(batch)
-            first_rows += [_shown(found.columns, row) for row in batch[: ROWS_SHOWN - len(first_rows)]]
+            first_rows += [_format_row(found.columns, row) for row in batch[: ROWS_SHOWN - len(first_rows)]]
     return QueryFinding(asked=asked, rows=rows, first_rows=tuple(first_rows))
 
 
-def _shown(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:
+def _format_row(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:
     text = json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False)
     return text if len(text) <= ROW_CHARACTERS else f"{text[: ROW_CHARACTERS - 1]}…"
 

@@ -72,7 +72,7 @@ def incident(
         raise_alerts(lake, failure_alerts(lake, incidents), now)
         return dg.MaterializeResult(
             metadata={
-                "diagnosis": dg.MetadataValue.md("\n\n".join(map(shown, incidents))),
+                "diagnosis": dg.MetadataValue.md("\n\n".join(map(format_incident, incidents))),
                 "failed_run": dg.MetadataValue.dagster_run(run.run_id),
                 "stages": ", ".join(failure.stage for failure in incidents),
                 "incidents": len(incidents),
@@ -157,7 +157,7 @@ def _alert(incident: Incident, attempts: pl.DataFrame, word: str) -> Alert:
     )
 
 
-def shown(incident: Incident) -> str:
+def format_incident(incident: Incident) -> str:
     """An incident as Markdown: its facts, what its checks found, and some bad rows."""
     good = None
     if incident.last_good_at is not None:

@@ -43,7 +43,7 @@ def load_summary(data: bytes, *, export_id: str, prefix: str) -> dict[str, Any]:
             export_id=export_id,
             file=f"{prefix}{ROOT}/{export_id}/{SUMMARY_NAME}",
             expected="one JSON object",
-            found=_shown(data),
+            found=_format_bytes(data),
         )
     return summary
 
@@ -110,7 +110,7 @@ def load_file_list(data: bytes, export: Export) -> list[dict[str, Any]]:
             continue
         entry = _json_object(line)
         if entry is None:
-            found = f"line {number}: {_shown(line)}"
+            found = f"line {number}: {_format_bytes(line)}"
             raise _file_list_refused(Verdict.FILE_LIST_NOT_JSON, export, "one JSON object a line", found)
         entries.append(entry)
     return entries
@@ -185,7 +185,7 @@ def _is_md5(value: object) -> TypeGuard[str]:
         return False
 
 
-def _shown(data: bytes, limit: int = 120) -> str:
+def _format_bytes(data: bytes, limit: int = 120) -> str:
     return repr(data[:limit])[1:] + ("..." if len(data) > limit else "")
 
 
