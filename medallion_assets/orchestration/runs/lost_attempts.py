@@ -120,7 +120,7 @@ def record_recently_lost(lakehouse: Lakehouse, instance: dg.DagsterInstance, now
 
 
 def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> int:
-    found = list(_told(instance, lakehouse.catalog, (run for run in runs if run.is_finished)))
+    found = list(_with_events(instance, lakehouse.catalog, (run for run in runs if run.is_finished)))
     if not found:
         return 0
     since = (min(events[0].at for _, _, events in found) - timedelta(days=1)).date()
@@ -130,7 +130,7 @@ def _record(lakehouse: Lakehouse, instance: dg.DagsterInstance, runs: Iterable[d
     return len(lost)
 
 
-def _told(
+def _with_events(
     instance: dg.DagsterInstance, catalog: Catalog, runs: Iterable[dg.DagsterRun]
 ) -> Iterator[tuple[dg.DagsterRun, RunEnd, list[StepEvent]]]:
     """The runs in which stages began, with what Dagster's events say of them."""

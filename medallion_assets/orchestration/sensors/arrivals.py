@@ -132,8 +132,8 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
             raise next(iter(seen.errors.values()))
         if lasting := {name: error for name, error in seen.errors.items() if isinstance(error, PermanentError)}:
             now, job = lakehouse.now(), pipeline.job(INGEST_AND_REFINE)
-            told = [arrivals_unseen(subjects[name].of.name, error, now, job=job) for name, error in lasting.items()]
-            alert_or_log(context, lakehouse, settings, told)
+            alerts = [arrivals_unseen(subjects[name].of.name, error, now, job=job) for name, error in lasting.items()]
+            alert_or_log(context, lakehouse, settings, alerts)
         alone = [name for name in seen.asks if _goes_alone(context, lakehouse, declared[name])]
         together = before.go_together(looks, alone=alone)
         return dg.SensorResult(
