@@ -127,9 +127,9 @@ class PublishItems(_Publishing):
             )
             raise table.wrong(expected, ", ".join(self.keys) or "none", do="publish its days, or give it such a key")
         _expect_free(table, self.keys, OWN_NAMES_OF_ITEMS, do="rename the key in Gold")
-        if marks := {EXPIRES_AT, IS_DELETED} & {*self.value_columns}:
-            named = ", ".join(sorted(marks))
-            do = f"leave it out, without={(*self.without, *sorted(marks))!r}, or rename it in Gold"
+        if reserved := {EXPIRES_AT, IS_DELETED} & {*self.value_columns}:
+            named = ", ".join(sorted(reserved))
+            do = f"leave it out, without={(*self.without, *sorted(reserved))!r}, or rename it in Gold"
             raise table.wrong(f"no column {named}: an item that vanished is marked so", named, do=do)
 
     @property

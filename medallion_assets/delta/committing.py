@@ -62,12 +62,12 @@ def commit_version(
     now_millis = time.time_ns() // 1_000_000
     actions: list[AddAction | RemoveAction] = [add_action(written, table, now_millis=now_millis) for written in add]
     actions += [remove_action(row, table, now_millis=now_millis) for row in remove]
-    marks = [Transaction(app_id, version) for app_id, version in transactions.items()]
+    app_transactions = [Transaction(app_id, version) for app_id, version in transactions.items()]
     partition_by = [table.partition_by] if table.partition_by else None
     objects = store_of(uri, storage_options)
     try:
         said = {**notes, COMMIT_ID: commit_id, VERSION: str(base + 1), **chain_notes(objects, base)}
-        properties = CommitProperties(custom_metadata=said, max_commit_retries=0, app_transactions=marks)
+        properties = CommitProperties(custom_metadata=said, max_commit_retries=0, app_transactions=app_transactions)
         store.commit(
             delta,
             actions,

@@ -53,7 +53,7 @@ class Sources:
         return self.snapshots[0]
 
     @property
-    def marks(self) -> dict[str, int]:
+    def transactions(self) -> dict[str, int]:
         """What a commit carries, so that it tells up to where each source is in."""
         return {source_app_id(source): source.version for source in self.snapshots}
 
@@ -148,7 +148,7 @@ def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progres
     if not dry_run:
         restated = sorted(str(day) for day in changes.restated)
         notes = {RESTATED: restated, REBUILT_NOTE: {"why": why}, **sources.notes}
-        version = replacement.commit(sources.marks, notes)
+        version = replacement.commit(sources.transactions, notes)
     return Rebuilt(table=derived.table.name, version=version, dry_run=dry_run, changes=changes)
 
 
@@ -170,7 +170,7 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
             removed += made.removed
             written += made.written
     notes = {RESTATED: sorted(str(day) for day in done.restated), **sources.notes}
-    done.version = table.commit(written, remove=removed, transactions=sources.marks, metadata=notes)
+    done.version = table.commit(written, remove=removed, transactions=sources.transactions, metadata=notes)
     return done
 
 

@@ -5,8 +5,8 @@ Does not: putting rows into quarantine, or the verdict on their batch, which nev
 
 A row goes through the same merge as any late record: with its own sequence and batch id, against the full batches that
 were applied. A full batch's own row counts as present in it before and after, so `bad_keys` never asks whether a row
-was redriven. Silver is committed first and the mark second: after a crash between the two the merge finds the row in
-place, changes nothing, and only the mark is made.
+was redriven. Silver is committed first and `redriven_at` second: after a crash between the two the merge finds the row
+in place, changes nothing, and only `redriven_at` is set.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def redrive(
 ) -> Redriven:
     """Judge rows of quarantine that were not redriven again, and apply the good ones. Doing it twice changes nothing.
 
-    `batches` and `reasons` choose rows as `chosen_rows` does. `now` dates the mark; `why` goes into Silver's commit.
-    `progress` is told how many rows are done, of how many.
+    `batches` and `reasons` choose rows as `chosen_rows` does. `now` becomes `redriven_at`; `why` goes into Silver's
+    commit. `progress` is told how many rows are done, of how many.
 
     Raises:
         PermanentError: a batch or a reason that there is not is named, or `why` stands for a reason and is none.
@@ -119,7 +119,7 @@ def _redrive_rows(
         return judged
 
     judged = until_committed(apply)
-    _mark(lakehouse, loaded.table, judged.redriven, now)
+    _set_redriven(lakehouse, loaded.table, judged.redriven, now)
     done.looked_at += judged.looked_at
     done.redriven += judged.redriven.height
     done.still_bad += judged.still_bad
@@ -213,24 +213,26 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
     return change, commit_change(silver, change, {}, notes)
 
 
-def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: datetime) -> None:
+def _set_redriven(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: datetime) -> None:
     """Give rows their `redriven_at`; rewrites the files of quarantine that hold them."""
     if not positions.height:
         return
-    marks = positions.lazy().with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("_now"))
+    redriven = positions.lazy().with_columns(pl.lit(now).cast(pl.Datetime("us", "UTC")).alias("_now"))
 
-    def mark() -> None:
+    def rewrite() -> None:
         kept = lakehouse.open(quarantine_table(table))
         held = {path: kept.scan(paths=[path]) for path in kept.files["path"]}
-        unmarked = pl.col(REDRIVEN_AT).is_null()
+        waiting = pl.col(REDRIVEN_AT).is_null()
         paths = [
-            path for path, rows in held.items() if row_count(rows.filter(unmarked).join(marks, on=POSITION, how="semi"))
+            path
+            for path, rows in held.items()
+            if row_count(rows.filter(waiting).join(redriven, on=POSITION, how="semi"))
         ]
         written = [
             write_rows(
                 kept,
                 held[path]
-                .join(marks, on=POSITION, how="left")
+                .join(redriven, on=POSITION, how="left")
                 .with_columns(pl.coalesce(REDRIVEN_AT, "_now").alias(REDRIVEN_AT))
                 .drop("_now"),
             )
@@ -239,4 +241,4 @@ def _mark(lakehouse: Lakehouse, table: Table, positions: pl.DataFrame, now: date
         if written:
             kept.commit(written, remove=paths)
 
-    until_committed(mark)
+    until_committed(rewrite)

@@ -1,4 +1,4 @@
-"""A table's log, applied commit by commit: which files it names, what it says of them, and which marks it carries.
+"""A table's log, applied commit by commit: the files it names, what it says of them, and its transactions.
 
 Belongs here: what the log says, read without delta-rs, so that its answers and its checkpoints can be compared with it.
 Does not: the bytes of the log, or what is wrong.
@@ -52,7 +52,7 @@ class Replayed:
     table: dict[str, Any] = field(default_factory=dict)
     live: dict[str, Logged] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)
-    marks: dict[str, int] = field(default_factory=dict)
+    transactions: dict[str, int] = field(default_factory=dict)
     commits: list[dict[str, Any]] = field(default_factory=list)
 
     def apply(self, version: int, actions: Iterable[LogAction]) -> None:
@@ -71,7 +71,7 @@ class Replayed:
             elif "cdc" in action:
                 self.named.add(unquote(action["cdc"]["path"]))
             elif "txn" in action:
-                self.marks[action["txn"]["appId"]] = action["txn"]["version"]
+                self.transactions[action["txn"]["appId"]] = action["txn"]["version"]
             elif "metaData" in action:
                 about = action["metaData"]
                 self.table |= {name: about[name] for name in ("id", "schemaString", "partitionColumns")}
@@ -109,8 +109,8 @@ def checkpoint_differences(held: Replayed, expected: Replayed) -> list[str]:
     both = held.live.keys() & expected.live.keys()
     if changed := sorted(path for path in both if not _same(held.live[path], expected.live[path])):
         words.append(f"other facts of {len(changed)} files, such as {changed[0]}")
-    if held.marks != expected.marks:
-        differ = sorted(name for name, _ in held.marks.items() ^ expected.marks.items())
+    if held.transactions != expected.transactions:
+        differ = sorted(name for name, _ in held.transactions.items() ^ expected.transactions.items())
         words.append(f"other application transactions, such as {differ[0]}")
     return words
 

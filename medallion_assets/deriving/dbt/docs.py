@@ -38,7 +38,7 @@ def write_changed_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLim
         PermanentError, OSError: as `write_docs` does.
     """
     file = place.file(models)
-    is_same = file.is_file() and file.read_bytes().endswith(_mark(models))
+    is_same = file.is_file() and file.read_bytes().endswith(_made_of(models))
     if not is_same:
         write_docs(models, place, limits=limits)
     return not is_same
@@ -51,7 +51,7 @@ def write_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLimits = DU
         PermanentError: dbt cannot read the project, it was not prepared as it is now, or DuckDB cannot work there.
         OSError: the folder cannot be written.
     """
-    mark = _mark(models)
+    made_of = _made_of(models)
     with workspace() as run, one_at_a_time():
         call = Call(project=models.project, run=run, limits=limits)
         _make_empty_sources(call, models)
@@ -66,7 +66,7 @@ def write_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLimits = DU
     file.parent.mkdir(parents=True, exist_ok=True)
     beside = file.with_name(f".{FILE}.{uuid4().hex}")
     try:
-        beside.write_bytes(page + mark)
+        beside.write_bytes(page + made_of)
         beside.replace(file)
     finally:
         beside.unlink(missing_ok=True)
@@ -113,11 +113,11 @@ def _describe(manifest: Path, models: DbtModels) -> None:
     manifest.write_text(json.dumps(said))
 
 
-def _mark(models: DbtModels) -> bytes:
+def _made_of(models: DbtModels) -> bytes:
     """What a page ends with that is made of the present project, contracts and dbt."""
     contracts = [_described(table) for table in (*models.sources, *models.models)]
-    made_of = [project_digest(models.project), dbt_versions(), contracts]
-    return f"\n<!-- made of {hashlib.sha256(json.dumps(made_of).encode()).hexdigest()} -->\n".encode()
+    parts = [project_digest(models.project), dbt_versions(), contracts]
+    return f"\n<!-- made of {hashlib.sha256(json.dumps(parts).encode()).hexdigest()} -->\n".encode()
 
 
 def _described(table: Table) -> Mapping[str, Any]:

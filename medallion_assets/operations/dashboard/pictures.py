@@ -213,7 +213,7 @@ def _durations(durations: Sequence[Duration]) -> Iterator[Picture]:
     lowest = min(min(duration.fastest, duration.last) for duration in durations)
     highest = max(max(duration.slowest, duration.last) for duration in durations)
     scale = fitting_powers(lowest, highest)
-    axis = range_axis(scale, [(mark, short_seconds(mark)) for mark in scale.marks()])
+    axis = range_axis(scale, [(tick, short_seconds(tick)) for tick in scale.ticks()])
     rows: list[tuple[Content, ...]] = [("", axis, "", "", "")]
     rows += [
         (

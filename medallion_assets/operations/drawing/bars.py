@@ -32,7 +32,7 @@ def range_bar(scale: Scale, *, lowest: float, middle: float, highest: float, las
     """A line from the lowest value to the highest, a stroke at the middle one, and a point at the last one."""
     half = HEIGHT / 2
     x = {value: percent(scale.share(value)) for value in (lowest, middle, highest, last)}
-    grid = [_stroke(percent(scale.share(mark)), 0, HEIGHT, "grid") for mark in scale.marks()]
+    grid = [_stroke(percent(scale.share(tick)), 0, HEIGHT, "grid") for tick in scale.ticks()]
     return _bar(
         [
             *grid,

@@ -15,7 +15,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from medallion_assets.operations.drawing.markup import Content, element, joined, percent
-from medallion_assets.operations.drawing.scales import Scale, time_marks
+from medallion_assets.operations.drawing.scales import Scale, time_ticks
 
 HEIGHT, ABOVE, BELOW = 190, 10, 22
 AXIS = 58
@@ -68,9 +68,9 @@ def time_chart(
     def x(at: datetime) -> str:
         return percent(min(max((at - since).total_seconds() / span, 0), 1))
 
-    marks = [_label(x(at), text) for at, text in time_marks(since, until)]
+    ticks = [_label(x(at), text) for at, text in time_ticks(since, until)]
     drawn = [*(_line(line, x, scale) for line in lines), *(_point(point, x, scale) for point in points)]
-    return _framed(scale, written, [*marks, *drawn])
+    return _framed(scale, written, [*ticks, *drawn])
 
 
 def column_chart(columns: Sequence[ChartColumn], scale: Scale, *, written: Callable[[float], str]) -> Markup:
@@ -96,8 +96,8 @@ def column_chart(columns: Sequence[ChartColumn], scale: Scale, *, written: Calla
 
 
 def _framed(scale: Scale, written: Callable[[float], str], drawn: Sequence[Content]) -> Markup:
-    """The axis at the left, lines across at its marks, and what is drawn over them."""
-    values = scale.marks()
+    """The axis at the left, lines across at its ticks, and what is drawn over them."""
+    values = scale.ticks()
     names = [element("text", written(value), x=AXIS - 8, y=_y(scale, value) + 4, class_="tick end") for value in values]
     across = [
         element("line", x1="0", x2="100%", y1=_y(scale, value), y2=_y(scale, value), class_="grid") for value in values

@@ -1,4 +1,4 @@
-"""Scales: where a value lies between the ends of an axis, and at which values the axis has marks.
+"""Scales: where a value lies between the ends of an axis, and at which values the axis has ticks.
 
 Belongs here: numbers (evenly, or by powers of ten), days and hours, and how they are written at an axis.
 Does not: drawing.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 HOURS_ARE_SHOWN = timedelta(days=3)
-"""A span so short has marks at times of day."""
+"""A span so short has ticks at times of day."""
 MOST_TIMES = 6
 """An axis of time has about so many steps at most."""
 STEPS = (1, 2, 2.5, 5, 10)
@@ -34,7 +34,7 @@ class Scale:
             low, high, at = math.log(low), math.log(high), math.log(at)
         return (at - low) / (high - low) if high > low else 0.5
 
-    def marks(self, most: int = 5) -> list[float]:
+    def ticks(self, most: int = 5) -> list[float]:
         """Round values between its ends, ascending, `most` at most."""
         if self.by_powers:
             return _powers(self.low, self.high, most)
@@ -57,7 +57,7 @@ def fitting_powers(lowest: float, highest: float) -> Scale:
     return Scale(low=low / 1.3, high=max(high, low * 2) * 1.3, by_powers=True)
 
 
-def time_marks(since: datetime, until: datetime) -> list[tuple[datetime, str]]:
+def time_ticks(since: datetime, until: datetime) -> list[tuple[datetime, str]]:
     """Midnights (UTC) between two moments, or times of day where they are close, with how they are written."""
     span = until - since
     if span <= HOURS_ARE_SHOWN:
@@ -66,12 +66,12 @@ def time_marks(since: datetime, until: datetime) -> list[tuple[datetime, str]]:
     else:
         days = next((days for days in (1, 2, 5, 7, 14) if span / timedelta(days=days) <= MOST_TIMES), 30)
         step, form = timedelta(days=days), "%-d %b"
-    mark = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    tick = since.replace(hour=0, minute=0, second=0, microsecond=0)
     found = []
-    while mark <= until:
-        if mark >= since:
-            found.append((mark, f"{mark:{'%-d %b' if mark.hour == 0 else form}}"))
-        mark += step
+    while tick <= until:
+        if tick >= since:
+            found.append((tick, f"{tick:{'%-d %b' if tick.hour == 0 else form}}"))
+        tick += step
     return found
 
 

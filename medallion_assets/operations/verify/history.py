@@ -1,6 +1,6 @@
 """What a table has been through: rolled back, replaced by an older copy, or made again under those who read it.
 
-Belongs here: a table's commits against each other, against the marks of the tables made from it, and against the runs.
+Belongs here: a table's commits against each other, against the transactions of tables made from it, and against runs.
 Does not: rows and files, or what Silver has settled, and of which Bronze.
 """
 
@@ -52,7 +52,7 @@ def compare_histories(
     models = ((table, source) for built in catalog.dbt for table in built.models for source in built.sources)
     for made, source in _pairs(tables, (*derived, *models)):
         yield from _found(behind_its_readers(source, made, marked_version(made, source)))
-        yield from _found(remade_source(source, made, replays[made.table.name].marks))
+        yield from _found(remade_source(source, made, replays[made.table.name].transactions))
     for gold, source in _pairs(tables, ((gold.table, gold.source) for gold in catalog.gold)):
         yield from _found(behind_its_readers(source, gold, _gold_mark(replays[gold.table.name], source)))
     for name, snapshot in tables.items():
@@ -88,10 +88,10 @@ def rolled_back(snapshot: Snapshot, replay: Replayed) -> Finding | None:
     )
 
 
-def behind_its_readers(source: Snapshot, reader: Snapshot, mark: int | None) -> Finding | None:
+def behind_its_readers(source: Snapshot, reader: Snapshot, taken: int | None) -> Finding | None:
     """A table that ends before the version which another was made from: it was replaced, or lost commits."""
     expected = f"of which {reader.table.name} was made"
-    return _ends_early(source, mark, "version_reaches_its_readers", expected, made_anew=reader.table)
+    return _ends_early(source, taken, "version_reaches_its_readers", expected, made_anew=reader.table)
 
 
 def behind_its_run(snapshot: Snapshot, success: StageAttempt | None) -> Finding | None:
@@ -147,10 +147,10 @@ def lost_since_its_run(table: Table, success: StageAttempt | None) -> Iterator[F
         )
 
 
-def remade_source(source: Snapshot, reader: Snapshot, marks: Mapping[str, int]) -> Finding | None:
-    """A source that was removed and made again since the reader took it: the reader's marks name another table's id."""
+def remade_source(source: Snapshot, reader: Snapshot, transactions: Mapping[str, int]) -> Finding | None:
+    """A source that was removed and made again since the reader took it: that one's transactions name another id."""
     name = f"{source.table.name}@"
-    taken = [app_id for app_id in marks if app_id.startswith(name)]
+    taken = [app_id for app_id in transactions if app_id.startswith(name)]
     if not taken or source_app_id(source) in taken:
         return None
     return Finding(

@@ -249,7 +249,7 @@ class _Look:
             snapshot = self.lakehouse.open(table)
             if snapshot.version > (looked_at := self.replays[table.name].version):
                 snapshot = self.lakehouse.open(table, version=looked_at)  # somebody has committed meanwhile
-            snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the marks are
+            snapshot.transaction("")  # a checkpoint may give its files and yet be broken where the transactions are
             facts = TableFacts(
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )

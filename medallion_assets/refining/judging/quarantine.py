@@ -72,11 +72,11 @@ def quarantine(
     Silver's commit. One that was judged otherwise then is replaced, or its rows and Silver's would differ (rule C6).
     """
     contract, rules = quarantine_table(loaded.table), fingerprint(loaded)
-    marks = {batch.id: _mark(rules, batch.version) for batch in batches}
+    transactions = {batch.id: _judged_as(rules, batch.version) for batch in batches}
 
     def put() -> int | None:
         snapshot = lakehouse.ready(contract)
-        new = [batch_id for batch_id, mark in marks.items() if snapshot.transaction(batch_id) != mark]
+        new = [batch_id for batch_id, judged_as in transactions.items() if snapshot.transaction(batch_id) != judged_as]
         rows = quarantine_rows(bad.filter(pl.col(BATCH_ID).is_in(new)), now)
         files, kept = files_of_batches(
             snapshot, [batch_id for batch_id in new if snapshot.transaction(batch_id) is not None]
@@ -87,7 +87,7 @@ def quarantine(
         return snapshot.commit(
             [written] if written.rows else [],
             remove=files,
-            transactions={batch_id: marks[batch_id] for batch_id in new},
+            transactions={batch_id: transactions[batch_id] for batch_id in new},
             metadata={RULES_NOTE: rules_with(snapshot, [rules])},
         )
 
@@ -153,11 +153,11 @@ def replace_quarantine(
             pl.coalesce("_before", "failed_at").alias("failed_at")
         )
         written = write_rows(kept, pl.concat([others, again.drop("_before")]))
-        marks = dict.fromkeys(batch_ids, _mark(rules, None))
+        transactions = dict.fromkeys(batch_ids, _judged_as(rules, None))
         kept.commit(
             [written] if written.rows else [],
             remove=[*files, *damaged],
-            transactions=marks,
+            transactions=transactions,
             metadata={RULES_NOTE: [rules], **note},
         )
 
@@ -186,7 +186,7 @@ def quarantine_rows(bad: pl.LazyFrame, now: datetime) -> pl.LazyFrame:
     )
 
 
-def _mark(rules: str, bronze_version: int | None) -> int:
+def _judged_as(rules: str, bronze_version: int | None) -> int:
     """The version under which a batch's transaction says how its rows were judged: by which rules, from which lines.
 
     `bronze_version` is the one that brought the lines. Earlier releases wrote 1 whatever the rules.

@@ -67,18 +67,18 @@ class Ledger:
         """
         checkpoint = taken_version(silver, bronze) if silver else None
 
-        def mark(batch_id: str) -> int | None:
+        def settled_as(batch_id: str) -> int | None:
             return silver.transaction(batch_id) if silver else None
 
         def is_applied(batch_id: str) -> bool:
-            return mark(batch_id) == APPLIED
+            return settled_as(batch_id) == APPLIED
 
         every = batches_in(bronze, loaded.source)
         batches = versions_that_count(every, is_applied)
         held = {batch.id for batch in batches}  # the log also tells of batches that were rolled back
         newer = batches_since(bronze, checkpoint or 0, loaded.source)
 
-        pending = {batch.id: batch for batch in newer if batch.id in held and mark(batch.id) in (None, DROPPED)}
+        pending = {batch.id: batch for batch in newer if batch.id in held and settled_as(batch.id) in (None, DROPPED)}
         return cls(
             batches=batches,
             word=loaded.source.batch_word,
@@ -86,7 +86,7 @@ class Ledger:
             rejected=frozenset(
                 batch_id
                 for batch_id, decision in decisions.items()
-                if decision.action is DecisionAction.REJECT and mark(batch_id) == REJECTED
+                if decision.action is DecisionAction.REJECT and settled_as(batch_id) == REJECTED
             ),
             decisions=decisions,
             chain_starts_at=loaded.chain_begins,
@@ -177,9 +177,9 @@ class Ledger:
 
     def transactions(self, applied: Collection[str], rejected: Collection[str]) -> dict[str, int]:
         """What Silver's commit carries when it settles some batches: each of them, and the checkpoint (rule C5)."""
-        marks = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
-        waiting = [batch.version or 0 for batch in self.pending if batch.id not in marks]
-        return {**marks, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
+        settled = {**dict.fromkeys(applied, APPLIED), **dict.fromkeys(rejected, REJECTED)}
+        waiting = [batch.version or 0 for batch in self.pending if batch.id not in settled]
+        return {**settled, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
 
     @property
     def _reach(self) -> Reaches:

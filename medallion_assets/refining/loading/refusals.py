@@ -143,5 +143,5 @@ def _fingerprint(found: Found, verdict: str, state: str | None, owner: Owner) ->
         judged_by = f"{owner.declared_text} of {owner.name}"
     if state is None and not judged_by:
         return found.fingerprint
-    mark = hashlib.blake2b(f"{state}\n{judged_by}".encode(), digest_size=8).hexdigest()
-    return f"{found.fingerprint}-{mark}"
+    digest = hashlib.blake2b(f"{state}\n{judged_by}".encode(), digest_size=8).hexdigest()
+    return f"{found.fingerprint}-{digest}"

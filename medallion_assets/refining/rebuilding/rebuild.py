@@ -158,8 +158,8 @@ class _Work:
                 **source_commits(self.source),
                 **covered_note(ledger.coverage(self.loaded.source, rejected=dropped)),
             }
-            marks = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)
-            done.version = replacement.commit(marks, notes)
+            transactions = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)
+            done.version = replacement.commit(transactions, notes)
             replace_quarantine(
                 self.lakehouse, self.loaded, bad, decided, note={REBUILT_NOTE: {"why": why, "id": rebuild_id}}
             )

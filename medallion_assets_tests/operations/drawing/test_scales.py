@@ -1,4 +1,4 @@
-"""Scales: values stand where they belong, and marks are round."""
+"""Scales: values stand where they belong, and ticks are round."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from medallion_assets.operations.drawing.scales import (
     from_zero,
     short_number,
     short_seconds,
-    time_marks,
+    time_ticks,
 )
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("highest", "top", "marks"),
+    ("highest", "top", "ticks"),
     [(97, 100, [0, 25, 50, 75, 100]), (100, 100, [0, 25, 50, 75, 100]), (0, 1, [0, 0.25, 0.5, 0.75, 1]), (3, 3, None)],
 )
-def test_a_scale_from_zero_ends_at_a_round_value(highest: float, top: float, marks: list[float] | None) -> None:
+def test_a_scale_from_zero_ends_at_a_round_value(highest: float, top: float, ticks: list[float] | None) -> None:
     scale = from_zero(highest)
     assert scale.high == pytest.approx(top)
-    assert marks is None or scale.marks() == marks
+    assert ticks is None or scale.ticks() == ticks
     assert scale.share(highest) <= 1
 
 
@@ -36,10 +36,10 @@ def test_a_value_beyond_the_ends_is_drawn_at_the_end() -> None:
 
 @pytest.mark.parametrize(("lowest", "highest"), [(0.0, 0.0), (0.2, 0.2), (0.2, 30), (0.05, 86_400 * 40)])
 def test_durations_fit_their_scale_whatever_their_span(lowest: float, highest: float) -> None:
-    """Equal ratios are equal lengths; both ends are seen, with some marks between them."""
+    """Equal ratios are equal lengths; both ends are seen, with some ticks between them."""
     scale = fitting_powers(lowest, highest)
     assert 0 <= scale.share(lowest) <= scale.share(highest) <= 1
-    assert 1 <= len(scale.marks()) <= 5 or highest < 0.01
+    assert 1 <= len(scale.ticks()) <= 5 or highest < 0.01
     middle = (scale.low * scale.high) ** 0.5
     assert scale.share(middle) == pytest.approx(0.5)
 
@@ -49,13 +49,13 @@ def test_durations_fit_their_scale_whatever_their_span(lowest: float, highest: f
     [(timedelta(hours=5), "13:00", 5), (timedelta(days=1), "18:00", 4), (timedelta(days=30), "6 Mar", 6)],
 )
 def test_days_and_hours_are_marked(span: timedelta, first: str, count: int) -> None:
-    marks = time_marks(NOON + timedelta(minutes=1), NOON + span)
-    assert (marks[0][1], len(marks)) == (first, count)
-    assert all(NOON <= at <= NOON + span for at, _ in marks)
+    ticks = time_ticks(NOON + timedelta(minutes=1), NOON + span)
+    assert (ticks[0][1], len(ticks)) == (first, count)
+    assert all(NOON <= at <= NOON + span for at, _ in ticks)
 
 
 def test_midnight_is_written_as_its_day() -> None:
-    assert "2 Mar" in [text for _, text in time_marks(NOON, NOON + timedelta(days=1))]
+    assert "2 Mar" in [text for _, text in time_ticks(NOON, NOON + timedelta(days=1))]
 
 
 @pytest.mark.parametrize(("value", "text"), [(0, "0"), (950, "950"), (1500, "1.5k"), (-2e6, "-2M"), (3.2e9, "3.2bn")])

@@ -70,7 +70,7 @@ class Publication:
         Raises:
             CommitConflictError: another build was faster; build again.
         """
-        marks = {source_app_id(source): source.version for source in self.sources}
+        transactions = {source_app_id(source): source.version for source in self.sources}
         said = {
             **source_commits(*map(SourceVersion.of, self.sources)),
             **covered_as_a_whole(self.covered, closed),
@@ -84,7 +84,7 @@ class Publication:
                 written.base.commit(
                     written.add,
                     remove=written.remove,
-                    transactions=marks,
+                    transactions=transactions,
                     metadata=notes,
                     new_schema=written.new_schema,
                 ),
