@@ -7,6 +7,9 @@ Does not: what must outlive `medallion dev` by a moment, which kills what is lef
 
 The code server is Dagster's for development: the web server's button loads the definitions anew, and so does a change
 of their code.
+
+Starting and ending them is our own: honcho starts all at once, while the web server and the daemon need a code server
+that answers, and end before it; nor does it hold the lock of the home, or end with a parent that was killed.
 """
 
 from __future__ import annotations
