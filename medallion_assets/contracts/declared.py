@@ -53,8 +53,9 @@ class Loaded(Policies):
     table has no key, and is partitioned by a column `of_batch`.
     `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
     F8); None when nothing promises one.
-    `source_arn` is the DynamoDB table that the batches are of, else that of the first one loaded; `accepts` are other
-    ARNs whose batches are taken as well: that table was moved or restored there on purpose (rule B3).
+    Where the source's batches name their owner, `source_arn` is the DynamoDB table that they are of, else that of the
+    first one loaded; `accepts` are other ARNs whose batches are taken as well: that table was moved or restored there
+    on purpose (rule B3).
     """
 
     table: Table
@@ -104,6 +105,9 @@ class Loaded(Policies):
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
             raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
+        if arns and not self.source.names_owner:
+            expected = f"no ARN: no {self.source.batch_word} that {source} reads names a DynamoDB table"
+            raise self._wrong(expected, ", ".join(arns), where="source_arn or accepts")
 
     @property
     def chain_begins(self) -> datetime | None:

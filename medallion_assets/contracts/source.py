@@ -145,6 +145,11 @@ class Source(Protocol):
         ...
 
     @property
+    def names_owner(self) -> bool:
+        """Whether each batch is an export that names its DynamoDB table, so that a declaration may too (rule B3)."""
+        ...
+
+    @property
     def order(self) -> RecordOrder:
         """How its records are ordered (rules R3, F4, F5)."""
         ...
@@ -252,11 +257,12 @@ class Source(Protocol):
 
 
 class AsItIs:
-    """A source that is the same for every table, and whose batches cover what they say."""
+    """A source that is the same for every table, whose batches cover what they say and name no owner."""
 
     __slots__ = ()
 
     declares_coverage: ClassVar[bool] = True
+    names_owner: ClassVar[bool] = False
 
     def covered(self, batches: Sequence[Batch]) -> list[Batch]:
         """Each with its own window (rules R1, F2)."""

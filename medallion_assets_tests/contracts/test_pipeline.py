@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.pipeline import AsOf, Daily, Loaded, Pipeline, PublishItems
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.table import Boolean, Column, Date, Integer, Table, Text
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
+from medallion_assets.sources.files.files import Files
 from medallion_assets_tests.pipeline import CUSTOMERS, declared
 
 COLUMNS = (
@@ -24,6 +26,8 @@ COLUMNS = (
     Column("flag", Boolean(), ""),
 )
 DAY = Column("day", Date(), "", source="day")
+ARN = "arn:aws:dynamodb:us-west-2:111122223333:table/customers"
+CSV = Files(pattern="*.csv", kind=BatchKind.FULL)
 ORDERS = Table(name="silver.orders", description="", columns=COLUMNS, key=("a",), partition_by="day")
 
 
@@ -60,6 +64,8 @@ def test_what_a_pipeline_does_not_make_is_no_source() -> None:
         ({"source": DynamoDBExports(float("nan"))}, "write_time_slack_hours from 0", "source=DynamoDBExports("),
         ({"source_arn": "orders"}, "ARNs arn:", "source_arn or accepts in Loaded("),
         ({"accepts": ("orders",)}, "ARNs arn:", "source_arn or accepts in Loaded("),
+        ({"source": CSV, "source_arn": ARN}, "no file that source=Files reads", "source_arn or accepts in Loaded("),
+        ({"source": CSV, "accepts": (ARN,)}, "no file that source=Files reads", "source_arn or accepts in Loaded("),
     ],
 )
 def test_a_policy_that_cannot_be_kept_is_named_with_its_table_and_place(

@@ -14,7 +14,6 @@ from medallion_assets.contracts.place import PlaceState, PlaceStatus
 from medallion_assets.contracts.source import Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.exports.claims import Claims, UnclaimedExport
-from medallion_assets.operations.exports.sources import EXPORTS
 from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.ledger.coverage import Uncovered, open_gaps, unprotected_minutes
@@ -105,7 +104,7 @@ def verify_exports(
     store = open_store(place, options) if is_there(place) else None
     listing = None if store is None else list_exports(store, everything=True)
     if store is None or listing is None or not (listing.batches or listing.unclaimed):
-        exports = lakehouse is None or any(each.source.technology == EXPORTS for each in lakehouse.catalog.loaded)
+        exports = lakehouse is None or any(each.source.names_owner for each in lakehouse.catalog.loaded)
         others = _others(place, raw_url, lakehouse)
         nothing = _nothing(place, listing, others, may_be_exports=exports)
         return ExportReport(place=_as_its_table_says(nothing, raw_url, lakehouse))
@@ -134,7 +133,7 @@ def _others(place: str, raw_url: str | None, lakehouse: Lakehouse | None) -> lis
     folders = {
         loaded.table.short_name: f"{raw_url}/{loaded.table.short_name}/"
         for loaded in declared
-        if loaded.source.technology != EXPORTS
+        if not loaded.source.names_owner
     }
     return [
         name for name, folder in folders.items() if folder.startswith(f"{place}/") or f"{place}/".startswith(folder)

@@ -1,7 +1,7 @@
 """Sources: whose exports each exported table takes, and who says so (rule B3); how to see whether data arrive.
 
 Belongs here: reading it for those who only look, and the words for tables of exports and for those of others.
-Does not: what follows from it. Batches of files and APIs name no owner.
+Does not: what follows from it, or tables whose batches name no owner.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.owner import owner_known
 
-EXPORTS = "dynamodb"
-"""The technology of sources whose batches are exports."""
 DECLARATION, FIRST_EXPORT = "its declaration", "the first export that was loaded"
 PRESUMED = "export {}, by its tableId alone (if that is wrong: name `source_arn` in its declaration),"
 
@@ -38,19 +36,19 @@ def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     return [
         _source(lakehouse, loaded.owner, bronze_table(loaded.table.short_name))
         for loaded in lakehouse.catalog.loaded
-        if loaded.source.technology == EXPORTS
+        if loaded.source.names_owner
     ]
 
 
 def has_exports(catalog: Catalog, table: str) -> bool:
     """Whether any source that a table (`layer.table`) is made of, through all stages before it, has exports."""
-    loaded_as = {bronze_table(loaded.table.short_name).name: loaded.source.technology for loaded in catalog.loaded}
+    exported = {bronze_table(loaded.table.short_name).name for loaded in catalog.loaded if loaded.source.names_owner}
     made_of = {stage.table.name: [source.name for source in stage.sources] for stage in stages(catalog)}
     seen, left = set[str](), [table]
     while left:
         seen.add(name := left.pop())
         left += [source for source in made_of.get(name, ()) if source not in seen]
-    return any(loaded_as.get(name) == EXPORTS for name in seen)
+    return not seen.isdisjoint(exported)
 
 
 def see_arrivals(catalog: Catalog, table: str) -> str:

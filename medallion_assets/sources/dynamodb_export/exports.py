@@ -50,6 +50,7 @@ class DynamoDBExports(AsItIs):
     sizes: ReadSizes = field(default=ReadSizes(), repr=False)
     technology: ClassVar[str] = "dynamodb"
     batch_word: ClassVar[str] = "export"
+    names_owner: ClassVar[bool] = True
     order: ClassVar[RecordOrder] = LOWEST_ID_WINS
     rules: ClassVar[tuple[str, ...]] = ()
     has_moments: ClassVar[bool] = False

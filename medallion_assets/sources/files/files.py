@@ -90,6 +90,7 @@ class Files:
 
     technology: ClassVar[str] = "file"
     batch_word: ClassVar[str] = "file"
+    names_owner: ClassVar[bool] = False
     uncertainty: ClassVar[timedelta] = timedelta(0)
     order: ClassVar[RecordOrder] = LATEST_ID_WINS
     has_moments: ClassVar[bool] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
@@ -14,9 +15,17 @@ from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.operations.planted import NOW
+from medallion_assets_tests.pipeline import CUSTOMERS, declared, pipeline_with
 
 BOTH = Catalog((TRANSACTIONS, STAR_SCHEMA))
+
+
+class CopiedExports(DynamoDBExports):
+    """Exports that the UI shows otherwise."""
+
+    technology: ClassVar[str] = "s3"
 
 
 @pytest.mark.parametrize(
@@ -41,3 +50,8 @@ def test_tables_of_files_are_not_sent_to_exports_beside_tables_of_exports(table:
     last = {table: NOW - timedelta(hours=2)}
     (alert,) = no_new_records(AlertFacts(freshness=[silent], last_records=last, catalog=BOTH), NOW)
     assert ("exports" in alert.do) is is_of_exports
+
+
+def test_exports_are_told_by_what_their_source_says_and_not_by_its_icon() -> None:
+    catalog = Catalog((pipeline_with(declared(CUSTOMERS, source=CopiedExports())),))
+    assert "exports verify" in see_arrivals(catalog, "bronze.customers")
