@@ -133,7 +133,7 @@ _HISTORY = (
 _STAGE = (
     Column(IS_DELETED, Boolean(), "the key was deleted: a tombstone, or a version that ended so"),
     Column(SEQUENCE, Integer(), "when this state was written, microseconds since 1970 (rule R1)"),
-    Column(BATCH_ID, Text(), "the export that decided this row"),
+    Column(BATCH_ID, Text(), "the batch that decided this row"),
 )
 _LINE = Column(LINE_NUMBER, Integer(), "the line of its batch's file: tells rows apart where there is no key")
 HISTORY_COLUMNS = tuple(column.name for column in _HISTORY)

@@ -52,19 +52,19 @@ def bronze_table(name: str) -> Table:
     """The contract of the Bronze table that keeps the batches of one table (rule B4)."""
     return Table(
         name=bronze_name(name),
-        description=f"Every record of every complete export of {name}, exactly as exported.",
+        description=f"Every record of every complete batch of {name}, exactly as it came.",
         partition_by=EXPORT_DATE,
         is_appended=True,
         columns=(
             Column(RAW, Text(trim=False), "the line, unchanged", has_bounds=False),
-            Column(BATCH_ID, Text(), "the export that brought the line"),
+            Column(BATCH_ID, Text(), "the batch that brought the line"),
             Column(EXPORT_TYPE, Text(), " or ".join(BatchKind)),
-            Column(EXPORT_FROM_AT, TimestampUtc(), "start of the window; a full export: its time"),
-            Column(EXPORT_TO_AT, TimestampUtc(), "end of the window; a full export: its time"),
-            Column(SOURCE_FILE, Text(), "the data file, below the table's export folder"),
+            Column(EXPORT_FROM_AT, TimestampUtc(), "start of the window; a full batch: its time"),
+            Column(EXPORT_TO_AT, TimestampUtc(), "end of the window; a full batch: its time"),
+            Column(SOURCE_FILE, Text(), "the data file, as the source names it"),
             Column(LINE_NUMBER, Integer(), "the line in that file, from 1"),
             Column("_ingested_at", TimestampUtc(), "when we loaded it; the only column that depends on that"),
-            Column(EXPORT_DATE, Date(), "UTC day of the export's start"),
+            Column(EXPORT_DATE, Date(), "UTC day of the batch's start"),
         ),
     )
 

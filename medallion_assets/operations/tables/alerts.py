@@ -101,7 +101,7 @@ class AlertEvent:
     event: Annotated[Event, "raised, sending, delivered or failed"]
     kind: Annotated[str | None, "failure, warning, a warning of its own kind, skipped or success"] = None
     what: Annotated[str | None, "what happened; of a raised alert, as the six columns below"] = None
-    where: Annotated[str | None, "the table, export, job or day"] = None
+    where: Annotated[str | None, "the table, batch, job or day"] = None
     do: Annotated[str | None, "what a person can do about it"] = None
     run_id: Annotated[str | None, "the Dagster run, where there is one"] = None
     job: Annotated[str | None, "its job"] = None

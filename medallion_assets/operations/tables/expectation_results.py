@@ -38,12 +38,12 @@ class ExpectationResult:
 
     run_id: Annotated[str, "the Dagster run that judged it"]
     table_name: Annotated[str, "layer.table"]
-    export_id: Annotated[str, "the export"]
+    export_id: Annotated[str, "the batch"]
     expectation: Annotated[str, "the rule, or the reason code of a type; or an attribute"]
     kind: Annotated[str, "expect, expect_or_drop, expect_or_fail, type, gate, unknown or absent attribute"]
-    passed: Annotated[int, "records that kept it; mass_delete: rows that the export leaves"]
+    passed: Annotated[int, "records that kept it; mass_delete: rows that the batch leaves"]
     failed: Annotated[int, "records that broke it; mass_delete: rows that it deletes by absence"]
-    is_published: Annotated[bool, "false when the export failed the gate in that run"]
+    is_published: Annotated[bool, "false when the batch failed the gate in that run"]
     rules: Annotated[str | None, "names the rules that it was judged by; null: not known"] = None
     judged_at: Annotated[datetime, "when"]
 
@@ -51,7 +51,7 @@ class ExpectationResult:
 EXPECTATION_RESULTS = row_table(
     ExpectationResult,
     name="operations.expectation_results",
-    description="How many records of an export kept each rule, and how many broke it, every time it was judged.",
+    description="How many records of a batch kept each rule, and how many broke it, every time it was judged.",
     key=("run_id", "table_name", "export_id", "expectation"),
     partition_by="judged_date",
     day_of="judged_at",

@@ -28,8 +28,8 @@ class Incident:
     stage: Annotated[str, "the table that the stage writes: layer.table; the job where no stage began"]
     partition: Annotated[str | None, "the day, or first...last of several; null without partitions"] = None
     trigger: Annotated[str | None, "what requested the run; null when a person did"] = None
-    cause: Annotated[str | None, "the exports or table versions that it was requested for"] = None
-    export_id: Annotated[str | None, "the export that the stage failed on, where it was one"] = None
+    cause: Annotated[str | None, "the batches or table versions that it was requested for"] = None
+    export_id: Annotated[str | None, "the batch that the stage failed on, where it was one"] = None
     error: Annotated[str, "what the stage said, whole"]
     error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
     headline: Annotated[str, "the part of the error that says what is wrong, and where"]
@@ -53,7 +53,7 @@ class Incident:
 INCIDENTS = row_table(
     Incident,
     name="operations.incidents",
-    description="Every stage that failed in a run: why, on which export and rows, and what a person can do.",
+    description="Every stage that failed in a run: why, on which batch and rows, and what a person can do.",
     key=("run_id", "stage"),
     partition_by="failed_date",
     day_of="failed_at",

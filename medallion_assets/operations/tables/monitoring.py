@@ -23,12 +23,12 @@ class Checkpoint:
     pipeline: Annotated[str, "the job that runs the stage"]
     stage: Annotated[str, "the table that the stage writes: layer.table"]
     last_success: Annotated[datetime | None, "when it last committed or published; null: never"] = None
-    watermark: Annotated[str | None, "the last loaded export, or source@version; null: none yet"] = None
+    watermark: Annotated[str | None, "the last loaded batch, or source@version; null: none yet"] = None
     covered_until: Annotated[datetime | None, "no write before this is missing; null: nothing covered, or unknown"] = (
         None
     )
     last_day: Annotated[date | None, "the last business day that it contains or published"] = None
-    waiting: Annotated[int | None, "exports or source versions not loaded yet; null: unknown"] = None
+    waiting: Annotated[int | None, "batches or source versions not loaded yet; null: unknown"] = None
     table_version: Annotated[int | None, "the table's version; serving: the Gold version published"] = None
     run_id: Annotated[str | None, "the Dagster run of the last success; null when a command did it"] = None
     told_by: Annotated[str, "log, or pipeline_runs: the source of this row, and which of its values make no sense"]

@@ -78,12 +78,12 @@ class StageAttempt:
     covered_until: Annotated[datetime | None, "how far the table then reached; null: nothing, or unknown"] = None
     sources_covered_until: Annotated[datetime | None, "Gold, serving: how far the sources of its days did"] = None
     is_complete: Annotated[bool | None, "whether these cover every day to its end; null: unknown"] = None
-    export_age_seconds: Annotated[float | None, "from the newest export's time to readers; null: none new"] = None
+    export_age_seconds: Annotated[float | None, "from the newest batch's time to readers; null: none new"] = None
     peak_memory_bytes: Annotated[int | None, "the most that its process held; null when it was lost"] = None
     outcome: Annotated[Outcome, "succeeded, failed, canceled, lost or timed out"]
     error: Annotated[str | None, "what a person needs to know; null when it succeeded"] = None
     error_kind: Annotated[str | None, "what of the error stays the same when it happens again"] = None
-    export_id: Annotated[str | None, "the export that it failed on, where it was one"] = None
+    export_id: Annotated[str | None, "the batch that it failed on, where it was one"] = None
 
     @property
     def ended_at(self) -> datetime:

@@ -51,7 +51,7 @@ def quarantine_table(table: Table) -> Table:
             Column("reasons", TextList(), "every reason code of rules T1 to T4 and R3"),
             Column("reason_columns", TextList(), "the column of each reason; null where the whole record is meant"),
             Column(RAW, Text(), "the line, unchanged", has_bounds=False),
-            Column(BATCH_ID, Text(), "the export that brought the line"),
+            Column(BATCH_ID, Text(), "the batch that brought the line"),
             Column(SOURCE_FILE, Text(), "the data file"),
             Column(LINE_NUMBER, Integer(), "the line in that file, from 1"),
             Column("failed_at", TimestampUtc(), "when it was judged"),

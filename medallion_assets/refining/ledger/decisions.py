@@ -36,8 +36,8 @@ class DecisionAction(StrEnum):
 class Decision:
     """One decision; the first one about a subject holds."""
 
-    table_name: Annotated[str, "the table the export belongs to, without its layer"]
-    subject: Annotated[str, "the export id; for confirm_table the new table id"]
+    table_name: Annotated[str, "the table that the batch belongs to, without its layer"]
+    subject: Annotated[str, "the id of the batch; for confirm_table the new table id"]
     action: Annotated[DecisionAction, "accept, reject or confirm_table"]
     reason: Annotated[str, "why, in the person's words"]
     decided_by: Annotated[str, "who"]
@@ -47,7 +47,7 @@ class Decision:
 DECISIONS = row_table(
     Decision,
     name="operations.decisions",
-    description="What people decided about exports, with who, when and why.",
+    description="What people decided about batches, with who, when and why.",
 )
 
 

@@ -50,8 +50,8 @@ def events_table(table: Table) -> Table:
             *(column.derived for column in table.decoded_columns),
             Column(SEQUENCE, Integer(), "when it was written, microseconds since 1970 (rule R1)"),
             Column(IS_DELETE, Boolean(), "the key was deleted"),
-            Column(IS_INCREMENTAL, Boolean(), "it came with an incremental export"),
-            Column(BATCH_ID, Text(), "the export that brought it"),
+            Column(IS_INCREMENTAL, Boolean(), "it came with a batch of changes"),
+            Column(BATCH_ID, Text(), "the batch that brought it"),
         ),
         rebuilt_with=table.name,
     )
