@@ -16,6 +16,11 @@ from tempfile import TemporaryDirectory, mkdtemp
 import dagster as dg
 from dagster._core.test_utils import instance_for_test
 
+MONITORED = {"run_monitoring": {"enabled": True}}
+"""Settings of an instance whose runs Dagster's run monitoring looks after, were there a daemon."""
+NO_TIME = {"dagster/max_runtime": "0.001"}
+"""Tags of a run that is over its time limit as soon as it has begun, where runs are monitored."""
+
 
 @contextmanager
 def instance_on_disk(settings: Mapping[str, object] | None = None) -> Iterator[dg.DagsterInstance]:

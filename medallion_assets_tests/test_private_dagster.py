@@ -27,6 +27,7 @@ ALLOWED = {
         "dagster._daemon.daemon",
         "dagster._utils.interrupts",
     },
+    "medallion_assets/orchestration/runs/engine_notes.py": {"dagster._core.events"},  # the metadata of an event
     "medallion_assets/orchestration/runs/launcher.py": {
         "dagster._core.launcher",  # what a run launcher is handed, and gives back
         "dagster._core.remote_origin",
@@ -53,10 +54,7 @@ ALLOWED = {
         "dagster._core.executor.multiprocess",
         "dagster_shared.error",
     },
-    "medallion_assets/orchestration/runs/whereabouts.py": {
-        "dagster._core.events",
-        "dagster._core.storage.tags",
-    },
+    "medallion_assets/orchestration/runs/whereabouts.py": {"dagster._core.storage.tags"},
     "medallion_assets/orchestration/runs/worker.py": {"dagster._grpc.types"},  # what `dagster api execute_run` reads
     "medallion_assets/orchestration/ui_instance.py": {
         "dagster._core.instance.ref",  # an instance with another run coordinator than its dagster.yaml says

@@ -37,7 +37,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
 )
 from medallion_assets.orchestration.partitions import report_days
 from medallion_assets.orchestration.reporting import AssetEvent, check_result, materialization
-from medallion_assets.orchestration.runs.whereabouts import kind_of_interrupt
+from medallion_assets.orchestration.runs.ends import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults
 from medallion_assets.stages.work import Repeating, Result
@@ -171,7 +171,7 @@ class Attempt:
             raise
         except BaseException:  # a signal, or Dagster closes the body where it stands
             why = self._why_ended()
-            limit = kind_of_interrupt(why)
+            limit = kind_of_interrupt(self.context.instance, self.context.run)
             self.end(Outcome.of_failure(limit) if limit else Outcome.CANCELED, why, kind=limit)
             raise
         if self._broken:

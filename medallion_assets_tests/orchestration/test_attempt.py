@@ -25,6 +25,7 @@ from medallion_assets.orchestration.reporting import check, check_specs
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.stages.work import Repeating
+from medallion_assets_tests.instances import MONITORED, NO_TIME
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
 
@@ -241,23 +242,18 @@ def test_a_native_failure_is_a_failed_attempt_and_is_left_to_another_process(
     assert not flow.result.success
 
 
-@pytest.mark.parametrize(
-    ("said", "outcome", "kind"),
-    [
-        ("ops asked for it", "canceled", None),
-        ("Canceling due to exceeding maximum runtime of 5 seconds.", "timed out", "time limit"),
-    ],
-)
-def test_a_run_that_is_ended_tells_why(flow: Flow, said: str, outcome: str, kind: str | None) -> None:
+@pytest.mark.parametrize(("tags", "outcome", "kind"), [({}, "canceled", None), (NO_TIME, "timed out", "time limit")])
+def test_a_run_that_is_ended_tells_why(tmp_path: Path, tags: dict[str, str], outcome: str, kind: str | None) -> None:
     """A person's cancel is no failure; a time limit is."""
 
     def body(attempt: Attempt) -> Iterator[Any]:
         yield from attempt.checked([sound(passed=True)])
-        attempt.context.instance.report_run_canceling(attempt.context.run, message=said)
+        attempt.context.instance.report_run_canceling(attempt.context.run, message="so it is")
         raise dg.DagsterExecutionInterruptedError
 
-    (row,) = flow.run(body, retries=2)
-    assert (row["outcome"], row["error"], row["error_kind"]) == (outcome, f"the run was ended; {said}", kind)
+    with dg.DagsterInstance.ephemeral(settings=MONITORED) as instance:
+        (row,) = Flow(tmp_path, instance).run(body, retries=2, tags=tags)
+    assert (row["outcome"], row["error"], row["error_kind"]) == (outcome, "the run was ended; so it is", kind)
 
 
 @pytest.mark.slow

@@ -25,8 +25,8 @@ from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.run_records import readable_record
+from medallion_assets.orchestration.runs.ends import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.runs.outcomes import error_parts, is_interrupt, stage_ends, step_error
-from medallion_assets.orchestration.runs.whereabouts import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
 from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import EndStatus
@@ -76,9 +76,11 @@ def diagnose(instance: dg.DagsterInstance, run: dg.DagsterRun, *, now: datetime)
         step = failed[asset]
         failure = failures.get(step)
         if failure is None:
-            parts = _run_error(events, is_lost=not failures)
+            parts = _run_error(events, kind_of_end(instance, run), is_lost=not failures)
+        elif is_interrupt(failure):
+            parts = _interruption(events, kind_of_interrupt(instance, run))
         else:
-            parts = _interruption(events) if is_interrupt(failure) else step_error(failure, events)
+            parts = step_error(failure, events)
         if step in cut_off and others:
             parts["found"] = _not_made(others)
         checks = [check for check in _failed_checks(events) if check.asset_key.to_user_string() in (asset, *others)]
@@ -131,29 +133,26 @@ def _cause(run: dg.DagsterRun, step: str) -> str | None:
     return cut(own, TAG_CHARACTERS) or cause_of(run.tags)
 
 
-def _run_error(events: Sequence[dg.DagsterEvent], *, is_lost: bool) -> dict[str, Any]:
-    """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did."""
+def _run_error(events: Sequence[dg.DagsterEvent], kind: str, *, is_lost: bool) -> dict[str, Any]:
+    """What Dagster said of a run whose stage could not speak for itself; `is_lost` when none of its stages did.
+
+    `kind` is that of its end.
+    """
     ends = [event for event in events if event.event_type is Kind.RUN_FAILURE]
     errors = [error for event in ends if (error := getattr(event.event_specific_data, "error", None)) is not None]
     if errors and is_lost:
         return {**error_parts(errors[-1]), "do": FRAMEWORK_DO}
     messages = [event.message for event in ends if event.message]
     text = messages[-1] if messages else "the run was ended, and nothing says why"
-    kind = kind_of_end(_said(events))
     do = OUT_OF_TIME_DO if kind == TIME_LIMIT else LOST_DO if is_lost else None
     return {"error": text, "headline": text, "error_kind": kind, "do": do}
 
 
-def _interruption(events: Sequence[dg.DagsterEvent]) -> dict[str, Any]:
+def _interruption(events: Sequence[dg.DagsterEvent], kind: str | None) -> dict[str, Any]:
     """Why a stage was told to end that was at work: the run's words, as its own say only that it was."""
-    said = _said(events)
-    kind, text = kind_of_interrupt(said), said or "it was interrupted, and nothing says why"
+    messages = [event.message for event in events if event.event_type in RUN_FAILURES and event.message]
+    text = "; ".join(messages) or "it was interrupted, and nothing says why"
     return {"error": text, "headline": text, "error_kind": kind, "do": OUT_OF_TIME_DO if kind == TIME_LIMIT else None}
-
-
-def _said(events: Sequence[dg.DagsterEvent]) -> str:
-    """All that Dagster said of the run's end."""
-    return "; ".join(event.message for event in events if event.event_type in RUN_FAILURES and event.message)
 
 
 def _failed_checks(events: Sequence[dg.DagsterEvent]) -> Iterator[dg.AssetCheckEvaluation]:

@@ -23,16 +23,16 @@ import dagster as dg
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
+from medallion_assets.operations.tables.pipeline_runs import LOST_PROCESS, UNREPORTED_PROCESS
 from medallion_assets.orchestration.dagster_tags import SENSOR_NAME
+from medallion_assets.orchestration.runs.ends import note_kind
 from medallion_assets.orchestration.runs.locks import Hold, end, is_held, note_this, noted, take
 from medallion_assets.orchestration.runs.processes import RunProcess, end_process, end_what_is_left, end_with_parent
 from medallion_assets.orchestration.runs.restart import allow_restart, plan_anew
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS, Status, conclude, watch
 from medallion_assets.orchestration.runs.whereabouts import (
     HOST_TAG,
-    IS_GONE,
     LOOPBACK,
-    NO_PROCESS,
     ProcessState,
     folder_of,
     report_process,
@@ -149,11 +149,10 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         """FAILED when the process of a run on this host is gone; RUNNING when it lives, or nobody here can know."""
         self.watch()
         found = whereabouts(self._instance, run)
-        worker_id = None if found.pid is None else str(found.pid)
         status, message = WorkerStatus.RUNNING, None
         match found.state:
             case ProcessState.GONE:
-                status, message = WorkerStatus.FAILED, f"process {found.pid} {IS_GONE} from {found.host}"
+                status, message = WorkerStatus.FAILED, found.loss
             case ProcessState.ELSEWHERE:
                 message = f"not watched: its process is on another host, {found.host}"
             case ProcessState.HOST_UNKNOWN:
@@ -163,8 +162,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
                 began_at = self._instance.get_run_stats(run.run_id).start_time
                 if began_at and self._clock() - began_at > UNREPORTED_SECONDS:
                     status = WorkerStatus.FAILED
-                    message = f"{NO_PROCESS} within {UNREPORTED_SECONDS:.0f} s"
-        return CheckRunHealthResult(status, message, run_worker_id=worker_id)
+                    message = f"it began, and reported no process within {UNREPORTED_SECONDS:.0f} s"
+        return CheckRunHealthResult(status, message, run_worker_id=None if found.pid is None else str(found.pid))
 
     def get_run_worker_debug_info(
         self,
@@ -178,6 +177,8 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         """
         found = whereabouts(self._instance, run)
         end_what_is_left(noted(folder_of(self._instance), run.run_id))
+        if run.status is Status.STARTED:
+            note_kind(self._instance, run, LOST_PROCESS if found.state is ProcessState.GONE else UNREPORTED_PROCESS)
         if found.state is not ProcessState.LIVES:
             return allow_restart(self._instance, run)
         is_gone = self._end(run, 0.0)

@@ -26,9 +26,10 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.dagster_tags import MAX_RETRIES
 from medallion_assets.orchestration.hidden_tags import tag_run
+from medallion_assets.orchestration.runs.ends import note_kind
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.run_limits import restarts_of
-from medallion_assets.orchestration.runs.whereabouts import OVER_ITS_LIMIT, folder_of
+from medallion_assets.orchestration.runs.whereabouts import folder_of
 
 GRACE_SECONDS = 30.0
 """How long a stage that is interrupted may take to release what it holds, and a native call to return."""
@@ -77,7 +78,8 @@ class StageLimit:
         self._grace_seconds, self._again_seconds = grace_seconds, again_seconds
         self._seconds, self._restarts = limits.time_limit_seconds, restarts_of(limits)
         kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
-        self._error = kind(OVER_ITS_LIMIT, where=stage, expected=f"at most {self._seconds:,.0f} s", do=DO)
+        expected = f"at most {self._seconds:,.0f} s"
+        self._error = kind("took longer than its time limit", where=stage, expected=expected, do=DO)
         self._is_heard = False
         self._has_rung = False
         self._is_over = threading.Event()
@@ -179,6 +181,7 @@ def _end_process(context: dg.AssetExecutionContext, why: str, restarts: int) -> 
     try:
         if multiprocessing.parent_process() is None:
             tag_run(context.instance, context.run, {MAX_RETRIES: str(restarts)})
+            note_kind(context.instance, context.run, TIME_LIMIT)
             context.instance.report_run_failed(context.run, f"{why}; its process did not stop, and was ended")
         else:
             context.instance.report_engine_event(f"{why}; the step's process did not stop, and is ended", context.run)

@@ -19,21 +19,14 @@ from contextlib import contextmanager
 import dagster as dg
 
 from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.operations.tables.pipeline_runs import LAUNCH_CUT_SHORT, LOST_PROCESS, NEVER_BEGAN
 from medallion_assets.orchestration.run_records import readable_record, readable_runs
+from medallion_assets.orchestration.runs.ends import is_out_of_time, note_kind
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
 from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
-from medallion_assets.orchestration.runs.whereabouts import (
-    CUT_SHORT,
-    IS_GONE,
-    NOT_BEGUN,
-    OUT_OF_TIME,
-    ProcessState,
-    folder_of,
-    reported_process,
-    whereabouts,
-)
+from medallion_assets.orchestration.runs.whereabouts import ProcessState, folder_of, reported_process, whereabouts
 
 LOOK_SECONDS = 2.0
 UNREPORTED_SECONDS = 20.0
@@ -83,7 +76,7 @@ def conclude(instance: dg.DagsterInstance, run_id: str) -> None:
     if run is None or run.status is Status.CANCELING:
         return
     if (found := whereabouts(instance, run)).state is ProcessState.GONE:
-        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}, and it was {run.status.value} still")
+        _give_up(instance, run, LOST_PROCESS, f"{found.loss}, and it was {run.status.value} still")
 
 
 def conclude_all(instance: dg.DagsterInstance) -> None:
@@ -96,21 +89,22 @@ def conclude_all(instance: dg.DagsterInstance) -> None:
 def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
     if found.state is ProcessState.GONE:
-        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}: {NOT_BEGUN}")
+        _give_up(instance, run, NEVER_BEGAN, f"{found.loss}: it never began")
     elif found.state is ProcessState.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
-        _give_up(instance, run, f"{CUT_SHORT}: no process was started within {UNREPORTED_SECONDS:.0f} s")
+        why = f"its launch was cut short: no process was started within {UNREPORTED_SECONDS:.0f} s"
+        _give_up(instance, run, LAUNCH_CUT_SHORT, why)
 
 
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found = whereabouts(instance, run)
     canceled_at = max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
     is_late = now - canceled_at > GRACE_SECONDS + ENDED_SECONDS
-    if _is_out_of_time(instance, run) and not is_late:
+    if is_out_of_time(instance, run) and not is_late:
         return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is ProcessState.LIVES and is_late:
         end(folder_of(instance), run.run_id, grace_seconds=0, reported=reported_process(instance, run))
     elif found.state is ProcessState.GONE or (found.state is ProcessState.UNREPORTED and is_late):
-        _give_up(instance, run, f"process {found.pid} {IS_GONE} from {found.host}")
+        _give_up(instance, run, LOST_PROCESS, found.loss)
 
 
 def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> None:
@@ -145,7 +139,7 @@ def _once(mend: Callable[[dg.DagsterInstance, str], None], instance: dg.DagsterI
             hold.end()
 
 
-def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: str, why: str) -> None:
     """Say that a run is over that no process carries out, unless its process did, and leave nothing of it."""
     folder = folder_of(instance)
     hold = take(folder, run.run_id)
@@ -156,10 +150,11 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
         current = instance.get_run_by_id(run.run_id)
         end_what_is_left(noted(folder, run.run_id))
         if current is not None and current.status is run.status and not current.is_finished:
-            if current.status is Status.CANCELING and not _is_out_of_time(instance, current):
+            if current.status is Status.CANCELING and not is_out_of_time(instance, current):
                 instance.report_run_canceled(current, f"Canceled: {why}.")
             else:
                 said = allow_restart(instance, current)
+                note_kind(instance, current, kind)
                 instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
             current = instance.get_run_by_id(run.run_id)
         release_pools(instance)
@@ -168,12 +163,6 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
             hold.end()
         else:
             hold.let_go()
-
-
-def _is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether run monitoring ends the run for its time limit: it is to fail then, and may be started anew."""
-    events = (entry.dagster_event for entry in _cancellations(instance, run))
-    return any(OUT_OF_TIME in (event.message or "") for event in events if event)
 
 
 def _cancellations(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Sequence[dg.EventLogEntry]:

@@ -8,49 +8,23 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.events import EngineEventData
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from medallion_assets.operations.alerts.facts import Unread
-from medallion_assets.operations.tables.pipeline_runs import (
-    LAUNCH_CUT_SHORT,
-    LOST_PROCESS,
-    NEVER_BEGAN,
-    TIME_LIMIT,
-    UNEXPLAINED_END,
-    UNREPORTED_PROCESS,
-)
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.run_records import readable_record
+from medallion_assets.orchestration.runs.engine_notes import leave_note, notes
 from medallion_assets.orchestration.runs.locks import FOLDER, is_held, is_known, noted
 from medallion_assets.orchestration.runs.processes import RunProcess
 
 HOST_TAG = hidden_tag("launched_on")
 """The host whose daemon (or web server) launched the run."""
-OUT_OF_TIME = "maximum runtime"
-"""What Dagster's run monitoring says of a run that it ends for its time limit."""
-OVER_ITS_LIMIT = "took longer than its time limit"
-"""What this project says of a stage that it ends for its own."""
-CUT_SHORT = "its launch was cut short"
-NOT_BEGUN = "it never began"
-NO_PROCESS = "it began, and reported no process"
-IS_GONE = "of this run is gone"
-"""What this project says of a run that it gives up."""
-KINDS_OF_END = {
-    OUT_OF_TIME: TIME_LIMIT,
-    OVER_ITS_LIMIT: TIME_LIMIT,
-    CUT_SHORT: LAUNCH_CUT_SHORT,
-    NOT_BEGUN: NEVER_BEGAN,
-    NO_PROCESS: UNREPORTED_PROCESS,
-    IS_GONE: LOST_PROCESS,
-}
-"""The kinds of ends by the words for them. The first that fit count: what never began is gone as well."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PID, HOST = "pid", "host"
 
@@ -75,15 +49,10 @@ class Whereabouts:
     pid: int | None = None
     host: str | None = None
 
-
-def kind_of_end(said: str) -> str:
-    """The kind of a failure without an error, from what Dagster's events say of the run's end."""
-    return next((kind for words, kind in KINDS_OF_END.items() if words in said), UNEXPLAINED_END)
-
-
-def kind_of_interrupt(said: str) -> str | None:
-    """The kind of failure of a step that was told to end; None when no time limit did: then it did not fail."""
-    return TIME_LIMIT if OUT_OF_TIME in said else None
+    @property
+    def loss(self) -> str:
+        """What people are told of a process that is gone."""
+        return f"process {self.pid} of this run is gone from {self.host}"
 
 
 def folder_of(instance: dg.DagsterInstance) -> Path:
@@ -138,12 +107,8 @@ def _is_nobody_there(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 def report_process(instance: dg.DagsterInstance, run: dg.DagsterRun, process: RunProcess) -> None:
     """Let Dagster's events say which process carries out a run."""
-    metadata: Mapping[str, dg.MetadataValue] = {
-        PID: dg.MetadataValue.text(str(process.pid)),
-        HOST: dg.MetadataValue.text(process.host),
-    }
     message = f"Process {process.pid} on {process.host} carries out this run."
-    instance.report_engine_event(message, run, EngineEventData(metadata=metadata))
+    leave_note(instance, run, message, **{PID: str(process.pid), HOST: process.host})
 
 
 def reported_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunProcess | None:
@@ -153,12 +118,10 @@ def reported_process(instance: dg.DagsterInstance, run: dg.DagsterRun) -> RunPro
     """
     found: RunProcess | None = None
     host = value_of(HOST_TAG, run.tags) or ""
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        metadata = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
-        if HOST in metadata:
-            host = str(metadata[HOST].value)
-        if PID in metadata:
-            found = RunProcess(pid=int(str(metadata[PID].value)), host=host, noted_at=entry.timestamp)
+    for noted_at, note in notes(instance, run.run_id):
+        host = note.get(HOST, host)
+        if PID in note:
+            found = RunProcess(pid=int(note[PID]), host=host, noted_at=noted_at)
     return found
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from medallion_assets.orchestration.runs.watch import UNREPORTED_SECONDS, conclude, look
 from medallion_assets_tests.graph import Graph
-from medallion_assets_tests.instances import instance_on_disk
+from medallion_assets_tests.instances import MONITORED, NO_TIME, instance_on_disk
 from medallion_assets_tests.orchestration.failures.conftest import desk_at
 from medallion_assets_tests.orchestration.failures.foreign import DAY, GOLD, SERVING, Frame, gold_of
 from medallion_assets_tests.orchestration.failures.on_call import on_call
@@ -30,7 +30,7 @@ ASSETS = (GOLD.replace(".", "/"), SERVING.replace(".", "/"))
 @pytest.fixture
 def watched(desk: Graph) -> Iterator[Graph]:
     """The help desk with an instance as production has it; nobody watches its runs but the test."""
-    with instance_on_disk({"run_launcher": UNWATCHED}) as instance:
+    with instance_on_disk({"run_launcher": UNWATCHED, **MONITORED}) as instance:
         yield replace(desk, instance=instance)
 
 
@@ -48,6 +48,7 @@ def out_of_time(graph: Graph) -> str:
 
     def interrupted(_: Frame) -> Frame:
         (run,) = graph.instance.get_runs(limit=1)
+        graph.instance.add_run_tags(run.run_id, NO_TIME)
         graph.instance.report_run_canceling(run, "Exceeded maximum runtime of 5 seconds.")
         raise dg.DagsterExecutionInterruptedError
 

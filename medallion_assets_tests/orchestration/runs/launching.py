@@ -99,9 +99,9 @@ class Launching:
             self.processes.append(self.process(run_id))
         return run_id
 
-    def at_work(self) -> str:
+    def at_work(self, tags: Mapping[str, str] | None = None) -> str:
         """A run that is at work."""
-        run_id = self.launch()
+        run_id = self.launch(tags)
         wait_until(lambda: run_id in self.executed, "the run is at work")
         return run_id
 

@@ -15,6 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
 from medallion_assets.operations.stages import REFRESH
 from medallion_assets.operations.tables.pipeline_runs import (
+    LOST_PROCESS,
     PIPELINE_RUNS,
     Outcome,
     StageAttempt,
@@ -24,6 +25,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
 )
 from medallion_assets.orchestration.reporting import asset_key, stage_errors, step_retries
 from medallion_assets.orchestration.runs.diagnosis import diagnose
+from medallion_assets.orchestration.runs.ends import note_kind
 from medallion_assets.orchestration.runs.lost_attempts import (
     LOOK_BACK,
     RunEnd,
@@ -40,7 +42,7 @@ AT = datetime(2025, 5, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 SILVER = "silver.customers"
 RUN = dg.DagsterRun(run_id="r1", job_name="refine", tags={TRIGGER_TAG: "restated"})
-END = RunEnd(at=AT + 60 * SECOND, said="Lost: process 7 of this run is gone from host.")
+END = RunEnd(at=AT + 60 * SECOND, kind="lost process", said="Lost: process 7 of this run is gone from host.")
 
 
 def began(seconds: int, stage: str = SILVER) -> StepEvent:
@@ -69,8 +71,7 @@ def test_an_attempt_without_an_end_was_lost() -> None:
         "host.",
         error_kind="lost process",
     )
-    said = "Canceling due to exceeding maximum runtime of 60 seconds."
-    (late,) = lost_attempts(RUN, replace(END, said=said), [began(10)], known=())
+    (late,) = lost_attempts(RUN, replace(END, kind="time limit"), [began(10)], known=())
     assert (late.outcome, late.error_kind) == (Outcome.TIMED_OUT, "time limit")
 
 
@@ -82,7 +83,7 @@ def test_what_a_person_ended_has_no_kind_of_failure() -> None:
 
 
 def test_a_step_that_its_time_limit_ended_timed_out() -> None:
-    end = replace(END, said="Canceling due to exceeding maximum runtime of 60 seconds.")
+    end = replace(END, kind="time limit")
     (row,) = lost_attempts(RUN, end, [began(1), ended(20, Outcome.CANCELED, "interrupted")], known=())
     assert (row.outcome, row.error_kind) == (Outcome.TIMED_OUT, "time limit")
 
@@ -137,6 +138,7 @@ def killed_run(instance: dg.DagsterInstance) -> dg.DagsterRun:
     """A run whose process was killed at work: Dagster has the step's start and, later, the end of the run."""
     job = dg.Definitions([customers]).resolve_implicit_global_asset_job_def()
     run = instance.create_run_for_job(job)
+    note_kind(instance, run, LOST_PROCESS)
     instance.report_run_failed(run, "process 7 of this run is gone")
     began = dg.DagsterEvent(dg.DagsterEventType.STEP_START.value, run.job_name, step_key="silver__customers")
     instance.report_dagster_event(began, run_id=run.run_id)
@@ -150,6 +152,7 @@ def test_a_killed_run_leaves_a_lost_attempt(lakehouse: Lakehouse, dagster_instan
     assert record_lost_attempts(lakehouse, dagster_instance, run) == 1
     (row,) = read_attempts(lakehouse).to_dicts()
     assert (row["run_id"], row["stage"], row["attempt"], row["outcome"]) == (run.run_id, SILVER, 1, "lost")
+    assert row["error_kind"] == LOST_PROCESS
     assert row["error"] == "its process ended without an error message; Dagster says: process 7 of this run is gone"
     assert abs(row["started_at"] - datetime.now(UTC)) < timedelta(minutes=5)
 

@@ -14,9 +14,10 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from medallion_assets.orchestration.runs import launcher as run_launcher
+from medallion_assets.orchestration.runs.ends import kind_of_end
 from medallion_assets.orchestration.runs.launcher import WatchedRunLauncher
 from medallion_assets.orchestration.runs.processes import RunProcess
-from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, kind_of_end, report_process
+from medallion_assets.orchestration.runs.whereabouts import HOST_TAG, report_process
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.launching import Launching, health
 
@@ -101,9 +102,10 @@ def test_a_run_that_began_and_told_no_process_is_lost_after_a_minute(runs: Launc
     launcher = WatchedRunLauncher(clock=lambda: later)
     launcher.register_instance(runs.instance)
     found = launcher.check_run_worker_health(runs.run(run_id))
-    launcher.dispose()
     assert (found.status, found.msg) == (WorkerStatus.FAILED, "it began, and reported no process within 60 s")
-    assert kind_of_end(found.msg or "") == "unreported process"
+    launcher.get_run_worker_debug_info(runs.run(run_id))
+    launcher.dispose()
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "unreported process"
 
 
 @pytest.mark.usefixtures("here")

@@ -16,10 +16,11 @@ from dagster._core.storage.tags import MAX_RETRIES_TAG, WILL_RETRY_TAG
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.orchestration.runs.ends import kind_of_end
 from medallion_assets.orchestration.runs.launcher import carried_out
 from medallion_assets.orchestration.runs.locks import noted
 from medallion_assets.orchestration.runs.stage_limits import StageLimit, StageTimeError, is_of_a_run
-from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
+from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.stages import bronze
 from medallion_assets_tests.graph import BRONZE, Graph
@@ -166,6 +167,6 @@ def expect_end_with_process(runs: Launching, *, again: bool) -> None:
         process.wait()
     assert "silver.things: took longer than its time limit" in runs.said(run_id)
     assert "its process did not stop, and was ended" in runs.said(run_id)
-    assert kind_of_end(runs.said(run_id)) == "time limit"
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "time limit"
     tags = runs.run(run_id).tags
     assert (tags[MAX_RETRIES_TAG], tags[WILL_RETRY_TAG]) == (("1", "true") if again else ("0", "false"))

@@ -12,6 +12,7 @@ import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from medallion_assets.orchestration.runs import watch as run_watch
+from medallion_assets.orchestration.runs.ends import kind_of_end
 from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
 from medallion_assets.orchestration.runs.watch import (
@@ -22,7 +23,8 @@ from medallion_assets.orchestration.runs.watch import (
     conclude_all,
     look,
 )
-from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of, kind_of_end
+from medallion_assets.orchestration.runs.whereabouts import Whereabouts, folder_of
+from medallion_assets_tests.instances import MONITORED, NO_TIME
 from medallion_assets_tests.orchestration.runs.launching import UNWATCHED, Launching, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
 from medallion_assets_tests.services.waiting import wait_until
@@ -33,7 +35,7 @@ Status = dg.DagsterRunStatus
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Launching]:
     """Nobody watches but the test."""
-    with launching(tmp_path, launcher=UNWATCHED) as runs:
+    with launching(tmp_path, MONITORED, launcher=UNWATCHED) as runs:
         yield runs
 
 
@@ -57,7 +59,7 @@ def test_a_start_goes_on_while_its_process_lives_and_fails_when_it_is_dead(runs:
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.FAILURE
     assert f"process {process.pid} of this run is gone from" in runs.said(run_id)
-    assert kind_of_end(runs.said(run_id)) == "never began"
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "never began"
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
 
 
@@ -92,7 +94,7 @@ def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
     look(runs.instance, launched_at + UNREPORTED_SECONDS + 1)
     assert runs.run(run_id).status is Status.FAILURE
     assert "its launch was cut short: no process was started within 20 s" in runs.said(run_id)
-    assert kind_of_end(runs.said(run_id)) == "launch cut short"
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "launch cut short"
     assert runs.run(run_id).tags[MAX_RETRIES_TAG] == "1"
 
 
@@ -151,14 +153,15 @@ def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: L
 
 def test_a_run_over_its_time_limit_is_left_to_who_ends_it(runs: Launching) -> None:
     """Run monitoring calls it failed; if it was killed meanwhile, the run fails all the same."""
-    run_id = runs.launch()
-    runs.instance.report_run_canceling(runs.run(run_id), "Canceling due to exceeding maximum runtime of 5 seconds.")
+    run_id = runs.at_work(NO_TIME)
+    runs.instance.report_run_canceling(runs.run(run_id))
     runs.process(run_id).kill()
     wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.CANCELING
     look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
     assert runs.run(run_id).status is Status.FAILURE
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "time limit"
 
 
 @pytest.mark.parametrize("how", ["canceled", "deleted"])

@@ -14,10 +14,11 @@ import psutil
 import pytest
 from dagster._core.launcher import WorkerStatus
 
+from medallion_assets.orchestration.runs.ends import kind_of_end
 from medallion_assets.orchestration.runs.forks import asking
 from medallion_assets.orchestration.runs.forks.asking import expect_forks
 from medallion_assets.orchestration.runs.locks import Hold, is_held, known_runs
-from medallion_assets.orchestration.runs.whereabouts import folder_of, kind_of_end
+from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.orchestration.runs.forks.serving import is_fork_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, health
 from medallion_assets_tests.orchestration.runs.test_processes import gone
@@ -115,7 +116,7 @@ def test_one_that_takes_longer_than_its_limit_ends_with_its_process(runs: Launch
     assert is_fork_of(process, server)
     runs.wait_for(run_id, Status.FAILURE)
     assert "silver.things: took longer than its time limit" in runs.said(run_id)
-    assert kind_of_end(runs.said(run_id)) == "time limit"
+    assert kind_of_end(runs.instance, runs.run(run_id)) == "time limit"
     assert gone(process.pid)
     assert server.is_running()
 
