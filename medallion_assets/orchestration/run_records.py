@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import dagster as dg
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.operations.unread import Unread
 
 OUTAGES = (OperationalError, InterfaceError, OSError)
 LOG = logging.getLogger(__name__)

@@ -32,6 +32,7 @@ from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, last_records, read_attempts
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
+from medallion_assets.operations.unread import Unread
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
@@ -51,14 +52,6 @@ class RunningStage:
     job: str
     stage: str
     started_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """Facts that could not be read, and why."""
-
-    what: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

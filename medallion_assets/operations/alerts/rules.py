@@ -22,7 +22,7 @@ from medallion_assets.operations.alerts.arrivals import gap, late_batch, no_new_
 from medallion_assets.operations.alerts.closing import daily_not_done, provisional_day
 from medallion_assets.operations.alerts.drift import schema_drift
 from medallion_assets.operations.alerts.expectations import unusual_failures
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS, unseen_failures
 from medallion_assets.operations.alerts.health import slow_refresh, unhealthy_run
 from medallion_assets.operations.exports.sources import see_arrivals
@@ -30,6 +30,7 @@ from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.pipeline_runs import BROKEN, run_of
+from medallion_assets.operations.unread import Unread
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 
 Rule = Callable[[AlertFacts, datetime], Iterator[Alert]]

@@ -21,7 +21,7 @@ import dagster as dg
 from medallion_assets.contracts.moments import end_of_business_day
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.stages.partitions import business_day

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from medallion_assets.operations.alerts.facts import Unread
 from medallion_assets.operations.tables.pipeline_runs import LAUNCH_CUT_SHORT, LOST_PROCESS, NEVER_BEGAN
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.run_records import readable_record, readable_runs
 from medallion_assets.orchestration.runs.ends import is_out_of_time, note_kind
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take

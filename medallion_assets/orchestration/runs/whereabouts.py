@@ -16,7 +16,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.orchestration.runs.engine_notes import leave_note, notes

@@ -21,7 +21,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.alerts.channels import Channel, channels_of
 from medallion_assets.operations.alerts.delivery import Host, check_alert_urls, deliver_due
-from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread, read_facts
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, read_facts
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.notices import days_skipped
@@ -33,6 +33,7 @@ from medallion_assets.operations.stages import last_stages
 from medallion_assets.operations.tables.alerts import ALERTS, KEPT_DAYS, Alert, raise_alerts
 from medallion_assets.operations.tables.incident import end_incidents, read_incidents
 from medallion_assets.operations.tables.incident_ends import ended_incidents
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.alert_direct import (
     keep_or_send,
     send_directly,

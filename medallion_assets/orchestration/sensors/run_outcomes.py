@@ -25,11 +25,12 @@ from medallion_assets.contracts.run_days import days_named
 from medallion_assets.contracts.sensor_names import RUN_OUTCOMES
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.notices import run_canceled, run_succeeded
 from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.incident import Incident, record_incidents
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.alert_direct import PartlySentError, keep_or_send
 from medallion_assets.orchestration.assets.incidents import failure_alerts, is_diagnosis
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages

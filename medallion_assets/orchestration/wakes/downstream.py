@@ -15,7 +15,7 @@ import dagster as dg
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.sensor_names import completed, restated, table_update
 from medallion_assets.contracts.table import Table
-from medallion_assets.operations.alerts.facts import Unread
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.wakes.messages import wake

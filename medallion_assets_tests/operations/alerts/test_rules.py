@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.operations.alerts.delivery import Host, message
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import (
     alerts_of,
     low_quality,
@@ -23,6 +23,7 @@ from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.expectation_results import UNKNOWN
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
+from medallion_assets.operations.unread import Unread
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.settings.hints import typed_in

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts, RunningStage
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.alerts.standing import standing_conditions
 from medallion_assets.operations.exports.waiting import WaitingBatch
@@ -17,6 +17,7 @@ from medallion_assets.operations.tables.expectation_results import ABSENT, GATE,
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.monitoring import Freshness
 from medallion_assets.operations.tables.pipeline_runs import Outcome
+from medallion_assets.operations.unread import Unread
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.settings.schedules import DAILY

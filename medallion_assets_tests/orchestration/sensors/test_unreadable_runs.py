@@ -12,11 +12,12 @@ from sqlalchemy import text
 
 from medallion_assets.contracts.documents import to_json
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.alerts.facts import AlertFacts, Unread
+from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
 from medallion_assets.operations.tables.incident import Incident, read_incidents, record_incidents
 from medallion_assets.operations.tables.pipeline_runs import Outcome, read_attempts
+from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.runs import watch
