@@ -9,14 +9,22 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+FOR_THIS_PROCESS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+"""What a supervisor says to its own child alone."""
+
 
 def inherited_environment() -> dict[str, str]:
     """The environment of this process.
 
-    For what begins in a process of its own (a command, a worker, what Dagster makes by itself), and for the processes
-    that it starts. Whatever is called by one of them is handed it, or the settings that were read from it.
+    For what begins in a process of its own: a command, a worker, what Dagster or a library makes by itself. Whatever is
+    called by one of them is handed it, or the settings that were read from it.
     """
     return dict(os.environ)
+
+
+def environment_for_child() -> dict[str, str]:
+    """The environment that a process gets which this one starts."""
+    return {name: value for name, value in os.environ.items() if name not in FOR_THIS_PROCESS}
 
 
 def set_environment(environment: Mapping[str, str]) -> None:

@@ -51,10 +51,11 @@ def with_variables(variables: Mapping[str, str]) -> str:
 def in_environment(command: str, repository: Path) -> str:
     """A command of the repository's environment: by its name where somebody has activated that, else by its path.
 
-    That it is on the path says nothing: the services of a deployment have it there, and people on the host do not.
+    That it is on the path says nothing: the services of a deployment have it there, and people on the host do not. What
+    `activate` says is asked of this process, in the only place that needs it: texts become commands far from settings.
     """
     programs = repository / ".venv" / "bin"
-    active = inherited_environment().get("VIRTUAL_ENV")  # what `activate` says to this process
+    active = inherited_environment().get("VIRTUAL_ENV")
     if active is not None and Path(active, "bin").resolve() == programs.resolve():
         return command
     try:

@@ -5,7 +5,8 @@ Does not: finding them for a request, which each library does itself, or whether
 
 boto3 knows every place that the others know: variables, profiles, SSO, web identity, containers, and the host's role.
 It asks the host's metadata service here three times and waits a second each (unless AWS_METADATA_SERVICE_NUM_ATTEMPTS
-and AWS_METADATA_SERVICE_TIMEOUT say otherwise); delta-rs and obstore ask ten times.
+and AWS_METADATA_SERVICE_TIMEOUT say otherwise); delta-rs and obstore ask ten times. All of them read the environment of
+the process by themselves, so it counts here as it is, whatever settings were read before.
 """
 
 from __future__ import annotations

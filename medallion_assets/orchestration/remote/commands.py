@@ -21,7 +21,7 @@ from medallion_assets.orchestration.remote.attempts import RemoteAttempt
 from medallion_assets.orchestration.remote.pipes import MessageReader, RequestInjector
 from medallion_assets.orchestration.runs.processes import RunProcess, wait_while
 from medallion_assets.remote.watching import ENDING_SECONDS
-from medallion_assets.settings.environment import inherited_environment
+from medallion_assets.settings.environment import environment_for_child
 
 OURS = (sys.executable, "-m", "medallion_assets.remote")
 LOOK_SECONDS = 0.5
@@ -43,7 +43,7 @@ def run_command(
     with dg.open_pipes_session(
         context=context, context_injector=RequestInjector(attempt), message_reader=reader, extras=dict(extras)
     ) as session:
-        process = _started(command, {**inherited_environment(), **environment, **session.get_bootstrap_env_vars()})
+        process = _started(command, {**environment_for_child(), **environment, **session.get_bootstrap_env_vars()})
         try:
             code = process.wait()
         except BaseException:  # a person or the time limit ends the step

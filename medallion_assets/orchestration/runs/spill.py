@@ -21,7 +21,11 @@ LOG = logging.getLogger(__name__)
 
 
 def folder_for(home: Path, run_id: str) -> Path:
-    """The folder of a run: where the deployment says that Polars is to spill, or else below $DAGSTER_HOME."""
+    """The folder of a run: where the deployment says that Polars is to spill, or else below $DAGSTER_HOME.
+
+    Polars reads that variable itself, and whoever ends a run asks here, in a process that Dagster made: none has it to
+    hand down.
+    """
     return Path(inherited_environment().get(SPILL_FOLDER) or home / BELOW_HOME) / run_id
 
 

@@ -23,12 +23,10 @@ from medallion_assets.orchestration.runs.locks import Hold
 from medallion_assets.orchestration.runs.processes import RunProcess
 from medallion_assets.orchestration.runs.spill import folder_for
 from medallion_assets.settings import forks_runs
-from medallion_assets.settings.environment import inherited_environment
+from medallion_assets.settings.environment import environment_for_child
 
 ARGUMENTS = "DAGSTER_EXECUTE_RUN_ARGS"
 """Where `dagster api execute_run` reads what it is to do. Command lines can be read by everybody on the host."""
-OF_ITS_PARENT = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
-"""What a supervisor says to its own child alone."""
 LOG = logging.getLogger(__name__)
 
 
@@ -57,7 +55,7 @@ def start_worker(
         raise dg.DagsterInvariantViolationError(f"run {run.run_id} does not say which code it is to run")
     executable = origin.repository_origin.executable_path or sys.executable
     arguments = ExecuteRunArgs(origin, run_id=run.run_id, instance_ref=instance.get_ref())
-    kept = {name: value for name, value in inherited_environment().items() if name not in OF_ITS_PARENT}
+    kept = environment_for_child()
     environment = {**kept, ARGUMENTS: dg.serialize_value(arguments)}
     if not forks_runs(kept):
         return _started(executable, environment, hold)

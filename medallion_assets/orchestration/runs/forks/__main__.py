@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from medallion_assets.errors import MedallionError
+from medallion_assets.orchestration.hosting.notify import supervisor
 from medallion_assets.orchestration.hosting.startable import expect_home
 from medallion_assets.orchestration.runs.forks.server import is_possible, main, rest
 from medallion_assets.settings import forks_runs, load_settings
@@ -19,11 +20,12 @@ if __name__ == "__main__":
     parser.add_argument("-m", dest="module", required=True, help="the module whose jobs are carried out")
     module = parser.parse_args().module
     environment = inherited_environment()
+    well = supervisor(environment)
     try:
         load_settings(environment)
         home = expect_home(environment)
     except MedallionError as error:
         sys.exit(f"fork server: {error}")
     if not forks_runs(environment) or not is_possible():
-        rest()
-    main(home, module)
+        rest(well)
+    main(home, module, well)

@@ -26,13 +26,13 @@ from medallion_assets.orchestration.runs.forks.messages import (
     say,
 )
 from medallion_assets.orchestration.runs.spill import SPILL_FOLDER, remove
-from medallion_assets.settings.environment import set_environment
+from medallion_assets.settings.environment import FOR_THIS_PROCESS, set_environment
 
 PATIENCE_SECONDS = 20.0
 """How long a launcher may take for its next word. One that is killed closes the connection at once."""
 OF_A_PROCESS = frozenset(
     {
-        *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"),
+        *(*FOR_THIS_PROCESS, "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"),
         *("MEMORY_PRESSURE_WATCH", "MEMORY_PRESSURE_WRITE", "PWD", "OLDPWD", "SHLVL", "_"),
         *("DAGSTER_IS_DEV_CLI", "DAGSTER_verbose", "DAGSTER_EXECUTE_RUN_ARGS"),
         "_RJEM_MALLOC_CONF",  # Polars adds to it in each process that imports it, and so in each generation

@@ -20,7 +20,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from medallion_assets.orchestration.hosting.notify import notify
 from medallion_assets.orchestration.runs.forks.child import await_run, carry_out, refuse
 from medallion_assets.orchestration.runs.forks.imported import THREADS, Imported
 from medallion_assets.orchestration.runs.forks.messages import listen
@@ -30,8 +29,11 @@ AGAIN_SECONDS = 60.0
 """How long what cannot be imported is left alone, unless one of its files changes."""
 
 
-def main(home: Path, module: str) -> NoReturn:
-    """Serve below $DAGSTER_HOME until the code on disk is another; whoever supervises it starts it again."""
+def main(home: Path, module: str, well: Callable[[bytes], object]) -> NoReturn:
+    """Serve below $DAGSTER_HOME until the code on disk is another; whoever supervises it starts it again.
+
+    `well` lets it know that this process is well.
+    """
     imported = Imported(module)
     if imported.failure:
         tell(f"{imported.problem()}; runs are not forked")
@@ -39,9 +41,9 @@ def main(home: Path, module: str) -> NoReturn:
         listener = listen(home)
     except OSError as error:
         tell(f"it cannot listen below {home}: {error}; runs are not forked until it is restarted")
-        rest()
+        rest(well)
     with listener:
-        connection = serve(listener, imported)
+        connection = serve(listener, imported, well)
     carry_out(await_run(connection, imported), imported)
 
 
@@ -50,16 +52,16 @@ def is_possible() -> bool:
     return THREADS.is_dir()
 
 
-def rest() -> NoReturn:
+def rest(well: Callable[[bytes], object]) -> NoReturn:
     """Do nothing, where nothing is to be forked, but say that this is well: who supervises it leaves it alone."""
-    notify(b"READY=1")
+    well(b"READY=1")
     while True:
-        notify(b"WATCHDOG=1")
+        well(b"WATCHDOG=1")
         time.sleep(LOOK_SECONDS)
 
 
 def serve(
-    listener: socket.socket, imported: Imported, well: Callable[[bytes], object] = notify, look: float = LOOK_SECONDS
+    listener: socket.socket, imported: Imported, well: Callable[[bytes], object], look: float = LOOK_SECONDS
 ) -> socket.socket:
     """Fork a child for each connection. Returns in a child alone, with its connection."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears away children that have ended

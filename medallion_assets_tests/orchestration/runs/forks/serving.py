@@ -30,7 +30,7 @@ def own_environment() -> dict[str, str]:
 @pytest.fixture
 def same_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs are launched with the environment that the fork server has."""
-    monkeypatch.setattr(worker, "inherited_environment", own_environment)
+    monkeypatch.setattr(worker, "environment_for_child", own_environment)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,13 +20,13 @@ class AtRestError(Exception):
 def test_it_rests_where_it_cannot_listen_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def rest() -> None:
+    def rest(_well: Callable[[bytes], None]) -> None:
         raise AtRestError
 
     monkeypatch.setattr(server, "rest", rest)
     monkeypatch.setattr(server, "Imported", lambda module: SimpleNamespace(module=module, failure=None))
     with pytest.raises(AtRestError):
-        server.main(tmp_path / "missing", "shop.definitions")
+        server.main(tmp_path / "missing", "shop.definitions", lambda _: None)
     assert capsys.readouterr().err.count("it cannot listen below") == 1
 
 
