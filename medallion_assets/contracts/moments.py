@@ -26,9 +26,14 @@ def moment(micros: int) -> datetime:
     return EPOCH + timedelta(microseconds=max(FIRST_MICROS, min(micros, LAST_MICROS)))
 
 
+def business_day(moment: datetime) -> date:
+    """The business day of a moment (which has a zone)."""
+    return moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date()
+
+
 def last_business_day(moment: datetime) -> date:
     """The last business day that is over at a moment (which has a zone)."""
-    return moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
+    return business_day(moment) - timedelta(days=1)
 
 
 def end_of_business_day(day: date) -> datetime:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 WRONG_TABLE = "wrong_table"
 """The verdict on a batch of another table than the declaration takes; another declaration may take it (rule B3)."""
+ARCHIVED, UNREADABLE = "archived", "unreadable"
+"""The verdicts on a batch of which a store gives some file only later, or to somebody else."""
+BY_ACCESS = frozenset({ARCHIVED, UNREADABLE})
+"""Verdicts that no listing takes back: permissions and restored objects do not show there."""
 DATED_AHEAD = "dated_ahead"
 """The verdict on a batch that reaches into the future: it would count as fresh, and as the latest, until then (F8)."""
 AHEAD_SLACK = timedelta(days=1)
@@ -257,7 +261,7 @@ class Source(Protocol):
 
 
 class AsItIs:
-    """A source that is the same for every table, whose batches cover what they say and name no owner."""
+    """A source that is the same for every table; its batches cover what they say, lie in place, and name no owner."""
 
     __slots__ = ()
 
@@ -276,6 +280,16 @@ class AsItIs:
     def listed_as(self, batch_id: str) -> str:
         """As it is: ids of one length name folders."""
         return batch_id
+
+    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
+        """None."""
+        del place, tables
+        return []
+
+    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
+        """None: a contract can read all that its batches hold."""
+        del bad, table
+        return []
 
 
 WRONG_TYPE = "wrong_type"

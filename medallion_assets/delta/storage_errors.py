@@ -16,6 +16,7 @@ from deltalake.exceptions import DeltaError
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets.errors.aws import names_a_refusing_key
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.errors.native import native_failures
 from medallion_assets.storage.credentials import without_credentials
 
@@ -143,5 +144,4 @@ def _refused(table_name: str, uri: str, found: str) -> PermanentError:
 def words(error: Exception) -> str:
     """An error of these libraries in one line, without colours and stack frames."""
     lines = (line.strip(" ↳") for line in FRAMES.sub("", COLOURS.sub("", str(error))).splitlines())
-    text = ": ".join(filter(None, lines)) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return cut(": ".join(filter(None, lines)) or type(error).__name__, LONGEST)

@@ -195,6 +195,10 @@ class Snapshot:
         """Rows of the table, as its log says."""
         return int(self.files["num_records"].sum()) if self.files.height else 0
 
+    def rows_in(self, partitions: Collection[date | None]) -> int:
+        """Rows of some partitions, as its log says."""
+        return int(self.partition_files(partitions)["num_records"].sum()) if self.files.height else 0
+
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, or None."""
         with storage_errors(self.table.name, self.uri):
@@ -231,10 +235,6 @@ class Snapshot:
     ) -> pl.LazyFrame:
         """The rows of a `part`, lazily, in the order of the contract, read by this process."""
         return self.part(partitions=partitions, paths=paths, schema=schema).scan()
-
-    def scans(self, most: int) -> list[pl.LazyFrame]:
-        """The rows, in parts of whole files (`Files.parts`)."""
-        return [part.scan() for part in self.part().parts(most)]
 
     def partition_files(self, partitions: Collection[date | None]) -> pl.DataFrame:
         """The rows of `files` that lie in some partitions."""

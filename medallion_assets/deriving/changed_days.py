@@ -75,8 +75,8 @@ class Sources:
         bounds = engine.bounds
         aside = Aside(engine.memory_or(workspace))
         prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
-        for group in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows):
-            rows = self._rows_of(group)
+        for group in in_groups(days, lambda day: self.first.rows_in([day]), bounds.days_rows, alone=bounds.group_rows):
+            rows = self.first.rows_in(group)
             yield DaysItem(
                 derived=self.derived,
                 days=tuple(group),
@@ -88,9 +88,6 @@ class Sources:
                 folder=table.folder,
                 place=workspace,
             )
-
-    def _rows_of(self, days: Sequence[date]) -> int:
-        return int(self.first.partition_files(days)["num_records"].sum()) if self.first.files.height else 0
 
 
 def _prepared(lookup: Lookup, snapshot: Snapshot) -> pl.DataFrame:

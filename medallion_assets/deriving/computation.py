@@ -82,8 +82,8 @@ class Computation:
     def rows_in(self, days: Sequence[date]) -> int:
         """How many rows are read for some days: of the source, or of the base, where days as of others need one."""
         if isinstance(self.gold, Daily):
-            return self._rows_of(days)
-        return self._base.height if self._ungrouped(days) is None else self._rows_of(self._up_to(days[0]))
+            return self.source.rows_in(days)
+        return self._base.height if self._ungrouped(days) is None else self.source.rows_in(self._up_to(days[0]))
 
     @property
     def _day_column(self) -> str:
@@ -132,20 +132,19 @@ class Computation:
         bounds = self._engine.bounds
         items = [
             _Days(rows=self.source.part(partitions=some), groups=self._groups(some) if grouped_by else 1)
-            for some in in_groups(days, lambda day: self._rows_of([day]), bounds.days_rows, alone=bounds.group_rows)
+            for some in in_groups(
+                days, lambda day: self.source.rows_in([day]), bounds.days_rows, alone=bounds.group_rows
+            )
         ]
         place = self._engine.memory_or(self.workspace) if len(items) == 1 else self.workspace
         make = partial(_made, compute=compute, grouped_by=grouped_by, aside=Aside(place, memory_bytes=TRAVELLING_BYTES))
         return _Made.of(list(self._engine.map_items(make, items, are_large=True)))
 
     def _groups(self, days: Sequence[date | None]) -> int:
-        return self._groups_of(self._rows_of(days)) if len(days) == 1 else 1
+        return self._groups_of(self.source.rows_in(days)) if len(days) == 1 else 1
 
     def _groups_of(self, rows: int) -> int:
         return groups_of((rows, self.groups_at_once * self._engine.bounds.group_rows))
-
-    def _rows_of(self, days: Sequence[date | None]) -> int:
-        return int(self.source.partition_files(days)["num_records"].sum()) if self.source.files.height else 0
 
     @property
     def _engine(self) -> Engine:

@@ -21,10 +21,10 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.loading.raw_place import RawPlace, is_there
+from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refused_batches import read_refusals
 from medallion_assets.settings import Settings
-from medallion_assets.storage.listing import list_folders, list_objects
+from medallion_assets.storage.listing import is_there, list_folders, list_objects
 from medallion_assets.storage.stores import open_store
 
 OPERATIONS = "operations"

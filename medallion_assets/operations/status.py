@@ -20,6 +20,7 @@ from medallion_assets.delta.row_tables.identity import Identity, read_identity
 from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import message_of
+from medallion_assets.errors.long_texts import short, without_middle
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import by_reason, refused_batches
 from medallion_assets.operations.exports.sources import TableSource, read_sources
@@ -31,7 +32,6 @@ from medallion_assets.operations.exports.waiting import (
 )
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.freshness import read_freshness
-from medallion_assets.operations.long_texts import short, without_middle
 from medallion_assets.operations.places import lakehouse_place, look_at_places
 from medallion_assets.operations.quality import published_scores, quality
 from medallion_assets.operations.stages import Stage, delta_tables, stages

@@ -80,6 +80,11 @@ def asset_key(table: Table) -> dg.AssetKey:
     return dg.AssetKey([table.layer, table.short_name])
 
 
+def key_named(table: str) -> dg.AssetKey:
+    """The same of a table whose name is `layer.name`."""
+    return dg.AssetKey(table.split("."))
+
+
 def column_schema(table: Table) -> dg.TableSchema:
     """The contract's columns as Dagster shows them."""
     return dg.TableSchema(columns=[_column(table, column) for column in table.columns])
@@ -99,7 +104,7 @@ def check_specs(
 def check_result(said: Check) -> dg.AssetCheckResult:
     """The verdict of a check as Dagster takes it."""
     return dg.AssetCheckResult(
-        asset_key=_key(said.table),
+        asset_key=key_named(said.table),
         check_name=said.name,
         passed=said.passed,
         severity=dg.AssetCheckSeverity.WARN if said.is_warning else dg.AssetCheckSeverity.ERROR,
@@ -110,7 +115,7 @@ def check_result(said: Check) -> dg.AssetCheckResult:
 def materialization(made: Made) -> dg.MaterializeResult[None]:
     """A table that was made, as Dagster takes it."""
     version = dg.DataVersion(str(made.version))
-    return dg.MaterializeResult(asset_key=_key(made.table), metadata=metadata(made.figures), data_version=version)
+    return dg.MaterializeResult(asset_key=key_named(made.table), metadata=metadata(made.figures), data_version=version)
 
 
 def metadata(figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,10 +174,6 @@ def step_retries(limits: Limits, *, attempt: int, first_wait_seconds: float) -> 
 def retry_wait(*, attempt: int, first_wait_seconds: float) -> float:
     """How many seconds a step waits after its attempt of that number (from 1): twice as long each time."""
     return float(first_wait_seconds * 2 ** (attempt - 1) * SystemRandom().uniform(*JITTER))
-
-
-def _key(table: str) -> dg.AssetKey:
-    return dg.AssetKey(table.split("."))
 
 
 def _format_figure(value: Any) -> Any:

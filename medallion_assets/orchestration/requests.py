@@ -20,6 +20,7 @@ from medallion_assets.contracts.run_days import day_tags, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.errors import MedallionError
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.stages import WITHOUT_JOB, closing_job, stages_of
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.alert_direct import keep_or_send
@@ -32,7 +33,6 @@ from medallion_assets.orchestration.runs.restart import JOINT_TAG
 from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TriggerContext, merged
 from medallion_assets.settings import Settings
-from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated.batches import LIVE_DAYS
 

@@ -12,12 +12,13 @@ from typing import Any
 import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import business_day, last_business_day
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.run_days import contiguous
 from medallion_assets.errors import PermanentError, SettingsError
 from medallion_assets.operations.stages import DBT, MONTHLY, REFRESH, stages
 from medallion_assets.orchestration.assets.fetched import fetch_lines
-from medallion_assets.orchestration.closing.daily import day_to_close, unclosed_days
+from medallion_assets.orchestration.closing.daily import unclosed_days
 from medallion_assets.orchestration.closing.lines import daily_lines, monthly_lines, refresh_lines
 from medallion_assets.orchestration.closing.requests import SCHEDULED, close_request, tables_of
 from medallion_assets.orchestration.closing.waiting import (
@@ -33,7 +34,6 @@ from medallion_assets.orchestration.requests import triggered_config
 from medallion_assets.orchestration.steps import step_tables
 from medallion_assets.settings import Settings
 from medallion_assets.settings.schedules import DAILY, MONITOR, QUERY_ALERTS_JOB
-from medallion_assets.stages.partitions import business_day
 
 
 def schedules(settings: Settings, catalog: Catalog) -> list[dg.ScheduleDefinition]:
@@ -77,7 +77,7 @@ def close_requests(
     A tick that is evaluated again gives the same keys, and Dagster starts nothing twice for one tick.
     """
     now = context.scheduled_execution_time
-    closing = day_to_close(now)
+    closing = last_business_day(now)
     if closing < settings.first_day:
         return
     for gold in pipeline.gold:

@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.orchestration.hidden_tags import hidden_tag
-from medallion_assets.stages.figures import cut
 from medallion_assets.stages.work import BY_HAND
 
 TRIGGER_TAG = "medallion/trigger"

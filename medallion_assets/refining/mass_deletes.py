@@ -56,7 +56,7 @@ def with_deletes(
 
 def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
     is_live = pl.col(IS_CURRENT) if silver.table.history else ~pl.col(IS_DELETED)
-    return [part.filter(is_live) for part in silver.scans(silver.lakehouse.engine.bounds.keys)]
+    return [part.scan().filter(is_live) for part in silver.part().parts(silver.lakehouse.engine.bounds.keys)]
 
 
 def _older_rows(

@@ -1,6 +1,6 @@
 """Figures: what a report shows people besides plain numbers and text.
 
-Belongs here: small tables, counts in one line, and cutting what is too long.
+Belongs here: small tables, and counts in one line.
 Does not: which figures a stage has, or how Dagster shows them.
 """
 
@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from medallion_assets.contracts.coverage import Coverage, furthest
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.errors.visible_text import visible
 
 PREVIEW_CHARACTERS = 120
@@ -75,11 +76,6 @@ def completeness_figures(days: Mapping[date, tuple[Coverage, datetime]]) -> dict
         **({"is_complete": not provisional} if is_known else {}),
         "provisional_days": provisional if is_known else [],
     }
-
-
-def cut(text: str, longest: int) -> str:
-    """A text of at most `longest` characters."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _text(value: Any, longest: int) -> str:

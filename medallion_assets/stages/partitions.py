@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
 
+from medallion_assets.contracts.moments import business_day
 from medallion_assets.contracts.months import Months, months_of
 from medallion_assets.contracts.months import first_day as first_day_of_month
 from medallion_assets.contracts.run_days import (
@@ -21,14 +21,9 @@ from medallion_assets.contracts.run_days import (
     parse_days,
     partition_named,
 )
-from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
+from medallion_assets.contracts.table import Table
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.pages import page
-
-
-def business_day(moment: datetime) -> date:
-    """The business day of a moment (which has a zone)."""
-    return moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date()
 
 
 def month_now(moment: datetime) -> date:

@@ -75,6 +75,11 @@ def list_objects(
         yield from _walk(_local_root(store), folder, passed_over, Unseen() if unseen is None else unseen, frozenset())
 
 
+def is_there(url: str) -> bool:
+    """Whether a folder is there; of a bucket only listing says it. A store would make the folder."""
+    return url.startswith("s3://") or Path(url).is_dir()
+
+
 def list_folders(store: ObjectStore, folder: str, *, goes_on: GoesOn = lambda _: True) -> list[str]:
     """The folders directly below `folder`, as keys without a trailing slash; none where there is no such folder.
 

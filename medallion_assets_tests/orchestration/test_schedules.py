@@ -14,9 +14,10 @@ import dagster as dg
 import pytest
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from medallion_assets.contracts.moments import business_day, last_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.errors import SettingsError
-from medallion_assets.orchestration.closing.daily import closed_days, day_to_close
+from medallion_assets.orchestration.closing.daily import closed_days
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, INGEST, LIVE_PRIORITY, REFINE
 from medallion_assets.orchestration.partitions import business_days
 from medallion_assets.orchestration.reporting import asset_key
@@ -24,7 +25,6 @@ from medallion_assets.orchestration.schedules import schedules
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.settings import load_settings
 from medallion_assets.settings.schedules import DAILY
-from medallion_assets.stages.partitions import business_day
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.sensors.restated_days import assets_of, days_of
 from medallion_assets_tests.pipeline import CATALOG, PUBLISHED_TABLES
@@ -63,7 +63,7 @@ def test_every_day_is_closed_once_also_when_clocks_change(day: date, hours: int)
     """T5: 01:00 comes twice on 2 November; each tick closes the whole day before."""
     week = [day + timedelta(days=number) for number in range(-3, 4)]
     due = ticks(nightly(), week[0], week[-1] + timedelta(days=1))
-    assert [day_to_close(moment) for moment in due] == week
+    assert [last_business_day(moment) for moment in due] == week
     start, end = business_days(SETTINGS.first_day).time_window_for_partition_key(str(day))
     assert (end.timestamp() - start.timestamp()) / 3600 == hours
     assert due[3].timestamp() >= end.timestamp()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -22,7 +22,6 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.owner import Owner
-from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
 from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, Listing, wrong
@@ -66,10 +65,6 @@ class CsvFiles(AsItIs):
         ]
         return Listing(batches=batches, foreign=0, unclaimed=[], unseen={})
 
-    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
-        del place, tables
-        return []
-
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> CsvDelivery:
         del owner
         *lines, last = (read_bytes(place, found.id) or b"?").decode().splitlines()
@@ -110,10 +105,6 @@ class CsvFiles(AsItIs):
 
     def spelled(self, text: str) -> str:
         return text
-
-    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
-        del bad, table
-        return []
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REDRI
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord
 from medallion_assets.operations.exports.quarantine_listing import QuarantineListing
@@ -152,9 +153,10 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
         return head
     rows = grid(("batch", "file", "line", "reasons", "redriven", "raw"), figures={"line"})
     for row in listing.rows:
-        raw = row[RAW] if len(row[RAW]) <= RAW_CHARACTERS else row[RAW][: RAW_CHARACTERS - 1] + "…"
         place = (row[BATCH_ID], _file(row[SOURCE_FILE]), str(row[LINE_NUMBER]))
-        rows.add_row(*place, ", ".join(_reasons(row)), format_minute(row[REDRIVEN_AT]), Text(raw))
+        rows.add_row(
+            *place, ", ".join(_reasons(row)), format_minute(row[REDRIVEN_AT]), Text(cut(row[RAW], RAW_CHARACTERS))
+        )
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))
 

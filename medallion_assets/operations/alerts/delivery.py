@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import SettingsError
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.alerts.channels import Channel, channels_of, scheme
 from medallion_assets.operations.alerts.marks import Marks
 from medallion_assets.operations.alerts.outbox import DueAlert, DueAlerts, take_due
@@ -177,8 +178,7 @@ def send(channel: Channel, alert: Alert, *, host: Host) -> str | None:
 def message(alert: Alert, *, host: Host) -> tuple[str, str]:
     """Title and body: what happened, where, what to do, and where to look; commands are as they are typed there."""
     what, do = (typed_in(text, prefix=host.command_prefix) for text in (alert.what, alert.do))
-    first = " ".join(what.split())
-    short = first if len(first) <= TITLE_CHARACTERS else f"{first[: TITLE_CHARACTERS - 1]}…"
+    short = cut(" ".join(what.split()), TITLE_CHARACTERS)
     link = f"{host.ui_url}/runs/{alert.run_id}" if alert.run_id else host.ui_url
     lines = [what, "", f"Where: {alert.where}", f"What to do: {do}"]
     lines += [f"Job: {alert.job}"] if alert.job else []

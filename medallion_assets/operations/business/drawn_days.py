@@ -13,6 +13,7 @@ from medallion_assets.operations.business.drawn_periods import DAY, not_made, pe
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
+from medallion_assets.operations.sections import format_number_of
 
 
 def days_picture(totals: Totals) -> Picture:
@@ -22,7 +23,7 @@ def days_picture(totals: Totals) -> Picture:
         return unreadable(picture.title, picture.table.name)
     if not days:
         return not_made(picture.title, picture.table.name)
-    summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {_days(len(days))}"
+    summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {format_number_of(len(days), 'day')}"
     note = f"{summed}, {spanned(days, DAY.row)}"
     return periods_picture(picture.title, picture.unit, days, note, DAY)
 
@@ -43,10 +44,6 @@ def share_pictures(totals: Totals) -> Iterator[Picture]:
         words, unit = column.replace("_", " "), totals.picture.unit
         yield Picture(
             title=f"{totals.picture.title.removesuffix(' by day')} by {words}",
-            note=f"of the {_days(len(totals.days))} above",
+            note=f"of the {format_number_of(len(totals.days), 'day')} above",
             figures=Figures(columns=(words, "", "share", unit), rows=rows, numbers=frozenset({"share", unit})),
         )
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from zoneinfo import ZoneInfo
 
-from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.dashboard.tables import Mood
-from medallion_assets.operations.freshness.reach import last_complete_day
+from medallion_assets.operations.sections import format_number_of
 from medallion_assets.operations.stages import Stage, ends_of, stages
 
 
@@ -52,11 +50,10 @@ def _complete(facts: DashboardFacts) -> Answer:
         return Answer(
             question="Complete", answer="unknown", more="no table declares how far its data reach", mood=Mood.UNKNOWN
         )
-    day = last_complete_day(min(known))
-    yesterday = facts.now.astimezone(ZoneInfo(BUSINESS_TIME_ZONE)).date() - timedelta(days=1)
+    day = last_business_day(min(known))
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
-    days = max((yesterday - day).days, 0) if promised else 0
-    behind = "sample data" if is_sample else f"{days:,} {'day' if days == 1 else 'days'} behind" if days else ""
+    days = max((last_business_day(facts.now) - day).days, 0) if promised else 0
+    behind = "sample data" if is_sample else f"{format_number_of(days, 'day')} behind" if days else ""
     unpromised = "" if promised else "no table that readers see has a limit"
     return Answer(
         question="Complete",
@@ -77,7 +74,7 @@ def _is_late(stage: Stage, known: Mapping[str, Stage], stale: Collection[str]) -
 def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
-    unsaid = f"unknown for {unknown} {'table' if unknown == 1 else 'tables'}" if unknown else ""
+    unsaid = f"unknown for {format_number_of(unknown, 'table')}" if unknown else ""
     is_sample = any(table.measured_at is not None for table in facts.status.freshness)
     if not fresh + stale:
         return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
@@ -107,8 +104,7 @@ def _good(facts: DashboardFacts) -> Answer:
     lowest = min(judged, key=lambda stage: stage.quality or 0.0, default=None)
     more = "" if lowest is None else f"lowest in 7 days: {lowest.quality:.2%}, {lowest.stage}"
     if held:
-        word = facts.catalog.batch_word()
-        batches = f"1 {word}" if held == 1 else f"{held:,} {word}s"
+        batches = format_number_of(held, facts.catalog.batch_word())
         return Answer(question="Good", answer=f"{batches} held at the gate", more=more, mood=Mood.BAD)
     if lowest is None:
         return Answer(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)

@@ -10,9 +10,9 @@ import json
 import shlex
 from datetime import datetime, timedelta
 
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.contracts.run_days import contiguous, days_in, days_text
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.stages import WITHOUT_JOB, Stage
 from medallion_assets.operations.tables.pipeline_runs import day_ranges
 
@@ -36,7 +36,7 @@ def catch_up(stage: Stage, covered_until: datetime | None, now: datetime) -> str
         return materialize(stage)
     if stage.each == "month" or covered_until is None:
         return None
-    return materialize(stage, days_text([(last_complete_day(covered_until) + DAY, last_complete_day(now))]))
+    return materialize(stage, days_text([(last_business_day(covered_until) + DAY, last_business_day(now))]))
 
 
 def again(job: str, step: str) -> str:

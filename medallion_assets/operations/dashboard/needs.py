@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from medallion_assets.errors.long_texts import short, without_middle
 from medallion_assets.operations.dashboard import commands
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.exports.gaps import close_gap
 from medallion_assets.operations.exports.refused import by_reason
 from medallion_assets.operations.exports.sources import see_arrivals
 from medallion_assets.operations.exports.waiting import UNSETTLED_DO
-from medallion_assets.operations.long_texts import short, without_middle
 from medallion_assets.operations.sections import format_age, format_minute
 from medallion_assets.operations.stages import Stage, stages
 from medallion_assets.operations.tables.alerts import RECOVERED, Event, open_alerts

@@ -31,6 +31,7 @@ from medallion_assets.operations.drawing.scales import (
     short_number,
     short_seconds,
 )
+from medallion_assets.operations.sections import format_number_of
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 
 OUTCOMES = {
@@ -103,7 +104,7 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
     return Picture(
         title=breakable(history.table),
         note=f"{last}, threshold {history.threshold:.2%}"
-        + (f", {_batches(len(history.held), history.word)} held at the gate" if history.held else ""),
+        + (f", {format_number_of(len(history.held), history.word)} held at the gate" if history.held else ""),
         drawing=time_chart(
             since,
             until,
@@ -289,7 +290,3 @@ def _minute(at: datetime) -> str:
 
 def _score(score: float, is_exact: bool) -> str:
     return f"{score:.2%}" if is_exact else f"{score:.2%} at most"
-
-
-def _batches(count: int, word: str) -> str:
-    return f"1 {word}" if count == 1 else f"{count:,} {word}s"

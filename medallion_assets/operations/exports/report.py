@@ -17,11 +17,11 @@ from medallion_assets.operations.exports.claims import Claims, UnclaimedExport
 from medallion_assets.operations.places import raw_place
 from medallion_assets.refining.ledger.chain import UnprotectedMinute
 from medallion_assets.refining.ledger.coverage import Uncovered, open_gaps, unprotected_minutes
-from medallion_assets.refining.loading.raw_place import is_there
 from medallion_assets.settings import normalise_url
 from medallion_assets.sources.dynamodb_export.find import list_exports
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, verify_export
+from medallion_assets.storage.listing import is_there
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 _WHAT = "the place of the exports"

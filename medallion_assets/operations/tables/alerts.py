@@ -27,6 +27,7 @@ import polars as pl
 from medallion_assets.delta.row_tables.rows import append_rows, row_table, rows_of, scan_rows
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.settings.alerts import ALERT_KINDS
 
 RECOVERED = "recovered/"
@@ -205,8 +206,5 @@ def _occurrence(alert: Alert, known: Collection[str], now: datetime) -> Alert:
 
 
 def _raised(alert: Alert, now: datetime) -> AlertEvent:
-    facts = {
-        name: f"{value[: TEXT_CHARACTERS - 1]}…" if value and len(value) > TEXT_CHARACTERS else value
-        for name, value in asdict(alert).items()
-    }
+    facts = {name: value and cut(value, TEXT_CHARACTERS) for name, value in asdict(alert).items()}
     return AlertEvent(alert_key=facts.pop("key"), event=Event.RAISED, happened_at=now, **facts)

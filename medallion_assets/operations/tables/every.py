@@ -7,7 +7,6 @@ Does not: which tables hold data, or what a table is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
@@ -24,7 +23,7 @@ from medallion_assets.operations.tables.monitoring import MONITORING_TABLES
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS
 from medallion_assets.refining.ledger.decisions import DECISIONS
 from medallion_assets.refining.loading.refused_batches import EXPORT_VERDICTS
-from medallion_assets.storage.listing import list_folders
+from medallion_assets.storage.listing import is_there, list_folders
 from medallion_assets.storage.stores import open_store
 
 OPERATIONS_TABLES = (
@@ -68,10 +67,9 @@ def every_table(catalog: Catalog) -> Iterator[Table]:
 
 def tables_without_contract(lakehouse: Lakehouse) -> list[Table]:
     """Tables that lie in the lakehouse and are none of these."""
-    url = lakehouse.url
-    if not url.startswith("s3://") and not Path(url).is_dir():
+    if not is_there(lakehouse.url):
         return []
-    store = open_store(url, lakehouse.storage_options)
+    store = open_store(lakehouse.url, lakehouse.storage_options)
     known = {table.path for table in every_table(lakehouse.catalog)}
     paths = [path for layer in list_folders(store, "") for path in list_folders(store, layer)]
     names = [path.replace("/", ".", 1) for path in sorted(paths) if path not in known]

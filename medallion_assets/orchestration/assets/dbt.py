@@ -36,7 +36,14 @@ from medallion_assets.errors import MedallionError
 from medallion_assets.operations.tables.pipeline_runs import last_covered
 from medallion_assets.orchestration.assets.business import renew_business_page
 from medallion_assets.orchestration.attempt import Attempt
-from medallion_assets.orchestration.reporting import AssetEvent, asset_key, asset_options, check, table_result
+from medallion_assets.orchestration.reporting import (
+    AssetEvent,
+    asset_key,
+    asset_options,
+    check,
+    key_named,
+    table_result,
+)
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_name
@@ -110,7 +117,7 @@ def verdicts(built: DbtModels, tests: tuple[CheckSpec, ...], done: "Refreshed") 
             continue
         said: dict[str, Any] = {"message": node.message} if node.message else {}
         if test.source is not None:
-            said["judged_table"] = dg.MetadataValue.asset(_key(test.source))
+            said["judged_table"] = dg.MetadataValue.asset(key_named(test.source))
         yield check(
             built.model(test.model),
             test.name,
@@ -143,7 +150,7 @@ def _asset(built: DbtModels, spec: ModelSpec, table: Table, docs: DocsPlace) -> 
     options |= {name: value for name, value in said.items() if value}
     return dg.AssetSpec(
         **{name: value for name, value in options.items() if name not in ("metadata", "pool")},
-        deps=[_key(name) for name in spec.upstream],
+        deps=[key_named(name) for name in spec.upstream],
         tags=shown.tags,
         metadata={
             **(dg.deserialize_value(shown.metadata, as_type=dict) if shown.metadata else {}),
@@ -213,11 +220,7 @@ def _months(done: "Refreshed") -> str:
 def _lineage(spec: ModelSpec) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         deps_by_column={
-            column: [dg.TableColumnDep(asset_key=_key(table), column_name=name) for table, name in found]
+            column: [dg.TableColumnDep(asset_key=key_named(table), column_name=name) for table, name in found]
             for column, found in spec.lineage.items()
         }
     )
-
-
-def _key(name: str) -> dg.AssetKey:
-    return dg.AssetKey(name.split("."))

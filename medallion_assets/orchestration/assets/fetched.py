@@ -16,7 +16,7 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.operations.fetching import fetch, fetched_tables, fetching_source
 from medallion_assets.operations.unrecorded import FETCH, fetch_of
 from medallion_assets.orchestration.dagster_tags import PRIORITY
-from medallion_assets.orchestration.reporting import metadata
+from medallion_assets.orchestration.reporting import key_named, metadata
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.run_limits import limit_tags
 from medallion_assets.orchestration.runs.stage_limits import StageLimit
@@ -28,7 +28,7 @@ FIGURES = ("pages", "records", "bytes")
 
 def fetched_key(loaded: Loaded) -> dg.AssetKey:
     """`raw/<table>`."""
-    return dg.AssetKey(fetch_of(loaded.table).split("."))
+    return key_named(fetch_of(loaded.table))
 
 
 def fetch_job_name(pipeline: Pipeline, loaded: Loaded) -> str:

@@ -21,7 +21,7 @@ from medallion_assets.operations.freshness.coverage import never_known
 from medallion_assets.operations.freshness.freshness import HOUR, read_freshness
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.monitoring import Freshness
-from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.reporting import asset_key, key_named
 from medallion_assets.orchestration.resources import LakehouseResource
 
 IS_FRESH, FRESHNESS = "is_fresh", "freshness"
@@ -56,7 +56,7 @@ def fresh_checks(catalog: Catalog) -> dg.AssetChecksDefinition:
         except LAKEHOUSE_ERRORS as error:
             context.log.warning("it is not known how fresh the tables are: %s", error)
             return
-        by_key = {dg.AssetKey(row.table.split(".")): row for row in rows}
+        by_key = {key_named(row.table): row for row in rows}
         for key in sorted(context.selected_asset_check_keys):
             yield verdict(key, by_key[key.asset_key], now)
 

@@ -24,14 +24,8 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.run_records import readable_record
-from medallion_assets.stages.partitions import business_day
 
 MOST_MISSED_DAYS = 31
-
-
-def day_to_close(scheduled_at: datetime) -> date:
-    """The business day before the one in which a tick was due."""
-    return business_day(scheduled_at) - timedelta(days=1)
 
 
 def unclosed_days(

@@ -11,15 +11,15 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import business_day, last_business_day
 from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
 from medallion_assets.operations.alerts.failures import WINDOW_DAYS
 from medallion_assets.operations.stages import DBT, MONTHLY, REFRESH, closing_job
-from medallion_assets.orchestration.closing.daily import day_to_close, ticks
+from medallion_assets.orchestration.closing.daily import ticks
 from medallion_assets.settings import Settings
 from medallion_assets.settings.schedules import DAILY
-from medallion_assets.stages.partitions import business_day
 
 MONTHLY_LINES = ("0 4 2 * *",)
 """When the month before is asked for, unless MEDALLION_SCHEDULES says otherwise: files come in on the first."""
@@ -70,11 +70,11 @@ def _due(pipeline: Pipeline, settings: Settings, now: datetime) -> Iterator[tupl
         if tick is not None and (month := month_before(tick.date())) >= pipeline.months.first:
             yield job, month
     elif (tick := last_due(daily_lines(settings, pipeline), zone, done_by, now)) is not None:
-        yield job, day_to_close(tick)
+        yield job, last_business_day(tick)
     if pipeline.dbt:
         for lines, line_zone in (refresh_lines(settings, pipeline), (models_lines(settings, pipeline), zone)):
             if (tick := last_due(lines, line_zone, done_by, now)) is not None:
-                yield pipeline.job(DBT), day_to_close(tick)
+                yield pipeline.job(DBT), last_business_day(tick)
 
 
 def last_due(

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 
 from medallion_assets.contracts.coverage import least
-from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.contracts.moments import business_day, end_of_business_day, last_business_day
 from medallion_assets.contracts.months import month_before
 from medallion_assets.contracts.pipeline import DbtModels, Gold, Pipeline
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE, Table
@@ -22,14 +22,13 @@ from medallion_assets.delta.notes.coverage_notes import noted_coverage
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import DBT, closing_job, is_promised, stages_of
-from medallion_assets.orchestration.closing.daily import closed_days, day_to_close, made_before, ticks
+from medallion_assets.orchestration.closing.daily import closed_days, made_before, ticks
 from medallion_assets.orchestration.closing.lines import daily_lines, models_lines, monthly_lines
 from medallion_assets.orchestration.closing.requests import close_request, models_request, month_request, tables_of
 from medallion_assets.orchestration.requests import runs_of_key
 from medallion_assets.settings import Settings
 from medallion_assets.settings.closing import MINUTES_BETWEEN_LOOKS
 from medallion_assets.stages.months import has_month
-from medallion_assets.stages.partitions import business_day
 
 LINES = (f"*/{MINUTES_BETWEEN_LOOKS} * * * *",)
 """When a close that waits is looked at again."""
@@ -116,7 +115,7 @@ def waiting_requests(
 ) -> Iterator[dg.RunRequest]:
     """What the close of yesterday has left to wait, and may be closed by now; a tick of this moment left none."""
     now = context.scheduled_execution_time
-    day = day_to_close(now)
+    day = last_business_day(now)
     over_at, zone = end_of_business_day(day), settings.schedule_time_zone
     was_due = any(tick < now for line in daily_lines(settings, pipeline) for tick in ticks(line, zone, over_at, now))
     for gold in pipeline.gold if was_due and day >= settings.first_day else ():
@@ -131,7 +130,7 @@ def models_to_build(
     settings: Settings, context: dg.ScheduleEvaluationContext, pipeline: Pipeline, due_at: datetime
 ) -> dg.RunRequest | dg.SkipReason:
     """The build of dbt models that was due at a tick, unless it is to wait for the day that it closes."""
-    day, due = day_to_close(due_at), business_day(due_at)
+    day, due = last_business_day(due_at), business_day(due_at)
     if all(closes_now(settings, context, Close.of_models(built, day), due=due) for built in pipeline.dbt):
         return models_request(due_at, pipeline)
     return dg.SkipReason(f"{day} is not complete yet; the build of the dbt models waits")
@@ -142,7 +141,7 @@ def waiting_models(
 ) -> Iterator[dg.RunRequest]:
     """The same of the last tick since the day was over that it closes, unless that has had its build."""
     now, zone = context.scheduled_execution_time, settings.schedule_time_zone
-    over_at = end_of_business_day(day_to_close(now))
+    over_at = end_of_business_day(last_business_day(now))
     before = [tick for line in models_lines(settings, pipeline) for tick in ticks(line, zone, over_at, now)]
     due_at = max((tick for tick in before if tick < now), default=None)
     if due_at is None or runs_of_key(context.instance, models_request(due_at, pipeline)):

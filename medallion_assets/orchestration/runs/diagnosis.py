@@ -22,13 +22,13 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.run_records import readable_record
 from medallion_assets.orchestration.runs.ends import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.runs.outcomes import error_parts, is_interrupt, stage_ends, step_error
 from medallion_assets.orchestration.trigger_context import TAG_CHARACTERS, TRIGGER_TAG, TriggerContext, cause_of
-from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import EndStatus
 
 ERROR_CHARACTERS = 4_000

@@ -16,7 +16,7 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError, message_of
 from medallion_assets.operations.tables.pipeline_runs import failed_checks
-from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS
+from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS, key_named
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.triggers.run_if import EndStatus
 
@@ -157,7 +157,7 @@ def done_without_row(instance: dg.DagsterInstance, stage: str, job: str, since: 
     """
     if stage != job:
         try:
-            entry = instance.get_latest_materialization_event(dg.AssetKey(stage.split(".")))
+            entry = instance.get_latest_materialization_event(key_named(stage))
         except Exception:  # noqa: BLE001 - whatever broke it, other stages have to be looked at
             return None
         made_at = datetime.fromtimestamp(entry.timestamp, UTC) if entry is not None else since

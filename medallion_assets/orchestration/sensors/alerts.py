@@ -15,6 +15,7 @@ import dagster as dg
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.documents import Moment, from_json_or_none, to_json
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.contracts.sensor_names import ALERT_RULES, ALERT_SENDER
 from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse
@@ -41,7 +42,7 @@ from medallion_assets.orchestration.alert_direct import (
     unwritable,
     unwritable_before,
 )
-from medallion_assets.orchestration.closing.daily import day_to_close, unclosed_days
+from medallion_assets.orchestration.closing.daily import unclosed_days
 from medallion_assets.orchestration.closing.lines import daily_lines, days_due
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import sensor_status
@@ -206,7 +207,7 @@ def skipped_days(instance: dg.DagsterInstance, catalog: Catalog, settings: Setti
         return
     scheduled = [pipeline.job(DAILY) for pipeline in catalog.pipelines if daily_lines(settings, pipeline)]
     for stage in (stage for stage in last_stages(catalog) if stage.job in scheduled):
-        last, closing, first_day = stage.table, day_to_close(now), settings.first_day
+        last, closing, first_day = stage.table, last_business_day(now), settings.first_day
         if missed := unclosed_days(instance, last, closing, first_day=first_day, limit=KEPT_DAYS - 1):
             yield days_skipped(last.name, missed, job=stage.job)
 

@@ -19,6 +19,7 @@ from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.alerts.notices import arrivals_unseen
 from medallion_assets.operations.stages import INGEST_AND_REFINE
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
@@ -37,7 +38,6 @@ from medallion_assets.orchestration.sensors.asking import SensorLook, Subject
 from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_notified, look_again, minimum_interval
 from medallion_assets.orchestration.sensors.watching import watch_bronze
 from medallion_assets.settings import Settings
-from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.debounce import signature_of
 from medallion_assets.triggers.file_arrival import ArrivalCursor
 from medallion_assets.triggers.look_limits import LIMITS

@@ -20,6 +20,7 @@ from medallion_assets.contracts.sensor_names import DIAGNOSE_FAILURES
 from medallion_assets.contracts.table import Table
 from medallion_assets.contracts.triggers import Condition, RunIf, TaskValue
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.stages import stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
 from medallion_assets.orchestration.dagster_tags import PRIORITY
@@ -37,7 +38,6 @@ from medallion_assets.orchestration.task_values import run_value
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TAG_CHARACTERS, TRIGGER_TAG, TriggerContext
 from medallion_assets.settings import Settings
 from medallion_assets.settings.schedules import DAILY, MONITOR
-from medallion_assets.stages.figures import cut
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,
     OVERLAP_SECONDS,

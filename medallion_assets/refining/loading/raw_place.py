@@ -23,7 +23,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, message_of
 from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
-from medallion_assets.storage.listing import list_objects
+from medallion_assets.storage.listing import is_there, list_objects
 from medallion_assets.storage.stores import open_store
 
 NAMED = 3
@@ -236,11 +236,6 @@ def nearest_raw_url(
     if not folders and last in tables and table in (None, last):
         return RightUrl(url=above, of=last, is_above=table == last)
     return None
-
-
-def is_there(url: str) -> bool:
-    """Whether a folder is there; of a bucket only listing says it. A store would make the folder."""
-    return url.startswith("s3://") or Path(url).is_dir()
 
 
 def has_file_in_the_way(url: str) -> bool:

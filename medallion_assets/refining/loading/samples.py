@@ -7,14 +7,13 @@ Does not: the mark itself, or what may be done with samples (serving).
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.samples import is_sample, origin_of, sample_owner
 from medallion_assets.delta.row_tables.identity import Identity, ensure_identity, mark_as_sample
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table, origins_since
-from medallion_assets.storage.listing import list_folders
+from medallion_assets.storage.listing import is_there, list_folders
 from medallion_assets.storage.stores import open_store
 
 
@@ -41,7 +40,7 @@ def identify(lakehouse: Lakehouse, now: datetime) -> Identity:
 
 def _first_sample(lakehouse: Lakehouse) -> str | None:
     """The first sample that any Bronze table was ever loaded from, or None."""
-    if not lakehouse.url.startswith("s3://") and not Path(lakehouse.url).is_dir():
+    if not is_there(lakehouse.url):
         return None
     for folder in list_folders(open_store(lakehouse.url, lakehouse.storage_options), "bronze"):
         name = folder.rsplit("/", 1)[-1]

@@ -6,7 +6,6 @@ Does not: any of the parts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LOWEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
-from medallion_assets.contracts.source import AsItIs, Found, Listing
+from medallion_assets.contracts.source import BY_ACCESS, AsItIs, Found, Listing
 from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
@@ -30,9 +29,10 @@ from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.strays import find_strays
 from medallion_assets.sources.dynamodb_export.unread_types import unread_types
-from medallion_assets.sources.dynamodb_export.verdicts import BY_ACCESS, ExportRefusedError, Verdict
+from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.sources.dynamodb_export.verify import expect_readable, verify_file
+from medallion_assets.sources.records import json_text
 from medallion_assets.storage.stores import state_of
 
 ASKED_FIRST = BY_ACCESS | {Verdict.DATA_FILE_MISSING}
@@ -111,7 +111,7 @@ class DynamoDBExports(AsItIs):
 
     def spelled(self, text: str) -> str:
         """A text as JSON spells it."""
-        return json.dumps(text, ensure_ascii=False)
+        return json_text(text)
 
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
         """Attributes of types that no contract can read yet."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError
+from medallion_assets.contracts.source import ARCHIVED, BY_ACCESS, UNREADABLE, WRONG_TABLE, BatchRefusedError
 from medallion_assets.sources.dynamodb_export.manifest import ROOT
 
 
@@ -64,12 +64,12 @@ class Verdict(StrEnum):
     DATA_FILE_ELSEWHERE = "data_file_elsewhere", ExportStatus.TAMPERED
     DATA_FILE_MISSING = "data_file_missing", ExportStatus.INCOMPLETE
     ARCHIVED = (
-        "archived",
+        ARCHIVED,
         ExportStatus.INCOMPLETE,
         "restore its objects from the archive; it is checked again automatically",
     )
     UNREADABLE = (
-        "unreadable",
+        UNREADABLE,
         ExportStatus.INCOMPLETE,
         "let this account read its objects; it is checked again automatically",
     )
@@ -87,10 +87,6 @@ class Verdict(StrEnum):
     def is_final(self) -> bool:
         """Refused for good: the sensor's cursor may pass it (rule B2)."""
         return self.status is ExportStatus.REFUSED
-
-
-BY_ACCESS = frozenset({Verdict.ARCHIVED, Verdict.UNREADABLE})
-"""Verdicts that no listing takes back: permissions and restored objects do not show there."""
 
 
 class ExportRefusedError(BatchRefusedError):

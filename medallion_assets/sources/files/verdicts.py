@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Self
 
-from medallion_assets.contracts.source import BatchRefusedError
+from medallion_assets.contracts.source import ARCHIVED, BY_ACCESS, UNREADABLE, BatchRefusedError
 from medallion_assets.storage.failures import UnreadableObjectError
 
 _COPY_AGAIN = "copy the file again from its source; it is checked again as soon as it changes"
@@ -30,8 +30,8 @@ class FileVerdict(StrEnum):
         return verdict
 
     FILE_MISSING = "file_missing"
-    ARCHIVED = "archived", "restore the object from the archive; it is checked again automatically"
-    UNREADABLE = "unreadable", "let this account read the object; it is checked again automatically"
+    ARCHIVED = ARCHIVED, "restore the object from the archive; it is checked again automatically"
+    UNREADABLE = UNREADABLE, "let this account read the object; it is checked again automatically"
     CHANGED_MEANWHILE = "changed_meanwhile", "nothing: the next run reads it as it is then"
     EMPTY_FILE = "empty_file"
     WRONG_COMPRESSION = (
@@ -54,10 +54,6 @@ class FileVerdict(StrEnum):
     NOT_PARQUET = "not_parquet"
     CORRUPT_PARQUET = "corrupt_parquet"
     UNKNOWN_PARTITION = "unknown_partition", "give the file the name of its partition, as the declaration has it"
-
-
-BY_ACCESS = frozenset({FileVerdict.ARCHIVED, FileVerdict.UNREADABLE})
-"""Verdicts that no listing takes back: permissions and restored objects do not show there."""
 
 
 class FileRefusedError(BatchRefusedError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -22,7 +22,6 @@ from medallion_assets.contracts.columns import LINE_NUMBER, RAW, SOURCE_FILE
 from medallion_assets.contracts.documents import UnreadableDocumentError
 from medallion_assets.contracts.fetching import Fetched
 from medallion_assets.contracts.owner import Owner
-from medallion_assets.contracts.place import Stray
 from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
 from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, LineReader, Listing
@@ -109,11 +108,6 @@ class RestWindows(AsItIs):
                 batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
         return look.listing(batches, foreign=foreign)
 
-    def strays(self, place: ObjectStore, tables: Collection[str]) -> list[Stray]:
-        """None: this project itself puts windows where they belong."""
-        del place, tables
-        return []
-
     def read(self, place: ObjectStore, found: Found, *, owner: Owner | None = None) -> WindowDelivery:
         """What its summary says; an API has no owner.
 
@@ -173,11 +167,6 @@ class RestWindows(AsItIs):
     def spelled(self, text: str) -> str:
         """A text as JSON spells it."""
         return json_text(text)
-
-    def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
-        """Nothing: a text can be read, or has a reason of its own."""
-        del bad, table
-        return []
 
 
 def _batch(window: Window, pages: list[LandedPage]) -> Batch:

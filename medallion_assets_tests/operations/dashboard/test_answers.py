@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.row_tables.identity import mark_as_sample
@@ -16,7 +17,6 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.dashboard.answers import Answer, answers_of
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.tables import Mood
-from medallion_assets.operations.freshness.reach import last_complete_day
 from medallion_assets.operations.tables.pipeline_runs import record_attempts
 from medallion_assets.pipelines.ecommerce.brand_revenue import BRAND_REVENUE
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
@@ -64,7 +64,7 @@ def test_late_months_say_how_far_everything_is_complete_beside_days_that_are_in_
             lakehouse, [attempt(served.table.name, 0, covered_until=now) for served in TRANSACTIONS.published]
         )
         answer = answers_of(read_facts(lakehouse, now))[0]
-        assert (answer.mood, answer.answer) == (mood, until or f"until {last_complete_day(now):%a %-d %b %Y}")
+        assert (answer.mood, answer.answer) == (mood, until or f"until {last_business_day(now):%a %-d %b %Y}")
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from pathlib import Path
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import MOST_CHARACTERS
 from medallion_assets.operations.dashboard.facts import read_facts
 from medallion_assets.operations.dashboard.needs import AS_IT_SAYS, Need, needs_of
-from medallion_assets.operations.long_texts import MOST_CHARACTERS
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import Alert, raise_alerts
 from medallion_assets.operations.tables.incident import Incident, end_incidents, record_incidents

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.orchestration.closing.daily import day_to_close, days_before
+from medallion_assets.orchestration.closing.daily import days_before
 
 DAY = date(2025, 3, 9)
 
@@ -27,8 +28,8 @@ DAY = date(2025, 3, 9)
 def test_a_tick_closes_the_business_day_before_its_own(scheduled_at: str, day: date) -> None:
     """T5: also around the two days on which clocks change, and when the schedule's zone is another."""
     moment = datetime.fromisoformat(scheduled_at)
-    assert day_to_close(moment) == day
-    assert day_to_close(moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE))) == day
+    assert last_business_day(moment) == day
+    assert last_business_day(moment.astimezone(ZoneInfo(BUSINESS_TIME_ZONE))) == day
 
 
 def test_days_since_the_first_publish_may_have_been_missed() -> None:

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.moments import last_business_day
 from medallion_assets.contracts.table import BUSINESS_TIME_ZONE
-from medallion_assets.orchestration.closing.daily import day_to_close
 from medallion_assets.orchestration.closing.lines import days_due, last_due
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -23,7 +23,7 @@ WEDNESDAY = date(2025, 5, 7)
 def due(*cron_lines: str, day: date = WEDNESDAY, at: str = "06:00", zone: str = BUSINESS_TIME_ZONE) -> date | None:
     """What is due at a moment (business zone) of a day, where everything is to be done by 06:00."""
     tick = last_due(cron_lines, zone, time(6), datetime.combine(day, time.fromisoformat(at), ZONE))
-    return None if tick is None else day_to_close(tick)
+    return None if tick is None else last_business_day(tick)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_close_that_was_due_west_of_the_business_zone_counts(zone: str, line: 
     now = datetime(2026, 11, 26, 18, tzinfo=UTC)
     tick = last_due([line], zone, time(9), now)
     assert tick is not None
-    assert day_to_close(tick) == date(2026, 11, 24)
+    assert last_business_day(tick) == date(2026, 11, 24)
 
 
 def due_jobs(home: Path, now: str, **settings: str) -> dict[str, date]:

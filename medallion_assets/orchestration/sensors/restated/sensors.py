@@ -14,6 +14,7 @@ import dagster as dg
 
 from medallion_assets.contracts import sensor_names
 from medallion_assets.contracts.documents import from_json_or_none, to_json
+from medallion_assets.contracts.moments import business_day
 from medallion_assets.contracts.pipeline import Gold, Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import days_text, ranges_of
@@ -42,7 +43,7 @@ from medallion_assets.orchestration.sensors.restated.together import Ready, read
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
 from medallion_assets.settings import Settings
 from medallion_assets.stages.gold import is_of_days
-from medallion_assets.stages.partitions import business_day, month_now
+from medallion_assets.stages.partitions import month_now
 from medallion_assets.stages.together import companions
 from medallion_assets.triggers.restated.asking import AskingCursor, Chosen, choose
 from medallion_assets.triggers.restated.batches import DayBatch, oldest_live

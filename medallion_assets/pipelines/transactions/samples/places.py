@@ -7,7 +7,6 @@ Does not: which samples are written.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from obstore.store import ObjectStore
 
@@ -16,6 +15,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.find import find_exports, folder_of
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError
+from medallion_assets.storage.listing import is_there
 from medallion_assets.storage.stores import NO_OPTIONS, open_store
 
 
@@ -33,7 +33,7 @@ def check_only_samples(url: str, storage_options: Mapping[str, str] = NO_OPTIONS
         PermanentError: one is not, or cannot be read, and may be a real one on its way; it is named.
         TransientError: the store did not answer.
     """
-    if not url.startswith("s3://") and not Path(url).is_dir():
+    if not is_there(url):
         return  # and it stays missing: a local store would make it
     store = open_store(url, storage_options)
     for found in find_exports(store):

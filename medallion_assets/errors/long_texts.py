@@ -10,9 +10,14 @@ MOST_CHARACTERS = 700
 FIRST_CHARACTERS, LAST_CHARACTERS = 500, 1_500
 
 
+def cut(text: str, longest: int) -> str:
+    """A text of at most `longest` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def short(text: str) -> str:
     """The beginning of a text that data may have made long; never what a person is to do, which may be long."""
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
+    return cut(text, MOST_CHARACTERS)
 
 
 def without_middle(error: str) -> str:
