@@ -54,6 +54,11 @@ ENGINES = ("polars", "spark")
 ENGINE = "polars"
 """What `pytest --engine` says: so whole files of tests run on another engine."""
 SILVER = (CUSTOMER_TRANSACTIONS, CUSTOMERS)
+WITH_EURO = replace(
+    CUSTOMER_TRANSACTIONS,
+    expectations=tuple(rule for rule in CUSTOMER_TRANSACTIONS.expectations if rule.name != "currency_unsupported"),
+)
+"""The same with every currency."""
 CATALOG = Catalog((TRANSACTIONS,))
 EXPORTED_TABLES = CATALOG.loaded_tables
 PUBLISHED_TABLES = tuple((published.gold.table, published.table) for published in CATALOG.published)

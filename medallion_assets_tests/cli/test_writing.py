@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,14 +18,8 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.tables.serving_tables import day_table, ensure_table
 from medallion_assets_tests.cli.command_line import answer, run
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared, pipeline_with
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, WITH_EURO, declared, pipeline_with
 
-WITH_EURO = replace(
-    CUSTOMER_TRANSACTIONS,
-    expectations=tuple(
-        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
-    ),
-)
 EURO_PIPELINE = pipeline_with(declared(WITH_EURO))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import obstore
 import pytest
 
@@ -14,15 +12,17 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.redrive import redrive
 from medallion_assets.storage.stores import open_store, write_bytes
 from medallion_assets_tests.operations.small_lakehouse import exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, declared, land, run_silver
-from medallion_assets_tests.services.s3 import S3Server
-
-WITH_EURO = replace(
+from medallion_assets_tests.pipeline import (
+    CATALOG,
     CUSTOMER_TRANSACTIONS,
-    expectations=tuple(
-        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
-    ),
+    CUSTOMERS,
+    NOW,
+    WITH_EURO,
+    declared,
+    land,
+    run_silver,
 )
+from medallion_assets_tests.services.s3 import S3Server
 
 
 @pytest.fixture

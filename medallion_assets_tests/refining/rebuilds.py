@@ -28,12 +28,7 @@ from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.refining import changed_contracts
 from medallion_assets_tests.refining.changed_contracts import AT, DAY, EURO, FIRST, LATER, SECOND, never_fails
 
-LOOSE = replace(
-    pipeline.CUSTOMER_TRANSACTIONS,
-    expectations=tuple(
-        rule for rule in pipeline.CUSTOMER_TRANSACTIONS.expectations if rule.name != "currency_unsupported"
-    ),
-)
+LOOSE = pipeline.WITH_EURO
 STRICT = replace(LOOSE, expectations=(*LOOSE.expectations, expect_or_drop("no_euro", nw.col("currency") != "EUR")))
 LOOSE_CUSTOMERS = pipeline.CUSTOMERS
 STRICT_CUSTOMERS = replace(

@@ -31,15 +31,11 @@ class FooterError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFigures:
-    """One column of a file: its least and greatest value as they are stored, None where the footer has none.
-
-    `is_exact` is false where the stored values are shortened ones.
-    """
+    """One column of a file: its least and greatest value as they are stored, None where the footer has none."""
 
     low: bytes | None
     high: bytes | None
     nulls: int | None
-    is_exact: bool
 
     def value(self, stored: bytes, kind: Type) -> Any:
         """A stored value of this column as Python has it; None where it has no bounds that readers could use.
@@ -115,21 +111,18 @@ def read_footer(tail: bytes) -> Footer:
 
 def _figures(chunks: list[_Fields]) -> ColumnFigures:
     """One column's figures over all row groups. Bounds stand only where every group with values has them."""
-    lows, highs, nulls, is_exact = [], [], [], True
+    lows, highs, nulls = [], [], []
     for chunk in chunks:
         statistics = chunk.get(12, {})
         nulls.append(statistics.get(3))
         if 5 in statistics and 6 in statistics:
             highs.append(statistics[5])
             lows.append(statistics[6])
-            is_exact = is_exact and statistics.get(7, True) and statistics.get(8, True)
         elif statistics.get(3) != chunk[5]:
-            return ColumnFigures(low=None, high=None, nulls=None, is_exact=False)
+            return ColumnFigures(low=None, high=None, nulls=None)
     least, greatest = _order(lows, chunks[0][1], min), _order(highs, chunks[0][1], max)
     known = [count for count in nulls if count is not None]
-    return ColumnFigures(
-        low=least, high=greatest, nulls=sum(known) if len(known) == len(nulls) else None, is_exact=is_exact
-    )
+    return ColumnFigures(low=least, high=greatest, nulls=sum(known) if len(known) == len(nulls) else None)
 
 
 def _order(values: list[bytes], physical_type: int, choose: Any) -> bytes | None:

@@ -6,7 +6,6 @@ Does not: what follows from that, publishing what it made.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,15 +24,11 @@ def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None
         PermanentError: the project, or a file of a source, is not right.
         TransientError: the storage of the sources did not answer.
     """
-    began = time.monotonic()
     with one_at_a_time():
         call.warehouse.make_sources(call.run, sources, paths or {})
         result = call.invoke("build", "--store-failures", manifest=call.manifest())
     nodes: Any = result.result
-    return Build(
-        nodes=tuple(_node(node, call.warehouse) for node in nodes.results),
-        seconds=time.monotonic() - began,
-    )
+    return Build(nodes=tuple(_node(node, call.warehouse) for node in nodes.results))
 
 
 def _node(result: Any, warehouse: Warehouse) -> Node:

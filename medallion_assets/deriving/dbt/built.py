@@ -49,7 +49,6 @@ class Build:
     """What `dbt build` did."""
 
     nodes: tuple[Node, ...]
-    seconds: float
 
     @property
     def tests(self) -> Mapping[str, Node]:

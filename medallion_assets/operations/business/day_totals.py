@@ -30,12 +30,10 @@ LOG = logging.getLogger(__name__)
 class Totals:
     """Days, ascending, and by column the share of the whole that each value has, the greatest first.
 
-    `is_made` is false while there is no table, `is_readable` where something of it is broken. Days on which nothing
-    happened are 0.
+    `is_readable` is false where something of the table is broken. Days on which nothing happened are 0.
     """
 
     picture: DayTotals
-    is_made: bool
     is_readable: bool = True
     days: tuple[PeriodFigure, ...] = ()
     shares: Mapping[str, tuple[tuple[str, float], ...]]
@@ -51,13 +49,13 @@ def read_totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetim
         return _totals(lakehouse, picture, covered_until, days)
     except UNREADABLE:
         LOG.warning("%s cannot be read", picture.table.name, exc_info=True)
-        return Totals(picture=picture, is_made=True, is_readable=False, shares={})
+        return Totals(picture=picture, is_readable=False, shares={})
 
 
 def _totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | None, days: int) -> Totals:
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
-        return Totals(picture=picture, is_made=False, shares={})
+        return Totals(picture=picture, shares={})
     newest = [day for day in snapshot.partitions if day is not None][-days:]
     columns = pl.col(picture.partition, *picture.shares), pl.col(picture.figure).cast(pl.Float64)
     rows = snapshot.scan(partitions=newest).select(*columns).collect()
@@ -65,7 +63,6 @@ def _totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | 
     every = pl.date_range(newest[0], newest[-1], eager=True).to_list()[-days:] if newest else []
     return Totals(
         picture=picture,
-        is_made=True,
         days=tuple(
             PeriodFigure(
                 start=day,

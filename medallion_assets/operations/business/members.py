@@ -42,10 +42,9 @@ class Cohort:
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
-    """As of `day`; moves, the most frequent first, are since `before`. `is_made` is false while there is no table."""
+    """As of `day`; moves, the most frequent first, are since `before`."""
 
     picture: Members
-    is_made: bool
     day: date | None = None
     before: date | None = None
     segments: tuple[SegmentFigure, ...] = ()
@@ -63,7 +62,7 @@ def read_members(lakehouse: Lakehouse, picture: Members) -> Membership:
     snapshot = lakehouse.find(picture.table)
     days = [] if snapshot is None else [day for day in snapshot.partitions if day is not None]
     if snapshot is None or not days:
-        return Membership(picture=picture, is_made=snapshot is not None)
+        return Membership(picture=picture)
     day = days[-1]
     before = next((kept for kept in days[:-1] if kept >= day - BACK), None)
     names = ("member", "segment", "first_day", "last_day", "value")
@@ -74,7 +73,6 @@ def read_members(lakehouse: Lakehouse, picture: Members) -> Membership:
     then = now.clear() if before is None else snapshot.scan(partitions=[before]).select(**columns).collect()
     return Membership(
         picture=picture,
-        is_made=True,
         day=day,
         before=before,
         segments=_segments(now, None if before is None else then),

@@ -26,13 +26,9 @@ MONTHS, MONTHS_WITH_TOP, TOP = 24, 3, 8
 
 @dataclass(frozen=True, kw_only=True)
 class MonthFigures:
-    """Totals by month, ascending; of the newest months those with the greatest figures, newest month first.
-
-    `is_made` is false while there is no table.
-    """
+    """Totals by month, ascending; of the newest months those with the greatest figures, newest month first."""
 
     picture: MonthTotals
-    is_made: bool
     totals: tuple[PeriodFigure, ...] = ()
     top: Mapping[date, tuple[tuple[str, float], ...]]
 
@@ -46,7 +42,7 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
     """
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
-        return MonthFigures(picture=picture, is_made=False, top={})
+        return MonthFigures(picture=picture, top={})
     newest = [month for month in snapshot.partitions if month is not None][-MONTHS:]
     columns = [picture.partition, *([] if picture.top is None else [picture.top])]
     figure = pl.col(picture.figure).cast(pl.Float64)
@@ -54,7 +50,6 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
     totals = rows.group_by(picture.partition).agg(pl.col(picture.figure).sum()).sort(picture.partition)
     return MonthFigures(
         picture=picture,
-        is_made=True,
         totals=tuple(
             PeriodFigure(
                 start=month,

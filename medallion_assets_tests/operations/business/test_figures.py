@@ -108,7 +108,7 @@ def test_what_is_not_made_has_no_figures_and_is_not_made(tmp_path: Path) -> None
     assert isinstance(DAYS, DayTotals)
     assert isinstance(MEMBERS, Members)
     lakehouse = empty_lakehouse(tmp_path)
-    assert not read_totals(lakehouse, DAYS, None, days=1).is_made
-    assert not read_members(lakehouse, MEMBERS).is_made
-    assert not read_months(lakehouse, BRANDS, None).is_made
+    assert not read_totals(lakehouse, DAYS, None, days=1).days
+    assert not read_members(lakehouse, MEMBERS).segments
+    assert not read_months(lakehouse, BRANDS, None).totals
     assert not Path(lakehouse.url).exists()

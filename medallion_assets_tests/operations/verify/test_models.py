@@ -173,7 +173,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, *failed: Node) -> None:
 
     @contextmanager
     def of(*_: object, **__: object) -> Iterator[tuple[Build, None]]:
-        yield Build(nodes=failed, seconds=0), None
+        yield Build(nodes=failed), None
 
     monkeypatch.setattr(verify_module, "build_of", of)
 

@@ -12,14 +12,8 @@ from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining.redrive import redrive
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, declared, lakehouse_at
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, WITH_EURO, declared, lakehouse_at
 
-WITH_EURO = replace(
-    CUSTOMER_TRANSACTIONS,
-    expectations=tuple(
-        expectation for expectation in CUSTOMER_TRANSACTIONS.expectations if expectation.name != "currency_unsupported"
-    ),
-)
 STRICT = replace(
     CUSTOMER_TRANSACTIONS,
     expectations=(*CUSTOMER_TRANSACTIONS.expectations, expect_or_drop("not_ten", nw.col("amount") != 10)),

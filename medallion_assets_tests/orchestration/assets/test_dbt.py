@@ -129,7 +129,7 @@ def test_a_warning_of_dbt_stops_nothing_and_says_how_many_rows() -> None:
     """Order lines that are no facts (rule D6), and a test that fails from so many rows on (`error_if`)."""
     found = {"lines_have_orders": "warn", "mart_equals_facts": "warn", "no_product_is_lost": "fail"}
     nodes = tuple(Node(name=name, kind="test", status=status, failures=3) for name, status in found.items())
-    done = Refreshed(build=Build(nodes=nodes, seconds=0), release=None, written={}, versions={})
+    done = Refreshed(build=Build(nodes=nodes), release=None, written={}, versions={})
     said = {check.check_name: check for check in verdicts(STAR, read_specs(STAR.project).tests, done)}
     assert {name: str(check.severity.value) for name, check in said.items()} == {
         "lines_have_orders": "WARN",

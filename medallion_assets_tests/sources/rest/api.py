@@ -1,7 +1,7 @@
 """An API over HTTP on this machine, whose answers a test plans one by one.
 
-Belongs here: a server, and the requests that it got.
-Does not: what is answered.
+Belongs here: a server, the requests that it got, and two pages that it may answer.
+Does not: what a test makes of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 Answering = Callable[[dict[str, str]], Any]
+PAGES: dict[str, dict[str, Any]] = {
+    "": {"data": [{"id": "a"}, {"id": "b"}], "next": "two"},
+    "two": {"data": [{"id": "c"}], "next": None},
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Api:
     failures: list[Failure | None] = field(default_factory=list)
     asked: list[dict[str, str]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+
+
+def by_cursor(parameters: dict[str, str]) -> dict[str, Any]:
+    """The pages, each of which names the cursor of the next one."""
+    return PAGES[parameters.get("cursor", "")]
 
 
 @contextmanager

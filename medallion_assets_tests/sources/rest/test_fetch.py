@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,36 +18,17 @@ from medallion_assets.sources.rest.endpoint import SHOWN_CHARACTERS, ByCursor, B
 from medallion_assets.sources.rest.fetch import MOST_READINGS, fetch_windows
 from medallion_assets.sources.rest.landing import Window, landed_in, read_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS, Requests, secret_headers
-from medallion_assets.storage.stores import open_store, read_bytes
-from medallion_assets_tests.sources.rest.api import Api, Failure, serving
+from medallion_assets.storage.stores import read_bytes
+from medallion_assets_tests.sources.rest.api import PAGES, Api, Failure, serving
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 FIRST = Window(START, START + DAY)
 SECRET = "s3cret-token"
-PAGES: dict[str, dict[str, Any]] = {
-    "": {"data": [{"id": "a"}, {"id": "b"}], "next": "two"},
-    "two": {"data": [{"id": "c"}], "next": None},
-}
-
-
-def by_cursor(parameters: dict[str, str]) -> dict[str, Any]:
-    return PAGES[parameters.get("cursor", "")]
 
 
 def by_number(parameters: dict[str, str]) -> list[dict[str, str]]:
     return [{"id": parameters["page"]}] if int(parameters["page"]) < 3 else []
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving(by_cursor) as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> ObjectStore:
-    return open_store(str(tmp_path / "raw"))
 
 
 def endpoint(api: Api, **options: Any) -> Endpoint:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import obstore
@@ -15,22 +13,11 @@ from obstore.store import ObjectStore
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.rest.landing import Landed, Window, claim_window, landed_in, next_window, write_summary
 from medallion_assets.sources.rest.windows import RestWindows
-from medallion_assets.storage.stores import open_store, write_bytes
-from medallion_assets_tests.sources.rest.api import Api, serving
-from medallion_assets_tests.sources.rest.test_fetch import DAY, FIRST, START, by_cursor, endpoint, fetched, kept
+from medallion_assets.storage.stores import write_bytes
+from medallion_assets_tests.sources.rest.api import Api, by_cursor, serving
+from medallion_assets_tests.sources.rest.test_fetch import DAY, FIRST, START, endpoint, fetched, kept
 
 NOON = START + DAY / 2
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> ObjectStore:
-    return open_store(str(tmp_path / "raw"))
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving(by_cursor) as running:
-        yield running
 
 
 def test_two_who_fetch_at_once_land_each_window_once(place: ObjectStore) -> None:

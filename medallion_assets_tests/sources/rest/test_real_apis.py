@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,20 +16,8 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.sources.rest.endpoint import ByCursor, ByLink, ByNumber, ByOffset
 from medallion_assets.sources.rest.landing import read_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS
-from medallion_assets.storage.stores import open_store
-from medallion_assets_tests.sources.rest.api import Api, Failure, serving
-from medallion_assets_tests.sources.rest.test_fetch import FIRST, PAGES, SECRET, by_cursor, endpoint, fetched, kept
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    with serving(by_cursor) as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> ObjectStore:
-    return open_store(str(tmp_path / "raw"))
+from medallion_assets_tests.sources.rest.api import PAGES, Api, Failure, by_cursor, serving
+from medallion_assets_tests.sources.rest.test_fetch import FIRST, SECRET, endpoint, fetched, kept
 
 
 def ids(place: ObjectStore) -> list[str]:
