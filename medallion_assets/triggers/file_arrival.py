@@ -29,7 +29,7 @@ from medallion_assets.triggers.asking import Asking, asking
 from medallion_assets.triggers.debounce import DebounceState, Observation, signature_of
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import Prefixes
-from medallion_assets.triggers.rounds import REMEMBERED, Key, Remembered, Round, key_of, merged
+from medallion_assets.triggers.rounds import Key, Remembered, Round, key_of, merged
 
 FULL_LISTING_SECONDS = 600
 FULL_LISTING = timedelta(seconds=FULL_LISTING_SECONDS)
@@ -107,7 +107,7 @@ class Arrivals:
         near = [found.prefix for found in self.unsettled if key_of(found) not in self.far]
         prefixes = self.prefixes.holding(near, self.limits)
         far = [key for found in self.unsettled if (key := key_of(found)) in self.far or not prefixes.covers(key[1])]
-        left_out = frozenset(far[REMEMBERED:])
+        left_out = frozenset(far[self.limits.remembered :])
 
         def kept(batches: Sequence[Found]) -> list[Found]:
             return [found for found in batches if key_of(found) not in left_out]
@@ -119,13 +119,13 @@ class Arrivals:
             refused=kept(self.refused),
             behind=kept(self.behind),
             prefixes=prefixes,
-            far=frozenset(far[:REMEMBERED]),
+            far=frozenset(far[: self.limits.remembered]),
         )
 
     def remembered(self) -> list[Remembered]:
         """The batches that the next tick may not see: the far ones and, as a quick look may be cut short, others."""
         keys = sorted(map(key_of, self.unsettled), key=lambda key: key not in self.far)
-        return [self.listed[key] for key in sorted(keys[:REMEMBERED]) if key in self.listed]
+        return [self.listed[key] for key in sorted(keys[: self.limits.remembered]) if key in self.listed]
 
     def __str__(self) -> str:
         """Say for people what lies there and is not asked for."""

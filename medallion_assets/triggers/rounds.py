@@ -19,8 +19,6 @@ from medallion_assets.contracts.source import Found, Listing
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets.triggers.prefixes import by_age
 
-REMEMBERED = 100
-"""So many batches are remembered, those first that a run can load; a run loads all that are complete."""
 Key = tuple[str, str]
 """The id and the prefix of a batch."""
 

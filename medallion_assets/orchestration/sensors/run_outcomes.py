@@ -100,8 +100,8 @@ class Consequences:
     incidents: list[Incident] = field(default_factory=list)
 
 
-def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
-    """The sensor that looks at each run of this code location when it has ended."""
+def run_outcome_sensor(settings: Settings, *, most_runs: int = MOST_RUNS) -> dg.SensorDefinition:
+    """The sensor that looks at each run of this code location when it has ended, `most_runs` in one tick."""
 
     @dg.sensor(
         name=RUN_OUTCOMES,
@@ -117,7 +117,7 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
             kept = context.instance.get_run_ids(dg.RunsFilter(run_ids=sorted(cursor.waiting)))
             cursor = replace(cursor, waiting=frozenset(kept))
         unread: list[Unread] = []
-        for run, updated_at in ended_runs(context, cursor, unread):
+        for run, updated_at in ended_runs(context, cursor, unread, most_runs):
             try:
                 found = found_out(context, lake, run, settings.alert_jobs, now)
                 if not keep_or_send(lake, context.instance, settings, found.alerts, now).is_kept:
@@ -143,9 +143,9 @@ def run_outcome_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 def ended_runs(
-    context: dg.SensorEvaluationContext, cursor: OutcomesCursor, unread: list[Unread]
+    context: dg.SensorEvaluationContext, cursor: OutcomesCursor, unread: list[Unread], most: int
 ) -> Iterator[tuple[dg.DagsterRun, datetime]]:
-    """The runs of this code location that ended and were not handled, oldest first, with when they were updated.
+    """So many runs of this code location that ended and were not handled, oldest first, with when they were updated.
 
     Those that cannot be read go to `unread`.
     """
@@ -156,7 +156,7 @@ def ended_runs(
     for record in records:
         run = record.dagster_run
         is_ours, is_waiting = repository is None or run.job_name in repository.job_names, run.run_id in cursor.waiting
-        if not is_ours or run.run_id in cursor.handled or found[is_waiting] == MOST_RUNS:
+        if not is_ours or run.run_id in cursor.handled or found[is_waiting] == most:
             continue
         if run_status(run, retries_enabled=instance.run_retries_enabled) is not EndStatus.PENDING:
             found[is_waiting] += 1

@@ -29,19 +29,20 @@ MOST = 1_000
 
 
 class LandingFolders:
-    """The folders below a place, an absolute path, into which exports and files are put."""
+    """The folders below a place, an absolute path, into which exports and files are put; `most` are looked at."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, *, most: int = MOST) -> None:
         self._place = place
-        self._times = dict(_below(place))
+        self._most = most
+        self._times = dict(_below(place, most))
 
     def have_changed(self) -> bool:
         """Whether an entry of one of them has come or gone since this was asked last."""
         changed = [folder for folder in self._times or [self._place] if _time(folder) != self._times.get(folder)]
         for folder in changed:
             self._times.pop(folder, None)
-            self._times.update(_below(folder))
-        self._times = _newest(self._times)
+            self._times.update(_below(folder, self._most))
+        self._times = _newest(self._times, self._most)
         return bool(changed)
 
     def watch(self, instance: dg.DagsterInstance, stop: threading.Event) -> None:
@@ -51,13 +52,13 @@ class LandingFolders:
                 wake_arrivals(instance)
 
 
-def _below(folder: str) -> Iterator[tuple[str, int]]:
+def _below(folder: str, most: int) -> Iterator[tuple[str, int]]:
     """A folder and those below it, with the time of each; what is in one named AWSDynamoDB is no such folder.
 
-    Of more than MOST those that changed last, as far as their parents did.
+    Of more than `most` those that changed last, as far as their parents did.
     """
     waiting, found = [(0, folder)], 0
-    while waiting and found < MOST:
+    while waiting and found < most:
         _, folder = heapq.heappop(waiting)
         if (seen := _time(folder)) is None:
             continue
@@ -69,14 +70,14 @@ def _below(folder: str) -> Iterator[tuple[str, int]]:
                     heapq.heappush(waiting, (-(_time(below) or 0), below))
 
 
-def _newest(times: Mapping[str, int]) -> dict[str, int]:
-    """Those that changed last, MOST at most, each with the folders above it: in these its siblings appear."""
-    if len(times) <= MOST:
+def _newest(times: Mapping[str, int], most: int) -> dict[str, int]:
+    """Those that changed last, `most` of them, each with the folders above it: in these its siblings appear."""
+    if len(times) <= most:
         return dict(times)
     kept = dict[str, int]()
     for folder in sorted(times, key=times.__getitem__, reverse=True):
         way = {above: times[above] for above in (folder, *map(str, Path(folder).parents)) if above in times}
-        if len(kept.keys() | way.keys()) <= MOST:
+        if len(kept.keys() | way.keys()) <= most:
             kept |= way
     return kept
 

@@ -38,13 +38,15 @@ class Message:
     version: Literal[1] = VERSION
 
 
-def wake(home: Path, sensors: Collection[str], *, after_seconds: float = 0.0) -> None:
+def wake(
+    home: Path, sensors: Collection[str], *, after_seconds: float = 0.0, room_seconds: float = ROOM_SECONDS
+) -> None:
     """Say that sensors are to look. Where nobody hears it they do so when their turn comes."""
     if not sensors:
         return
     text = to_json(Message(sensors=tuple(sorted(sensors)), after_seconds=after_seconds)).encode()
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-        to.settimeout(ROOM_SECONDS)
+        to.settimeout(room_seconds)
         with address(home, NAME) as place:
             to.sendto(text, place)
 

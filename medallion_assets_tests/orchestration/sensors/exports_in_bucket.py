@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from medallion_assets.contracts.batch import BatchKind
 from medallion_assets.contracts.declared import Loaded
 from medallion_assets.contracts.documents import from_json_or_none, to_json
@@ -21,6 +23,7 @@ from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.refining.bronze import LEDGER_BOUNDS, bronze_table
 from medallion_assets.sources.dynamodb_export.manifest import ROOT, STARTED_NAME, SUMMARY_NAME
+from medallion_assets.storage.bucket import PAGE_KEYS
 from medallion_assets.triggers.file_arrival import ArrivalCursor, evaluate
 from medallion_assets.triggers.look_limits import LIMITS, LookLimits
 from medallion_assets_tests.pipeline import CATALOG, declared
@@ -53,7 +56,10 @@ def written(export: str) -> WrittenFile:
 
 @dataclass
 class Place:
-    """Exports in a bucket, of which Bronze knows those that are settled; and a sensor, tick by tick."""
+    """Exports in a bucket, of which Bronze knows those that are settled; and a sensor, tick by tick.
+
+    A request lists `page_keys` objects.
+    """
 
     server: S3Server
     home: Path
@@ -62,6 +68,7 @@ class Place:
     cursor: ArrivalCursor = field(default_factory=ArrivalCursor)
     text: str = ""
     limits: LookLimits = LIMITS
+    page_keys: int = PAGE_KEYS
     seconds: float = 0
     requests: int = 0
     loaded: Loaded = field(default_factory=lambda: declared(CUSTOMER_TRANSACTIONS))
@@ -101,7 +108,8 @@ class Place:
         now = datetime(2026, 1, 4, tzinfo=UTC) + timedelta(seconds=self.seconds)
         cursor = from_json_or_none(ArrivalCursor, self.text) or ArrivalCursor()
         known = KnownBatches(self.lakehouse, self.loaded)
-        with self.server.counted() as requests:
+        with self.server.counted() as requests, pytest.MonkeyPatch.context() as patched:
+            patched.setattr("medallion_assets.storage.bucket.PAGE_KEYS", self.page_keys)
             arrivals = look(known, self.raw_url, cursor, now, self.limits)
             decided = evaluate(now, cursor, arrivals, AT_ONCE)
         self.cursor, self.requests = decided.cursor, requests["LISTV2"] + requests["LIST"]

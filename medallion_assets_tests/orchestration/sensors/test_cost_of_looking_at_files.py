@@ -18,7 +18,6 @@ from medallion_assets.orchestration.sensors import arrival
 from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.sources.rest.landing import FOLDER, SUMMARY, Window
-from medallion_assets.storage import bucket
 from medallion_assets.storage.stores import open_store
 from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS, ArrivalCursor, evaluate
 from medallion_assets.triggers.look_limits import LookLimits
@@ -54,9 +53,8 @@ NAMES: dict[str, Callable[[int], str]] = {
 
 
 @pytest.fixture
-def place(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FilePlace:
-    monkeypatch.setattr(bucket, "PAGE_KEYS", PAGE_KEYS)
-    return FilePlace(s3_server, tmp_path, limits=LIMITS)
+def place(s3_server: S3Server, tmp_path: Path) -> FilePlace:
+    return FilePlace(s3_server, tmp_path, limits=LIMITS, page_keys=PAGE_KEYS)
 
 
 def filled(place: FilePlace, name: Callable[[int], str] = NAMES["dated"], many: int = MANY) -> FilePlace:
@@ -248,9 +246,8 @@ def test_after_a_round_just_what_lies_there_and_is_not_in_is_asked_for(
     s3_server: S3Server, there: set[str], many: int, before_ticks: list[list[tuple[str, str]] | str], limits: LookLimits
 ) -> None:
     """In any cutting into ticks, whatever comes, changes and goes between them, and wherever a tick is lost."""
-    with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(bucket, "PAGE_KEYS", 4)
-        place = FilePlace(s3_server, Path(home), limits=limits)
+    with TemporaryDirectory() as home:
+        place = FilePlace(s3_server, Path(home), limits=limits, page_keys=4)
         for key in [*sorted(there), *(f"m-{number}.csv" for number in range(many))]:
             place.put(key)
         place.load()

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import STARTED_NAME
-from medallion_assets.storage import bucket
 from medallion_assets.storage.stores import open_store
 from medallion_assets.triggers.file_arrival import FULL_LISTING_SECONDS
 from medallion_assets.triggers.look_limits import LookLimits
@@ -29,10 +28,10 @@ TICKS = 100
 
 
 @pytest.fixture
-def place(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def place(s3_server: S3Server, tmp_path: Path) -> Place:
     """Of which some dozen files are many."""
-    monkeypatch.setattr(bucket, "PAGE_KEYS", PAGE_KEYS)
-    return Place(s3_server, tmp_path, limits=LookLimits(share_requests=2, small_objects=PAGE_KEYS))
+    limits = LookLimits(share_requests=2, small_objects=PAGE_KEYS)
+    return Place(s3_server, tmp_path, limits=limits, page_keys=PAGE_KEYS)
 
 
 def to_the_end(place: Place) -> Iterator[list[str]]:
@@ -133,8 +132,8 @@ def test_an_export_of_more_files_than_a_share_is_found_whole(place: Place) -> No
     assert [known.found for known in place.cursor.remembered] == whole
 
 
-def test_a_cursor_stays_small_whatever_waits(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medallion_assets.triggers.file_arrival.REMEMBERED", 5)
+def test_a_cursor_stays_small_whatever_waits(place: Place) -> None:
+    place.limits = replace(place.limits, remembered=5)
     for number in range(40):
         place.land(export_id(0, number), f"{number:02}/")
     asked = [place.tick(), *to_the_end(place)]
@@ -176,9 +175,8 @@ def test_every_export_is_found_within_a_round_and_waits_from_then_on(
     limits: LookLimits,
 ) -> None:
     """In any cutting into ticks, with exports landing between them anywhere in the order of keys and of ids."""
-    with TemporaryDirectory() as home, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(bucket, "PAGE_KEYS", PAGE_KEYS)
-        place, numbers = Place(s3_server, Path(home), limits=limits), set[int]()
+    with TemporaryDirectory() as home:
+        place, numbers = Place(s3_server, Path(home), limits=limits, page_keys=PAGE_KEYS), set[int]()
         complete, asked = set[str](), list[list[str]]()
 
         def land(landing: list[Arrival], *, may_be_settled: bool = False) -> None:

@@ -26,7 +26,6 @@ from medallion_assets.orchestration.sensors import run_outcomes
 from medallion_assets.orchestration.sensors.run_outcomes import (
     LATE_SECONDS,
     LOOK_BACK_HOURS,
-    MOST_RUNS,
     OutcomesCursor,
     run_outcome_sensor,
 )
@@ -69,6 +68,7 @@ def tick(
     cursor: str | None = None,
     *,
     alert_jobs: Mapping[str, str] | None = None,
+    most_runs: int = 20,
     definitions: dg.Definitions = DEFINITIONS,
 ) -> str:
     """One tick of the sensor; its cursor."""
@@ -80,7 +80,7 @@ def tick(
         resources={"lakehouse": resource_of(lakehouse)},
     )
     with context:
-        result = run_outcome_sensor(settings)(context)
+        result = run_outcome_sensor(settings, most_runs=most_runs)(context)
     assert isinstance(result, dg.SensorResult)
     return str(result.cursor)
 
@@ -179,17 +179,16 @@ def test_runs_of_other_code_locations_are_not_ours(lakehouse: Lakehouse, dagster
     assert told(lakehouse) == []
 
 
-@pytest.mark.slow
 def test_a_tick_looks_at_a_bounded_number_and_the_next_goes_on(
     lakehouse: Lakehouse, dagster_instance: dg.DagsterInstance
 ) -> None:
     job = DEFINITIONS.resolve_job_def("refine")
-    for _ in range(MOST_RUNS + 1):
+    for _ in range(4):
         dagster_instance.report_run_canceled(dagster_instance.create_run_for_job(job))
-    cursor = tick(lakehouse, dagster_instance)
-    assert len(told(lakehouse)) == MOST_RUNS
-    tick(lakehouse, dagster_instance, cursor)
-    assert len(told(lakehouse)) == MOST_RUNS + 1
+    cursor = tick(lakehouse, dagster_instance, most_runs=3)
+    assert len(told(lakehouse)) == 3
+    tick(lakehouse, dagster_instance, cursor, most_runs=3)
+    assert len(told(lakehouse)) == 4
 
 
 def test_a_real_stage_that_failed_is_told_with_what_to_do(refined: Graph) -> None:
@@ -264,14 +263,13 @@ def test_a_broken_channel_keeps_no_run_from_the_others(
         told.extend(str(alert.run_id) for alert in arguments[3])
         raise PartlySentError("one channel is broken", expected="an answer", found="none", do="nothing")
 
-    monkeypatch.setattr(run_outcomes, "MOST_RUNS", 3)
     runs = [run(dagster_instance, fails="it broke", number=str(number)) for number in range(5)]
     with monkeypatch.context() as broken:
         broken.setattr(run_outcomes, "keep_or_send", send_to_some)
-        cursor = tick(lakehouse, dagster_instance, tick(lakehouse, dagster_instance))
+        cursor = tick(lakehouse, dagster_instance, tick(lakehouse, dagster_instance, most_runs=3), most_runs=3)
     assert set(runs) <= set(told)
     for _ in range(2):
-        cursor = tick(lakehouse, dagster_instance, cursor)
+        cursor = tick(lakehouse, dagster_instance, cursor, most_runs=3)
     assert set(json.loads(cursor)["handled"]) == set(runs)
     assert json.loads(cursor)["waiting"] == []
     dagster_instance.delete_run(runs[0])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.orchestration.wakes import landing_folders
 from medallion_assets.orchestration.wakes.landing_folders import LandingFolders
 
 
@@ -64,24 +63,22 @@ def test_a_place_may_be_missing_come_and_go(table: Path) -> None:
     assert folders.have_changed()
 
 
-def test_no_more_folders_are_looked_at_than_a_second_has_time_for(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landing_folders, "MOST", 2)
-    folders = LandingFolders(str(table.parent))
+def test_no_more_folders_are_looked_at_than_a_second_has_time_for(table: Path) -> None:
+    folders = LandingFolders(str(table.parent), most=2)
     (table / "orders.csv").touch()
     assert folders.have_changed()
     (table / "2025" / "AWSDynamoDB" / "new").mkdir()
     assert not folders.have_changed()
 
 
-def test_of_more_folders_the_newest_are_looked_at(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_more_folders_the_newest_are_looked_at(table: Path) -> None:
     """A prefix for each day: what comes into that of today wakes, however many days there were, now or at the start."""
-    monkeypatch.setattr(landing_folders, "MOST", 5)
     days = [table / f"day={number:02}" for number in range(8)]
     for number, day in enumerate(days, 1):
         day.mkdir()
         os.utime(day, (number, number))
     later(table, table.parent)
-    folders = LandingFolders(str(table.parent))
+    folders = LandingFolders(str(table.parent), most=5)
     (days[-1] / "orders.csv").touch()
     assert folders.have_changed()
     for number in range(8, 20):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from medallion_assets.orchestration.wakes import messages
 from medallion_assets.orchestration.wakes.messages import LONGEST_BYTES, Message, is_heard, listen, read, wake
 
 
@@ -25,12 +24,11 @@ def test_who_is_heard_by_nobody_goes_on(tmp_path: Path) -> None:
     assert not is_heard(tmp_path)
 
 
-def test_who_hears_nothing_any_more_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_hears_nothing_any_more_holds_up_nobody(tmp_path: Path) -> None:
     """The kernel keeps so many datagrams, and lets the next one wait."""
-    monkeypatch.setattr(messages, "ROOM_SECONDS", 0.001)
     with listen(tmp_path) as listener:
         for _ in range(600):
-            wake(tmp_path, ["sales"])
+            wake(tmp_path, ["sales"], room_seconds=0.001)
         listener.setblocking(False)
         kept = 0
         with suppress(BlockingIOError):
