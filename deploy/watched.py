@@ -94,7 +94,7 @@ def webserver(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
     return ask
 
 
-def daemon() -> Look:
+def daemon(seconds: float = ANSWER_SECONDS) -> Look:
     """Every loop of the daemon has told lately that it lives; so it counts as well while the database is away.
 
     The first look also has this process watch runs that started before it did.
@@ -110,14 +110,14 @@ def daemon() -> Look:
         instance = made()
         if isinstance(instance.run_launcher, WatchedRunLauncher):
             instance.run_launcher.watch()
-        kinds, seconds = instance.get_required_daemon_types(), SILENT_LOOP_SECONDS
-        found = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=seconds)
+        kinds, tolerated = instance.get_required_daemon_types(), SILENT_LOOP_SECONDS
+        found = get_daemon_statuses(instance, kinds, ignore_errors=True, heartbeat_tolerance_seconds=tolerated)
         return all(status.healthy for status in found.values())
 
     def look() -> bool:
         answer = asked.pop() if asked else threads.submit(ask)
         try:
-            return answer.result(ANSWER_SECONDS)
+            return answer.result(seconds)
         except FutureTimeoutError:
             asked.append(answer)
         except Exception as error:  # noqa: BLE001 - of the database

@@ -22,8 +22,8 @@ CANCEL_SECONDS = 5.0
 AGAIN_SECONDS = 0.1
 
 
-def called(spark: Any, call: Callable[[], Result]) -> Result:
-    """What a call gives.
+def called(spark: Any, call: Callable[[], Result], *, cancel_seconds: float = CANCEL_SECONDS) -> Result:
+    """What a call gives. One that is canceled is waited for `cancel_seconds`.
 
     Raises:
         MedallionError: what `spark_failures` raises.
@@ -33,7 +33,7 @@ def called(spark: Any, call: Callable[[], Result]) -> Result:
         with spark_failures():
             return calling.result()
     except BaseException:
-        cancel(spark, calling.is_alive)
+        cancel(spark, calling.is_alive, cancel_seconds)
         raise
 
 
@@ -42,14 +42,14 @@ def in_a_thread(call: Callable[[], Result]) -> Result:
     return _Calling(call).result()
 
 
-def cancel(spark: Any, goes_on: Callable[[], bool]) -> None:
+def cancel(spark: Any, goes_on: Callable[[], bool], seconds: float = CANCEL_SECONDS) -> None:
     """End what goes on in a session, if it answers: again while a call goes on, which may be about to become a job."""
 
     def interrupt() -> None:
         with suppress(Exception):  # the first error is the one to tell
             spark.interruptAll()
 
-    until = time.monotonic() + CANCEL_SECONDS
+    until = time.monotonic() + seconds
     while True:
         thread = Thread(target=interrupt, name="spark-cancel", daemon=True)
         thread.start()

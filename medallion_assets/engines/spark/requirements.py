@@ -144,7 +144,7 @@ def _expect_endpoint(url: str) -> None:
         ) from error
 
 
-def expect_connect(channel: grpc.Channel, where: str) -> None:
+def expect_connect(channel: grpc.Channel, where: str, *, seconds: float = ANSWER_SECONDS) -> None:
     """See that who listens speaks gRPC: pyspark would try anybody else for ten minutes.
 
     Raises:
@@ -153,12 +153,12 @@ def expect_connect(channel: grpc.Channel, where: str) -> None:
     import grpc
 
     try:
-        grpc.channel_ready_future(channel).result(timeout=ANSWER_SECONDS)
+        grpc.channel_ready_future(channel).result(timeout=seconds)
     except grpc.FutureTimeoutError as error:
         raise TransientError(
             f"no Spark Connect server answers at {where}",
             expected="a Spark Connect server",
-            found=f"a process that listens, and is not ready within {ANSWER_SECONDS} s",
+            found=f"a process that listens, and is not ready within {seconds:g} s",
             do="check that MEDALLION_SPARK_REMOTE names its port (15002 usually), with /;use_ssl=true behind TLS, and "
             "that the server is not frozen",
         ) from error

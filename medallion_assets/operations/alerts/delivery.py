@@ -144,12 +144,12 @@ def deliver_due(
 def sent(channel: Channel, alert: Alert, host: Host) -> str | None:
     """Send one alert; what a service breaks at is its failure, and holds up no other alert."""
     try:
-        return send(channel, alert, host=host)
+        return send(channel, alert, host=host, seconds=SEND_SECONDS)
     except Exception as error:  # noqa: BLE001 - its words may hold the URL, which is a secret
         return f"the service failed: {type(error).__name__}"
 
 
-def send(channel: Channel, alert: Alert, *, host: Host) -> str | None:
+def send(channel: Channel, alert: Alert, *, host: Host, seconds: float) -> str | None:
     """Send one alert; give why it failed, without secrets, or None."""
     _load_apprise()
     from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
@@ -166,12 +166,12 @@ def send(channel: Channel, alert: Alert, *, host: Host) -> str | None:
             title=title,
             notify_type=NotifyType.SUCCESS if is_over else types.get(alert.kind, NotifyType.WARNING),
             body_format=NotifyFormat.TEXT,
-            timeout=SEND_SECONDS,
+            timeout=seconds,
         )
     if result:
         return None
     if result.status == AppriseResultStatus.TIMEOUT:
-        return f"no answer within {SEND_SECONDS:.0f} s"
+        return f"no answer within {seconds:.0f} s"
     return f"answered with HTTP status {statuses[-1]}" if statuses else "could not be reached, or refused the message"
 
 

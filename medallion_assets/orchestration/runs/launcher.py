@@ -58,8 +58,10 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     """Runs are processes of this host, and watched. It takes no configuration.
 
     A run whose code server is on another host is started there, as Dagster's default launcher does. `clock` gives UNIX
-    seconds.
+    seconds; a run that is terminated may take `grace_seconds`.
     """
+
+    grace_seconds = GRACE_SECONDS
 
     def __init__(self, inst_data: Any = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(inst_data)
@@ -134,7 +136,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
         if run.status is not Status.CANCELING:
             self._instance.report_run_canceling(run)
         self.watch()
-        is_gone = self._end(run, GRACE_SECONDS)
+        is_gone = self._end(run, self.grace_seconds)
         if not is_gone:
             message = f"Process {found.pid} of this run does not end: it hangs in the kernel, or is another account's."
             self._instance.report_engine_event(message, run)

@@ -14,6 +14,7 @@ definitions), whoever asked for the run. What an earlier release has planned has
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -39,22 +40,22 @@ class OtherCodeError(PermanentError):
     """A run was planned by different code from what its process runs: nothing was done."""
 
 
-def loaded_code(settings: Settings, catalog: Catalog) -> str:
+def loaded_code(settings: Settings, catalog: Catalog, began: Callable[[], float | None] = began_at) -> str:
     """The name of the code that makes the definitions: this project's, and that of the pipelines with their dbt models.
 
     It is another one when a Python file of these packages changes, and the same when it is merely written again.
     """
-    found = [_package(name) for name in (PROJECT, *settings.spark.packages)]
+    found = [_package(name, began) for name in (PROJECT, *settings.spark.packages)]
     parts = [*(name for name, _ in found), *(read_specs(built.project).digest for built in catalog.dbt)]
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     return name + IN_FLUX if any(is_in_flux for _, is_in_flux in found) else name
 
 
 @cache
-def _package(name: str) -> tuple[str, bool]:
+def _package(name: str, began: Callable[[], float | None]) -> tuple[str, bool]:
     """The digest of a package, and whether it was written since the process began. A process imports it once."""
-    began = began_at()
-    return digest(name), began is not None and changed_at(name) > began
+    at = began()
+    return digest(name), at is not None and changed_at(name) > at
 
 
 def note_in_plans(code: str) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from medallion_assets.engines.spark import calls
 from medallion_assets.engines.spark.calls import called
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.session import session
@@ -76,11 +75,8 @@ class Watched(Session):
 
 
 @pytest.mark.usefixtures("raising")
-def test_a_call_that_is_not_a_job_yet_is_canceled_once_it_is(
-    spark: SparkEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_call_that_is_not_a_job_yet_is_canceled_once_it_is(spark: SparkEngine) -> None:
     """Canceled too early only, it would go on without its caller."""
-    monkeypatch.setattr(calls, "CANCEL_SECONDS", PATIENCE_SECONDS)
     watched = Watched(session(spark.settings))
 
     def begin_late() -> None:
@@ -89,7 +85,7 @@ def test_a_call_that_is_not_a_job_yet_is_canceled_once_it_is(
         watched.real.range(10**12).selectExpr("max(id % 7)").collect()
 
     with pytest.raises(ToldToEndError):
-        called(watched, begin_late)
+        called(watched, begin_late, cancel_seconds=PATIENCE_SECONDS)
     assert not [thread for thread in running() if thread.name == "spark-call"]
     assert watched.real.sparkContext.statusTracker().getActiveJobsIds() == []
 

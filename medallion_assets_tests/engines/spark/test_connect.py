@@ -8,20 +8,18 @@ import sys
 
 import pytest
 
-from medallion_assets.engines.spark import requirements
 from medallion_assets.engines.spark.requirements import expect_connect
 from medallion_assets.errors import TransientError
 from medallion_assets_tests.services.spark import spark_package
 
 
-def test_a_port_of_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_of_something_else() -> None:
     """It takes the connection, and says nothing: so does a server that is frozen."""
     grpc = spark_package("grpc")
-    monkeypatch.setattr(requirements, "ANSWER_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(TransientError, match=f"no Spark Connect server answers at sc://{where}"):
-            expect_connect(grpc.insecure_channel(where), f"sc://{where}")
+            expect_connect(grpc.insecure_channel(where), f"sc://{where}", seconds=0.2)
 
 
 COUNTED = """

@@ -149,11 +149,10 @@ def test_what_a_channel_refuses_is_told_by_its_status(empty_lakehouse: Lakehouse
     assert events(empty_lakehouse) == [("a", "failed", "answered with HTTP status 503")]
 
 
-def test_who_does_not_answer_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch, hook: Webhook) -> None:
-    monkeypatch.setattr(alert_delivery, "SEND_SECONDS", 0.05)
+def test_who_does_not_answer_is_given_up_in_time(hook: Webhook) -> None:
     hook.gate.clear()
     (channel,) = channels_to({"failure": [f"json://127.0.0.1:{hook.port}"]})
-    assert send(channel, alert("a"), host=HOST) == "no answer within 0 s"
+    assert send(channel, alert("a"), host=HOST, seconds=0.05) == "no answer within 0 s"
 
 
 def test_nothing_is_begun_when_the_time_is_over(empty_lakehouse: Lakehouse, hook: Webhook) -> None:

@@ -162,9 +162,9 @@ def test_a_terminated_run_ends_with_its_children(runs: Launching) -> None:
 
 
 @pytest.mark.slow
-def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_stands_still_is_killed(runs: Launching) -> None:
     """It is canceled once it is gone, and not before."""
-    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    runs.launcher.grace_seconds = 0.1
     run_id = runs.at_work()
     process = runs.process(run_id)
     process.suspend()
@@ -175,9 +175,9 @@ def test_a_process_that_stands_still_is_killed(runs: Launching, monkeypatch: pyt
 
 
 @pytest.mark.slow
-def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_over_its_time_limit_ends_with_its_process(runs: Launching) -> None:
     """As run monitoring ends it: it calls the run failed whatever the launcher says."""
-    monkeypatch.setattr(run_launcher, "GRACE_SECONDS", 0.1)
+    runs.launcher.grace_seconds = 0.1
     run_id = runs.at_work()
     process = runs.process(run_id)
     process.suspend()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,22 +34,26 @@ HERE = "medallion_assets"
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A file of a user's package, in a process that began after it was written."""
+    """A file of a user's package."""
     file = tmp_path / "named_shop" / "pipeline.py"
     file.parent.mkdir()
     (file.parent / "__init__.py").touch()
     file.write_text("PRICE = 1\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(planned_code, "began_at", lambda: sys.float_info.max)
     yield file
     sys.modules.pop("named_shop", None)
     planned_code._package.cache_clear()
 
 
-def name() -> str:
+def later() -> float:
+    """When a process began that was started after everything was written."""
+    return sys.float_info.max
+
+
+def name(began: Callable[[], float | None] = later) -> str:
     """That of the code which another process would load now."""
     planned_code._package.cache_clear()
-    return loaded_code(SETTINGS, Catalog())
+    return loaded_code(SETTINGS, Catalog(), began)
 
 
 def test_the_name_is_that_of_the_content(shop: Path) -> None:
@@ -64,17 +68,15 @@ def test_the_name_is_that_of_the_content(shop: Path) -> None:
 def test_the_code_of_a_process_is_what_it_has_imported(shop: Path) -> None:
     before = name()
     shop.write_text("PRICE = 2\n")
-    assert loaded_code(SETTINGS, Catalog()) == before
+    assert loaded_code(SETTINGS, Catalog(), later) == before
 
 
-def test_what_was_written_since_the_process_began_equals_nothing(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planned_code, "began_at", lambda: shop.stat().st_ctime - 1)
-    found = name()
+def test_what_was_written_since_the_process_began_equals_nothing(shop: Path) -> None:
+    found = name(lambda: shop.stat().st_ctime - 1)
     assert found.endswith(IN_FLUX)
     with dg.DagsterInstance.ephemeral() as instance, pytest.raises(OtherCodeError):
         expect_planned_by(found, instance, planned(instance, found))
-    monkeypatch.setattr(planned_code, "began_at", lambda: None)  # where nobody knows when that was
-    assert not name().endswith(IN_FLUX)
+    assert not name(lambda: None).endswith(IN_FLUX)  # where nobody knows when that was
 
 
 @dg.op

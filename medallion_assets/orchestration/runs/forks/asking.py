@@ -68,7 +68,7 @@ def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:
         NoForkError: nobody forked one, or not in time.
         OSError: it cannot be noted.
     """
-    connection, fork = _connected(home), None
+    connection, fork = _connected(home, ANSWER_SECONDS), None
     try:
         with suppress(OSError):  # it may refuse without reading; what it said can be read all the same
             say(connection, request)
@@ -91,7 +91,7 @@ def fork_worker(home: Path, request: ForkRequest, hold: Hold) -> ForkedWorker:
     return ForkedWorker(pid, connection)
 
 
-def expect_forks(environment: Mapping[str, str]) -> str:
+def expect_forks(environment: Mapping[str, str], *, seconds: float = ANSWER_SECONDS) -> str:
     """See that a process can be forked, where runs are to be: what was found. The process ends at once.
 
     Raises:
@@ -101,7 +101,7 @@ def expect_forks(environment: Mapping[str, str]) -> str:
         return "MEDALLION_FORK_RUNS=no: runs are not forked"
     home = Path(environment.get("DAGSTER_HOME", ""))
     try:
-        _expect_fork(home)
+        _expect_fork(home, seconds)
     except NoForkServerError as error:
         return f"{error.what}, and none ever did: runs are not forked"
     except NoForkError as error:
@@ -112,8 +112,8 @@ def expect_forks(environment: Mapping[str, str]) -> str:
     return "runs are forked"
 
 
-def _expect_fork(home: Path) -> None:
-    with _connected(home) as connection:
+def _expect_fork(home: Path, seconds: float) -> None:
+    with _connected(home, seconds) as connection:
         with suppress(OSError):
             connection.shutdown(socket.SHUT_WR)
         _ready(connection)
@@ -127,9 +127,9 @@ def request_for(module: str | None, executable: str, environment: Mapping[str, s
     return ForkRequest(module=module, executable=executable, umask=_umask(), environment=environment, **place)
 
 
-def _connected(home: Path) -> socket.socket:
+def _connected(home: Path, seconds: float) -> socket.socket:
     try:
-        return connect(home, ANSWER_SECONDS)
+        return connect(home, seconds)
     except FileNotFoundError as error:
         raise NoForkServerError(f"no fork server listens at {home / NAME}") from error
     except ConnectionRefusedError as error:
@@ -143,7 +143,7 @@ def _ready(connection: socket.socket) -> int:
     try:
         answer = hear(connection, ForkAnswer)
     except TimeoutError as error:
-        raise NoForkError(f"the fork server did not answer within {ANSWER_SECONDS:g} s") from error
+        raise NoForkError(f"the fork server did not answer within {connection.gettimeout():g} s") from error
     except ForeignMessageError as error:
         raise NoForkError(f"the fork server's answer is another release's, {error}") from error
     except OSError as error:

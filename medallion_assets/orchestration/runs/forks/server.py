@@ -47,9 +47,9 @@ def main(home: Path, module: str, well: Callable[[bytes], object]) -> NoReturn:
     carry_out(await_run(connection, imported), imported)
 
 
-def is_possible() -> bool:
+def is_possible(threads: Path = THREADS) -> bool:
     """Whether this system tells the threads of a process, as Linux alone does: nothing is forked without."""
-    return THREADS.is_dir()
+    return threads.is_dir()
 
 
 def rest(well: Callable[[bytes], object]) -> NoReturn:

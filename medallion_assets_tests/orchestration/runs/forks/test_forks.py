@@ -148,8 +148,7 @@ def test_a_fork_server_that_stands_still_is_not_waited_for_and_forks_nothing_lat
     process = runs.process(run_id)
     assert "execute_run" in process.cmdline()
     server.resume()
-    monkeypatch.setattr(asking, "ANSWER_SECONDS", 60)
-    expect_forks({"DAGSTER_HOME": runs.instance.root_directory})  # it has come to what was asked before
+    expect_forks({"DAGSTER_HOME": runs.instance.root_directory}, seconds=60)  # it has come to what was asked before
     wait_until(lambda: not server.children(), "what was forked for nobody has ended")
     (runs.folder / "go").touch()
     runs.wait_for(run_id, Status.SUCCESS)

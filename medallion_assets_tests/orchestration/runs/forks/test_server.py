@@ -30,11 +30,9 @@ def test_it_rests_where_it_cannot_listen_and_says_so_once(
     assert capsys.readouterr().err.count("it cannot listen below") == 1
 
 
-def test_it_is_possible_only_where_threads_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "THREADS", tmp_path)
-    assert server.is_possible()
-    monkeypatch.setattr(server, "THREADS", tmp_path / "missing")
-    assert not server.is_possible()
+def test_it_is_possible_only_where_threads_are_told(tmp_path: Path) -> None:
+    assert server.is_possible(tmp_path)
+    assert not server.is_possible(tmp_path / "missing")
 
 
 def test_python_does_not_warn_of_threads_that_were_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,6 @@ import dagster as dg
 import psutil
 import pytest
 
-from medallion_assets.orchestration.runs.forks import asking
 from medallion_assets.orchestration.runs.forks.asking import NoForkError, expect_forks
 from medallion_assets_tests.orchestration.runs.forks.serving import fork_server, is_fork_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching
@@ -86,15 +85,12 @@ def test_variables_that_dagster_adds_before_it_imports_are_no_forks(
     assert "Dagster adds variables to its environment before it imports" in caplog.text
 
 
-def test_a_fork_server_that_does_not_answer_is_told(
-    server: psutil.Popen, runs: Launching, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fork_server_that_does_not_answer_is_told(server: psutil.Popen, runs: Launching) -> None:
     environment = {"DAGSTER_HOME": runs.instance.root_directory}
     assert expect_forks(environment) == "runs are forked"
     server.suspend()
-    monkeypatch.setattr(asking, "ANSWER_SECONDS", 0.2)
     with pytest.raises(NoForkError, match=r"did not answer within 0.2 s; runs are not forked meanwhile"):
-        expect_forks(environment)
+        expect_forks(environment, seconds=0.2)
     server.send_signal(signal.SIGKILL)
     server.wait()
     with pytest.raises(NoForkError, match="no fork server listens at"):
