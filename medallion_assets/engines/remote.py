@@ -50,6 +50,7 @@ class RemoteEngine(ABC):
     """The verbs over `run`."""
 
     bounds: Bounds = field(default=BOUNDS)
+    travelling_bytes: int = TRAVELLING_BYTES
 
     @property
     @abstractmethod
@@ -89,7 +90,7 @@ class RemoteEngine(ABC):
         self, function: Callable[[pl.DataFrame, PutAside], Answer], files: ParquetFiles, *, folder: Place | None = None
     ) -> Generator[Answer, None, None]:
         """Slices of the lines, each read by its process in blocks."""
-        work = partial(_work_on_slice, function=function, bounds=self.bounds, aside=_aside(folder))
+        work = partial(_work_on_slice, function=function, bounds=self.bounds, aside=self._aside(folder))
         yield from chain.from_iterable(self.run(work, _slices(files, self.bounds.block_rows, self.processes)))
 
     def map_groups(
@@ -109,8 +110,11 @@ class RemoteEngine(ABC):
         given = iter(parts)
         frames = [[next(given) for _ in frame] for frame in frames]
         exchanged = _Groups(frames, by, groups, is_noted)
-        work = partial(_work_on_group, of=exchanged, function=function, aside=_aside(folder))
+        work = partial(_work_on_group, of=exchanged, function=function, aside=self._aside(folder))
         yield from self.run(work, range(groups))
+
+    def _aside(self, folder: Place | None) -> Aside:
+        return Aside(folder, memory_bytes=self.travelling_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,6 @@ class _Groups:
         return whole.filter(of_group(self.by, number, self.groups)).collect(engine="streaming")
 
 
-def _aside(folder: Place | None) -> Aside:
-    return Aside(folder, memory_bytes=TRAVELLING_BYTES)
-
-
 def _work_on_slice(
     item: _Slice, *, function: Callable[[pl.DataFrame, PutAside], Answer], bounds: Bounds, aside: Aside
 ) -> list[Answer]:
@@ -161,11 +161,11 @@ def _sort_by_group(part: pl.LazyFrame, *, by: Sequence[str], groups: int, aside:
     return aside(in_order_of_group(part, by, groups), is_sorted=True)
 
 
-def _slices(files: ParquetFiles, most: int, processes: int) -> list[_Slice]:
+def _slices(files: ParquetFiles, most: int, processes: int, *, least: int = LEAST_ROWS) -> list[_Slice]:
     """The lines of files in slices: large files are cut, small ones are together, and each process has some."""
     counts = files.rows or tuple(files.of([path]).scan().select(pl.len()).collect().item() for path in files.paths)
     share = -(-sum(counts) // processes)
-    rows = min(most, max(LEAST_ROWS, share))
+    rows = min(most, max(least, share))
     slices: list[_Slice] = []
     few: list[str] = []
     height = 0

@@ -39,10 +39,9 @@ def test_row_groups_without_the_values_are_passed_over(files: ParquetFiles) -> N
     assert only(files, "b", "c").scan().collect().equals(ROWS[4:])
 
 
-def test_slices_of_some_rows_have_each_of_them_once(files: ParquetFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_of_some_rows_have_each_of_them_once(files: ParquetFiles) -> None:
     """Though their number is not known, but that of all rows."""
-    monkeypatch.setattr("medallion_assets.engines.remote.LEAST_ROWS", 1)
-    slices = _slices(only(files, "a", "c"), 3, 1)
+    slices = _slices(only(files, "a", "c"), 3, 1, least=1)
     assert len(slices) == 4
     assert pl.concat([part.files.scan().slice(part.start, part.rows).collect() for part in slices]).equals(
         pl.concat([ROWS[:4], ROWS[8:]])

@@ -71,10 +71,9 @@ def files_of(folder: Path, *counts: int) -> ParquetFiles:
 SCHEMA = pl.Schema({"raw": pl.String, "n": pl.Int64})
 
 
-def test_large_files_are_cut_and_small_ones_are_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medallion_assets.engines.remote.LEAST_ROWS", 4)
+def test_large_files_are_cut_and_small_ones_are_together(tmp_path: Path) -> None:
     files = files_of(tmp_path, 1, 2, 10, 3, 1)
-    cut = [(part.files.paths, part.start, part.rows) for part in _slices(files, 4, 2)]
+    cut = [(part.files.paths, part.start, part.rows) for part in _slices(files, 4, 2, least=4)]
     assert cut == [
         (("2.parquet",), 0, 4),
         (("2.parquet",), 4, 4),
@@ -82,9 +81,8 @@ def test_large_files_are_cut_and_small_ones_are_together(tmp_path: Path, monkeyp
         (("0.parquet", "1.parquet"), 0, None),
         (("3.parquet", "4.parquet"), 0, None),
     ]
-    assert cut == [
-        (part.files.paths, part.start, part.rows) for part in _slices(replace(files, rows=(1, 2, 10, 3, 1)), 4, 2)
-    ]
+    known = replace(files, rows=(1, 2, 10, 3, 1))
+    assert cut == [(part.files.paths, part.start, part.rows) for part in _slices(known, 4, 2, least=4)]
 
 
 @pytest.mark.parametrize(("counts", "block_rows"), [((), 5), ((3, 40, 2), 5), ((3, 40, 2), 100)])
@@ -107,13 +105,12 @@ def keys_in(frames: list[pl.DataFrame], aside: PutAside) -> tuple[list[set[int]]
 @pytest.mark.parametrize("groups", [1, 2, 5])
 @pytest.mark.parametrize("travelling", [0, 1_000_000])
 def test_all_rows_of_a_key_are_in_one_call(
-    tmp_path: Path, pool: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch, groups: int, travelling: int
+    tmp_path: Path, pool: ProcessPoolExecutor, groups: int, travelling: int
 ) -> None:
     """Of every frame, whatever its parts; what is put aside is read by who is handed it."""
-    monkeypatch.setattr("medallion_assets.engines.remote.TRAVELLING_BYTES", travelling)
     left = [pl.LazyFrame({"key": range(20)}), pl.LazyFrame({"key": range(20)})]
     right = [pl.LazyFrame({"key": range(10, 30)})]
-    engine = ProcessesEngine(pool=pool)
+    engine = ProcessesEngine(pool=pool, travelling_bytes=travelling)
     calls = list(engine.map_groups(keys_in, [left, right], by=["key"], groups=groups, folder=Place(str(tmp_path))))
     assert len(calls) == groups
     seen = [in_left | in_right for (in_left, in_right), _, _ in calls]

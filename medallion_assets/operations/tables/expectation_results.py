@@ -113,7 +113,9 @@ def read_results(lakehouse: Lakehouse, *, since: date | None = None) -> pl.DataF
     return results.sort("judged_at", "export_id", "expectation").collect()
 
 
-def read_last_batches(lakehouse: Lakehouse, batches: int, *, since: date, first: date) -> pl.DataFrame:
+def read_last_batches(
+    lakehouse: Lakehouse, batches: int, *, since: date, first: date, at_once: int = DAYS_AT_ONCE
+) -> pl.DataFrame:
     """The results of `since` (UTC) or later, as `read_results`, with what tables that were judged then had before.
 
     Of these as many days before, from the newest back, as each needs for so many batches that have a score; none before
@@ -130,6 +132,6 @@ def read_last_batches(lakehouse: Lakehouse, batches: int, *, since: date, first:
         short = judged - set(scored.filter(pl.col("export_id") >= batches)["table_name"])
         if not short:
             break
-        days, before = before[-DAYS_AT_ONCE:], before[:-DAYS_AT_ONCE]
+        days, before = before[-at_once:], before[:-at_once]
         parts.append(snapshot.scan(partitions=days).filter(pl.col("table_name").is_in(sorted(short))).collect())
     return pl.concat(parts).sort("judged_at", "export_id", "expectation")

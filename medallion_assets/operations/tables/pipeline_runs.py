@@ -169,7 +169,12 @@ def run_of(attempts: pl.DataFrame) -> dict[str, str | None]:
 
 
 def last_covered(
-    lakehouse: Lakehouse, stages: Collection[str], *, sources: bool = False, days: int | None = RECENT_DAYS
+    lakehouse: Lakehouse,
+    stages: Collection[str],
+    *,
+    sources: bool = False,
+    days: int | None = RECENT_DAYS,
+    at_once: int = DAYS_AT_ONCE,
 ) -> dict[str, Coverage]:
     """How far each stage has reached, as its attempts that succeeded say; stages without one are absent.
 
@@ -178,7 +183,7 @@ def last_covered(
     """
     column = "sources_covered_until" if sources else "covered_until"
     found = dict[str, Coverage]()
-    for rows in _days_back(lakehouse, most=days):
+    for rows in _days_back(lakehouse, most=days, at_once=at_once):
         wanted = [stage for stage in stages if not found.get(stage, UNKNOWN).is_known]
         if not wanted:
             break
@@ -210,14 +215,14 @@ def knows_run(lakehouse: Lakehouse, run_id: str) -> bool:
 
 
 def last_successes(
-    lakehouse: Lakehouse, stages: Collection[str], *, days: int | None = RECENT_DAYS
+    lakehouse: Lakehouse, stages: Collection[str], *, days: int | None = RECENT_DAYS, at_once: int = DAYS_AT_ONCE
 ) -> dict[str, StageAttempt]:
     """Each stage's attempt that succeeded and ended last; stages without one are absent.
 
     Days are read from the newest back, until every stage has one, and so many at most (None: all).
     """
     found = dict[str, StageAttempt]()
-    for some_days in _days_back(lakehouse, most=days):
+    for some_days in _days_back(lakehouse, most=days, at_once=at_once):
         rows = some_days.filter(
             pl.col("outcome") == Outcome.SUCCEEDED, pl.col("stage").is_in(sorted(set(stages) - found.keys()))
         )
@@ -228,14 +233,16 @@ def last_successes(
     return found
 
 
-def last_attempts(lakehouse: Lakehouse, stages: Collection[str], *, by: datetime) -> dict[str, StageAttempt]:
+def last_attempts(
+    lakehouse: Lakehouse, stages: Collection[str], *, by: datetime, at_once: int = DAYS_AT_ONCE
+) -> dict[str, StageAttempt]:
     """Each stage's attempt that began last, of those that had begun `by` then; stages without one are absent.
 
     Days are read from the newest back, until every stage has one, and RECENT_DAYS at most: of all attempts few
     columns, of the runs of the last ones all.
     """
     found = dict[str, StageAttempt]()
-    for some_days in _days_back(lakehouse, most=RECENT_DAYS):
+    for some_days in _days_back(lakehouse, most=RECENT_DAYS, at_once=at_once):
         wanted = sorted(set(stages) - found.keys())
         if not wanted:
             break
@@ -250,11 +257,13 @@ def _last_of_each(rows: pl.LazyFrame) -> pl.DataFrame:
     return _that_count(rows).unique("stage", keep="last", maintain_order=True).collect()
 
 
-def _days_back(lakehouse: Lakehouse, since: date = date.min, *, most: int | None = None) -> Iterator[pl.LazyFrame]:
+def _days_back(
+    lakehouse: Lakehouse, since: date = date.min, *, most: int | None = None, at_once: int = DAYS_AT_ONCE
+) -> Iterator[pl.LazyFrame]:
     """The attempts of some days at a time, the newest first, `most` of them, and none before `since`."""
     snapshot = lakehouse.find(PIPELINE_RUNS)
     if snapshot is None:
         return
     days = [day for day in reversed(snapshot.partitions) if day is not None and day >= since][:most]
-    for first in range(0, len(days), DAYS_AT_ONCE):
-        yield snapshot.scan(partitions=days[first : first + DAYS_AT_ONCE])
+    for first in range(0, len(days), at_once):
+        yield snapshot.scan(partitions=days[first : first + at_once])

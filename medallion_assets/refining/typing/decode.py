@@ -56,7 +56,14 @@ _IS_READ = ~pl.col(VERDICT).is_in(UNREADABLE).fill_null(value=False)
 """Whether a record could be taken apart; one with another verdict is bad, and its values have their reasons too."""
 
 
-def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader | None = None) -> pl.DataFrame:
+def decode(
+    lines: pl.DataFrame,
+    table: Table,
+    source: Source,
+    reader: LineReader | None = None,
+    *,
+    block_lines: int = BLOCK_LINES,
+) -> pl.DataFrame:
     """Decode Bronze rows of one or several batches of `source` into the columns of `table`, same order, same height.
 
     `lines` has `raw`, `_export_id`, `_export_type`, `_export_from_at` and `_export_to_at` (UTC), `_source_file`,
@@ -74,7 +81,7 @@ def decode(lines: pl.DataFrame, table: Table, source: Source, reader: LineReader
     No line fails the call: what cannot be read is a reason (`malformed_json`, `unknown_record`).
     """
     reader = reader or source.reader(table)
-    cuts = list(pieces(lines[RAW], rows=BLOCK_LINES, size=BLOCK_BYTES)) or [(0, 0)]
+    cuts = list(pieces(lines[RAW], rows=block_lines, size=BLOCK_BYTES)) or [(0, 0)]
     blocks = [lines.slice(start, height) for start, height in cuts]
     with ThreadPoolExecutor(min(len(blocks), pl.thread_pool_size())) as threads:
         return pl.concat(threads.map(lambda block: _decode_block(block, table, source, reader), blocks), rechunk=False)

@@ -46,7 +46,7 @@ def text_if_short(source: bytes, *, at_most: int) -> bytes | None:
     return b"".join(pieces)
 
 
-def lines_in(source: Path | bytes) -> int:
+def lines_in(source: Path | bytes, *, chunk_bytes: int = CHUNK_BYTES) -> int:
     """The lines of a gzip file of UTF-8 text; a last line without a newline counts.
 
     Raises:
@@ -55,7 +55,7 @@ def lines_in(source: Path | bytes) -> int:
     lines, last = 0, b"\n"
     decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        for text in _inflate(source):
+        for text in _inflate(source, chunk_bytes):
             decoder.decode(text)
             lines += text.count(b"\n")
             last = text[-1:]
@@ -65,20 +65,20 @@ def lines_in(source: Path | bytes) -> int:
     return lines if last == b"\n" else lines + 1
 
 
-def _inflate(source: Path | bytes) -> Iterator[bytes]:
-    """The text of a gzip file of one or more members, in chunks of at most CHUNK_BYTES."""
+def _inflate(source: Path | bytes, chunk_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+    """The text of a gzip file of one or more members, in chunks of at most so many bytes."""
     with opened(source) as file:
-        data = file.read(CHUNK_BYTES)
+        data = file.read(chunk_bytes)
         while data:
             member = zlib.decompressobj(GZIP_WINDOW)
             while not member.eof:
                 if not data:
                     raise BrokenDataError(Verdict.TRUNCATED_GZIP, "the file ends inside its gzip stream")
                 try:
-                    text = member.decompress(data, CHUNK_BYTES)
+                    text = member.decompress(data, chunk_bytes)
                 except zlib.error as error:
                     raise BrokenDataError(Verdict.CORRUPT_GZIP, str(error)) from None
                 if text:
                     yield text
-                data = member.unconsumed_tail or (member.unused_data if member.eof else file.read(CHUNK_BYTES))
-            data = data or file.read(CHUNK_BYTES)
+                data = member.unconsumed_tail or (member.unused_data if member.eof else file.read(chunk_bytes))
+            data = data or file.read(chunk_bytes)

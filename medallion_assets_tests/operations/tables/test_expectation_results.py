@@ -7,9 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
-from medallion_assets.operations.tables import expectation_results
 from medallion_assets.operations.tables.expectation_results import (
     ABSENT,
     EXPECTATION_RESULTS,
@@ -71,9 +68,8 @@ def test_results_are_kept_by_the_day_on_which_they_were_judged(tmp_path: Path) -
     assert set(read_results(lakehouse, since=tomorrow.date())["export_id"]) == {"of r2"}
 
 
-def test_batches_before_are_read_until_there_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_before_are_read_until_there_are_enough(tmp_path: Path) -> None:
     """Of tables that were judged of late; no further back than asked, whatever is missing."""
-    monkeypatch.setattr(expectation_results, "DAYS_AT_ONCE", 1)
     lakehouse = lakehouse_at(tmp_path)
     (score,) = (
         row
@@ -91,8 +87,8 @@ def test_batches_before_are_read_until_there_are_enough(tmp_path: Path, monkeypa
     record_results(lakehouse, found)
 
     def read(batches: int, first: int) -> dict[str, list[int]]:
-        since = NOW.date() - timedelta(days=1)
-        rows = read_last_batches(lakehouse, batches, since=since, first=NOW.date() - timedelta(days=first))
+        since, earliest = (NOW.date() - timedelta(days=ago) for ago in (1, first))
+        rows = read_last_batches(lakehouse, batches, since=since, first=earliest, at_once=1)
         assert rows["judged_at"].is_sorted()
         told = [export_id.split() for export_id in rows["export_id"]]
         return {table: sorted(int(ago) for name, ago in told if name == table) for table, _ in told}

@@ -14,7 +14,6 @@ import pytest
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.delta.row_tables.rows import frame_of
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.operations.tables import pipeline_runs
 from medallion_assets.operations.tables.pipeline_runs import (
     PIPELINE_RUNS,
     Outcome,
@@ -74,37 +73,33 @@ def test_an_attempt_with_a_row_is_left_alone(tmp_path: Path) -> None:
     assert lakehouse.open(PIPELINE_RUNS).version == 1
 
 
-def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_success_is_the_one_that_ended_last(tmp_path: Path) -> None:
     """It may lie many days back, behind failures, and need not have begun last."""
-    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 1)
     lakehouse = lakehouse_at(tmp_path)
     long = replace(ONE, run_id="long", duration_seconds=600.0)
     short = replace(ONE, run_id="short", started_at=AT + timedelta(seconds=30))
     failed = [replace(ONE, run_id=f"f{n}", started_at=AT + n * DAY, outcome=Outcome.FAILED) for n in (1, 2, 3)]
     other = [replace(ONE, stage="gold.t", started_at=AT + n * DAY, run_id=f"g{n}") for n in (0, 2)]
     record_attempts(lakehouse, [long, short, *failed, *other])
-    found = last_successes(lakehouse, ["silver.t", "gold.t", "serving.t"])
+    found = last_successes(lakehouse, ["silver.t", "gold.t", "serving.t"], at_once=1)
     assert {stage: (attempt.run_id, attempt.ended_at) for stage, attempt in found.items()} == {
         "silver.t": ("long", AT + timedelta(minutes=10)),
         "gold.t": ("g2", AT + 2 * DAY + timedelta(seconds=2.5)),
     }
 
 
-def test_the_last_attempt_is_the_one_that_began_last_whatever_became_of_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_attempt_is_the_one_that_began_last_whatever_became_of_it(tmp_path: Path) -> None:
     """Of stages and runs that share days; its own row counts; of 60 days alone, however long ago."""
-    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 1)
     lakehouse = lakehouse_at(tmp_path)
     failed = replace(ONE, started_at=AT + DAY, attempt=2, outcome=Outcome.FAILED, error="no")
     lost = replace(failed, outcome=Outcome.LOST, error="lost")
     other = [replace(ONE, stage="gold.t", run_id=run, started_at=AT + n * DAY) for run, n in (("r1", 1), ("r2", 3))]
     record_attempts(lakehouse, [ONE, lost, failed, *other])
     by = AT + 2 * DAY
-    found = last_attempts(lakehouse, ["silver.t", "gold.t", "serving.t"], by=by)
+    found = last_attempts(lakehouse, ["silver.t", "gold.t", "serving.t"], by=by, at_once=1)
     assert found == {"silver.t": failed, "gold.t": other[0]}
     record_attempts(lakehouse, [replace(ONE, stage="raw.t", started_at=AT + n * DAY) for n in range(4, 63)])
-    assert last_attempts(lakehouse, ["silver.t", "gold.t"], by=AT + 90 * DAY) == {"gold.t": other[1]}
+    assert last_attempts(lakehouse, ["silver.t", "gold.t"], by=AT + 90 * DAY, at_once=1) == {"gold.t": other[1]}
 
 
 def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> None:
@@ -125,11 +120,8 @@ def test_a_lakehouse_of_an_older_release_goes_on_as_it_is(tmp_path: Path) -> Non
     assert last_covered(lakehouse, [ONE.stage]) == {ONE.stage: Coverage(AT)}
 
 
-def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(tmp_path: Path) -> None:
     """Of attempts that succeeded; days of stages that say nothing are passed over."""
-    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 2)
     lakehouse = lakehouse_at(tmp_path)
     said = [(0, AT, "succeeded"), (1, AT + DAY, "failed"), (5, None, "succeeded"), (6, None, "succeeded")]
     record_attempts(
@@ -139,8 +131,8 @@ def test_the_furthest_coverage_is_looked_for_from_the_newest_day_back(
             for day, until, outcome in said
         ],
     )
-    assert last_covered(lakehouse, [ONE.stage, "gold.t"]) == {ONE.stage: Coverage(AT)}
-    assert last_covered(lakehouse, [ONE.stage], sources=True) == {ONE.stage: UNKNOWN}
+    assert last_covered(lakehouse, [ONE.stage, "gold.t"], at_once=2) == {ONE.stage: Coverage(AT)}
+    assert last_covered(lakehouse, [ONE.stage], sources=True, at_once=2) == {ONE.stage: UNKNOWN}
 
 
 @pytest.mark.parametrize("read", [last_successes, last_covered])
@@ -148,7 +140,6 @@ def test_what_is_read_does_not_grow_with_history(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., dict[str, Any]]
 ) -> None:
     """Of a stage that never succeeded, or never says how far it reached; whoever needs all of it reads all."""
-    monkeypatch.setattr(pipeline_runs, "DAYS_AT_ONCE", 2)
     lakehouse, scanned, scan = lakehouse_at(tmp_path), list[date](), Snapshot.scan
 
     def scan_counted(snapshot: Snapshot, *, partitions: Sequence[date]) -> Any:
@@ -161,7 +152,7 @@ def test_what_is_read_does_not_grow_with_history(
     scanned.clear()
     assert read(lakehouse, ["serving.t", "silver.of_3"], days=2) == {}
     assert scanned == [(AT + days * DAY).date() for days in (6, 5)]
-    assert read(lakehouse, ["serving.t", "silver.of_3"], days=None).keys() == {"silver.of_3"}
+    assert read(lakehouse, ["serving.t", "silver.of_3"], days=None, at_once=2).keys() == {"silver.of_3"}
     assert inspect.signature(read).parameters["days"].default == 60
 
 

@@ -13,7 +13,6 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from medallion_assets.contracts.table import Column, Text
-from medallion_assets.refining.typing import decode as decode_module
 from medallion_assets.refining.typing.decode import decode
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
 from medallion_assets_tests.pipeline import EXPORTS
@@ -91,12 +90,11 @@ def test_nothing_decodes_to_the_same_columns() -> None:
     assert_frame_equal(decode(bronze(), VISITS, EXPORTS), decode(bronze(item()), VISITS, EXPORTS).clear())
 
 
-def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_make_no_difference() -> None:
     """Same rows, same order, however the batch is cut."""
     lines = [item(pk={"S": str(n)}, price={"N": "1.00001" if n % 3 else "1"}) for n in range(20)] + ["", change(ITEM)]
     whole = decode(bronze(*lines), VISITS, EXPORTS)
-    monkeypatch.setattr(decode_module, "BLOCK_LINES", 3)
-    assert_frame_equal(decode(bronze(*lines), VISITS, EXPORTS), whole)
+    assert_frame_equal(decode(bronze(*lines), VISITS, EXPORTS, block_lines=3), whole)
     assert whole["raw"].to_list() == lines
 
 

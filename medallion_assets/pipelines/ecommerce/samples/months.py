@@ -82,6 +82,7 @@ def write_month(
     rows: int,
     seed: int = 0,
     compression: Compression | None = None,
+    rows_per_piece: int = ROWS_PER_PIECE,
 ) -> str:
     """Write one month of `rows` rows to `<url>/<year>-<Mon>.csv`, and return that name.
 
@@ -104,8 +105,8 @@ def write_month(
 
     def pieces() -> Iterator[bytes]:
         yield compress((",".join(HEADER) + "\n").encode())
-        for first in range(0, rows, ROWS_PER_PIECE):
-            index = pl.int_range(first, min(first + ROWS_PER_PIECE, rows), dtype=pl.UInt64, eager=True)
+        for first in range(0, rows, rows_per_piece):
+            index = pl.int_range(first, min(first + rows_per_piece, rows), dtype=pl.UInt64, eager=True)
             piece = events(index, count=rows, seed=seed, start=start, end=end)
             yield compress(piece.write_csv(include_header=False).encode())
 

@@ -59,6 +59,7 @@ def write_sample(
     replaces: bool = True,
     storage_options: Mapping[str, str] = NO_OPTIONS,
     option: str | None = None,
+    rows_per_piece: int = ROWS_PER_PIECE,
 ) -> Export:
     """Write one export of `items` records below `<url>/<table>`; `bad_share` (0 to 1) of them are bad.
 
@@ -88,8 +89,8 @@ def write_sample(
     lines = full_lines if is_full else incremental_lines
 
     def pieces(begin: int, stop: int) -> Iterator[bytes]:
-        for first in range(begin, stop, ROWS_PER_PIECE):
-            index = pl.int_range(first, min(first + ROWS_PER_PIECE, stop), dtype=pl.UInt64, eager=True)
+        for first in range(begin, stop, rows_per_piece):
+            index = pl.int_range(first, min(first + rows_per_piece, stop), dtype=pl.UInt64, eager=True)
             rows = spoil(make(index), sample, share=bad_share, seed=seed, stream=kind)
             if not is_full:
                 rows = rows.with_columns(written_micros=_written(seed))

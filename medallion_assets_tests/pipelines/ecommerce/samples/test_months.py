@@ -27,24 +27,19 @@ def october(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     return read(folder / "2019-Oct.csv")
 
 
-def test_the_same_seed_gives_the_same_bytes_however_they_are_cut(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_seed_gives_the_same_bytes_however_they_are_cut(tmp_path: Path) -> None:
     for folder, seed, piece in (("one", 1, 1_000), ("two", 1, 70), ("three", 2, 1_000)):
-        monkeypatch.setattr(months, "ROWS_PER_PIECE", piece)
-        write_month(str(tmp_path / folder), month=OCTOBER, rows=2_500, seed=seed)
+        write_month(str(tmp_path / folder), month=OCTOBER, rows=2_500, seed=seed, rows_per_piece=piece)
     one, two, three = ((tmp_path / folder / "2019-Oct.csv").read_bytes() for folder in ("one", "two", "three"))
     assert one == two
     assert one != three
 
 
 @pytest.mark.parametrize("compression", ["gz", "zst"])
-def test_a_compressed_month_holds_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compression: Compression
-) -> None:
-    monkeypatch.setattr(months, "ROWS_PER_PIECE", 400)
+def test_a_compressed_month_holds_the_same(tmp_path: Path, compression: Compression) -> None:
     plain, packed = (
-        write_month(str(tmp_path), month=OCTOBER, rows=900, compression=each) for each in (None, compression)
+        write_month(str(tmp_path), month=OCTOBER, rows=900, compression=each, rows_per_piece=400)
+        for each in (None, compression)
     )
     assert packed == f"{plain}.{compression}"
     assert read(tmp_path / packed).equals(read(tmp_path / plain))

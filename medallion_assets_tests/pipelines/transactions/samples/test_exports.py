@@ -119,7 +119,6 @@ def test_the_bad_share_is_bad_in_several_ways(tmp_path: Path) -> None:
 def test_a_sample_is_made_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory is bounded by a piece; the rows do not depend on its size."""
     write_sample(str(tmp_path / "one"), table=TRANSACTIONS, items=50, kind="incremental", data_files=2)
-    monkeypatch.setattr(samples, "ROWS_PER_PIECE", 7)
     pieces: list[int] = []
     spoil = samples.spoil
 
@@ -128,7 +127,8 @@ def test_a_sample_is_made_piece_by_piece(tmp_path: Path, monkeypatch: pytest.Mon
         return spoil(rows, *args, **kwargs)
 
     monkeypatch.setattr(samples, "spoil", counted)
-    write_sample(str(tmp_path / "two"), table=TRANSACTIONS, items=50, kind="incremental", data_files=2)
+    again = str(tmp_path / "two")
+    write_sample(again, table=TRANSACTIONS, items=50, kind="incremental", data_files=2, rows_per_piece=7)
     assert pieces == [7, 7, 7, 4] * 2
     assert all_bytes(tmp_path / "one") == all_bytes(tmp_path / "two")
 
