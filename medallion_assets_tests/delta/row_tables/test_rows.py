@@ -15,7 +15,6 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.table import Column, Date, Integer, Table, Text, TimestampUtc
-from medallion_assets.delta.row_tables import rows as row_tables
 from medallion_assets.delta.row_tables.rows import (
     FILES_A_DAY,
     append_rows,
@@ -154,16 +153,18 @@ def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     assert lakehouse_at(tmp_path).open(NOTES).files.height < FILES_A_DAY, "they were folded"
 
 
-def test_a_day_folds_its_own_files_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(row_tables, "FILES_A_DAY", 3)
+def test_a_day_folds_its_own_files_alone(tmp_path: Path) -> None:
     lakehouse, other = lakehouse_at(tmp_path), DAY + timedelta(days=1)
     append_rows(lakehouse, NOTES, [note("b", 0, other)])
+    rows = [note("a", number) for number in range(FILES_A_DAY + 1)]
+    notes = lakehouse.open(NOTES)
+    notes.commit([notes.folder.write(frame_of(NOTES, [row]).lazy(), partition=DAY) for row in rows[:-2]])
     counts = []
-    for number in range(4):
-        append_rows(lakehouse, NOTES, [note("a", number)])
+    for row in rows[-2:]:
+        append_rows(lakehouse, NOTES, [row])
         counts.append(lakehouse.open(NOTES).files.height)
-    assert counts == [2, 3, 4, 2]
-    assert held(lakehouse) == [*(("a", number, DAY) for number in range(4)), ("b", 0, other)]
+    assert counts == [FILES_A_DAY + 1, 2]
+    assert held(lakehouse) == [*(("a", row.number, DAY) for row in rows), ("b", 0, other)]
 
 
 def test_a_known_row_is_not_appended_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.sources.dynamodb_export import lines as decode_lines
-from medallion_assets.sources.dynamodb_export.lines import AttributeReader, Spelling
+from medallion_assets.sources.dynamodb_export.lines import LEAF_LINES, AttributeReader, Spelling
 from medallion_assets.sources.dynamodb_export.record import Attribute, Record, RecordReader
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.refining.typing.decoding import ITEM, change, compact, item
@@ -105,23 +105,23 @@ def test_it_learns_once_how_lines_are_written_and_again_when_many_are_written_ot
         return learn(lines, attributes)
 
     monkeypatch.setattr(Spelling, "learnt", counted)
-    monkeypatch.setattr(decode_lines, "FEW_TO_LEARN_FROM", 5)
+    few, many = decode_lines.FEW_TO_LEARN_FROM, decode_lines.FEW_TO_LEARN_FROM + 1
     reader = AttributeReader(ATTRIBUTES, few=0)
     long = item(note={"S": "x" * decode_lines.FEW_BYTES})
     quoted = item(note={"S": 'a "quote"'})
     reads = [
-        ([item()] * 5, [5]),
-        ([item()] * 8, [8]),
-        ([item()] * 9 + [change(ITEM)] * 5, []),
-        ([change(ITEM)] * 6 + [item()] * 9, [6]),
-        ([item()] * 6 + [quoted] * 6, [6]),
-        ([item()] * 9, []),
-        ([change(ITEM)] * 9, [9]),
-        ([change(ITEM)] * 9, []),
-        ([""] * 6, [6]),
+        ([item()] * few, [few]),
+        ([item()] * many, [many]),
+        ([item()] * many + [change(ITEM)] * few, []),
+        ([change(ITEM)] * many + [item()] * (many + 1), [many]),
+        ([item()] * many + [quoted] * many, [many]),
+        ([item()] * many, []),
+        ([change(ITEM)] * many, [many]),
+        ([change(ITEM)] * many, []),
+        ([""] * many, [many]),
         ([], []),
-        ([change(ITEM)] * 6, []),
-        ([change(ITEM)] * 6 + [long] * 2, [2]),
+        ([change(ITEM)] * many, []),
+        ([change(ITEM)] * many + [long] * 2, [2]),
         ([long] * 3, [3]),
         ([long] * 3, []),
     ]
@@ -140,18 +140,17 @@ def test_any_name_may_be_unknown(name: str) -> None:
     assert read(lines) == list(map(exactly, lines))
 
 
-def test_more_unknown_names_than_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_unknown_names_than_are_looked_for() -> None:
     """The rest is found line by line."""
-    monkeypatch.setattr(decode_lines, "MOST_NAMES_LOOKED_FOR", 1)
-    line = item(a={"S": "x"}, b={"L": []}, c={"M": {"d": {"S": "x"}}})
-    assert read([line])[0].unknown == ["a", "b", "c"]
+    names = [f"name_{number:02}" for number in range(decode_lines.MOST_NAMES_LOOKED_FOR)]
+    line = item(**{name: {"S": "x"} for name in names}, y={"L": []}, z={"M": {"d": {"S": "x"}}})
+    assert read([line])[0].unknown == [*names, "y", "z"]
 
 
-def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader() -> None:
     """Only the lines of its leaf are read one by one."""
-    monkeypatch.setattr(decode_lines, "LEAF_LINES", 8)
-    lines = [item(pk={"S": str(n)}) for n in range(100)]
-    lines[50] = item(pk="bare")
+    lines = [item(pk={"S": str(n)}) for n in range(3 * LEAF_LINES)]
+    lines[LEAF_LINES] = item(pk="bare")
     reader = AttributeReader(ATTRIBUTES, few=0)
     reader._spelling = Spelling.learnt(pl.Series(lines[:1]), ATTRIBUTES)
     exact = reader._exact
@@ -164,8 +163,8 @@ def test_a_malformed_line_does_not_send_its_neighbours_to_the_exact_reader(monke
 
     reader._exact = Counting(ATTRIBUTES)
     frame = reader.read(pl.Series(lines))
-    assert len(one_by_one) == 8
-    assert frame["_wrong:visit_id"].arg_true().to_list() == [50]
+    assert one_by_one == lines[LEAF_LINES : 2 * LEAF_LINES]
+    assert frame["_wrong:visit_id"].arg_true().to_list() == [LEAF_LINES]
 
 
 @pytest.mark.parametrize(
