@@ -19,6 +19,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.engines.engine import Engine
 from medallion_assets.operations.stages import Kind, stages_of
 from medallion_assets.orchestration.assets.fresh_checks import FRESHNESS, IS_FRESH
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource, utc_now
@@ -112,8 +113,8 @@ def plain(value: dg.MetadataValue[Any]) -> Any:
 class Graph:
     """The graph over one home, with an instance that is forgotten afterwards. DynamoDB is whatever boto3 finds.
 
-    `clock` is that of stages and sensors. Runs renew the dashboard only where `draws` says so, unlike in production:
-    a page takes as long as all else of a small run.
+    `clock` is that of stages and sensors; `engine` computes (None: that of the settings). Runs renew the dashboard only
+    where `draws` says so, unlike in production: a page takes as long as all else of a small run.
     """
 
     settings: Settings
@@ -124,10 +125,11 @@ class Graph:
     )
     clock: Callable[[], datetime] = utc_now
     draws: bool = False
+    engine: Engine | None = None
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        lakehouse = LakehouseResource.of_settings(self.settings, self.catalog, clock=self.clock)
+        lakehouse = LakehouseResource.of_settings(self.settings, self.catalog, engine=self.engine, clock=self.clock)
         host = lakehouse.host if self.draws else None
         resources = {"lakehouse": lakehouse.model_copy(update={"host": host}), "dynamodb": self.dynamodb_resource}
         return build_defs(self.settings, self.pipelines, resources=resources)

@@ -109,11 +109,12 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         settings: Settings,
         catalog: Catalog,
         *,
+        engine: Engine | None = None,
         clock: Callable[[], datetime] = utc_now,
         code: str | None = None,
     ) -> "LakehouseResource":
-        """The one that the settings say, for the tables of `catalog`."""
-        return cls.of(catalog, engine_of(settings), Elsewhere.of(settings))(
+        """The one that the settings say, for the tables of `catalog`; another `engine` may compute."""
+        return cls.of(catalog, engine or engine_of(settings), Elsewhere.of(settings))(
             url=settings.lakehouse_url,
             raw_url=settings.raw_url,
             stops_for_stale_sources=settings.stops_for_stale_sources,

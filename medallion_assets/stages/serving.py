@@ -85,7 +85,7 @@ class ServingStage:
         found = work.repeat(partial(read_back, publisher, self.published, published))
         yield from serving_checks(self.table, published, found)
         reach = readers_reach(work, self.published, published)
-        yield _result(self.table, publisher, published, found, asked, work.trigger, days, reach)
+        yield _result(self.table, publisher, published, found, work.trigger, days, reach)
 
     def _held_back(self, work: Work, asked: AskedPublishing) -> Iterator[Check]:
         """The checks while days wait: of rows, none of which is read, and of the table, which is looked at."""
@@ -233,7 +233,6 @@ def _result(
     publisher: Publisher,
     published: Mapping[date, PublishResult],
     found: ReadBack,
-    asked: AskedPublishing,
     trigger: str,
     days: list[date],
     reach: Mapping[str, Any],
@@ -258,7 +257,7 @@ def _result(
         rows_left_out=found.rows_left_out,
         items_removed=sum(publish.items_deleted for publish in published.values()),
         consumed_wcu=sum(publish.consumed_wcu for publish in published.values()),
-        target_wcu=asked.target_wcu,
+        target_wcu=publisher.limiter.target_wcu,
         publishing_seconds=sum(publish.seconds for publish in published.values()),
         throttled_requests=sum(publish.throttled_requests for publish in published.values()),
     )

@@ -21,7 +21,6 @@ from medallion_assets.engines.spark.session import session
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import stages_of
 from medallion_assets.operations.unrecorded import fetch_of
-from medallion_assets.orchestration import resources
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.ecommerce.samples.months import write_month
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
@@ -188,16 +187,13 @@ def expect_told(graph: Graph, of: Case) -> None:
 
 @pytest.mark.parametrize("of", ON_SPARK, ids=lambda of: of.pipeline.name)
 def test_every_stage_that_fails_on_spark_is_told_once_and_so_is_its_end(
-    graph: Graph, spark: SparkEngine, monkeypatch: pytest.MonkeyPatch, of: Case
+    graph: Graph, spark: SparkEngine, of: Case
 ) -> None:
     """Each in its turn, once its sources are made. Bronze and serving compute nothing on an engine."""
     settings = replace(graph.settings, engine="spark", spark=spark.settings, repetitions=0, step_retry_seconds=0)
     failed: dict[str, str] = {}
     with on_call(replace(graph, settings=settings, pipelines=(of.pipeline,))) as person:
-        broken = replace(person.graph)
-        with monkeypatch.context() as patched:
-            patched.setattr(resources, "engine_of", lambda chosen: BrokenSpark(settings=chosen.spark))
-            assert broken.definitions
+        broken = replace(person.graph, engine=BrokenSpark(settings=spark.settings))
         of.land(person.graph.settings.raw_url)
         for step in of.steps:
             if step.startswith(("silver", "gold")):
