@@ -61,11 +61,10 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
     seconds; a run that is terminated may take `grace_seconds`.
     """
 
-    grace_seconds = GRACE_SECONDS
-
     def __init__(self, inst_data: Any = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(inst_data)
         self._clock = clock
+        self.grace_seconds = GRACE_SECONDS
         self._stop: threading.Event | None = None
         self._looking: set[threading.Thread] = set()
 
