@@ -237,10 +237,7 @@ class Source(Protocol):
         ...
 
     def parts(self, delivery: Any, most: int) -> Sequence[Delivery]:
-        """The delivery cut between its files, for several processes to give the lines of: each at most so many records.
-
-        One file is not cut, nor is a delivery of a source that reads it as a whole.
-        """
+        """The delivery cut between its files, for several processes: of so many records each, or it as a whole."""
         ...
 
     def reader(self, table: Table) -> LineReader:

@@ -75,8 +75,7 @@ class WatchedRunLauncher(dg.DefaultRunLauncher):
             self._prepare(run)
             super().launch_run(context)
             return
-        process = self._start(run, context.workspace)
-        if process is not None:
+        if (process := self._start(run, context.workspace)) is not None:
             self._run_ids.add(run.run_id)
             self._follow(process, run)
 
