@@ -26,7 +26,7 @@ from pathlib import Path
 from threading import Thread
 
 from medallion_assets.errors import MedallionError
-from medallion_assets.orchestration.hosting.notify import notify
+from medallion_assets.orchestration.hosting.notify import supervisor
 from medallion_assets.orchestration.hosting.startable import expect_startable
 
 LOOK_SECONDS = 5.0
@@ -175,7 +175,9 @@ def main() -> None:
         sys.exit(f"{program}: {error}")
     run = script.load()
     if os.environ.get("NOTIFY_SOCKET"):
-        Thread(target=tell, args=(look_of(program, arguments), notify), name="watched", daemon=True).start()
+        Thread(
+            target=tell, args=(look_of(program, arguments), supervisor(os.environ)), name="watched", daemon=True
+        ).start()
     sys.argv = [program, *arguments]
     sys.exit(run())
 

@@ -117,7 +117,7 @@ def test_rows_of_an_export_that_is_not_settled_wait(tmp_path: Path) -> None:
     assert [row["transaction_id"] for row in silver(lakehouse, PRESENT)] == ["t1"]
 
 
-@pytest.mark.parametrize(("table", "step"), crossed([WITH_EURO, PRESENT_CUSTOMERS], ["commit_change", "_mark"]))
+@pytest.mark.parametrize(("table", "step"), crossed([WITH_EURO, PRESENT_CUSTOMERS], ["commit_change", "_set_redriven"]))
 def test_a_crash_at_either_commit_is_harmless(tmp_path: Path, table: Table, step: str) -> None:
     """C6: Silver first, the mark second; whichever is lost, doing it again gives the same tables."""
     lakehouse = lakehouse_at(tmp_path)

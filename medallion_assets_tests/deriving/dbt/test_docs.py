@@ -56,7 +56,7 @@ def test_a_page_of_something_else_is_written_anew(tmp_path: Path, monkeypatch: p
     for content in (b"", b"\xff of an older project", b"<html>\n<!-- made of another -->\n"):
         page.write_bytes(content)
         assert write_changed_docs(STAR, place)
-    page.write_bytes(b"<html>" + docs._mark(STAR))
+    page.write_bytes(b"<html>" + docs._made_of(STAR))
     assert not write_changed_docs(STAR, place)
     assert len(written) == 3
 
