@@ -162,7 +162,6 @@ def _definitions() -> Iterator[tuple[Any, Any]]:
             raise NotWellError(f"nothing answers at 127.0.0.1:{_port()}", log_of("code-server"))
     os.environ["DAGSTER_GRPC_TIMEOUT_SECONDS"] = str(2 * SECONDS)  # it is read with the import
     import dagster as dg
-    from dagster._core.errors import DagsterError
     from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 
     origin = GrpcServerCodeLocationOrigin("127.0.0.1", port=_port(), location_name="medallion_assets")
@@ -171,7 +170,7 @@ def _definitions() -> Iterator[tuple[Any, Any]]:
             location = origin.create_location(instance)
             (repository,) = location.get_repositories().values()
             location.cleanup()
-        except (DagsterError, ValueError) as error:
+        except (dg.DagsterError, ValueError) as error:
             found = f"no definitions from 127.0.0.1:{_port()}: {str(error).strip().splitlines()[0]}"
             raise NotWellError(found, log_of("code-server")) from error
         yield instance, repository

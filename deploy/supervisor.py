@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 POLL_SECONDS = 0.1
 AGAIN_SECONDS = 5.0

@@ -69,7 +69,9 @@ def code_server(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
     def ask() -> bool:
         with grpc.insecure_channel(f"{host}:{port}") as channel:
             try:
-                DagsterApiStub(channel).ListRepositories(ListRepositoriesRequest(), timeout=seconds)
+                DagsterApiStub(channel).ListRepositories(  # type: ignore[no-untyped-call]
+                    ListRepositoriesRequest(), timeout=seconds
+                )
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                     raise TimeoutError from error

@@ -10,7 +10,6 @@ PRIVATE = re.compile(r"^ *(?:from|import) (dagster(?:_shared)?\.\S+)", re.MULTIL
 FOLDERS = ("medallion_assets", "deploy", "examples", "benchmarks")
 ALLOWED = {
     "deploy/health.py": {
-        "dagster._core.errors",
         "dagster._core.remote_origin",  # what the code server has loaded
         "dagster._core.scheduler.instigation",  # how a sensor's last look ended
         "dagster._daemon.controller",  # which loops of the daemon live
