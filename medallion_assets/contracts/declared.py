@@ -105,7 +105,7 @@ class Loaded(Policies):
         if strange := [arn for arn in arns if not TABLE_ARN.fullmatch(arn)]:
             expected = "ARNs arn:<partition>:dynamodb:<region>:<account>:table/<name>"
             raise self._wrong(expected, ", ".join(strange), where="source_arn or accepts")
-        if arns and not self.source.names_owner:
+        if not self.source.names_owner and arns:
             expected = f"no ARN: no {self.source.batch_word} that {source} reads names a DynamoDB table"
             raise self._wrong(expected, ", ".join(arns), where="source_arn or accepts")
 

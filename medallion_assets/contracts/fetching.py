@@ -35,10 +35,15 @@ class FetchingSource(Protocol):
         ...
 
     def fetch(
-        self, place: ObjectStore, environment: Mapping[str, str], now: datetime, report: Callable[[str], object]
+        self,
+        place: Callable[[], ObjectStore],
+        environment: Mapping[str, str],
+        now: datetime,
+        report: Callable[[str], object],
     ) -> Iterator[Fetched]:
         """Bring what there is up to now, and give each batch once it counts. `environment` holds its secrets.
 
+        `place` opens the table's raw place, and makes its folder where there is none: once the source is sure to ask.
         `report` is called with why, before something is asked for again.
 
         Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 
 from medallion_assets.contracts.declared import Loaded
 from medallion_assets.contracts.fetching import Fetched, FetchingSource
@@ -56,6 +57,5 @@ def fetch(
     Raises:
         PermanentError: the source does not fetch, too.
     """
-    source = fetching_source(loaded)
-    place = open_store(f"{raw_url}/{loaded.table.short_name}", storage_options)
-    yield from source.fetch(place, environment, now, report)
+    place = partial(open_store, f"{raw_url}/{loaded.table.short_name}", storage_options)
+    yield from fetching_source(loaded).fetch(place, environment, now, report)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 MAX_RUNTIME, MAX_RETRIES = "dagster/max_runtime", "dagster/max_retries"
 """After how many seconds a run is ended, and how often it is started anew."""
+FORMER_MAX_RUNTIME = "dagster/max_runtime_seconds"
+"""What Dagster called the first of them, and reads still where that is not there."""
 PRIORITY = "dagster/priority"
 SENSOR_NAME, SCHEDULE_NAME = "dagster/sensor_name", "dagster/schedule_name"
 """What asked for a run."""

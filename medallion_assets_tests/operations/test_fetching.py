@@ -33,6 +33,7 @@ def test_windows_of_a_table_lie_in_its_raw_place(tmp_path: Path) -> None:
         loaded = Loaded(table=ORDERS, source=source)
         with pytest.raises(SettingsError, match="SHOP_KEY"):
             list(fetch(loaded, str(tmp_path), {}, {}, now))
+        assert not (tmp_path / "orders").exists()
         fetched = fetch(loaded, str(tmp_path), {}, {"SHOP_KEY": "k"}, now)
         assert [found.id for found in fetched] == [FIRST.name]
         assert api.headers[0]["X-Key"] == "k"
@@ -50,10 +51,14 @@ class Mailbox(Files):
     fetched_at = ("0 6 * * *",)
 
     def fetch(
-        self, place: ObjectStore, environment: Mapping[str, str], now: datetime, report: Callable[[str], object]
+        self,
+        place: Callable[[], ObjectStore],
+        environment: Mapping[str, str],
+        now: datetime,
+        report: Callable[[str], object],
     ) -> Iterator[Fetched]:
         report("the mailbox was busy")
-        write_bytes(place, "orders-2025-03-01.csv", environment["MAIL"].encode())
+        write_bytes(place(), "orders-2025-03-01.csv", environment["MAIL"].encode())
         yield Fetched(id="orders-2025-03-01", reaches_until=now, pages=1, records=1, bytes=3)
 
 

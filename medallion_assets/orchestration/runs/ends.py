@@ -15,7 +15,7 @@ import dagster as dg
 from dagster import DagsterEventType as Kind
 
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT, UNEXPLAINED_END
-from medallion_assets.orchestration.dagster_tags import MAX_RUNTIME
+from medallion_assets.orchestration.dagster_tags import FORMER_MAX_RUNTIME, MAX_RUNTIME
 from medallion_assets.orchestration.runs.engine_notes import leave_note, notes
 
 KIND = "kind_of_end"
@@ -41,7 +41,7 @@ def is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     """Whether Dagster's run monitoring ends, or ended, a run for its time limit.
 
     Dagster tells that in words alone, so it follows from what run monitoring goes by: the run was over its limit when
-    it was told to end. A person who ends one so late is taken for run monitoring, which looks every few seconds.
+    it was told to end. A person who ends one so late, while run monitoring is down or busy, is taken for it.
     """
     entries = instance.all_logs(run.run_id, of_type={Kind.RUN_START, Kind.RUN_CANCELING})
     moments = {entry.get_dagster_event().event_type: entry.timestamp for entry in reversed(entries)}
@@ -59,6 +59,7 @@ def _limit_seconds(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
     if not instance.run_monitoring_enabled:
         return inf
     try:
-        return float(run.tags.get(MAX_RUNTIME) or instance.run_monitoring_max_runtime_seconds) or inf
+        own = run.tags.get(MAX_RUNTIME, run.tags.get(FORMER_MAX_RUNTIME))
+        return float(own or instance.run_monitoring_max_runtime_seconds) or inf
     except ValueError:  # a person may have written anything
         return inf

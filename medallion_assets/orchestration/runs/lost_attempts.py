@@ -30,7 +30,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     record_attempts,
 )
 from medallion_assets.orchestration.run_records import readable_runs
-from medallion_assets.orchestration.runs.ends import kind_of_end
+from medallion_assets.orchestration.runs.ends import kind_of_end, kind_of_interrupt
 from medallion_assets.orchestration.runs.outcomes import is_interrupt, step_error
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
@@ -52,10 +52,11 @@ NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """When a run was over, of which `kind` its end is, and what Dagster `said` of that."""
+    """When a run was over, of which `kind` its end is and the end of steps told to end, and what Dagster `said`."""
 
     at: datetime
     kind: str
+    interrupt: str | None
     said: str
 
 
@@ -149,7 +150,7 @@ def _attempt(
     outcome = Outcome.LOST if ended is None or ended.outcome is None else ended.outcome
     kind = end.kind if ended is None else ended.error_kind
     if outcome is Outcome.CANCELED or (ended is None and run.status is dg.DagsterRunStatus.CANCELED):
-        kind = TIME_LIMIT if end.kind == TIME_LIMIT else None
+        kind = end.interrupt
     if kind == TIME_LIMIT:
         outcome = Outcome.TIMED_OUT
     lost = f"its process ended without an error message; Dagster says: {end.said or 'nothing'}"
@@ -199,7 +200,12 @@ def _end_of(instance: dg.DagsterInstance, run: dg.DagsterRun, *, last: datetime)
     entries = instance.all_logs(run.run_id, of_type=RUN_ENDS)
     messages = (entry.dagster_event and entry.dagster_event.message for entry in entries)
     at = max((_moment(entry.timestamp) for entry in entries), default=last)
-    return RunEnd(at=at, kind=kind_of_end(instance, run), said="; ".join(dict.fromkeys(filter(None, messages))))
+    return RunEnd(
+        at=at,
+        kind=kind_of_end(instance, run),
+        interrupt=kind_of_interrupt(instance, run),
+        said="; ".join(dict.fromkeys(filter(None, messages))),
+    )
 
 
 def _moment(timestamp: float) -> datetime:

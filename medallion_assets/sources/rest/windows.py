@@ -78,13 +78,17 @@ class RestWindows(AsItIs):
         return self.endpoint.starts_at
 
     def fetch(
-        self, place: ObjectStore, environment: Mapping[str, str], now: datetime, report: Callable[[str], object]
+        self,
+        place: Callable[[], ObjectStore],
+        environment: Mapping[str, str],
+        now: datetime,
+        report: Callable[[str], object],
     ) -> Iterator[Fetched]:
         """Every window up to now, as `FetchingSource` has it; `environment` holds the secrets that are declared."""
         headers = secret_headers(self.endpoint, environment)
         with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
             requests = Requests(endpoint=self.endpoint, client=client, headers=headers, report=report)
-            for found in fetch_windows(requests, place, now):
+            for found in fetch_windows(requests, place(), now):
                 yield Fetched(
                     id=found.window.name,
                     reaches_until=found.window.end,

@@ -55,4 +55,4 @@ def test_a_unit_test_says_what_differs_and_a_model_that_broke_has_no_rows(tmp_pa
     model = Node(name="dim_customer", kind="model", status="error", message="Out of Range")
     (row,) = kept(Lakehouse(url=str(tmp_path)), unit, model)
     assert (row.test, row.key, json.loads(row.row)) == ("unit", None, {"message": "actual differs"})
-    assert Build(nodes=(unit, model), seconds=0).failed == [unit, model]
+    assert Build(nodes=(unit, model)).failed == [unit, model]

@@ -108,10 +108,10 @@ def test_results_that_lack_a_model_or_a_test_are_refused() -> None:
     made = ModelSpec(name="m", unique_id="model.p.m", path="", upstream=())
     specs = Specs(models=(made,), tests=(CheckSpec(name="t", model="m", description=""),))
     model = Node(name="m", kind="model", status="success")
-    Build(nodes=(model, Node(name="t", kind="test", status="pass")), seconds=0).expect_complete(specs)
+    Build(nodes=(model, Node(name="t", kind="test", status="pass"))).expect_complete(specs)
     for nodes, said in (((), "none of m, t"), ((model,), "none of t")):
         with pytest.raises(PermanentError, match=said):
-            Build(nodes=nodes, seconds=0).expect_complete(specs)
+            Build(nodes=nodes).expect_complete(specs)
 
 
 IN_SPARK = InSpark(engine=SparkEngine(), spark=None, place=Place("lakehouse"))
@@ -136,7 +136,7 @@ def test_each_warehouse_tells_too_little_room_and_lost_processes_from_faults_of_
     of_dbt = SimpleNamespace(name="m", resource_type="model", relation_name=None)
     result = SimpleNamespace(node=of_dbt, status="error", failures=None, message=said, execution_time=0.0)
     with pytest.raises(error) as raised:
-        Build(nodes=(_node(result, warehouse),), seconds=0).expect_passed()
+        Build(nodes=(_node(result, warehouse),)).expect_passed()
     assert raised.type is error
 
 
@@ -152,7 +152,7 @@ def test_tests_that_failed_are_named_first_where_a_model_broke_of_their_rows_too
     model = Node(name="dim", kind="model", status="error", message="Conversion Error")
     of_source = Node(name="orders_status_is_known", kind="test", status="fail", failures=2)
     with pytest.raises(ModelTestsError, match=r"failed: orders_status_is_known;.*dim: Conversion Error"):
-        Build(nodes=(model, of_source), seconds=0).expect_passed()
+        Build(nodes=(model, of_source)).expect_passed()
 
 
 @pytest.mark.slow

@@ -77,6 +77,7 @@ def test_run_monitoring_ends_a_run_for_its_time_limit(instance: dg.DagsterInstan
     [
         pytest.param(LIMIT, {}, 61, "time limit", id="over its own limit"),
         pytest.param(LIMIT, {}, 59, None, id="within it"),
+        pytest.param({"dagster/max_runtime_seconds": "60"}, {}, 61, "time limit", id="by its former name"),
         pytest.param({}, {"max_runtime_seconds": 60}, 61, "time limit", id="over that of the instance"),
         pytest.param({}, {}, 10**9, None, id="without a limit"),
         pytest.param({"dagster/max_runtime": "long"}, {"max_runtime_seconds": 60}, 61, None, id="no number"),
