@@ -52,12 +52,12 @@ NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """When a run was over, of which `kind` its end is and the end of steps told to end, and what Dagster `said`."""
+    """When a run was over, the `kind` of its end, and what Dagster `said` of that; `interrupt` is `kind_of_interrupt`."""
 
     at: datetime
     kind: str
-    interrupt: str | None
     said: str
+    interrupt: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

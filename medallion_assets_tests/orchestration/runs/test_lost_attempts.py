@@ -83,7 +83,7 @@ def test_what_a_person_ended_has_no_kind_of_failure() -> None:
 
 
 def test_a_step_that_its_time_limit_ended_timed_out() -> None:
-    end = replace(END, kind="time limit")
+    end = replace(END, kind="time limit", interrupt="time limit")
     (row,) = lost_attempts(RUN, end, [began(1), ended(20, Outcome.CANCELED, "interrupted")], known=())
     assert (row.outcome, row.error_kind) == (Outcome.TIMED_OUT, "time limit")
 
