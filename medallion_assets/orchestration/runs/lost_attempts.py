@@ -52,7 +52,7 @@ NOT_WRITTEN = "the attempt ended, and its row could not be written"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """When a run was over, the `kind` of its end, and what Dagster `said` of that; `interrupt` is `kind_of_interrupt`."""
+    """When a run was over, the `kind` of its end, and what Dagster `said`; `interrupt` is that of steps told to end."""
 
     at: datetime
     kind: str
