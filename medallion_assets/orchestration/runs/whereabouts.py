@@ -51,7 +51,7 @@ class Whereabouts:
 
     @property
     def loss(self) -> str:
-        """What people are told of a process that is gone."""
+        """The words for a process that is gone."""
         return f"process {self.pid} of this run is gone from {self.host}"
 
 
