@@ -107,6 +107,7 @@ def pytest_collection_finish() -> None:
     read_once()
     gc.collect()
     gc.freeze()  # what was imported stays: no later collection has to go through it
+    gc.set_threshold(20_000, 20, 50)  # runs of Dagster make much and leave few circles: looking for them took a tenth
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])

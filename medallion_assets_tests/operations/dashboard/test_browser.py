@@ -26,6 +26,8 @@ from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.accessibility import serious_findings
 from medallion_assets_tests.services.chromium import screenshot_path
 
+pytestmark = pytest.mark.slow
+
 SIZES = {"phone": (360, 800), "tablet": (768, 1024), "laptop": (1280, 800), "desk": (1920, 1080)}
 SPLIT_NAMES = """() => [...document.querySelectorAll("th[scope=row], .needs h3")].filter(name => {
   const pieces = [...name.childNodes].filter(node => node.nodeType === Node.TEXT_NODE);
