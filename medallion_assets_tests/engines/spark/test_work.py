@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import pickle
 import sys
+import weakref
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -42,6 +44,25 @@ def test_a_task_leaves_no_zip_to_be_read_anew_by_the_next(
     assert list(answers([], b"", {})) == []
     assert not any(isinstance(importer, zipimporter) for importer in sys.path_importer_cache.values())
     assert importlib.import_module("zipped_second").__name__ == "zipped_second"
+
+
+def test_a_task_leaves_little_to_be_looked_at_by_the_collection_after_it(answers: Work) -> None:
+    """What modules hold is taken out of it, once; garbage is not kept."""
+
+    class Circle:
+        def __init__(self) -> None:
+            self.itself = self
+
+    garbage = weakref.ref(Circle())
+    gc.unfreeze()
+    sys.modules[answers.__module__]._freeze.cache_clear()
+    assert list(answers([], b"", {})) == []
+    assert garbage() is None
+    assert gc.get_freeze_count() > 20 * len(gc.get_objects())
+    gc.unfreeze()
+    assert list(answers([], b"", {})) == []
+    assert gc.get_freeze_count() == 0
+    gc.freeze()  # as all tests have it
 
 
 def test_work_that_names_a_module_which_is_not_there_says_what_to_do(answers: Work) -> None:
