@@ -26,6 +26,7 @@ from medallion_assets.contracts.record_order import LATEST_ID_WINS, RecordOrder
 from medallion_assets.contracts.search import EVERYTHING, Search
 from medallion_assets.contracts.source import AsItIs, BatchRefusedError, Found, LineReader, Listing
 from medallion_assets.contracts.table import Table
+from medallion_assets.errors import TransientError
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text, source_file
 from medallion_assets.sources.rest.endpoint import Endpoint, parsed, records_of
 from medallion_assets.sources.rest.fetch import fetch_windows
@@ -36,6 +37,7 @@ from medallion_assets.storage.looks import Look
 from medallion_assets.storage.stores import read_bytes
 
 BROKEN_SUMMARY, BROKEN_PAGE = "broken_summary", "broken_page"
+RESTORE, FIT = "bring the file back as it was", "correct records in Endpoint(...)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ class RestWindows(AsItIs):
             if found is None:
                 foreign += not is_claim(stored.key)
             elif found[1] == SUMMARY and search.wants(found[0].name):
-                fingerprint = f"{stored.size} {stored.tag}"
+                fingerprint = f"{stored.size} {stored.tag} {self.endpoint.records}"  # another one may fit its pages
                 batches.append(Found(id=found[0].name, prefix="", fingerprint=fingerprint, reaches_until=found[0].end))
         return look.listing(batches, foreign=foreign)
 
@@ -136,7 +138,7 @@ class RestWindows(AsItIs):
         """The records of one page after the other, each with its place in the page.
 
         Raises:
-            BatchRefusedError: a page is gone, or not what the summary says of it.
+            BatchRefusedError: a page is gone, not what the summary says of it, or not what the declaration fits.
             TransientError: the store did not answer.
         """
         del refused_as
@@ -144,9 +146,7 @@ class RestWindows(AsItIs):
             body = read_bytes(place, page.key) or b""
             if (digest := hashlib.sha256(body).hexdigest()) != page.sha256:
                 raise _refused(BROKEN_PAGE, page.key, f"SHA-256 {page.sha256}", digest if body else "nothing")
-            records = records_of(parsed(body), self.endpoint.records)
-            if len(records) != page.records:
-                raise _refused(BROKEN_PAGE, page.key, f"{page.records} records", len(records))
+            records = self._records(page, body)
             if records:
                 names = dict.fromkeys(name for record in records for name in record)
                 raw = pl.Series(RAW, [_raw(record) for record in records], dtype=pl.String)
@@ -155,6 +155,20 @@ class RestWindows(AsItIs):
                     pl.int_range(1, pl.len() + 1).alias(LINE_NUMBER),
                     RAW,
                 )
+
+    def _records(self, page: LandedPage, body: bytes) -> list[dict[str, Any]]:
+        """The records of a page that is as it was fetched, perhaps under another declaration."""
+        try:
+            records = records_of(parsed(body), self.endpoint.records)
+        except (TransientError, ValueError) as error:
+            raise self._misfit(page, "no list of objects") from error
+        if len(records) != page.records:
+            raise self._misfit(page, len(records))
+        return records
+
+    def _misfit(self, page: LandedPage, found: object) -> BatchRefusedError:
+        expected = f"{page.records} records at {self.endpoint.records or 'the top'}"
+        return _refused(BROKEN_PAGE, page.key, expected, found, do=FIT)
 
     def parts(self, delivery: WindowDelivery, most: int) -> list[WindowDelivery]:  # noqa: ARG002
         """It is read as a whole."""
@@ -196,11 +210,11 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _refused(verdict: str, key: str, expected: str, found: object) -> BatchRefusedError:
+def _refused(verdict: str, key: str, expected: str, found: object, do: str = RESTORE) -> BatchRefusedError:
     return BatchRefusedError(
         verdict,
         f"{key} refused: {verdict}",
         expected=expected,
         found=found,
-        do="bring the file back as it was; or remove the window's folder, and it is fetched again",
+        do=f"{do}; or remove the window's folder, and it is fetched again",
     )

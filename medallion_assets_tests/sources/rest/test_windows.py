@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,16 +63,16 @@ def place(tmp_path: Path) -> ObjectStore:
     return open_store(str(tmp_path))
 
 
-def keep(place: ObjectStore, *bodies: str, counts: bool = True) -> list[LandedPage]:
-    """The pages of the first window, with a summary or without."""
+def keep(place: ObjectStore, *bodies: str, counts: bool = True, window: Window = FIRST) -> list[LandedPage]:
+    """The pages of a window, with a summary or without; each has one list."""
     pages = []
     for number, body in enumerate(bodies, 1):
         digest = hashlib.sha256(body.encode()).hexdigest()
-        records = len(json.loads(body)["data"])
-        pages.append(LandedPage(key=page_key(FIRST, number, digest), sha256=digest, records=records))
+        records = body.count('{"id": ')
+        pages.append(LandedPage(key=page_key(window, number, digest), sha256=digest, records=records))
         write_bytes(place, pages[-1].key, body.encode())
     if counts:
-        write_summary(place, FIRST, pages)
+        write_summary(place, window, pages)
     return pages
 
 
