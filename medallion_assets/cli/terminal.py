@@ -52,10 +52,10 @@ class Terminal:
     ) -> None:
         if not isinstance(error, Exception) or isinstance(error, typer.Exit | typer.Abort | BrokenPipeError):
             return
-        if isinstance(error, OSError):
-            error = place_refused(error)
-        elif _is_of_polars(error):
+        if _is_of_polars(error):
             error = data_refused(error)
+        elif isinstance(error, OSError):
+            error = place_refused(error)
         if self._as_json:
             typer.echo(json.dumps({"error": error_facts(error)}, indent=2))
         else:
@@ -170,7 +170,12 @@ def place_refused(error: OSError) -> MedallionError:
 
 
 def _is_of_polars(error: Exception) -> bool:
-    """By the name of its module: most commands have not imported Polars, and then nothing of it was raised."""
+    """By the name of its module: most commands have not imported Polars, and then nothing of it was raised.
+
+    Of a table's file that is not there it raises an error of Python, which says a path, and has none.
+    """
+    if isinstance(error, FileNotFoundError) and error.filename is None and ".parquet" in str(error):
+        return True
     return any(kind.__name__ == "PolarsError" and kind.__module__.startswith("polars") for kind in type(error).__mro__)
 
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, fields
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.errors import MissingTableError
+from medallion_assets.errors import MissingTableError, PermanentError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneLook(Lakehouse):
     """The lakehouse as it is when each table is first asked for. Nothing may be committed on its snapshots."""
 
-    opened: dict[str, Snapshot | MissingTableError] = field(default_factory=dict, compare=False, repr=False)
+    opened: dict[str, Snapshot | PermanentError] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def at(cls, lakehouse: Lakehouse) -> OneLook:
@@ -43,7 +43,7 @@ class OneLook(Lakehouse):
             except MissingTableError as missing:
                 self.opened[table.name] = missing
         found = self.opened[table.name]
-        if isinstance(found, MissingTableError):
+        if isinstance(found, PermanentError):
             raise found
         return found
 

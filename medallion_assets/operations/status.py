@@ -47,7 +47,7 @@ from medallion_assets.operations.tables.pipeline_runs import (
     last_attempts,
     read_attempts,
 )
-from medallion_assets.operations.tables.refused import TolerantLook, find_readable, refused_tables
+from medallion_assets.operations.tables.refused import find_readable, refused_tables, tolerant
 from medallion_assets.operations.unrecorded import unrecorded_failures
 from medallion_assets.refining.ledger.ledger import Ledger
 
@@ -122,13 +122,14 @@ class Status:
         return [fresh.table for fresh in self.freshness if fresh.last_refreshed is None and fresh.table in of_stages]
 
 
+@tolerant
 def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> Status:
     """Read it; nothing is written, and no table is made. Without `raw_url` the batches' places are not looked at.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    lakehouse = _look(lakehouse)
+    _open_tables(lakehouse)
     since = now - WINDOW
     attempts = read_attempts(lakehouse, since=since.date()).filter(pl.col("started_at").is_between(since, now))
     fresh = read_freshness(lakehouse, now)
@@ -163,12 +164,10 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
     )
 
 
-def _look(lakehouse: Lakehouse) -> TolerantLook:
+def _open_tables(look: Lakehouse) -> None:
     """Each table once, and before those that it is made from: these then know of everything that is in it."""
-    look = TolerantLook.at(lakehouse)
-    for table in reversed(list(delta_tables(lakehouse.catalog))):
+    for table in reversed(list(delta_tables(look.catalog))):
         find_readable(look, table)
-    return look
 
 
 def stage_status(

@@ -52,10 +52,12 @@ def test_the_place_of_an_error_stands_before_it_and_is_a_key_of_its_json(capsys:
     assert (error["what"], error["where"]) == ("no rows", "silver.t")
 
 
+@pytest.mark.parametrize("held", [b"no data", None], ids=["damaged", "gone"])
 def test_a_damaged_data_file_is_one_message_that_says_what_finds_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], held: bytes | None
 ) -> None:
-    (tmp_path / "part.parquet").write_bytes(b"no data")
+    if held is not None:
+        (tmp_path / "part.parquet").write_bytes(held)
     with pytest.raises(typer.Exit), Terminal(as_json=False):
         pl.scan_parquet(tmp_path / "part.parquet").collect()
     said = capsys.readouterr().err

@@ -27,21 +27,21 @@ from medallion_assets.operations.drawing.page import render_page
 from medallion_assets.operations.drawing.picture import Group, Picture
 from medallion_assets.operations.freshness.checkpoint import read_checkpoints
 from medallion_assets.operations.freshness.reach import Reaches, reaches
-from medallion_assets.operations.tables.refused import UNREADABLE, TolerantLook
+from medallion_assets.operations.tables.refused import UNREADABLE, tolerant
 
 TITLE = "Business figures"
 DAYS = 60
 LOG = logging.getLogger(__name__)
 
 
+@tolerant
 def business_page(lakehouse: Lakehouse, now: datetime) -> str:
     """The whole page; nothing is written, and no table is made. A table that cannot be read takes no other's pictures.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    look = TolerantLook.at(lakehouse)
-    reached, identity = reaches(read_checkpoints(look)), read_identity(look)
+    reached, identity = reaches(read_checkpoints(lakehouse)), read_identity(lakehouse)
     return render_page(
         "business/page.html",
         title=TITLE,
@@ -53,9 +53,9 @@ def business_page(lakehouse: Lakehouse, now: datetime) -> str:
                 name=pipeline.name,
                 title=pipeline.name.replace("_", " ").capitalize(),
                 nothing="",
-                pictures=[shown for picture in pipeline.pictures for shown in _readable(look, picture, reached)],
+                pictures=[shown for picture in pipeline.pictures for shown in _readable(lakehouse, picture, reached)],
             )
-            for pipeline in look.catalog.pipelines
+            for pipeline in lakehouse.catalog.pipelines
             if pipeline.pictures
         ],
     )

@@ -28,7 +28,7 @@ from medallion_assets.operations.tables.alerts import AlertEvent, read_events
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.operations.tables.refused import TolerantLook, refused_tables
+from medallion_assets.operations.tables.refused import refused_tables, tolerant
 from medallion_assets.operations.unrecorded import unrecorded_failures
 from medallion_assets.refining.ledger.chain import Gap
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
@@ -84,13 +84,14 @@ class DashboardFacts:
         return max(min(began), self.now - timedelta(days=DAYS))
 
 
+@tolerant
 def read_facts(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = None) -> DashboardFacts:
     """Everything, as it is now. Without `raw_url` nobody asks whether the places are the right ones.
 
     Raises:
         TransientError: the storage did not answer.
     """
-    lakehouse, since = TolerantLook.at(lakehouse), (now - timedelta(days=DAYS)).date()
+    since = (now - timedelta(days=DAYS)).date()
     status = read_status(lakehouse, now, raw_url=raw_url)
     ledgers = list(read_ledgers(lakehouse))
     reached = reaches(status.checkpoints)

@@ -15,7 +15,7 @@ from medallion_assets.operations.tables.refused import find_readable
 
 
 def kept_checkpoints(lakehouse: Lakehouse, stages: Collection[str]) -> dict[str, Checkpoint]:
-    """By stage how far each had come that ever succeeded; nothing where nobody wrote it, or it cannot be read.
+    """By stage how far each had come that ever succeeded; nothing where nobody wrote it, or it cannot be opened.
 
     `stages` are names of tables.
     """

@@ -1,4 +1,4 @@
-"""Tables that cannot be read or written, for their features or a broken log; for looks at a whole lakehouse.
+"""Tables that cannot be read or written: their features, a broken log, lost files; for looks at a whole lakehouse.
 
 Belongs here: finding them, and continuing without them.
 Does not: which features these are, what exactly is broken.
@@ -6,17 +6,23 @@ Does not: which features these are, what exactly is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
 
 import polars as pl
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.features import expect_features_written
 from medallion_assets.delta.one_look import OneLook
+from medallion_assets.delta.storage_errors import words
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
 from medallion_assets.operations.tables.every import OPERATIONS_TABLES, every_table
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def refused_tables(lakehouse: Lakehouse) -> Iterator[tuple[Table, TableFeatureError | UnreadableTableError]]:
@@ -72,6 +78,47 @@ class TolerantLook(OneLook):
             if table in OPERATIONS_TABLES:
                 return None
             raise
+
+    def leave_out_damaged(self) -> bool:
+        """From now on, do without the tables of OPERATIONS_TABLES whose files cannot all be read; whether any are."""
+        damaged = dict[str, UnreadableTableError]()
+        for table in OPERATIONS_TABLES:
+            if (snapshot := self.find(table)) is None:
+                continue
+            try:
+                snapshot.scan().select(pl.all().count()).collect(engine="streaming")
+            except UNREADABLE as error:
+                damaged[table.name] = _damaged(table, error)
+        self.opened.update(damaged)
+        return bool(damaged)
+
+
+def tolerant(read: Callable[Concatenate[Lakehouse, P], T]) -> Callable[Concatenate[Lakehouse, P], T]:
+    """Have it read by a tolerant look, and once more where files of a table of OPERATIONS_TABLES are damaged.
+
+    Nobody opens every file beforehand: that costs more than the reading.
+    """
+
+    @wraps(read)
+    def tolerating(lakehouse: Lakehouse, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        look = TolerantLook.at(lakehouse)
+        try:
+            return read(look, *args, **kwargs)
+        except UNREADABLE:
+            if not look.leave_out_damaged():
+                raise
+            return read(look, *args, **kwargs)
+
+    return tolerating
+
+
+def _damaged(table: Table, error: Exception) -> UnreadableTableError:
+    return UnreadableTableError(
+        f"{table.name} cannot be read",
+        expected="data files that are there, and whole",
+        found=words(error),
+        do="run `medallion verify --digests`, which names each damaged file, and restore them from a backup",
+    )
 
 
 def _why_refused(lakehouse: Lakehouse, table: Table) -> TableFeatureError | UnreadableTableError | None:

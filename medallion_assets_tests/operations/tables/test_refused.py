@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.row_tables.releases import RELEASES
+from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TableFeatureError
 from medallion_assets.operations.alerts.facts import read_facts
 from medallion_assets.operations.alerts.rules import unreadable_facts
 from medallion_assets.operations.alerts.standing import standing_conditions
+from medallion_assets.operations.business.page import business_page
 from medallion_assets.operations.dashboard.facts import read_facts as read_dashboard_facts
 from medallion_assets.operations.dashboard.needs import needs_of
 from medallion_assets.operations.status import read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, Event
 from medallion_assets.operations.tables.every import OPERATIONS_TABLES
+from medallion_assets.operations.tables.monitoring import DATA_FRESHNESS
 from medallion_assets.operations.tables.refused import find_readable, refused_tables
 from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, record_refusals
 from medallion_assets.refining.refine import refine
-from medallion_assets_tests.operations.small_lakehouse import exports
+from medallion_assets_tests.operations.small_lakehouse import data_file, exports
 from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land
 
 BRONZE = bronze_table("customer_transactions")
@@ -163,3 +169,36 @@ def test_a_torn_table_of_operations_is_named_and_hides_nothing_else(lakehouse: L
     assert [text for text in status.problems if text.startswith(f"{table.name} cannot be read")]
     assert [line.table for line in status.freshness] == [line.table for line in before.freshness]
     assert [name for name, _ in read_dashboard_facts(lakehouse, at).refused] == [table.name]
+
+
+def unlink(file: Path) -> None:
+    """Somebody cleans up where he should not."""
+    file.unlink()
+
+
+def cut(file: Path) -> None:
+    """As a disk that lost power leaves it."""
+    os.truncate(file, file.stat().st_size // 2)
+
+
+READ_BY_PAGES = [table for table in OPERATIONS_TABLES if table not in (DATA_FRESHNESS, RELEASES)]
+
+
+@pytest.mark.parametrize("table", READ_BY_PAGES, ids=lambda table: table.name)
+@pytest.mark.parametrize("harm", [unlink, cut])
+def test_a_damaged_file_of_operations_is_named_and_hides_nothing_else(
+    lakehouse: Lakehouse, table: Table, harm: Callable[[Path], None]
+) -> None:
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    before = read_status(lakehouse, at)
+    snapshot = lakehouse.ready(table)
+    row = pl.DataFrame([dict.fromkeys(table.column_names)], schema=polars_schema(table)).lazy()
+    snapshot.commit([snapshot.folder.write(row, partition=at.date() if table.partition_by else None)])
+    harm(data_file(lakehouse, table))
+    status = read_status(lakehouse, at)
+    (said,) = [text for text in status.problems if text.startswith(f"{table.name} cannot be read")]
+    assert "`medallion verify --digests`" in said
+    assert [line.table for line in status.freshness] == [line.table for line in before.freshness]
+    needs = needs_of(read_dashboard_facts(lakehouse, at))
+    assert [need.what for need in needs if need.where == table.name] == ["cannot be read"]
+    assert business_page(lakehouse, at)
