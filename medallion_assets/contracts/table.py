@@ -167,7 +167,7 @@ class Table:
     owners: tuple[str, ...] = field(default=("team:data-platform",))
 
     def __post_init__(self) -> None:
-        """Add the columns of a loaded table; refuse a contract that contradicts itself, before its first run does.
+        """Add the columns of a loaded table, whose keys stay as they are; refuse what contradicts itself, before a run.
 
         Raises:
             PermanentError: with the table, what is missing, and what to add.
@@ -175,7 +175,11 @@ class Table:
         if self.is_loaded:
             added = (*(_HISTORY if self.history else ()), *_STAGE, *((_LINE,) if self.is_replaced else ()))
             new = (column for column in added if column.name not in self.column_names)
-            object.__setattr__(self, "columns", (*self.columns, *new))
+            own = (
+                replace(each, type=Text(trim=False)) if each.name in self.key and isinstance(each.type, Text) else each
+                for each in self.columns
+            )
+            object.__setattr__(self, "columns", (*own, *new))
         names = self.column_names
         if "." not in self.name:
             raise self.wrong("a name of the form layer.table", self.name)
@@ -271,9 +275,7 @@ class Table:
     @property
     def decoded_columns(self) -> tuple[Column, ...]:
         """The columns that come from the item, directly or as a business date, or from its batch."""
-        return tuple(
-            column for column in self.columns if column.source is not None or column.business_date_of or column.of_batch
-        )
+        return tuple(each for each in self.columns if each.source is not None or each.business_date_of or each.of_batch)
 
     @property
     def row_id(self) -> tuple[str, ...]:

@@ -206,6 +206,17 @@ def test_a_flag_deletes_and_one_that_cannot_be_read_is_bad(shop: Shop) -> None:
     assert shop.reasons() == [["flag_malformed"], ["write_time_outside_window"], ["sequence_malformed"]]
 
 
+@pytest.mark.parametrize(("kind", "other"), [(Text(), "a "), (Text(case="upper"), "A")])
+def test_keys_that_differ_in_white_space_or_case_are_different_keys(tmp_path: Path, kind: Text, other: str) -> None:
+    """T3: whatever the contract says of other texts; a delete hits the key that it names."""
+    shop = Shop(tmp_path, replace(PRICES, columns=(Column("sku", kind, "", source="sku"), *PRICES.columns[1:])))
+    shop.drop("all-1.csv", 1, "a,1,,", "b,2,,")
+    shop.drop("prices-1.csv", 4, f"{other},9,2,", f"{other},,3,yes")
+    shop.run()
+    assert shop.live() == {"a": Decimal(1), "b": Decimal(2)}
+    assert [record.verdict for record in explain(shop.lakehouse, shop.loaded, "a").records] == ["decided the row"]
+
+
 def test_a_ragged_record_is_bad_and_a_file_with_another_header_is_refused(shop: Shop) -> None:
     shop.write("prices-1.csv", 9, f"{HEADER}a,2025-02-01,1,2025-03-01T12:00:00Z\n")
     shop.write("prices-2.csv", 9, "sku,price\na,1\n")
