@@ -23,8 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from medallion_assets.compute.job import Job, JobLook, JobState
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
-from medallion_assets.errors.aws import Repeat, advice
+from medallion_assets.errors.aws import REQUEST_KEYS, Repeat, advice
 from medallion_assets.settings.compute import EmrServerless
+from medallion_assets.storage.unanswered import may_pass
 
 if TYPE_CHECKING:
     from mypy_boto3_emr_serverless.client import EMRServerlessClient
@@ -35,6 +36,10 @@ BILLED = {"vCPUHour": "vcpu_hours", "memoryGBHour": "memory_gb_hours", "storageG
 GRACE_SECONDS = 60
 """How long a job that is canceled may take to say its last word."""
 LONGEST_MINUTES = 10_080
+_SETTINGS = (
+    f"look at the AWS credentials of this process ({REQUEST_KEYS}), at AWS_REGION, AWS_ENDPOINT_URL, and the network "
+    "between here and AWS"
+)
 
 
 @dataclass(frozen=True)
@@ -147,16 +152,12 @@ def _errors(what: str) -> Iterator[None]:
 
 
 def _our_error(what: str, error: ClientError | BotoCoreError) -> MedallionError:
-    """A refusal is permanent, and everything that has no answer is not: the token says whether it was done."""
+    """A refusal is permanent, and a request without an answer is not: the token says whether it was done."""
     response: Mapping[str, Any] = getattr(error, "response", None) or {}
     said = response.get("Error", {})
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     answer = advice(said.get("Code", ""), status, str(error)) if response else None
-    is_passing = answer.repeat is not Repeat.NEVER if answer else (not response and _is_network(error))
+    is_passing = answer.repeat is not Repeat.NEVER if answer else may_pass(error)
     kind = TransientError if is_passing else PermanentError
-    do = answer.do if answer else "look at AWS_REGION, AWS_ENDPOINT_URL and the network between here and AWS"
+    do = answer.do if answer else _SETTINGS
     return kind(f"{what} failed", where="EMR Serverless", found=str(error), do=do)
-
-
-def _is_network(error: Exception) -> bool:
-    return not type(error).__name__.startswith(("NoCredentials", "PartialCredentials", "NoRegion", "ParamValidation"))

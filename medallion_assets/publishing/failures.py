@@ -1,6 +1,6 @@
 """What goes wrong between this process and DynamoDB, as errors of ours that say what to set.
 
-Belongs here: the code of what boto3 raises, and which of boto3's own errors pass by themselves.
+Belongs here: the code of what boto3 raises, and what a person does about it.
 Does not: what a code of AWS means, or repeating requests.
 """
 
@@ -9,23 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import boto3
 import botocore.exceptions as botocore
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import REQUEST_KEYS, Advice, Repeat, advice
+from medallion_assets.storage.unanswered import NO_ANSWER, may_pass
 
 CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 CANCELLED = "TransactionCanceledException"
-NO_ANSWER = (botocore.HTTPClientError, botocore.ConnectionError)
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 RESUMES = "then run this publish again: it resumes"
 _NOT_DYNAMODB = f"set {ENDPOINT} to the address of a DynamoDB, or unset it to use AWS"
+_NO_CREDENTIALS = f"correct what hands out the AWS credentials of this process: {REQUEST_KEYS}"
 _REGION = "set AWS_DEFAULT_REGION to the region of the tables"
 REMEDIES = {
     "PartialCredentialsError": f"give this process whole AWS credentials: {REQUEST_KEYS}",
     "NoCredentialsError": f"give this process AWS credentials: {REQUEST_KEYS}",
-    "CredentialRetrievalError": f"correct what hands out the AWS credentials of this process: {REQUEST_KEYS}",
+    "CredentialRetrievalError": _NO_CREDENTIALS,
+    "MetadataRetrievalError": _NO_CREDENTIALS,
     "UnknownOperationException": _NOT_DYNAMODB,
     "ResponseParserError": _NOT_DYNAMODB,
     "NoRegionError": _REGION,
@@ -54,6 +55,8 @@ def failure(doing: str, table_name: str, error: Exception) -> MedallionError:
         return PermanentError(f"DynamoDB refused {doing} on table {table_name}", found=_said(error), do=remedy(error))
     if isinstance(error, botocore.ClientError):
         do = f"{_advice(error).do}; {RESUMES}"
+    elif (code := code_of(error)) in REMEDIES:
+        do = f"{REMEDIES[code]}; {RESUMES}"
     else:
         do = (
             f"look whether it can be reached, and whether {ENDPOINT} (unset: AWS) and AWS_DEFAULT_REGION are right; "
@@ -65,12 +68,10 @@ def failure(doing: str, table_name: str, error: Exception) -> MedallionError:
 
 
 def passes(error: Exception) -> bool:
-    """Whether the same request may be answered later. That a region cannot be reached which nobody knows does not."""
-    if isinstance(error, NO_ANSWER):
-        return not _is_unknown_region(str(error))
+    """Whether the same request may be answered later."""
     if isinstance(error, botocore.ClientError):
         return _advice(error).repeat is not Repeat.NEVER
-    return isinstance(error, botocore.WaiterError)
+    return may_pass(error)
 
 
 def repeat_of(error: botocore.ClientError) -> Repeat:
@@ -129,14 +130,3 @@ def _said(error: Exception) -> str:
         return str(error)
     reasons = [reason.get("Message") for reason in error.response.get("CancellationReasons", [])]
     return "; ".join([str(error), *sorted({str(reason) for reason in reasons if reason})])
-
-
-def _is_unknown_region(message: str) -> bool:
-    """Whether boto3's message names an address of AWS in a region that boto3 does not know."""
-    host = message.partition("https://dynamodb.")[2]
-    region, dot, _ = host.partition(".amazonaws.com")
-    if not dot:
-        return False
-    session = boto3.Session()
-    partitions = session.get_available_partitions()
-    return not any(region in session.get_available_regions("dynamodb", partition) for partition in partitions)

@@ -17,7 +17,15 @@ from medallion_assets.errors.aws import Repeat
 from medallion_assets.publishing.attributes import Item, write_units
 from medallion_assets.publishing.batches import grouped
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.failures import CONDITION_FAILED, RESUMES, code_of, failure, passes, repeat_of
+from medallion_assets.publishing.failures import (
+    CONDITION_FAILED,
+    REMEDIES,
+    RESUMES,
+    code_of,
+    failure,
+    passes,
+    repeat_of,
+)
 from medallion_assets.storage.parallel import for_each
 
 if TYPE_CHECKING:
@@ -254,11 +262,12 @@ class BudgetedTable:
             self.throttled_requests += throttled
 
     def _gave_up(self, operation: str, reason: str) -> TransientError:
+        capacity = "compare the table's write capacity with target_wcu"
         return TransientError(
             f"DynamoDB did not take {operation} on table {self.name}",
             expected=f"an answer within {MOST_ATTEMPTS} attempts",
             found=reason,
-            do=f"compare the table's write capacity with target_wcu, {RESUMES}",
+            do=f"{REMEDIES.get(reason, capacity)}, {RESUMES}",
         )
 
 
