@@ -18,10 +18,11 @@ from medallion_assets.contracts.columns import IS_DELETE, RAW, SEQUENCE_TEXT, SO
 from medallion_assets.contracts.reasons import listed
 from medallion_assets.contracts.source import wrong
 from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.texts import FALSE, TRUE, truths
 
 FLAG_MALFORMED = "flag_malformed"
-TRUE = ("true", "1", "t", "y", "yes", "d")
-FALSE = ("false", "0", "f", "n", "no", "u", "")
+DELETED = (*TRUE, "d")
+KEPT = (*FALSE, "u", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +101,10 @@ def _flags(texts: pl.DataFrame, verdicts: pl.Series, flag: str | None) -> tuple[
     never = pl.repeat(value=False, n=texts.height, dtype=pl.Boolean, eager=True)
     if flag is None or flag not in texts.columns:
         return verdicts, never
-    said = texts.get_column(flag).fill_null("").str.strip_chars().str.to_lowercase()
+    said = truths(texts.get_column(flag).fill_null(""), true=DELETED, false=KEPT)
     is_read = verdicts.is_null()
-    is_delete = said.is_in(TRUE) & is_read
-    is_odd = ~said.is_in((*TRUE, *FALSE)) & is_read
+    is_delete = said.fill_null(value=False) & is_read
+    is_odd = said.is_null() & is_read
     odd = pl.repeat(FLAG_MALFORMED, texts.height, dtype=pl.String, eager=True)
     return odd.zip_with(is_odd, verdicts), is_delete
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from medallion_assets.contracts.batch import BatchKind
-from medallion_assets.contracts.table import Column, Date, Money, Table, Text
+from medallion_assets.contracts.table import Boolean, Column, Date, Money, Table, Text
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.checked_contracts import checked
@@ -215,6 +215,19 @@ def test_keys_that_differ_in_white_space_or_case_are_different_keys(tmp_path: Pa
     shop.run()
     assert shop.live() == {"a": Decimal(1), "b": Decimal(2)}
     assert [record.verdict for record in explain(shop.lakehouse, shop.loaded, "a").records] == ["decided the row"]
+
+
+def test_a_boolean_is_read_in_its_usual_spellings_and_anything_else_is_bad(tmp_path: Path) -> None:
+    """T2: nothing but words for false means false."""
+    is_paid = Column("is_paid", Boolean(), "", source="paid", nullable=True)
+    shop = Shop(tmp_path, replace(PRICES, columns=(*PRICES.columns[:2], is_paid)))
+    spelled = ["true", "True", "TRUE", "1", "t", "Y", " yes ", "false", "False", "0", "f", "N", "no", "", "banana", "d"]
+    lines = [f"{number:02},2025-02-01,{text}" for number, text in enumerate(spelled)]
+    shop.write("all-1.csv", 1, "\n".join(["sku,since,paid", *lines, ""]))
+    shop.run()
+    paid = shop.lakehouse.open(shop.loaded.table).scan().sort("sku").collect()["is_paid"]
+    assert paid.to_list() == [True] * 7 + [False] * 6 + [None]
+    assert shop.reasons() == [["not_a_boolean"]] * 2
 
 
 def test_a_ragged_record_is_bad_and_a_file_with_another_header_is_refused(shop: Shop) -> None:

@@ -22,13 +22,13 @@ from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.typing.numbers import TOO_MANY_DECIMALS
-from medallion_assets.refining.typing.values import MISSING
+from medallion_assets.refining.typing.values import MISSING, NOT_A_BOOLEAN
 
 GENERAL_REASONS = frozenset(
     {
         *UNREADABLE,
         *(MISSING, WRONG_TYPE, CONFLICTING, "flag_malformed", "sequence_malformed", "write_time_outside_window"),
-        *("not_a_number", "out_of_range", TOO_MANY_DECIMALS, "date_malformed"),
+        *("not_a_number", NOT_A_BOOLEAN, "out_of_range", TOO_MANY_DECIMALS, "date_malformed"),
         *("timestamp_malformed", "timestamp_without_zone", "timestamp_too_old", "timestamp_in_future"),
     }
 )

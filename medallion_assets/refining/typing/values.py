@@ -22,7 +22,7 @@ from medallion_assets.contracts.table import (
     Text,
     TimestampUtc,
 )
-from medallion_assets.contracts.texts import BEYOND_ASCII, any_has
+from medallion_assets.contracts.texts import BEYOND_ASCII, any_has, truths
 from medallion_assets.refining.typing.numbers import number_reasons, numbers
 from medallion_assets.refining.typing.timestamps import (
     date_reasons,
@@ -34,6 +34,7 @@ from medallion_assets.refining.typing.timestamps import (
 )
 
 MISSING = "missing"
+NOT_A_BOOLEAN = "not_a_boolean"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 
 _TO_CHANGE = {
@@ -62,7 +63,7 @@ def typed(frame: pl.DataFrame, column: Column) -> pl.Series:
         case Date():
             return dates(text)
         case Boolean():
-            return text == "true"
+            return truths(text)
         case _:
             raise TypeError(f"no item holds a {column.type}, yet column {column.name} has a source")
 
@@ -89,6 +90,8 @@ def reasons(frame: pl.DataFrame, column: Column) -> pl.Series:
             of_value = timestamp_reasons(text, not_after=frame[NOT_AFTER])
         case Date():
             of_value = date_reasons(text)
+        case Boolean():
+            of_value = pl.select(pl.when(truths(text).is_null()).then(pl.lit(NOT_A_BOOLEAN))).to_series()
         case _:
             of_value = pl.Series([None], dtype=pl.String)
     is_optional = column.nullable or column.missing is not None
