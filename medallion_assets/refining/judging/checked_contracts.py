@@ -101,6 +101,12 @@ def _expect_condition(table: Table, expectation: Expectation) -> None:
 
 
 def _expect_partition(table: Table, column: Column) -> None:
+    if column.name in table.key:
+        raise table.wrong(
+            "a key without the column that partitions: a tombstone has its key, and no partition",
+            f"{column.name} in key={table.key}",
+            do="give the key a Text column of the same source, and partition by a Date column of it",
+        )
     if column.nullable:
         raise table.wrong(f"{column.name} not nullable: rows without it are tombstones", "nullable=True")
     if not isinstance(column.type, Date) or column not in table.decoded_columns:

@@ -98,8 +98,6 @@ def winning(events: pl.DataFrame, table: Table, fulls: FullBatches) -> pl.DataFr
     """
     won = events.filter(_wins_over_held(fulls.order)).with_columns(pl.col("_old_exists").fill_null(value=False))
     won, partition_by = _with_late_absences(won, table, fulls), str(table.partition_by)
-    if partition_by in table.key:
-        return won
     return won.with_columns(pl.when(~pl.col(IS_DELETE)).then(partition_by).alias(partition_by))
 
 

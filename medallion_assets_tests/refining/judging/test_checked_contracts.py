@@ -24,6 +24,9 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
     return {"columns": tuple(columns.values())}
 
 
+DAY = with_column(TRANSACTIONS, Column("day", Date(), "", "day"))
+
+
 @pytest.mark.parametrize(
     ("table", "change", "says"),
     [
@@ -40,6 +43,11 @@ def with_column(table: Table, changed: Column) -> dict[str, Any]:
             TRANSACTIONS,
             {"partition_by": "a day", **with_column(TRANSACTIONS, Column("a day", Date(), "", "day"))},
             "letters, digits",
+        ),
+        (
+            TRANSACTIONS,
+            {"key": ("transaction_id", "day"), "partition_by": "day", **DAY},
+            "Text column of the same source",
         ),
         (TRANSACTIONS, {"expectations": (expect("one", ANY), expect("one", ANY))}, "different names.*'one'"),
         (TRANSACTIONS, {"expectations": (expect("*", ANY),)}, "letters, digits and _"),
