@@ -47,6 +47,8 @@ IN_PROGRESS = (
 )
 PART_CHARACTERS = 80
 """Of each part in the cause of a run for several tables: how many batches of which table, and one or two by name."""
+CAUSE_CHARACTERS = 1000
+"""Of the whole: PostgreSQL has tags in an index, and takes none of more than some 2,700 bytes."""
 RUN_KEY = "dagster/run_key"
 """The tag with the key that a schedule or sensor asked for a run under."""
 
@@ -162,11 +164,15 @@ def joint_request(pipeline: Pipeline, job: str, parts: Sequence[Part], *, run_ke
         tags={
             **run_tags(stages_of(pipeline), tables),
             **merged([part.why for part in parts]).tags(),
-            CAUSE_TAG: "; ".join(cut(f"{part.what}: {part.why.cause}", PART_CHARACTERS) for part in parts),
+            CAUSE_TAG: cut("; ".join(_said_of(part) for part in parts), CAUSE_CHARACTERS),
             MAX_RETRIES: "0",
             JOINT_TAG: "yes",
         },
     )
+
+
+def _said_of(part: Part) -> str:
+    return cut(f"{part.what}: {part.why.cause}", PART_CHARACTERS)
 
 
 def triggered_config(tables: Sequence[Table], trigger: TriggerContext) -> dict[str, Any]:

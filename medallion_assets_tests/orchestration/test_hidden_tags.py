@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from uuid import uuid4
 
 import dagster as dg
 import pytest
@@ -43,6 +44,13 @@ def test_a_run_shows_few_tags_of_ours_also_when_a_person_executes_it_again(name:
     tags = {**REQUESTS[name].tags, **OF_A_RUN, **BY_A_PERSON}
     assert len(shown(tags)) <= MOST, shown(tags)
     assert cause_of(tags) is not None
+
+
+def test_a_run_of_ever_so_many_tables_has_tags_that_postgresql_takes() -> None:
+    """It indexes them, and so takes 2,704 bytes; where few texts repeat, nothing is compressed."""
+    parts = [Part(makes=[CUSTOMERS], why=WHY, what=f"1 of {uuid4()}") for _ in range(100)]
+    tags = joint_request(TRANSACTIONS, REFINE, parts, run_key="k").tags
+    assert max(len(text.encode()) for text in tags.values()) < 2_000
 
 
 @pytest.mark.parametrize("key", keys_of(hidden_tag("lost")))

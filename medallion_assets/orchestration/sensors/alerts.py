@@ -69,6 +69,7 @@ class SenderCursor:
 
     version: int
     next_due_at: Moment | None
+    table_id: str = ""
 
 
 def outcome_sensors(settings: Settings) -> list[dg.SensorDefinition]:
@@ -143,7 +144,8 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             if not channels or not lake.exists(ALERTS):
                 return dg.SensorResult(skip_reason="no channel is set" if not channels else "no alert was ever raised")
-            if is_quiet(context.cursor, version=lake.open(ALERTS).version, now=now):
+            table = lake.open(ALERTS)
+            if is_quiet(context.cursor, table_id=table.table_id, version=table.version, now=now):
                 return dg.SensorResult(skip_reason="nothing is due", cursor=context.cursor)
             due_alerts = deliver_due(lake, channels, host=Host.of(settings), now=now, marks=marks)
         except LAKEHOUSE_ERRORS as error:
@@ -151,7 +153,8 @@ def alert_sender_sensor(settings: Settings) -> dg.SensorDefinition:
                 raise
             said = sent_without_outbox(lake, channels, marks, settings, error, now)
             return dg.SensorResult(skip_reason=said, cursor=context.cursor)
-        seen = SenderCursor(version=due_alerts.version, next_due_at=due_alerts.next_due_at)
+        version, next_due_at = due_alerts.version, due_alerts.next_due_at
+        seen = SenderCursor(table_id=table.table_id, version=version, next_due_at=next_due_at)
         return dg.SensorResult(skip_reason=f"{len(due_alerts.due)} were due", cursor=to_json(seen))
 
     return alert_sender
@@ -175,10 +178,10 @@ def sent_without_outbox(
     return f"{len(sent)} were sent without the outbox: {error}"
 
 
-def is_quiet(cursor: str | None, *, version: int, now: datetime) -> bool:
+def is_quiet(cursor: str | None, *, table_id: str, version: int, now: datetime) -> bool:
     """Whether nothing can be due: the table is as it was when it was last read, and nothing was due until now."""
     seen = from_json_or_none(SenderCursor, cursor)
-    if seen is None or seen.version != version:
+    if seen is None or (seen.table_id, seen.version) != (table_id, version):
         return False
     return seen.next_due_at is None or now < seen.next_due_at <= now + LONGEST_QUIET
 

@@ -5,6 +5,7 @@ Dagster reads the annotations of an asset itself, so they are not postponed here
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -177,13 +178,16 @@ def test_without_channels_nothing_is_read(lakehouse: Lakehouse, dagster_instance
 
 
 def test_the_sender_reads_when_the_table_changed_or_something_is_due() -> None:
-    waiting = to_json(SenderCursor(version=4, next_due_at=NOW))
-    nothing = to_json(SenderCursor(version=4, next_due_at=None))
-    assert is_quiet(waiting, version=4, now=NOW - timedelta(seconds=1))
-    assert not is_quiet(waiting, version=4, now=NOW)
-    assert is_quiet(nothing, version=4, now=NOW + timedelta(days=9))
-    assert not is_quiet(nothing, version=5, now=NOW)
-    assert not any(is_quiet(text, version=4, now=NOW) for text in (None, "", "{", "[]", "{}", '{"version": 4}'))
+    """One that was made anew has changed, whatever its version is."""
+    quiet = partial(is_quiet, table_id="a", version=4, now=NOW)
+    waiting = to_json(SenderCursor(table_id="a", version=4, next_due_at=NOW))
+    nothing = to_json(SenderCursor(table_id="a", version=4, next_due_at=None))
+    assert quiet(waiting, now=NOW - timedelta(seconds=1))
+    assert not quiet(waiting)
+    assert quiet(nothing, now=NOW + timedelta(days=9))
+    assert not quiet(nothing, version=5)
+    assert not quiet(nothing, table_id="b")
+    assert not any(map(quiet, (None, "", "{", "[]", "{}", '{"version": 4}', '{"version": 4, "next_due_at": null}')))
 
 
 def test_a_url_that_makes_no_sense_is_refused_at_start_and_no_secret_is_in_a_definition() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,6 +16,7 @@ from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.settings.schedules import DAILY
 from medallion_assets.triggers.debounce import ATTEMPTS
@@ -101,6 +103,22 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
         assert alerts["what"].str.ends_with("also of gold.customer_ltv").all(), "rule P6"
     plant(follower.lakehouse, {day(0): "20"})
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
+
+
+def test_what_was_given_up_of_a_table_that_was_made_anew_is_given_up_anew(follower: Follower) -> None:
+    """Its versions begin anew: a day of the same version is another one."""
+    now, alerts = datetime.now(UTC), set[str]()
+    for life in (0, 100):
+        if life:
+            shutil.rmtree(follower.lakehouse.uri(ENRICHED_TRANSACTIONS))
+        plant(follower.lakehouse, {day(0): "10"})
+        for attempt in range(1, ATTEMPTS + 1):
+            (request,) = follower.tick(SALES, now=now + timedelta(days=life + attempt))
+            run_of(follower, request, dg.DagsterRunStatus.FAILURE)
+        assert follower.tick(SALES, now=now + timedelta(days=life + 30)) == []
+        alerts.add(f"given_up:{request.tags[ASKED_TAG]}")
+    assert set(read_alerts(follower.lakehouse, since=now.date())["key"]) == alerts
+    assert len(alerts) == 2
 
 
 def test_figures_that_fail_their_audit_are_given_up_though_silver_goes_on(follower: Follower) -> None:

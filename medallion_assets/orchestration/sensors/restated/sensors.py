@@ -153,7 +153,7 @@ def look(
     ready = ready_ranges(companions(lake, kept.together, beside=kept.gold, others=others), found)
     chosen = choose(
         now,
-        before.memory if before else AskingCursor(),
+        _remembered(before, reading),
         ready.ranges,
         timers,
         newest=newest,
@@ -162,6 +162,15 @@ def look(
         past=past_runs(instance, gold, reading) if ready.ranges else [],
     )
     return Looked(reading=reading, chosen=chosen, waits=_waiting(kept.gold, reading.ledger.first_day, first, ready))
+
+
+def _remembered(before: RestatedCursor | None, reading: LogPosition) -> AskingCursor:
+    """What is remembered; of versions of tables that are there no more, nothing."""
+    if before is None:
+        return AskingCursor()
+    former = zip(before.reading.tables, reading.tables, strict=False)
+    is_same = all(table_id in ("", now) for table_id, now in former)  # without one, Gold had no versions
+    return before.memory if is_same else AskingCursor(asked_at=before.memory.asked_at)
 
 
 def _waiting(gold: Gold, held_from: date | None, first: date, ready: Ready) -> str:
