@@ -36,7 +36,7 @@ from medallion_assets_tests.services.spark_servers import OF_JAVA, connect_serve
 from medallion_assets_tests.services.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.spark, pytest.mark.service, pytest.mark.usefixtures("spark_elsewhere")]
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 900
 SECRET = "hush-hush"
 GONE_SECONDS = 90
 """Java sees that nobody holds its input any more; its Python processes, that Java is gone."""

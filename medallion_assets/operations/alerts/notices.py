@@ -34,16 +34,16 @@ def days_skipped(table: str, days: Sequence[date], *, job: str) -> Alert:
     )
 
 
-def arrivals_unseen(table: str, error: PermanentError, now: datetime, *, job: str) -> Alert:
-    """What a sensor of several tables says, once a day, of one that it cannot look at while it goes on for others."""
+def unseen(table: str, error: PermanentError, now: datetime, *, job: str) -> Alert:
+    """What a sensor says, once a day, of a table that it cannot look at: no run fails, for none is asked for."""
     return Alert(
-        key=f"arrivals_unseen/{table}/{now.date()}",
+        key=f"unseen/{table}/{now.date()}",
         kind="failure",
-        what=f"arrivals of {table} cannot be checked: {error}",
+        what=f"it cannot be seen whether there is work for {table}: {error}",
         where=table,
         table=table,
         job=job,
-        do=error.do or "do what the error says; what has arrived is then loaded by itself",
+        do=error.do or "do what the error says; what waits is then done by itself",
     )
 
 

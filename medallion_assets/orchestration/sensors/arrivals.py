@@ -20,7 +20,6 @@ from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.contracts.source import Found
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.long_texts import cut
-from medallion_assets.operations.alerts.notices import arrivals_unseen
 from medallion_assets.operations.stages import INGEST_AND_REFINE
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.requests import (
@@ -102,7 +101,7 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
     """The sensor of some tables, each with its own cursor and attempts, which asks for one run of all that wait.
 
     A table that cannot be looked at stops no other: its error fails the tick when nothing else is to be kept, and is
-    told to people else, unless it may pass by itself.
+    told to people, unless it may pass by itself.
     """
     limits = replace(LIMITS, share_requests=max(1, LIMITS.share_requests // len(tables)))
     subjects = {
@@ -128,12 +127,11 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
         looks = {name: look.asking for name, look in seen.looks.items()}
         look_again(context, sensor_names.arrivals(pipeline), _next_look(lakehouse, settings, seen), longest=longest)
         cursor = to_json(before.after(looks, unreached=seen.unreached))
+        if lasting := {name: error for name, error in seen.errors.items() if isinstance(error, PermanentError)}:
+            alerts = [subjects[name].unseen(error, lakehouse.now()) for name, error in lasting.items()]
+            alert_or_log(context, lakehouse, settings, alerts)
         if seen.errors and cursor == context.cursor:
             raise next(iter(seen.errors.values()))
-        if lasting := {name: error for name, error in seen.errors.items() if isinstance(error, PermanentError)}:
-            now, job = lakehouse.now(), pipeline.job(INGEST_AND_REFINE)
-            alerts = [arrivals_unseen(subjects[name].of.name, error, now, job=job) for name, error in lasting.items()]
-            alert_or_log(context, lakehouse, settings, alerts)
         alone = [name for name in seen.asks if _goes_alone(context, lakehouse, declared[name])]
         together = before.go_together(looks, alone=alone)
         return dg.SensorResult(

@@ -18,8 +18,11 @@ from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.table import Table
+from medallion_assets.errors import PermanentError
+from medallion_assets.operations.alerts.notices import unseen
+from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
-from medallion_assets.orchestration.requests import give_up, is_at_work, request
+from medallion_assets.orchestration.requests import alert_or_log, give_up, is_at_work, request
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, look_again, minimum_interval
 from medallion_assets.orchestration.trigger_context import TriggerContext
@@ -76,6 +79,10 @@ class Subject(Generic[Cursor, Wanted]):
             give_up(context, lakehouse, self.settings, of=self.of, key=key, what=seen.waits)
         return seen
 
+    def unseen(self, error: PermanentError, now: datetime) -> Alert:
+        """The alert that the table cannot be looked at."""
+        return unseen(self.of.name, error, now, job=self.pipeline.job(self.job))
+
     def requests(self, seen: SensorLook[Cursor, Wanted]) -> Iterator[dg.RunRequest]:
         """The runs that are asked for: one, or one for each month."""
         if seen.asking.ask is None:
@@ -107,7 +114,11 @@ def asking_sensor(
     )
     @ticks_in_messages()
     def sensor(context: dg.SensorEvaluationContext, lakehouse: LakehouseResource) -> dg.SensorResult:
-        seen = subject.tick(context, lakehouse, from_json_or_none(cursor_type, context.cursor) or cursor_type())
+        try:
+            seen = subject.tick(context, lakehouse, from_json_or_none(cursor_type, context.cursor) or cursor_type())
+        except PermanentError as error:
+            alert_or_log(context, lakehouse, subject.settings, [subject.unseen(error, lakehouse.now())])
+            raise
         look_again(context, name, next_look(lakehouse.now(), seen.asking.cursor), longest=every_seconds)
         asked, cursor = list(subject.requests(seen)), to_json(seen.asking.cursor)
         return dg.SensorResult(run_requests=asked, skip_reason=None if asked else seen.asking.reason, cursor=cursor)

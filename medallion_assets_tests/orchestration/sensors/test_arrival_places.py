@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from medallion_assets.errors import MedallionError, PermanentError
+from medallion_assets.operations.tables.alerts import read_events
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.sensors.arriving_exports import BRONZE, TABLE, landing, load, sensing
+from medallion_assets_tests.orchestration.sensors.sensing import NOON
 from medallion_assets_tests.refining.landing import AT, HOUR
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -71,6 +73,9 @@ def test_a_raw_folder_that_is_gone_is_no_folder_without_exports(graph: Graph) ->
     folder.rename(folder.with_name("elsewhere"))
     with pytest.raises(PermanentError, match="from which 1 exports were loaded"):
         sensor.tick(10)
+    (told,) = read_events(graph.lakehouse, NOON)
+    assert (told.kind, told.table) == ("failure", BRONZE.name)
+    assert "from which 1 exports were loaded" in told.what
     with pytest.raises(PermanentError, match="make the folder again"):
         place.ingest()
     folder.mkdir()
