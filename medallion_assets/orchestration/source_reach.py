@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import dagster as dg
 
@@ -30,8 +31,8 @@ from medallion_assets.refining.loading.source_freshness import source_freshness,
 
 REACH_TAG = hidden_tag("sources")
 """Run tags are copied to a run that starts this one anew: the answer names its run."""
-LOCK = "source_judgement.lock"
-"""Below $DAGSTER_HOME: who looks holds it."""
+LOCKS = 64
+"""So many files below $DAGSTER_HOME are the locks of all runs: runs that look at the same time seldom share one."""
 UNKNOWN_REACH = "it cannot be judged"
 
 
@@ -81,7 +82,7 @@ def reach_of_sources(attempt: Attempt, raw_url: str, own: Loaded) -> SourceReach
     if own.source_freshness_hours is None:
         return None
     context, loaded = attempt.context, attempt.lake.catalog.loaded
-    with _alone(context.instance):
+    with _alone(context.instance, context.run.run_id):
         known = _remembered(context)
         if known is None:
             known = _reach_of(attempt, raw_url, _sources_of(context, loaded), own)
@@ -91,10 +92,18 @@ def reach_of_sources(attempt: Attempt, raw_url: str, own: Loaded) -> SourceReach
     return known.with_error(raw_url, [*loaded, own])
 
 
+def lock_of(instance: dg.DagsterInstance, run_id: str) -> Path:
+    """Who looks for a run holds it."""
+    return Path(instance.root_directory) / f"source_judgement_{crc32(run_id.encode()) % LOCKS}.lock"
+
+
 @contextmanager
-def _alone(instance: dg.DagsterInstance) -> Iterator[None]:
-    """While the block runs, no other step looks: those that begin together would each look for themselves."""
-    with (Path(instance.root_directory) / LOCK).open("a") as file:
+def _alone(instance: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """While the block runs, no other step of the run looks: those that begin together would each look for themselves.
+
+    Another run need not wait for it: a source that answers slowly holds up its own alone.
+    """
+    with lock_of(instance, run_id).open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

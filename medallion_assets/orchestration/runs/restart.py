@@ -42,6 +42,8 @@ RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
 LOOK_BACK = timedelta(hours=1)
 """After so long the trigger has asked again."""
+BACKFILL_AT_WORK = {"REQUESTED", "CANCELING", "FAILING"}
+"""By the names of Dagster's BulkActionStatus."""
 UNSUBMITTED_SECONDS = 60.0
 """Whoever creates a run queues it within seconds: a sensor, a schedule, a retry, a backfill, a person."""
 HEARD = f"EVENT_LOG_CONSUMER_CURSOR-{dg.DagsterEventType.RUN_FAILURE.value}"
@@ -86,7 +88,11 @@ def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun
     failed = readable_runs(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
     runs = [run for run in failed if _is_left_out(run)]
     unheard = _unheard(instance) if any(_is_promised(run) for run in runs) else set()
-    yield from (run for run in runs if not (_is_promised(run) and run.run_id in unheard))
+    yield from (
+        run
+        for run in runs
+        if not (_is_promised(run) and (run.run_id in unheard or _has_backfill_at_work(instance, run)))
+    )
 
 
 def unsubmitted(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
@@ -115,14 +121,15 @@ def submit(instance: dg.DagsterInstance, run_id: str) -> None:
 def restart(instance: dg.DagsterInstance, run_id: str) -> None:
     """Start a run anew that was left out, if its code server answers by now. Who calls holds the run.
 
-    One that cannot be is over for good: then its failure is an alert.
+    One that cannot be, or whose backfill has ended, is over for good: then its failure is an alert.
     """
     run = instance.get_run_by_id(run_id)
     if run is None or not _is_left_out(run):
         return
     job = run.remote_job_origin
     location = job.repository_origin.code_location_origin if job else None
-    if isinstance(location, GrpcServerCodeLocationOrigin):
+    is_over = _is_promised(run) and BACKFILL_ID_TAG in run.tags
+    if isinstance(location, GrpcServerCodeLocationOrigin) and not is_over:
         target = GrpcServerTarget(
             host=location.host, port=location.port, socket=location.socket, location_name=location.location_name
         )
@@ -144,7 +151,12 @@ def _is_left_out(run: dg.DagsterRun) -> bool:
 
 def _is_promised(run: dg.DagsterRun) -> bool:
     """Whether Dagster's last word is that it starts the run anew; of a backfill that has ended it does not mean it."""
-    return run.tags.get(WILL_RETRY_TAG) == "true" and BACKFILL_ID_TAG not in run.tags
+    return run.tags.get(WILL_RETRY_TAG) == "true"
+
+
+def _has_backfill_at_work(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    backfill = instance.get_backfill(run.tags[BACKFILL_ID_TAG]) if BACKFILL_ID_TAG in run.tags else None
+    return backfill is not None and backfill.status.name in BACKFILL_AT_WORK
 
 
 def _is_unsubmitted(run: dg.DagsterRun) -> bool:

@@ -18,7 +18,7 @@ from medallion_assets.contracts.policies import AT_ONCE, Timers
 from medallion_assets.orchestration import source_reach
 from medallion_assets.orchestration.assets.bronze import bronze_asset
 from medallion_assets.orchestration.sensors.arrival import KnownBatches, look
-from medallion_assets.orchestration.source_reach import LOCK, REACH_TAG
+from medallion_assets.orchestration.source_reach import REACH_TAG, lock_of
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.loading.source_freshness import SourceFreshness, source_freshness
 from medallion_assets.triggers.file_arrival import ArrivalCursor, evaluate
@@ -115,7 +115,8 @@ def test_a_source_that_cannot_be_judged_stops_itself_and_others_as_a_stale_one_d
     )
 
     def alone(*arguments: Any, **options: Any) -> SourceFreshness | None:
-        with (Path(instance.root_directory) / LOCK).open("a") as file, pytest.raises(BlockingIOError):
+        (run,) = instance.get_runs()
+        with lock_of(instance, run.run_id).open("a") as file, pytest.raises(BlockingIOError):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return source_freshness(*arguments, **options)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from dagster._core.storage.tags import (
     AUTO_RETRY_RUN_ID_TAG,
+    BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
     RETRY_NUMBER_TAG,
     RUN_FAILURE_REASON_TAG,
@@ -150,6 +152,24 @@ def test_a_promise_that_dagster_has_not_kept_is_over_and_told_where_nobody_can_k
     look(runs.instance, time.time())
     assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.FAILED
     assert list(left_out(runs.instance, time.time())) == []
+
+
+@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("status", [BulkActionStatus.REQUESTED, BulkActionStatus.COMPLETED_FAILED, None])
+def test_a_promise_to_a_backfill_ends_with_it(runs: Launching, status: BulkActionStatus | None) -> None:
+    """Dagster starts nothing of it anew then, and leaves the promise standing."""
+    if status is not None:
+        runs.instance.add_backfill(
+            PartitionBackfill(
+                backfill_id="one", status=status, from_failure=False, tags={}, backfill_timestamp=time.time()
+            )
+        )
+    run_id = lost(runs, {WILL_RETRY_TAG: "true", BACKFILL_ID_TAG: "one"}, ORIGIN)
+    hear(runs)
+    look(runs.instance, time.time())
+    kept = EndStatus.PENDING if status is BulkActionStatus.REQUESTED else EndStatus.FAILED
+    assert run_status(runs.run(run_id), retries_enabled=True) is kept
+    assert len(runs.instance.get_runs()) == 1
 
 
 def test_a_run_that_was_created_and_never_queued_is_queued_once(runs: Launching) -> None:
