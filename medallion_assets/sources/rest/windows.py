@@ -145,7 +145,8 @@ class RestWindows(AsItIs):
         for page in delivery.pages:
             body = read_bytes(place, page.key) or b""
             if (digest := hashlib.sha256(body).hexdigest()) != page.sha256:
-                raise _refused(BROKEN_PAGE, page.key, f"SHA-256 {page.sha256}", digest if body else "nothing")
+                found = digest if body else "nothing"
+                raise _refused(BROKEN_PAGE, page.key, f"SHA-256 {page.sha256}", found, watched=page.key)
             records = self._records(page, body)
             if records:
                 names = dict.fromkeys(name for record in records for name in record)
@@ -210,10 +211,13 @@ def _text(value: Any) -> str | None:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _refused(verdict: str, key: str, expected: str, found: object, do: str = RESTORE) -> BatchRefusedError:
+def _refused(
+    verdict: str, key: str, expected: str, found: object, do: str = RESTORE, watched: str | None = None
+) -> BatchRefusedError:
     return BatchRefusedError(
         verdict,
         f"{key} refused: {verdict}",
+        watched=watched,
         expected=expected,
         found=found,
         do=f"{do}; or remove the window's folder, and it is fetched again",

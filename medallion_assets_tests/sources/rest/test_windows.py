@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import obstore
 import polars as pl
 import pytest
 from obstore.store import ObjectStore
@@ -123,6 +124,22 @@ def test_a_page_that_is_not_as_it_was_fetched_is_refused(place: ObjectStore, cha
     write_bytes(place, page.key, change(body.encode()))
     with pytest.raises(BatchRefusedError, match="broken_page"):
         lines(place)
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", None], ids=["empty", "other bytes", "gone"])
+def test_a_page_that_is_restored_mends_its_window(tmp_path: Path, damage: bytes | None) -> None:
+    """B2: the listing does not show it."""
+    raw_url, lakehouse = str(tmp_path / "raw"), Lakehouse(url=str(tmp_path / "lakehouse"))
+    place, body = open_store(f"{raw_url}/orders"), '{"data": [{"id": "a"}]}'
+    (page,) = keep(place, body)
+    if damage is None:
+        obstore.delete(place, page.key)
+    else:
+        write_bytes(place, page.key, damage)
+    loaded = Loaded(table=checked(ORDERS), source=SOURCE)
+    assert [refused.verdict for refused in ingest(lakehouse, raw_url, loaded, now=NOW).refused] == ["broken_page"]
+    write_bytes(place, page.key, body.encode())
+    assert [batch.id for batch in ingest(lakehouse, raw_url, loaded, now=NOW).loaded] == [FIRST.name]
 
 
 def test_a_damaged_summary_is_refused(place: ObjectStore) -> None:
