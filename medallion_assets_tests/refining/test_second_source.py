@@ -6,15 +6,21 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import narwhals as nw
 import polars as pl
 import pytest
+from obstore.store import ObjectStore
 
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.contracts.moments import micros
 from medallion_assets.contracts.policies import USUAL_GATE, GatePolicy
+from medallion_assets.contracts.search import Search
+from medallion_assets.contracts.source import Listing
 from medallion_assets.contracts.table import Column, Date, Money, Table, Text
+from medallion_assets.delta.notes.commit_notes import RECENT_COMMITS
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.operations.explain.explanation import explain
 from medallion_assets.operations.explain.key_verdicts import Kind
 from medallion_assets.refining.bronze import bronze_table
@@ -177,3 +183,28 @@ def test_what_another_contract_lets_in_is_driven_again_and_rebuilt(shop: Shop) -
         shop.lakehouse, shop.raw_url, declared(PRICES, source=FILES), why="to see", now=NOW, dry_run=True
     )
     assert (again.exports, again.changes.any) == (1, False)
+
+
+def test_whom_batches_belong_to_is_not_looked_for_where_none_says_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B3 is about exports: a load lists the place once, and reads the last commits of Bronze's log alone."""
+    for month in range(1, 13):
+        write_csv(shop.place, f"full-2025-{month:02}-01.csv", "a,2025-02-01,1")
+    shop.ingest()
+    looks, limits = list[ObjectStore](), list[int]()
+    find, history = CsvFiles.find, Snapshot.history
+
+    def looked(source: CsvFiles, place: ObjectStore, *search: Search) -> Listing:
+        looks.append(place)
+        return find(source, place, *search)
+
+    def commits(snapshot: Snapshot, limit: int) -> list[dict[str, Any]]:
+        limits.append(limit)
+        return history(snapshot, limit)
+
+    monkeypatch.setattr(CsvFiles, "find", looked)
+    monkeypatch.setattr(Snapshot, "history", commits)
+    write_csv(shop.place, "full-2025-04-02.csv", "a,2025-02-01,2")
+    assert len(shop.ingest().loaded) == 1
+    assert (len(looks), max(limits)) == (1, RECENT_COMMITS)

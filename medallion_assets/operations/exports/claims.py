@@ -118,9 +118,5 @@ class Claims:
 
 
 def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:
-    owner = loaded.owner
-    return (
-        owner
-        if lakehouse is None
-        else owner_known(owner, find_readable(lakehouse, bronze_table(loaded.table.short_name)))
-    )
+    bronze = None if lakehouse is None else find_readable(lakehouse, bronze_table(loaded.table.short_name))
+    return owner_known(loaded, bronze)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from medallion_assets.contracts.catalog import Catalog
-from medallion_assets.contracts.owner import Owner
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.stages import stages
 from medallion_assets.operations.tables.refused import find_readable
@@ -33,11 +32,7 @@ class TableSource:
 
 def read_sources(lakehouse: Lakehouse) -> list[TableSource]:
     """One for each exported table; none is made for that."""
-    return [
-        _source(lakehouse, loaded.owner, bronze_table(loaded.table.short_name))
-        for loaded in lakehouse.catalog.loaded
-        if loaded.source.names_owner
-    ]
+    return [_source(lakehouse, loaded) for loaded in lakehouse.catalog.loaded if loaded.source.names_owner]
 
 
 def has_exports(catalog: Catalog, table: str) -> bool:
@@ -58,8 +53,9 @@ def see_arrivals(catalog: Catalog, table: str) -> str:
     return "check whether new data arrive where the table loads them from (`medallion status`)"
 
 
-def _source(lakehouse: Lakehouse, owner: Owner, bronze: Table) -> TableSource:
-    known = owner_known(owner, find_readable(lakehouse, bronze))
+def _source(lakehouse: Lakehouse, loaded: Loaded) -> TableSource:
+    bronze = bronze_table(loaded.table.short_name)
+    known = owner_known(loaded, find_readable(lakehouse, bronze))
     told_by = None if known.name is None else DECLARATION if known.by_declaration else FIRST_EXPORT
     if known.presumed_from is not None:
         told_by = PRESUMED.format(known.presumed_from)

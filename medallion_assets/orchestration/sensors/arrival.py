@@ -154,8 +154,7 @@ class KnownBatches:
     @property
     def owner_now(self) -> Owner:
         """Whose batches are taken, with what Bronze recorded of it where that can make a difference."""
-        owner = self.declared.owner
-        return owner_known(owner, self.bronze) if self._looks_again else owner
+        return owner_known(self.declared, self.bronze) if self._looks_again else self.declared.owner
 
     @property
     def decisions(self) -> Mapping[str, Decision]:

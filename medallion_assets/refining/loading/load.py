@@ -101,7 +101,7 @@ def ingest(
     done.waiting, done.refused = [], []
     done.foreign, done.unclaimed, done.unseen = listing.foreign, listing.unclaimed, listing.unseen
     done.months |= {found.id: found.partition for found in listing.batches if found.partition is not None}
-    owner = _recorded_owner(source, place, bronze, held, owner_known(loaded.owner, bronze))
+    owner = _recorded_owner(loaded, place, bronze, held)
     loading = _Loading(lakehouse, place, source, bronze.table, now, owner, done, has_rows=bool(held))
     fingerprints = fingerprints_now(place, listing.batches, refusals, owner)
     ended, fresh = gone(place, listing, refusals, held, now), list[RefusedBatch]()
@@ -156,9 +156,10 @@ def _is_looked_at_again(known: RefusedBatch, found: Found, now: datetime) -> boo
     return known.verdict in LOOKED_AT_AGAIN or is_due(known, found, now)
 
 
-def _recorded_owner(source: Source, place: ObjectStore, bronze: Snapshot, held: Collection[str], owner: Owner) -> Owner:
+def _recorded_owner(loaded: Loaded, place: ObjectStore, bronze: Snapshot, held: Collection[str]) -> Owner:
     """The owner, recorded in a Bronze table that an earlier release loaded, if its batches still tell it (rule B3)."""
-    if owner.name is not None or not held:
+    source, owner = loaded.source, owner_known(loaded, bronze)
+    if owner.name is not None or not held or not source.names_owner:
         return owner
     still_there = (found for found in source.find(place).batches if found.id in held)
     known = replace(owner, name=owner_of_what_is_in(source, place, still_there, bronze, owner.accepts))

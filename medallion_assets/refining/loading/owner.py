@@ -17,6 +17,7 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Found, Source
 from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
@@ -43,9 +44,10 @@ class TableRecreatedError(BatchRefusedError):
     """A batch of a table that was made anew cannot be loaded yet; `verdict` is one of the two above."""
 
 
-def owner_known(owner: Owner, bronze: Snapshot | None) -> Owner:
-    """With what Bronze recorded, where the declaration names none."""
-    if owner.name is not None or bronze is None:
+def owner_known(loaded: Loaded, bronze: Snapshot | None) -> Owner:
+    """As declared, or else as Bronze recorded it. Where batches name no owner, the log is not read for one."""
+    owner = loaded.owner
+    if owner.name is not None or bronze is None or not loaded.source.names_owner:
         return owner
     commit = last_load(bronze, SOURCE_ARN_NOTE) or {}
     name, presumed_from = (commit_note(commit, note) for note in (SOURCE_ARN_NOTE, SOURCE_PRESUMED_NOTE))

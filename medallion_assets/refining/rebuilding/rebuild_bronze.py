@@ -82,7 +82,7 @@ def rebuild_bronze(
             raw=RawPlace.of(lakehouse, raw_url, loaded),
             now=now,
             source=loaded.source,
-            owner=owner_known(loaded.owner, snapshot),
+            owner=owner_known(loaded, snapshot),
             progress=progress,
             writes=not dry_run,
         )

@@ -25,7 +25,7 @@ EQUAL = "0f0e0d0c-0000-4000-8000-000000000000"
 
 
 def recorded(landing: Landing) -> Owner:
-    return owner_known(Owner(table=TABLE), bronze(landing))
+    return owner_known(declared(ORDERS), bronze(landing))
 
 
 def bronze(landing: Landing) -> Any:
