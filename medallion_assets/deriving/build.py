@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Gold
@@ -63,7 +64,7 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
         rows_in = computed.rows_in(days)
     outdated = _outdated(gold, table, source) - set(days)
     covered = noted_coverage(source)
-    notes = covered_by_days(table, covered, {day: gold.end_of(day) for day in days})
+    notes = partial(covered_by_days, sources=covered, ends={day: gold.end_of(day) for day in days})
     version = replace_days(table, days, files, source=SourceVersion.of(source), outdated=outdated, notes=notes)
     return Built(version=version, rows_in=rows_in, rows_out=sum(file.rows for file in files), covered=covered)
 

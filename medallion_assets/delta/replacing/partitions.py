@@ -6,7 +6,7 @@ Does not: which days, or what is in them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -56,25 +56,25 @@ def replace_days(
     *,
     source: SourceVersion,
     outdated: Iterable[date] = (),
-    notes: Mapping[str, object] | None = None,
+    notes: Callable[[Snapshot], Mapping[str, object]] = lambda _: {},
 ) -> int:
     """Put written files in the place of everything that some days hold, in one commit; give its version.
 
     `base` was opened before `source` was, of which the files were made: so a commit of older figures
     over newer ones is noticed. Commits of other days are no hindrance. Days that are `outdated` are removed. The commit
     says which days it replaced and which it removed: the log is the ledger of what was built from which source. It says
-    `notes` as well.
+    as well what `notes` makes of the version before it.
 
     Raises:
         CommitConflictError: another writer committed figures of a newer source meanwhile; compute again.
     """
     days, written, outdated = sorted(days), list(written), sorted(outdated)
-    said = {**source_notes(source), REPLACED: days, REMOVED: outdated, **(notes or {})}
+    said = {**source_notes(source), REPLACED: days, REMOVED: outdated}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
         removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
         try:
-            return snapshot.commit(written, remove=removed, metadata=said)
+            return snapshot.commit(written, remove=removed, metadata={**said, **notes(snapshot)})
         except CommitConflictError:
             snapshot = base.lakehouse.open(base.table)
             newer = commits_since(snapshot, base.version)

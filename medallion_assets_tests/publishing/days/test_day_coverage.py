@@ -73,6 +73,19 @@ def test_a_day_of_a_release_without_coverage_has_none_until_its_source_says_it(t
     assert coverage(lakehouse, DAILY_SALES) == UNKNOWN
 
 
+def test_a_build_that_another_one_overtakes_takes_no_coverage_back(tmp_path: Path) -> None:
+    """V3: both begin together; the one of the later day is committed first."""
+    lakehouse = lakehouse_at(tmp_path)
+    arrives(lakehouse, LATER, may_6="5", may_7="10")
+    build(lakehouse, DAILY_SALES, [BEFORE - timedelta(days=1)])
+
+    def overtake(_: str) -> None:
+        build(lakehouse, DAILY_SALES, [DAY])
+
+    build(lakehouse, DAILY_SALES, [BEFORE], progress=overtake)
+    assert noted_coverage(lakehouse.open(DAILY_SALES.table)) == Coverage(DAILY_SALES.end_of(DAY))
+
+
 @pytest.mark.slow
 def test_a_note_is_looked_for_behind_commits_without_one(tmp_path: Path) -> None:
     """Such as those of a redrive; of a table whose commits say nothing few are read."""
