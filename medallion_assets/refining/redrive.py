@@ -144,7 +144,7 @@ def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _J
     expect_same_key(silver)
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     # A row can lie here before its batch is settled: quarantine is written first, and then came a crash.
-    settled = {batch.id: batch for batch in ledger.batches if batch.id not in ledger.ignored}
+    settled = {batch.id: batch for batch in ledger.applied}
     lines = with_window(rows, settled.values())
     records = judge_lines(lines, loaded)
     is_good = (pl.col(REASONS).list.len() == 0) & (pl.col(FAILURES).list.len() == 0)

@@ -21,7 +21,7 @@ from medallion_assets.refining.ledger.ledger import Ledger
 def unknown(records: Sequence[KeyRecord], ledger: Ledger) -> list[str]:
     """What is not known of the key's present state. `records` are all of them, the winning one first."""
     counted = [record for record in records if record.verdict in (Fate.SUPERSEDED, Fate.DECIDED)]
-    applied = [batch for batch in ledger.settled if batch.id not in ledger.rejected]
+    applied = ledger.applied
     found, word = list[str](), ledger.word
     if counted and counted[0].kind is Kind.UPSERT:
         told_by = {record.export_id for record in records}

@@ -42,10 +42,9 @@ def recompute(
     table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
     ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-    applied = [batch for batch in ledger.batches if batch.id not in ledger.ignored]
     waiting = _waiting(lakehouse, table)
     replay = JudgedCopy(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
-    for group in replay.groups(applied):
+    for group in replay.groups(ledger.applied):
         with lakehouse.workspace() as folder:
             judged = judge_batches(bronze, loaded, group, folder)
             bad = pl.concat([part.select(POSITION) for part in judged.bad])

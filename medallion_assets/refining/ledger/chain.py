@@ -6,7 +6,7 @@ Does not: reading tables, or the verdict on a batch's content.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -160,9 +160,9 @@ def joined(batches: Iterable[Batch], starts_at: datetime | None, origins: Origin
     return found
 
 
-def next_batch(pending: Collection[Batch], reached: Reaches) -> Batch | None:
-    """The pending batch to judge next: the first in order of those that join the chain; None when all must wait."""
-    return min(filter(reached.joined_by, pending), key=lambda batch: batch.order, default=None)
+def next_batch(pending: Iterable[Batch], reached: Reaches) -> Batch | None:
+    """The first of the pending batches, which are in the order of judging, to join the chain; None: all must wait."""
+    return next(filter(reached.joined_by, pending), None)
 
 
 def gaps(pending: Iterable[Batch], reached: Reaches, word: str = "batch") -> list[Gap]:
@@ -170,13 +170,13 @@ def gaps(pending: Iterable[Batch], reached: Reaches, word: str = "batch") -> lis
 
     One that only waits for pending batches to be judged, such as a batch at the gate, has no gap before it.
     """
-    waiting = list(pending)
+    waiting = sorted(pending, key=lambda batch: batch.order)
     while (batch := next_batch(waiting, reached)) is not None:
         waiting.remove(batch)
         reached = reached.after(batch)
     return [
         Gap(batch_id=batch.id, covered_until=reached.of(batch).covered_until, window_from=batch.covers_from, word=word)
-        for batch in sorted(waiting, key=lambda batch: batch.order)
+        for batch in waiting
     ]
 
 

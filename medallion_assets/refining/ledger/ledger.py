@@ -132,7 +132,13 @@ class Ledger:
     @property
     def settled(self) -> list[Batch]:
         """The batches that Silver has settled."""
-        return [batch for batch in self.batches if batch.id not in self.pending_ids]
+        pending = self.pending_ids
+        return [batch for batch in self.batches if batch.id not in pending]
+
+    @property
+    def applied(self) -> list[Batch]:
+        """The batches that are settled and were not rejected."""
+        return [batch for batch in self.settled if batch.id not in self.rejected]
 
     @property
     def applied_fulls(self) -> list[Batch]:
@@ -162,11 +168,10 @@ class Ledger:
 
     def next_group(self, records_at_most: int) -> list[Batch]:
         """The batches to judge next, in order: one full batch, or incremental ones of a bounded number of records."""
-        group: list[Batch] = []
-        left = list(self.pending)
-        reached = self._reach
+        group, records = list[Batch](), 0
+        left, reached = list(self.pending), self._reach
         while (batch := next_batch(left, reached)) is not None:
-            records = sum(batch.records for batch in (*group, batch))
+            records += batch.records
             if group and (batch.is_alone or group[-1].is_alone or records > records_at_most):
                 break
             group.append(batch)

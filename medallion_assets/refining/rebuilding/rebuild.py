@@ -120,7 +120,7 @@ class _Work:
         replacement = Replacement(table=silver, writes=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of batches that are in the copy are of then
         ledger = Ledger.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
-        applied = [batch for batch in ledger.batches if batch.id not in ledger.ignored]
+        applied = ledger.applied
         dropped = self._lost(silver, ledger)
         self.copy.origins = ledger.origins
         self._replay(bronze, ledger, applied)
