@@ -128,6 +128,7 @@ def a_table_of_items(
         ),
         customer_rows(items),
         keys=key_types(LIFETIME_VALUE_METRICS.table),
+        columns=LIFETIME_VALUE_METRICS.value_columns,
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

@@ -18,7 +18,7 @@ SERVING_LIMITS = Limits(retries=2)
 DAY_KEYS = ("metric_date", "row_key")
 AS_OF_DATE, GOLD_VERSION = "as_of_date", "gold_version"
 BEGUN_AS_OF, BEGUN_VERSION, WRITE_ALL, OVERTAKEN = "begun_as_of_date", "begun_version", "write_all", "overtaken"
-KEY_ENCODING, ROWS_LEFT_OUT = "key_encoding", "rows_left_out"
+KEY_ENCODING, ITEM_FORM, ROWS_LEFT_OUT = "key_encoding", "item_form", "rows_left_out"
 """What the watermark of a table of items says of the publishes before (publishing.items.watermark)."""
 KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
 """Of columns that can be keys: DynamoDB has keys of text and of numbers."""
@@ -30,7 +30,7 @@ _OF_OWNERS = frozenset(
 _OF_ANY = _OF_OWNERS | {ROWS_LEFT_OUT, "published_at", "run_id", "complete_until", "is_complete", EXPIRES_AT}
 OWN_NAMES_OF_DAYS = _OF_ANY | {"version", "row_count"}
 OWN_NAMES_OF_ITEMS = _OF_ANY | {
-    *(IS_DELETED, AS_OF_DATE, GOLD_VERSION, BEGUN_AS_OF, BEGUN_VERSION, WRITE_ALL, OVERTAKEN, KEY_ENCODING),
+    *(IS_DELETED, AS_OF_DATE, GOLD_VERSION, BEGUN_AS_OF, BEGUN_VERSION, WRITE_ALL, OVERTAKEN, KEY_ENCODING, ITEM_FORM),
 }
 """The attributes of items of our own, which no key of such a table may be called."""
 

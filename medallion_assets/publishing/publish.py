@@ -141,6 +141,7 @@ class Publisher:
             self._begun(turn, serving.name, f"as of {as_of}", rows.height),
             rows.to_dicts(),
             keys=serving.keys,
+            columns=what.value_columns,
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,
             as_of=as_of,

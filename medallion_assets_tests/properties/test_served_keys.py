@@ -123,6 +123,7 @@ class Serving:
             ),
             rows,
             keys=self.keys,
+            columns=self.contract.column_names,
             previous_rows=self.partitions[watermark] if watermark is not None and step.remembers else None,
             previous_watermark=watermark,
             as_of=step.as_of,

@@ -24,6 +24,7 @@ from medallion_assets_tests.services.serving_tables import ServingTables
 DAY = date(2025, 3, 4)
 NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 Figures = Mapping[str, int]
+COLUMNS = ("customer_id", "lifetime_value")
 START: Figures = {"ann": 1, "bob": 1, "cid": 1, "dan": 1}
 OLDER: Figures = {"ann": 2, "bob": 2, "cid": 1, "eve": 2}
 """Changes ann and bob, drops dan, brings eve."""
@@ -63,6 +64,7 @@ class Gold:
             ),
             rows_of(figures),
             keys={"customer_id": "S"},
+            columns=COLUMNS,
             previous_rows=None if watermark is None or forget else rows_of(self.partitions[watermark]),
             previous_watermark=watermark,
             as_of=as_of,

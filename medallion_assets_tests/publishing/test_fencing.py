@@ -74,6 +74,7 @@ def publish_pair(
         ),
         [{"customer_id": name, "orders": version} for name in ("ann", f"only-{version}")],
         keys={"customer_id": "S"},
+        columns=("customer_id", "orders"),
         previous_rows=None,
         previous_watermark=None,
         as_of=day,

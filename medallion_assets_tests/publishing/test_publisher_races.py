@@ -60,6 +60,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
         ),
         rows(version),
         keys={"customer_id": "S"},
+        columns=("customer_id", "order_count"),
         previous_rows=rows(watermark[1]) if watermark else None,
         previous_watermark=watermark,
         as_of=DAY,

@@ -114,6 +114,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
         ),
         [row],
         keys={"customer_id": "S"},
+        columns=row,
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

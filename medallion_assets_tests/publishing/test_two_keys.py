@@ -38,6 +38,7 @@ def publish(serving: ServingTables, limiter: CapacityLimiter, version: int, *row
         ),
         [dict(zip((*KEYS, "orders"), row, strict=True)) for row in rows],
         keys=KEYS,
+        columns=(*KEYS, "orders"),
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

@@ -53,6 +53,7 @@ def publish(
         ),
         rows,
         keys={"customer_id": "S"},
+        columns=customer("ann"),
         previous_rows=previous,
         previous_watermark=read_watermark(serving.client, serving.items, keys={"customer_id": "S"}),
         as_of=DAY,

@@ -10,7 +10,7 @@ does harm, by the condition of each write:
 - what makes an item that is not there goes in one transaction with a look at the watermark: once a newer publish has
   begun it is refused. The first publish of a table alone does without, as nothing can have vanished from it yet: a
   item it makes too late is removed by the next publish that reads the table;
-- an equal pair has equal rows.
+- an equal pair has equal rows, unless their columns changed since: then the fencing token alone keeps a late one out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,15 @@ from medallion_assets.publishing.budget.budgeted_table import (
 )
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.items import watermark
-from medallion_assets.publishing.items.item_rows import Row, carried_by, encoded_row, fingerprint, key_of, sifted
+from medallion_assets.publishing.items.item_rows import (
+    Row,
+    carried_by,
+    encoded_row,
+    fingerprint,
+    form_of,
+    key_of,
+    sifted,
+)
 from medallion_assets.publishing.items.watermark import (
     EQUAL,
     LOWER,
@@ -60,6 +68,7 @@ def publish_items(
     rows: Iterable[Row],
     *,
     keys: Keys,
+    columns: Iterable[str],
     previous_rows: Iterable[Row] | None,
     previous_watermark: tuple[date, int] | None,
     as_of: date,
@@ -68,9 +77,10 @@ def publish_items(
     """Make `rows` what the table holds, unless the pair of `as_of` and version or a higher one is in or has begun.
 
     `rows` and `previous_rows` are the items as they shall be and as they were published under `previous_watermark`
-    (what `read_watermark` said when `previous_rows` were read). Columns named as_of_date and gold_version are replaced
-    by the pair. Without `previous_rows`, or when the watermark moved since, the table itself is read (consistent
-    scan, no write capacity); so it is while rows are left out, and once for a table whose keys are not encoded yet.
+    (what `read_watermark` said when `previous_rows` were read), both with these `columns`. Columns named as_of_date and
+    gold_version are replaced by the pair. Without `previous_rows`, or when the watermark moved since, the table itself
+    is read (consistent scan, no write capacity); so it is while rows are left out, and once when other columns are
+    published than before, or its keys are not encoded yet.
     The watermark says their `completeness`, and moves alone where it has only become surer.
     After a publish that died or was overtaken, another pair writes every item. What vanished leaves a tombstone.
     An interrupted call is completed by calling again.
@@ -83,22 +93,23 @@ def publish_items(
     table, pair = publish.table, Pair(as_of, publish.source.number)
     began_at = table.limiter.clock()
     present, left_out = sifted(keys, rows, pair, (*key_rules(keys), *publish.index_rules))
+    form = form_of(columns)
     table.expect_turn()
-    found, write_all = watermark.begin(table, keys, pair)
-    items = _Items(publish, keys=keys, pair=pair, found=found)
+    found, write_all = watermark.begin(table, keys, pair, form)
+    items = _Items(publish, keys=keys, pair=pair, form=form, found=found)
     outcome: Outcome = "superseded"
-    if found.holds(pair):
+    if found.holds(pair, form):
         outcome = "unchanged"
         known_before = found.completeness
         if completeness is not None and (known_before is None or known_before.until < completeness.until):
             outcome = "published" if watermark.say_surer(table, keys, pair, completeness) else outcome
     elif not found.refuses(pair):
-        is_known = found.published == previous_watermark and found.keys_encoded and not write_all
+        is_known = found.published == previous_watermark and found.form == form and not write_all
         known = previous_rows if is_known and not (found.rows_left_out or left_out.count) else None
         before = items.read(write_all) if known is None else items.fingerprints(known)
         items.write(present, before, write_all)
         facts: dict[str, Any] = {"table_id": publish.source.table_id, "run_id": publish.run_id, "now": publish.now}
-        facts |= {"rows_left_out": left_out.count, "completeness": completeness}
+        facts |= {"form": form, "rows_left_out": left_out.count, "completeness": completeness}
         table.expect_turn()
         if items.overtaken or not watermark.finish(table, keys, pair, **facts):
             if items.written or items.deleted:
@@ -121,7 +132,7 @@ def publish_items(
 class _Items:
     """The items of one publish under way: what is common to its threads."""
 
-    def __init__(self, publish: Publish, *, keys: Keys, pair: Pair, found: Watermark) -> None:
+    def __init__(self, publish: Publish, *, keys: Keys, pair: Pair, form: str, found: Watermark) -> None:
         self.table = publish.table
         self.keys = keys
         self.pair = pair
@@ -132,8 +143,8 @@ class _Items:
         self._counting = threading.Lock()
         self._carried = carried_by(pair)
         self._guards = found.published is not None
-        # Keys that were not encoded may hold another row under the same pair.
-        lower = LOWER if found.keys_encoded or found.published is None else f"({LOWER} OR {EQUAL})"
+        # Items of another form may hold another row, or other columns of it, under the same pair.
+        lower = LOWER if found.form == form else f"({LOWER} OR {EQUAL})"
         replaceable = f"attribute_not_exists({GOLD_VERSION}) OR {lower}"
         values = lower_values(pair)
         self._absent_or_lower = WriteCondition(replaceable, values)

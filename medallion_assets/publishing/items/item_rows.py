@@ -1,6 +1,6 @@
 """Rows as the items of a table of items: with encoded keys, without those that DynamoDB cannot take (rule P4).
 
-Belongs here: which rows become items, and what tells whether an item differs from a row.
+Belongs here: which rows become items, in which form, and what tells whether an item differs from a row.
 Does not: which items are written, and in which order.
 """
 
@@ -13,7 +13,7 @@ from medallion_assets.contracts.published import AS_OF_DATE, GOLD_VERSION
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.items.watermark import Pair
-from medallion_assets.publishing.keys import Keys, as_key
+from medallion_assets.publishing.keys import ENCODED_WITH, Keys, as_key
 from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_reason
 
 Row = Mapping[str, object]
@@ -66,6 +66,11 @@ def encoded_row(keys: Keys, row: Row) -> Row:
 def carried_by(pair: Pair) -> Item:
     """What every item of a publish carries."""
     return to_item({AS_OF_DATE: pair.as_of, GOLD_VERSION: pair.version})
+
+
+def form_of(columns: Iterable[str]) -> str:
+    """What tells whether items hold other attributes, or other keys, than rows of these columns would."""
+    return hashlib.blake2b(repr([ENCODED_WITH, *sorted(columns)]).encode(), digest_size=16).hexdigest()
 
 
 def fingerprint(item: Item) -> bytes:

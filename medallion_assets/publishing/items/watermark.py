@@ -21,6 +21,7 @@ from medallion_assets.contracts.published import (
     BEGUN_AS_OF,
     BEGUN_VERSION,
     GOLD_VERSION,
+    ITEM_FORM,
     KEY_ENCODING,
     OVERTAKEN,
     ROWS_LEFT_OUT,
@@ -89,21 +90,22 @@ class Watermark:
 
     `published` is in, whole. `begun` is the highest that announced itself. `write_all`: what has begun has to write
     every item. `overtaken`: a publish was overtaken after it had written items, so the next has to write every item.
-    `keys_encoded`: the published items have encoded keys (rule P4), as all have since that rule. `rows_left_out`: how
-    many rows are not among the published items, as DynamoDB cannot take them. `completeness` is that of `published`.
+    `form` is that of the published items (`item_rows.form_of`); None while they may have several, or of an earlier
+    release. `rows_left_out`: how many rows are not among them, as DynamoDB cannot take them. `completeness` is that of
+    `published`.
     """
 
     published: Pair | None = None
     begun: Pair | None = None
     write_all: bool = False
     overtaken: bool = False
-    keys_encoded: bool = False
+    form: str | None = None
     rows_left_out: int = 0
     completeness: Completeness | None = None
 
-    def holds(self, pair: Pair) -> bool:
-        """Whether `pair` is in, as this release would write it."""
-        return self.published == pair and self.keys_encoded
+    def holds(self, pair: Pair, form: str) -> bool:
+        """Whether `pair` is in, in this form."""
+        return self.published == pair and self.form == form
 
     def refuses(self, pair: Pair) -> bool:
         """Whether a newer pair is in or has begun."""
@@ -145,25 +147,28 @@ def load(table: BudgetedTable, keys: Keys) -> Watermark:
         begun=pair_of(item, BEGUN_AS_OF, BEGUN_VERSION),
         write_all=WRITE_ALL in item,
         overtaken=OVERTAKEN in item,
-        keys_encoded=item.get(KEY_ENCODING, {}).get("S") == ENCODED_WITH,
+        form=str(item[ITEM_FORM]["S"]) if ITEM_FORM in item else None,
         rows_left_out=number(item[ROWS_LEFT_OUT]) if ROWS_LEFT_OUT in item else 0,
         completeness=Completeness.of_item(item),
     )
 
 
-def begin(table: BudgetedTable, keys: Keys, pair: Pair) -> tuple[Watermark, bool]:
+def begin(table: BudgetedTable, keys: Keys, pair: Pair, form: str) -> tuple[Watermark, bool]:
     """Announce `pair`, unless it is in or refused: the watermark found, and whether every item has to be written.
+
+    From the first item of another `form` until the last, the watermark says none.
 
     Raises:
         TransientError: others announced theirs between our reading and writing, again and again.
     """
     for _ in range(MOST_ATTEMPTS):
         found = load(table, keys)
-        if found.holds(pair) or found.refuses(pair):
+        if found.holds(pair, form) or found.refuses(pair):
             return found, False
         write_all = found.must_write_all(pair)
         change = f"SET {BEGUN_AS_OF} = :as_of, {BEGUN_VERSION} = :version"
         change += f", {WRITE_ALL} = :true REMOVE {OVERTAKEN}" if write_all else f" REMOVE {WRITE_ALL}, {OVERTAKEN}"
+        change += "" if found.form == form else f", {ITEM_FORM}"
         values = pair_values(pair) | (to_item({":true": True}) if write_all else {})
         if table.update(own_key(keys, WATERMARK), change, _still(found, values)).accepted:
             return found, write_all
@@ -186,19 +191,21 @@ def finish(
     table_id: str,
     run_id: str,
     now: datetime,
+    form: str,
     rows_left_out: int,
     completeness: Completeness | None = None,
 ) -> bool:
     """Move the watermark to `pair` of the Gold table `table_id`; False when a newer publish has begun since."""
     change = f"SET {AS_OF_DATE} = :as_of, {GOLD_VERSION} = :version, {TABLE_ID} = :table_id"
-    change += f", {KEY_ENCODING} = :encoding, {ROWS_LEFT_OUT} = :left_out, published_at = :now, run_id = :run_id"
+    change += f", {KEY_ENCODING} = :encoding, {ITEM_FORM} = :form, {ROWS_LEFT_OUT} = :left_out"
+    change += ", published_at = :now, run_id = :run_id"
     change += f", {SAID}" if completeness else ""
     change += f" REMOVE {WRITE_ALL}" if completeness else f" REMOVE {WRITE_ALL}, {COMPLETE_UNTIL}, {IS_COMPLETE}"
     facts = {":now": now.isoformat(), ":run_id": run_id, ":table_id": table_id}
     condition = WriteCondition(
-        f"{BEGUN} AND (attribute_not_exists({AS_OF_DATE}) OR attribute_not_exists({KEY_ENCODING}) OR {LOWER})",
+        f"{BEGUN} AND (attribute_not_exists({ITEM_FORM}) OR {LOWER})",
         lower_values(pair)
-        | to_item(facts | {":encoding": ENCODED_WITH, ":left_out": rows_left_out})
+        | to_item(facts | {":encoding": ENCODED_WITH, ":form": form, ":left_out": rows_left_out})
         | (completeness.values if completeness else {}),
     )
     answer = table.update(own_key(keys, WATERMARK), change, condition)

@@ -12,7 +12,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publisher import GoldVersion, Publish
-from medallion_assets_tests.publishing.gold_items import DAY, NEWER, NOW, OLDER, START, Gold, rows_of
+from medallion_assets_tests.publishing.gold_items import COLUMNS, DAY, NEWER, NOW, OLDER, START, Gold, rows_of
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 
@@ -64,6 +64,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
             ),
             rows_of({**OLDER, "ann": version}),
             keys={"customer_id": "S"},
+            columns=COLUMNS,
             previous_rows=previous,
             previous_watermark=(DAY, 0),
             as_of=DAY,
@@ -97,6 +98,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
             ),
             [*rows_of({"ann": 1}), *rows_of({"ann": 2})],
             keys={"customer_id": "S"},
+            columns=COLUMNS,
             previous_rows=None,
             previous_watermark=None,
             as_of=DAY,
@@ -115,6 +117,7 @@ def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: C
         ),
         rows_of({f"c{i}": 1 for i in range(250)}),
         keys={"customer_id": "S"},
+        columns=COLUMNS,
         previous_rows=None,
         previous_watermark=None,
         as_of=DAY,

@@ -53,4 +53,4 @@ def test_publishes_that_begin_together_do_not_try_for_ever(limiter: CapacityLimi
     refused = [{}, refusal("ConditionalCheckFailedException")] * watermark.MOST_ATTEMPTS
     table = BudgetedTable(Answers(*refused), "metrics", limiter)
     with pytest.raises(TransientError, match="let one publish run at a time"):
-        watermark.begin(table, {"customer_id": "S"}, SECOND)
+        watermark.begin(table, {"customer_id": "S"}, SECOND, "form")
