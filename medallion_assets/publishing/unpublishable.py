@@ -61,8 +61,12 @@ class LeftOut:
             self.samples.append({"row": row[:SHOWN_CHARACTERS], "reason": reason[:SHOWN_CHARACTERS]})
 
 
-def item_or_reason(row: Mapping[str, object], own: Item, rules: Sequence[KeyRule]) -> tuple[Item, str | None]:
+def item_or_reason(
+    row: Mapping[str, object], own: Item, rules: Sequence[KeyRule], later: Item | None = None
+) -> tuple[Item, str | None]:
     """The item of a row with attributes of our `own`, and why DynamoDB would refuse it; None when it would not.
+
+    It has to have room for what it gets `later`.
 
     Raises:
         PermanentError: a column has a type that DynamoDB does not keep exactly.
@@ -71,7 +75,7 @@ def item_or_reason(row: Mapping[str, object], own: Item, rules: Sequence[KeyRule
         item = to_item(row) | own
     except UnstorableValueError as error:
         return own, f"{error.what}: {error.found}"
-    return item, _objection(item, rules)
+    return item, _objection(item | (later or {}), rules)
 
 
 def _objection(item: Item, rules: Sequence[KeyRule]) -> str | None:

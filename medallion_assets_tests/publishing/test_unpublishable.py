@@ -192,3 +192,21 @@ def test_a_day_shows_the_rows_that_it_can(serving: ServingTables, limiter: Capac
     key = {"metric_date": {"S": str(DAY)}, "row_key": {"S": "#current"}}
     pointer = from_item(serving.client.get_item(TableName=serving.days, Key=key)["Item"])
     assert (pointer["row_count"], pointer["rows_left_out"]) == (1, 1)
+
+
+@pytest.mark.parametrize("too_many", [0, 1])
+def test_a_row_of_a_day_fits_with_the_expiry_that_it_gets(
+    real_serving: ServingTables, limiter: CapacityLimiter, too_many: int
+) -> None:
+    """Else DynamoDB would refuse the expiry, and with it each later publish of the day."""
+
+    def publish_note(version: int, note: str) -> PublishResult:
+        source = GoldVersion(table_id="gold", version=version)
+        table = BudgetedTable(real_serving.client, real_serving.days, limiter)
+        whose = Publish(table=table, source=source, run_id="run-1", now=NOW)
+        return publish_day(whose, DAY, [{"region": "west", "note": note}], key_columns=("region",))
+
+    empty = {"metric_date": str(DAY), "row_key": "000000000001#west", "region": "west", "note": "", "expires_at": 10**9}
+    note = "y" * (MOST_ITEM_BYTES - item_bytes(to_item(empty)) + too_many)
+    assert publish_note(1, note).left_out.count == too_many
+    assert publish_note(2, "short").items_deleted == 1 - too_many

@@ -25,6 +25,8 @@ from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
 """Superseded rows stay a day: longer than any reader holds on to a pointer."""
+EXPIRY = to_item({EXPIRES_AT: 10**10 - 1})
+"""Room for the expiry that a row gets when it is superseded: a moment has 10 digits until the year 2286."""
 
 
 class DayKeys(NamedTuple):
@@ -168,7 +170,7 @@ def _row_items(
                 do="recompute the Gold partition of that day",
             )
         seen.add(key)
-        item, reason = item_or_reason(row, keys.key(day, key), rules)
+        item, reason = item_or_reason(row, keys.key(day, key), rules, later=EXPIRY)
         if reason is None:
             items[key] = item
         else:
