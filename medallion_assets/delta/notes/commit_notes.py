@@ -35,6 +35,25 @@ def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
     return [commit for commit in numbered if version < commit["version"] <= snapshot.version]
 
 
+class CommitLog:
+    """The commits of a snapshot, for who looks back again and again: none is read for each look.
+
+    When a look goes back further than those before, at least twice as many are read.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._after = snapshot.version
+        self._read: list[dict[str, Any]] = []
+
+    def since(self, version: int) -> list[dict[str, Any]]:
+        """`commits_since`; of all commits where `version` is below the first."""
+        if max(version, -1) < self._after:
+            self._after = max(min(version, 2 * self._after - self.snapshot.version), -1)
+            self._read = commits_since(self.snapshot, self._after)
+        return [commit for commit in self._read if commit["version"] > version]
+
+
 def every_noted(snapshot: Snapshot, note: str) -> set[str]:
     """All that a note, which is a list, names in any commit."""
     return {name for commit in commits_since(snapshot, -1) for name in commit_note(commit, note) or []}

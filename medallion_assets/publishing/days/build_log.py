@@ -14,7 +14,7 @@ from typing import Any
 
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Gold
-from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, noted_days
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
@@ -53,7 +53,9 @@ class BuildLog:
 
     def built_at(self, day: date) -> int | None:
         """The version of the table that replaced a day last; None when no commit says that it did."""
-        found = (commit for commit in self._commits if SOURCE_NOTE in commit and day in _days(commit, REPLACED))
+        found = (
+            commit for commit in self._commits.since(-1) if SOURCE_NOTE in commit and day in _days(commit, REPLACED)
+        )
         return next((int(commit["version"]) for commit in found), None)
 
     def source_version(self, day: date) -> int | None:
@@ -63,7 +65,7 @@ class BuildLog:
 
     def coverage(self, day: date) -> Coverage:
         """How far the sources reach of which a day is made."""
-        return day_coverage(self.gold, self.built, self.source, day)
+        return day_coverage(self.gold, self._commits, self._changes, day)
 
     @cached_property
     def source(self) -> Snapshot:
@@ -72,7 +74,7 @@ class BuildLog:
 
     def _build_of(self, day: date) -> dict[str, Any] | None:
         """The commit that built what the table holds of a day; None when it is lost, or nobody can tell."""
-        for commit in self._commits:
+        for commit in self._commits.since(-1):
             if SOURCE_NOTE not in commit:
                 if commit.get("operation") not in LEAVES_ROWS:
                     return None
@@ -87,16 +89,16 @@ class BuildLog:
         if version is None:
             return True
         last = self.source.version if self.up_to is None else self.up_to
-        later = (change for change in self._changes if version < change["version"] <= last)
+        later = (change for change in self._changes.since(version) if change["version"] <= last)
         return any(self.gold.counts(changed, day) for change in later for changed in _days(change, RESTATED))
 
     @cached_property
-    def _commits(self) -> list[dict[str, Any]]:
-        return commits_since(self.built, -1)
+    def _commits(self) -> CommitLog:
+        return CommitLog(self.built)
 
     @cached_property
-    def _changes(self) -> list[dict[str, Any]]:
-        return commits_since(self.source, -1)
+    def _changes(self) -> CommitLog:
+        return CommitLog(self.source)
 
 
 def _days(commit: Mapping[str, Any], note: str) -> list[date]:

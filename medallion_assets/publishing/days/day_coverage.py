@@ -12,41 +12,41 @@ from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Gold
-from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, noted_days
 from medallion_assets.delta.notes.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version
 from medallion_assets.delta.replacing.partitions import REPLACED
-from medallion_assets.delta.table import Snapshot
 
 LOOKS = (10, 100)
 """A day that is published was nearly always built by one of the last commits."""
 
 
-def day_coverage(gold: Gold, built: Snapshot, source: Snapshot, day: date) -> Coverage:
+def day_coverage(gold: Gold, built: CommitLog, source: CommitLog, day: date) -> Coverage:
     """How far the source of a Gold table reached when a day was built; or reaches, if the day is right still.
 
-    `source` was opened after `built`.
+    The snapshot of `source` was opened after that of `built`.
     """
     commit = _built_by(built, day)
     if commit is None:
         return UNKNOWN
-    version = noted_version(commit, SourceVersion.of(source))
+    version = noted_version(commit, SourceVersion.of(source.snapshot))
     if version is not None and not _restated_since(gold, source, version, day):
-        return noted_coverage(source)
+        return noted_coverage(source.snapshot)
     return read_note(commit, SOURCES_COVERED)
 
 
-def _built_by(built: Snapshot, day: date) -> Mapping[str, Any] | None:
-    for looked_at in (*LOOKS, built.version + 1):
-        for commit in commits_since(built, max(built.version - looked_at, -1)):
+def _built_by(built: CommitLog, day: date) -> Mapping[str, Any] | None:
+    version = built.snapshot.version
+    for looked_at in (*LOOKS, version + 1):
+        for commit in built.since(version - looked_at):
             if day in (noted_days(commit, REPLACED) or ()):
                 return commit
     return None
 
 
-def _restated_since(gold: Gold, source: Snapshot, version: int, day: date) -> bool:
+def _restated_since(gold: Gold, source: CommitLog, version: int, day: date) -> bool:
     """Whether a later version of the source changed rows that count for a day; so does a note that cannot be read."""
-    for commit in commits_since(source, version):
+    for commit in source.since(version):
         days = noted_days(commit, RESTATED)
         if days is None or any(gold.counts(changed, day) for changed in days):
             return True

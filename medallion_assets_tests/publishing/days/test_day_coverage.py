@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,10 @@ from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.notes.coverage_notes import MOST_COMMITS, covered_note, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.replacing.partitions import replace_days
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
-from medallion_assets.publishing.days.day_coverage import day_coverage
+from medallion_assets.publishing.days.build_log import BuildLog
 from medallion_assets_tests.orchestration.sensors.restated_days import plant
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -34,7 +35,7 @@ def arrives(lakehouse: Lakehouse, until: datetime, **days: str) -> None:
 
 
 def coverage(lakehouse: Lakehouse, gold: Gold, day: date = DAY) -> Coverage:
-    return day_coverage(gold, lakehouse.open(gold.table), lakehouse.open(gold.source), day)
+    return BuildLog(gold, lakehouse.open(gold.table)).coverage(day)
 
 
 @BOTH
@@ -84,6 +85,35 @@ def test_a_build_that_another_one_overtakes_takes_no_coverage_back(tmp_path: Pat
 
     build(lakehouse, DAILY_SALES, [BEFORE], progress=overtake)
     assert noted_coverage(lakehouse.open(DAILY_SALES.table)) == Coverage(DAILY_SALES.end_of(DAY))
+
+
+def test_what_is_read_grows_with_the_days_and_not_with_their_square(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit of both tables for each day; the latest day first, whose look back is the shortest."""
+    lakehouse, built, read = lakehouse_at(tmp_path), list[date](), list[int]()
+    history = Snapshot.history
+
+    def counting(snapshot: Snapshot, limit: int) -> list[dict[str, Any]]:
+        read.append(limit)
+        return history(snapshot, limit)
+
+    def read_of(days: int) -> int:
+        while len(built) < days:
+            built.insert(0, DAY + timedelta(days=len(built)))
+            arrives(lakehouse, NOON)
+            source = SourceVersion.of(lakehouse.open(DAILY_SALES.source))
+            replace_days(lakehouse.ready(DAILY_SALES.table), built[:1], [], source=source)
+        read.clear()
+        log = BuildLog(DAILY_SALES, lakehouse.open(DAILY_SALES.table))
+        with monkeypatch.context() as patched:
+            patched.setattr(Snapshot, "history", counting)
+            assert {log.coverage(day) for day in built} == {Coverage(NOON)}
+        return sum(read)
+
+    arrives(lakehouse, NOON, may_1="10")
+    few = read_of(10)
+    assert read_of(40) < 5 * few
 
 
 @pytest.mark.slow
