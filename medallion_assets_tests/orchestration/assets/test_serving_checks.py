@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
+from medallion_assets.contracts.pipeline import Published
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, LIFETIME_VALUE_METRICS
+from medallion_assets.pipelines.transactions.pipeline import (
+    DAILY_SALES,
+    LIFETIME_VALUE,
+    LIFETIME_VALUE_METRICS,
+    SALES_METRICS,
+)
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.stages.reports import Check
@@ -65,6 +71,21 @@ def test_tombstones_are_not_counted_as_rows(house: House) -> None:
     sell_to(house, "ann")
     found = checks_of(house)["count_equals_gold"]
     assert (found.passed, found.figures["rows_readable"]) == (True, 1)
+
+
+@pytest.mark.parametrize("what", [SALES_METRICS, LIFETIME_VALUE_METRICS], ids=["days", "items"])
+def test_gold_that_was_built_since_is_not_what_was_published(house: House, what: Published) -> None:
+    """Its new version is compared once it is published; what another run published since is for that run to compare."""
+    sell_to(house, "ann")
+    published = house.publisher.publish(what, [DAY])
+    plant(house.lake, Sale(DAY, "10", customer="ann"), Sale(DAY, "10", customer="bob", category="toys"))
+    build(house.lake, DAILY_SALES, [DAY])
+    build(house.lake, LIFETIME_VALUE, [DAY])
+    found = read_back(house.publisher, what, published)
+    assert (found.rows_gold, found.rows_readable) == (1, 1)
+    assert house.publisher.publish(what, [DAY])[DAY].outcome == "published"
+    found = read_back(house.publisher, what, published)
+    assert (found.rows_gold, found.rows_readable) == (0, 0)
 
 
 def test_a_table_that_can_be_deleted_by_mistake_is_told(house: House, client: Any) -> None:
