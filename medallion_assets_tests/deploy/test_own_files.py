@@ -54,44 +54,6 @@ def test_git_ignores_settings_with_secrets(name: str) -> None:
     if done.returncode == 128:
         pytest.skip("this is no git repository")
     assert done.returncode == 0
-
-
-URL = "mailtos://u:p@host?to=me&from=y"
-
-
-@pytest.mark.parametrize(
-    ("line", "value"),
-    [
-        (f"A='{URL}'", URL),
-        (f'A="{URL}"', URL),
-        ("A=local[*]", "local[*]"),
-        ("A=  # nothing", ""),
-        (f"A={URL}", None),
-        ("A=b;c", None),
-        ("A=b c", None),
-        ("A=<b>", None),
-    ],
-)
-def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line: str, value: str | None) -> None:
-    (settings := tmp_path / "medallion.env").write_text(f"# A & B\n\n{line}\n")
-    settings.chmod(0o600)
-    named = {**os.environ, "MEDALLION_ACCOUNT": "root", "MEDALLION_SETTINGS": str(settings)}
-    command = [DEPLOY / "as-medallion", "printenv", "A"]
-    done = subprocess.run(command, env=named, capture_output=True, text=True, check=False, timeout=60)
-    if value is None:
-        refused = (
-            f"{settings}: bash would not take the values in these lines as they are: 3:A; what to do: put them in "
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{refused}single quotes\n")
-    else:
-        assert (done.returncode, done.stdout) == (0, f"{value}\n")
-
-
-def test_each_line_of_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
-    example = (DEPLOY / "medallion.env.example").read_text()
-    (settings := tmp_path / "medallion.env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", example, flags=re.MULTILINE))
-    command = f"cd {DEPLOY.parent} && . deploy/read-settings {settings} && printenv MEDALLION_ALERTS_FAILURE"
-    subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, timeout=60, capture_output=True)
     example = ["git", "check-ignore", "--quiet", "--no-index", "deploy/medallion.env.example"]
     assert subprocess.run(example, cwd=REPOSITORY, check=False).returncode == 1
 
@@ -151,3 +113,41 @@ def test_a_deployment_of_root_needs_no_other_account(tmp_path: Path) -> None:
     named = {**os.environ, "MEDALLION_ACCOUNT": "root", "MEDALLION_SETTINGS": str(settings)}
     done = subprocess.run([DEPLOY / "as-medallion", "true"], env=named, capture_output=True, check=False, timeout=60)
     assert done.returncode == 0
+
+
+URL = "mailtos://u:p@host?to=me&from=y"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (f"A='{URL}'", URL),
+        (f'A="{URL}"', URL),
+        ("A=local[*]", "local[*]"),
+        ("A=  # nothing", ""),
+        (f"A={URL}", None),
+        ("A=b;c", None),
+        ("A=b c", None),
+        ("A=<b>", None),
+    ],
+)
+def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line: str, value: str | None) -> None:
+    (settings := tmp_path / "medallion.env").write_text(f"# A & B\n\n{line}\n")
+    settings.chmod(0o600)
+    named = {**os.environ, "MEDALLION_ACCOUNT": "root", "MEDALLION_SETTINGS": str(settings)}
+    command = [DEPLOY / "as-medallion", "printenv", "A"]
+    done = subprocess.run(command, env=named, capture_output=True, text=True, check=False, timeout=60)
+    if value is None:
+        refused = (
+            f"{settings}: bash would not take the values in these lines as they are: 3:A; what to do: put them in "
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{refused}single quotes\n")
+    else:
+        assert (done.returncode, done.stdout) == (0, f"{value}\n")
+
+
+def test_each_line_of_the_example_can_be_used_as_it_is(tmp_path: Path) -> None:
+    example = (DEPLOY / "medallion.env.example").read_text()
+    (settings := tmp_path / "medallion.env").write_text(re.sub(r"^#(?=[A-Z_]+=)", "", example, flags=re.MULTILINE))
+    command = f"cd {DEPLOY.parent} && . deploy/read-settings {settings} && printenv MEDALLION_ALERTS_FAILURE"
+    subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, timeout=60, capture_output=True)

@@ -232,6 +232,8 @@ def test_alerts_are_raised_and_sent_within_minutes(story: Lived) -> None:
     found = story.daemon.graph.lakehouse.open(ALERTS).scan().collect()
     sent = found.pivot("event", index="alert_key", values="happened_at", aggregate_function="len")
     assert sent.select("raised", "delivered").unique().rows() == [(1, 1)]
+    assert sent.width == 4, "none failed"
+    assert len(story.hook.posts) == sent.height, "people got each once"
     raised = {row["alert_key"]: row["happened_at"] for row in found.filter(event="raised").iter_rows(named=True)}
     for row in found.filter(event="delivered").iter_rows(named=True):
         assert row["happened_at"] - raised[row["alert_key"]] <= 5 * MINUTE
