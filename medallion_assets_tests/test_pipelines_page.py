@@ -81,6 +81,7 @@ def done(
     return ran.stdout
 
 
+@pytest.mark.slow
 def test_a_gold_table_with_its_serving_table_and_audit_is_few_lines(shop: Path) -> None:
     """As the page counts them; everything else follows from these: its assets, and the check that it reconciles."""
     assert len([line for line in DAILY_ORDERS.splitlines() if line.strip()]) <= GOLD_LINES

@@ -99,6 +99,7 @@ def carry_out(region: str, folder: Path) -> None:
     subprocess.run(["bash", "-c", script], cwd=folder, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, check=True)
 
 
+@pytest.mark.slow
 def test_the_commands_make_what_the_exports_need(account: dict[str, Any]) -> None:
     """In us-east-1 too, where the region of a bucket may not be named."""
     assert {bucket["Name"] for bucket in account["s3"].list_buckets()["Buckets"]} == {"my-raw", "my-lake"}

@@ -85,7 +85,7 @@ def test_a_setting_that_is_refused(
     assert words in refused(environment, program, {variable: value})
 
 
-@pytest.mark.parametrize("program", OF_AN_INSTANCE)
+@pytest.mark.parametrize("program", first_quick(*OF_AN_INSTANCE))
 @pytest.mark.parametrize("place", first_quick(None, "/nowhere/dagster_home", "/proc/self/status"))
 def test_a_folder_of_dagster_that_is_missing_or_none(
     environment: dict[str, str], program: str, place: str | None
@@ -94,7 +94,7 @@ def test_a_folder_of_dagster_that_is_missing_or_none(
     assert f"expected: the folder with dagster.yaml; found: {place or 'nothing'}" in said
 
 
-@pytest.mark.parametrize("program", OF_A_WORKSPACE)
+@pytest.mark.parametrize("program", first_quick(*OF_A_WORKSPACE))
 def test_a_variable_that_the_workspace_takes(environment: dict[str, str], program: str) -> None:
     assert "MEDALLION_CODE_SERVER_PORT is not set" in refused(
         environment, program, {"MEDALLION_CODE_SERVER_PORT": None}

@@ -56,12 +56,10 @@ def pool() -> Iterator[ProcessPoolExecutor]:
         yield pool
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "disturb",
-    [
-        *(pytest.param(other, marks=pytest.mark.slow) for other in (fails, loses_its_answer, is_killed_before)),
-        is_killed_after,
-    ],
+    [fails, loses_its_answer, is_killed_before, is_killed_after],
 )
 def test_a_run_that_is_disturbed_a_step_later_each_time_gets_there(
     tmp_path: Path, undisturbed: dict[str, pl.DataFrame], disturb: Disturb

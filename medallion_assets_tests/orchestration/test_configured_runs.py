@@ -19,7 +19,7 @@ ANN, BOB = {"user": " ann "}, {"user": "bob"}
 @pytest.mark.parametrize(
     ("config", "tags", "who"),
     [
-        pytest.param({BRONZE[0]: ANN}, {}, "ann", id="one asset says it"),
+        pytest.param({BRONZE[0]: ANN}, {}, "ann", id="one asset says it", marks=pytest.mark.slow),
         pytest.param({BRONZE[0]: ANN, BRONZE[1]: ANN}, {}, "ann", id="each says it", marks=pytest.mark.slow),
         pytest.param({BRONZE[0]: ANN}, BOB, "bob", id="a proxy says another", marks=pytest.mark.slow),
         pytest.param({BRONZE[0]: ANN, BRONZE[1]: BOB}, BOB, "bob", id="and they differ"),

@@ -226,8 +226,8 @@ def test_enrichment_that_is_behind_is_a_note(lakehouse: Lakehouse) -> None:
     ("table", "column"),
     [
         (CUSTOMER_TRANSACTIONS, "product_category"),
-        (CUSTOMERS, "region"),
-        (ENRICHED_TRANSACTIONS, "customer_segment"),
+        pytest.param(CUSTOMERS, "region", marks=pytest.mark.slow),
+        pytest.param(ENRICHED_TRANSACTIONS, "customer_segment", marks=pytest.mark.slow),
     ],
     ids=lambda value: getattr(value, "name", value),
 )

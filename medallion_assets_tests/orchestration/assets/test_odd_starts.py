@@ -170,7 +170,7 @@ def graph_of(
     return Graph(load_settings(settings), instance, pipelines, dynamodb_resource=DynamoDBResource())
 
 
-@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("start", first_quick(*STARTS))
 def test_an_asset_fails_with_one_message(tmp_path: Path, dagster_instance: dg.DagsterInstance, start: str) -> None:
     """Raised by this project, which says what to do; never tried again."""
     plant, expected = STARTS[start]

@@ -137,6 +137,7 @@ def histories(draw: st.DrawFn) -> list[ExportInput]:
     return draw(st.permutations([*fulls, window_of(3, *lines, length=3 * HOUR)]))
 
 
+@pytest.mark.slow
 @examples()
 @given(history=histories())
 def test_in_any_order_it_is_what_the_rules_say(history: list[ExportInput]) -> None:
