@@ -4,7 +4,8 @@ Belongs here: the clock, and what Dagster's daemon does, run by run in this proc
 Does not: what happens around the pipeline (story.py), or any expectation (test_week.py).
 
 Time passes between looks and runs alone. The graph is handed the virtual clock. What reads the real one is put onto it:
-Dagster's records of runs and events, and Delta, whose new commits are dated anew before anybody looks at them.
+Dagster's records of runs and events, the time that a tick has for alerts, and Delta, whose new commits are dated anew
+before anybody looks at them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from deltalake import DeltaTable
 
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
+from medallion_assets.operations.alerts.delivery import deliver_due
 from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run, resource_of
@@ -54,7 +56,7 @@ class Clock:
 
     @contextmanager
     def everywhere(self) -> Iterator[None]:
-        """The clocks that Dagster reads in this process are this one as well."""
+        """The clocks that Dagster and the alert sender read in this process are this one as well."""
         make_record = logging.getLogRecordFactory()
 
         def dated(*args: Any, **kwargs: Any) -> logging.LogRecord:
@@ -65,6 +67,7 @@ class Clock:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("dagster._time._mockable_get_current_datetime", lambda: self.now)
             patch.setattr("dagster._time._mockable_get_current_timestamp", self.seconds)
+            patch.setitem(deliver_due.__kwdefaults__, "clock", self.seconds)  # a busy machine's tick is as long as any
             logging.setLogRecordFactory(dated)
             try:
                 yield
