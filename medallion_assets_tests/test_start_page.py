@@ -103,6 +103,8 @@ def carry_out(region: str, folder: Path) -> None:
 def test_the_commands_make_what_the_exports_need(account: dict[str, Any]) -> None:
     """In us-east-1 too, where the region of a bucket may not be named."""
     assert {bucket["Name"] for bucket in account["s3"].list_buckets()["Buckets"]} == {"my-raw", "my-lake"}
+    (rule,) = account["s3"].get_bucket_lifecycle_configuration(Bucket="my-lake")["Rules"]
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     table = account["dynamodb"].describe_table(TableName="orders")["Table"]["TableArn"]
     (export,) = account["dynamodb"].list_exports(TableArn=table)["ExportSummaries"]
     assert export["ExportType"] == "FULL_EXPORT"

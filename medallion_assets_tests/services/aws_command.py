@@ -20,8 +20,8 @@ from botocore.model import Shape, StructureShape
 
 
 def call(service: str, command: str, *options: str) -> Any:
-    """What AWS answers."""
-    client: Any = boto3.client(service)
+    """What AWS answers. The CLI calls `s3api` what is `s3` to boto3."""
+    client: Any = boto3.client(service.removesuffix("api"))
     operation = client.meta.method_to_api_mapping[command.replace("-", "_")]
     shape = client.meta.service_model.operation_model(operation).input_shape
     members = {f"--{xform_name(name, '-')}": (name, member) for name, member in shape.members.items()}
