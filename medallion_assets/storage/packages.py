@@ -20,6 +20,8 @@ from medallion_assets.settings.spark import PROJECT
 
 NONE = "none"
 PYTHON = ".py"
+AHEAD_SECONDS = 60.0
+"""So far the clock of a server of files may be ahead of this host's."""
 
 
 def digest(name: str) -> str:
@@ -45,6 +47,14 @@ def changed_at(name: str) -> float:
     places = (spec.submodule_search_locations or [spec.origin or ""]) if spec else []
     files = (file for place in places for file in _on_disk(place))
     return max((file.stat().st_ctime for file in files), default=0.0)
+
+
+def is_written_since(began: float, changed: float, now: float) -> bool:
+    """Whether a file that changed then was written since `began` (UNIX seconds).
+
+    What is dated later than now was there before the clock was set back.
+    """
+    return began <= changed <= now + AHEAD_SECONDS
 
 
 def python_in(folder: Path) -> frozenset[str] | None:

@@ -14,6 +14,7 @@ definitions), whoever asked for the run. What an earlier release has planned has
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -28,7 +29,7 @@ from medallion_assets.errors.service_hints import restart_of
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings import Settings
 from medallion_assets.settings.spark import PROJECT
-from medallion_assets.storage.packages import changed_at, digest
+from medallion_assets.storage.packages import changed_at, digest, is_written_since
 
 CODE = "medallion_assets/code"
 """What the definitions, and each plan, note the name of the code under."""
@@ -40,22 +41,27 @@ class OtherCodeError(PermanentError):
     """A run was planned by different code from what its process runs: nothing was done."""
 
 
-def loaded_code(settings: Settings, catalog: Catalog, began: Callable[[], float | None] = began_at) -> str:
+def loaded_code(
+    settings: Settings,
+    catalog: Catalog,
+    began: Callable[[], float | None] = began_at,
+    clock: Callable[[], float] = time.time,
+) -> str:
     """The name of the code that makes the definitions: this project's, and that of the pipelines with their dbt models.
 
     It is another one when a Python file of these packages changes, and the same when it is merely written again.
     """
-    found = [_package(name, began) for name in (PROJECT, *settings.spark.packages)]
+    found = [_package(name, began, clock) for name in (PROJECT, *settings.spark.packages)]
     parts = [*(name for name, _ in found), *(read_specs(built.project).digest for built in catalog.dbt)]
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
     return name + IN_FLUX if any(is_in_flux for _, is_in_flux in found) else name
 
 
 @cache
-def _package(name: str, began: Callable[[], float | None]) -> tuple[str, bool]:
+def _package(name: str, began: Callable[[], float | None], clock: Callable[[], float]) -> tuple[str, bool]:
     """The digest of a package, and whether it was written since the process began. A process imports it once."""
     at = began()
-    return digest(name), at is not None and changed_at(name) > at
+    return digest(name), at is not None and is_written_since(at, changed_at(name), clock())
 
 
 def note_in_plans(code: str) -> None:

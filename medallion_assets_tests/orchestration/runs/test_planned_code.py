@@ -79,6 +79,13 @@ def test_what_was_written_since_the_process_began_equals_nothing(shop: Path) -> 
     assert not name(lambda: None).endswith(IN_FLUX)  # where nobody knows when that was
 
 
+def test_what_was_written_before_the_clock_was_set_back_is_as_good(shop: Path) -> None:
+    """By the hour for which it is later than now: otherwise no run would be carried out."""
+    now = shop.stat().st_ctime - 3600
+    planned_code._package.cache_clear()
+    assert not loaded_code(SETTINGS, Catalog(), lambda: now - 1, lambda: now).endswith(IN_FLUX)
+
+
 @dg.op
 def nothing() -> None:
     """Nothing."""

@@ -29,7 +29,7 @@ from typing import Any
 
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings.environment import inherited_environment, other_variables
-from medallion_assets.storage.packages import PYTHON, python_in
+from medallion_assets.storage.packages import PYTHON, is_written_since, python_in
 
 HARMLESS_THREADS = frozenset({"jemalloc_bg_thd", "polars-ooc-clea"})
 """Those of memory allocators, which take care of forks, and the one that removes what Polars has spilled to a disk. A
@@ -70,8 +70,7 @@ class Imported:
         self._opened: set[str] = set()
         self._written: set[str] = set()
         self._is_importing = True
-        now = time.time_ns() // NANOSECONDS * NANOSECONDS  # a file system may know whole seconds alone
-        began = min(now, int((began_at() or time.time()) * NANOSECONDS))
+        began = min(float(int(time.time())), began_at() or time.time())  # a file system may know whole seconds alone
         sys.addaudithook(self._heed)
         try:
             with other_variables(NO_THREADS):
@@ -88,7 +87,9 @@ class Imported:
         self._stamps = {path: stamp for path in self._paths() if (stamp := stamp_of(path))}
         read = {Path(path).parent for path in self._opened if path.endswith(PYTHON)}
         self._held = {folder: python_in(folder) for folder in sorted(read)}
-        self._changed = {path for path, stamp in self._stamps.items() if stamp[1] >= began}
+        self._changed = {
+            path for path, stamp in self._stamps.items() if is_written_since(began, stamp[1] / NANOSECONDS, time.time())
+        }
         gc.collect()
         gc.freeze()  # so that no collection in a child writes to memory which all of them share
 
