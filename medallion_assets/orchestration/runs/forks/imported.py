@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from itertools import chain
@@ -52,7 +53,6 @@ COMMAND = ("dagster", "api", "execute_run")
 """What a run is, in any process."""
 OF_THE_SYSTEM = ("/proc/", "/sys/", "/dev/")
 NANOSECONDS = 1_000_000_000
-Stamp = tuple[int, int, int, int]
 
 
 class Imported:
@@ -88,7 +88,9 @@ class Imported:
         read = {Path(path).parent for path in self._opened if path.endswith(PYTHON)}
         self._held = {folder: python_in(folder) for folder in sorted(read)}
         self._changed = {
-            path for path, stamp in self._stamps.items() if is_written_since(began, stamp[1] / NANOSECONDS, time.time())
+            path
+            for path, stamp in self._stamps.items()
+            if is_written_since(began, stamp.changed_ns / NANOSECONDS, time.time())
         }
         gc.collect()
         gc.freeze()  # so that no collection in a child writes to memory which all of them share
@@ -99,7 +101,7 @@ class Imported:
         That are all modules that are loaded, whatever else was opened while they were imported, and the folders of the
         Python files among that: one more file is other code (`storage.packages.digest`), though nothing imports it yet.
         """
-        gone = (path for path, stamp in self._stamps.items() if stamp_of(path) != stamp)
+        gone = (path for path, stamp in self._stamps.items() if not stamp.is_of(path))
         other = (str(folder) for folder, held in self._held.items() if python_in(folder) != held)
         return next(chain(self._changed, gone, other), None)
 
@@ -147,10 +149,29 @@ def threads() -> set[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What differs once a file is written or replaced: its content's time, size and inode, and its time of change.
+
+    Nobody can set that. It also differs when a file gets one more name, or loses one: uv links what it installs.
+    """
+
+    written: tuple[int, int, int]
+    changed_ns: int
+    names: int
+
+    def is_of(self, path: str) -> bool:
+        """Whether the file is still the one that was stamped."""
+        found = stamp_of(path)
+        return found is not None and (
+            found.written == self.written and (found.changed_ns == self.changed_ns or found.names != self.names)
+        )
+
+
 def stamp_of(path: str) -> Stamp | None:
-    """What differs once a file is written or replaced; None where there is none. Its time of change cannot be set."""
+    """The stamp of a file; None where there is none."""
     with suppress(OSError):
         found = Path(path).stat()
         if stat.S_ISREG(found.st_mode):
-            return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+            return Stamp((found.st_mtime_ns, found.st_size, found.st_ino), found.st_ctime_ns, found.st_nlink)
     return None

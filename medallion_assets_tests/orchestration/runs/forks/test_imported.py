@@ -124,6 +124,21 @@ for name in ("module_of_a_user.py", "other.py", "specs.json"):
 
 
 @pytest.mark.slow
+def test_a_file_that_gets_one_more_name_is_the_same(tmp_path: Path) -> None:
+    """As when the same package is installed in another environment of this machine."""
+    (tmp_path / "module_of_a_user.py").write_text("")
+    (tmp_path / "elsewhere").mkdir()
+    body = f"""
+imported._changed = set()
+(Path({str(tmp_path)!r}) / "elsewhere" / "linked").hardlink_to({str(tmp_path / "module_of_a_user.py")!r})
+tell(imported.changed())
+Path({str(tmp_path / "module_of_a_user.py")!r}).touch()
+tell(imported.changed())
+"""
+    assert told(tmp_path, "module_of_a_user", body) == [None, str(tmp_path / "module_of_a_user.py")]
+
+
+@pytest.mark.slow
 def test_one_more_file_or_folder_beside_the_code_is_noticed(tmp_path: Path) -> None:
     """It is other code to those who compare, whoever imports it; what is no code, or hidden, changes nothing."""
     (tmp_path / "module_of_a_user.py").write_text("")
