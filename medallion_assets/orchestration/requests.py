@@ -80,6 +80,20 @@ def runs_of_key(instance: dg.DagsterInstance, asked: dg.RunRequest) -> int:
     return instance.get_runs_count(dg.RunsFilter(tags={RUN_KEY: str(asked.run_key)}))
 
 
+def next_run_key(instance: dg.DagsterInstance, key: str) -> str:
+    """`key#<number>`, with one more than the greatest number of a run that exists: people may delete others."""
+    used = [value for _, values in instance.get_run_tags([RUN_KEY], value_prefix=f"{key}#") for value in values]
+    numbers = [number for value in used if (number := value.removeprefix(f"{key}#")).isdecimal()]
+    return f"{key}#{max(map(int, numbers), default=0) + 1}"
+
+
+def under_new_key(instance: dg.DagsterInstance, asked: dg.RunRequest) -> dg.RunRequest:
+    """A request under a run key that no run has: Dagster passes over one under a used key, and tells nobody."""
+    if not runs_of_key(instance, asked):
+        return asked
+    return asked.with_replaced_attrs(run_key=next_run_key(instance, str(asked.run_key)))
+
+
 def _writes(run: dg.DagsterRun, catalog: Catalog, keys: Collection[dg.AssetKey]) -> bool:
     """Whether a run writes one of some assets: those selected, or every one of its job."""
     if run.asset_selection is not None:
@@ -190,14 +204,14 @@ def give_up(
     key: str,
     what: str,
 ) -> None:
-    """Tell people, once, that a sensor asks no more: `what` waits `of` a table, and `key` names the occurrence."""
+    """Tell people, once after the last run, that a sensor asks no more: `what` waits `of` a table; `key` names it."""
     by_this = dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name})
     asked = readable_runs(context.instance, by_this, limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
     run_id = last[0].run_id if last else None
     context.log.warning("%s given up after %d attempts: %s; the last run was %s", of.path, ATTEMPTS, what, run_id)
     alert = Alert(
-        key=f"given_up/{context.sensor_name}/{of.path}/{key}",
+        key="/".join(["given_up", context.sensor_name, of.path, key, *([run_id] if run_id else [])]),
         kind="failure",
         what=f"{of.path} given up after {ATTEMPTS} attempts: {what}",
         where=context.sensor_name,

@@ -226,7 +226,7 @@ def sort_out(
             is_stopped = is_stopped or refusal.verdict == TABLE_RECREATED
         else:
             is_again = refusal is not None and is_due(refusal, found, now)
-            # Dagster starts no run twice for one signature.
+            # Another signature, so that its attempts begin anew.
             asked = replace(found, fingerprint=f"{found.fingerprint}-due") if is_again else found
             (behind if is_stopped else pending).append(asked)
     return replace(seen, pending=pending, waiting=waiting, refused=refused, behind=behind, settled={*loaded, *for_good})

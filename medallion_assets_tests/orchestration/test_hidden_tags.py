@@ -13,7 +13,7 @@ from medallion_assets.orchestration.jobs import REFINE
 from medallion_assets.orchestration.requests import Part, days_request, joint_request, request
 from medallion_assets.orchestration.runs.restart import JOINT_TAG, LOST_TAG, allow_restart
 from medallion_assets.orchestration.runs.whereabouts import HOST_TAG
-from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG, times_asked
+from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, recovered
 from medallion_assets.orchestration.source_reach import REACH_TAG
 from medallion_assets.orchestration.trigger_context import TriggerContext, UpdatedTable, cause_of
@@ -62,14 +62,6 @@ def test_a_tag_is_read_under_both_keys(key: str) -> None:
 def test_a_new_tag_goes_before_the_one_that_was_copied_from_a_run_of_before() -> None:
     tag, before = keys_of(hidden_tag("lost"))
     assert value_of(tag, {before: "the former", tag: ""}) == ""
-
-
-def test_what_was_asked_for_before_an_upgrade_still_counts() -> None:
-    """Else a run would be asked for under a key that was used, and Dagster starts none."""
-    with dg.DagsterInstance.ephemeral() as instance:
-        for number, key in enumerate(keys_of(ASKED_TAG), 1):
-            instance.add_run(dg.DagsterRun(job_name="job", tags={key: "build:x"}))
-            assert times_asked(instance, "build:x") == number
 
 
 def test_a_run_if_sensor_that_lost_its_cursor_in_an_upgrade_finds_its_runs() -> None:

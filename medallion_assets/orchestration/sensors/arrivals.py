@@ -30,6 +30,7 @@ from medallion_assets.orchestration.requests import (
     log_error,
     sensor_status,
     timers_of,
+    under_new_key,
 )
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor, arrival_subject
@@ -134,8 +135,9 @@ def arrivals_sensor(settings: Settings, pipeline: Pipeline, tables: Sequence[Loa
             raise next(iter(seen.errors.values()))
         alone = [name for name in seen.asks if _goes_alone(context, lakehouse, declared[name])]
         together = before.go_together(looks, alone=alone)
+        requests = _requests(pipeline, subjects, seen.asks, together)
         return dg.SensorResult(
-            run_requests=list(_requests(pipeline, subjects, seen.asks, together)),
+            run_requests=[under_new_key(context.instance, wanted) for wanted in requests],
             skip_reason=None if seen.asks else str(seen),
             cursor=cursor,
         )

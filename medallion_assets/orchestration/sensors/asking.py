@@ -22,7 +22,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.operations.alerts.notices import unseen
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
-from medallion_assets.orchestration.requests import alert_or_log, give_up, is_at_work, request
+from medallion_assets.orchestration.requests import alert_or_log, give_up, is_at_work, request, under_new_key
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import EVERY_SECONDS, look_again, minimum_interval
 from medallion_assets.orchestration.trigger_context import TriggerContext
@@ -46,7 +46,10 @@ class SensorLook(Generic[Cursor, Wanted]):
 
     @property
     def run_key(self) -> str:
-        """What names the wish and the attempt at it; nothing where nothing is asked for."""
+        """What names the wish and the attempt at it; nothing where nothing is asked for.
+
+        Attempts count anew once a cursor is lost, so a run may have it already.
+        """
         ask = self.asking.ask
         return "" if ask is None else "/".join([ask.signature, *self.seen, str(ask.attempt)])
 
@@ -120,7 +123,8 @@ def asking_sensor(
             alert_or_log(context, lakehouse, subject.settings, [subject.unseen(error, lakehouse.now())])
             raise
         look_again(context, name, next_look(lakehouse.now(), seen.asking.cursor), longest=every_seconds)
-        asked, cursor = list(subject.requests(seen)), to_json(seen.asking.cursor)
+        asked = [under_new_key(context.instance, wanted) for wanted in subject.requests(seen)]
+        cursor = to_json(seen.asking.cursor)
         return dg.SensorResult(run_requests=asked, skip_reason=None if asked else seen.asking.reason, cursor=cursor)
 
     return sensor

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import dagster as dg
 import pytest
 
 from medallion_assets.contracts.policies import AT_ONCE
 from medallion_assets.operations.tables.alerts import ALERTS
+from medallion_assets.orchestration.dagster_tags import SENSOR_NAME
+from medallion_assets.orchestration.requests import RUN_KEY
 from medallion_assets.orchestration.sensors.arrival import arrival_sensor
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS as PIPELINE
@@ -21,6 +24,7 @@ from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.orchestration.sensors.arriving_exports import BRONZE, TABLE, landing, load, sensing
+from medallion_assets_tests.orchestration.sensors.sensing import Sensing
 from medallion_assets_tests.refining.landing import AT, HOUR, Landing
 from medallion_assets_tests.services.bucket import odd_bucket
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import key_of
@@ -149,6 +153,39 @@ def test_an_archived_export_is_asked_for_again_when_it_was_restored(graph: Graph
 def place_ingest(graph: Graph, place: Landing) -> Ingested:
     place.lakehouse = replace(graph.lakehouse, storage_options=place.lakehouse.storage_options)
     return place.ingest()
+
+
+def test_a_cursor_that_is_reset_asks_under_keys_that_no_run_has(graph: Graph) -> None:
+    """Dagster would pass over each of them, until the sensor gave up again without a run or an alert."""
+    place, sensor = landing(graph), sensing(graph)
+    place.full("a")
+    for life in range(2):
+        sensor.cursor = None
+        for attempt in range(ATTEMPTS):
+            request = sensor.tick(86_400 * life + 7200 * attempt)
+            assert request is not None
+            failed(graph, sensor, request)
+        assert sensor.tick(86_400 * life + 7200 * ATTEMPTS) is None
+        assert len(pipeline.rows(graph.lakehouse, ALERTS, "happened_at")) == life + 1
+    keys = []
+    for _ in range(2):  # Dagster repeats a tick whose cursor was not kept
+        sensor.cursor, sensor.keys = None, set()
+        keys += [request.run_key for request in sensor.requests(200_000)]
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+
+
+def failed(graph: Graph, sensor: Sensing, request: dg.RunRequest) -> None:
+    """A run of the request, as Dagster keeps it, that did nothing."""
+    tags = {**request.tags, SENSOR_NAME: sensor.sensor.name, RUN_KEY: str(request.run_key)}
+    graph.instance.add_run(
+        dg.DagsterRun(
+            job_name=str(request.job_name),
+            tags=tags,
+            status=dg.DagsterRunStatus.FAILURE,
+            asset_selection=frozenset(request.asset_selection or ()),
+        )
+    )
 
 
 @pytest.mark.slow

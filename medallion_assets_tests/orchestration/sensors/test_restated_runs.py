@@ -15,6 +15,7 @@ from medallion_assets.deriving.build import build
 from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
+from medallion_assets.orchestration.requests import RUN_KEY
 from medallion_assets.orchestration.sensors.restated.runs import ASKED_TAG
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
@@ -36,7 +37,7 @@ def run_of(follower: Follower, request: dg.RunRequest, status: dg.DagsterRunStat
     follower.instance.add_run(
         dg.DagsterRun(
             job_name=DAILY,
-            tags=dict(request.tags),
+            tags={**request.tags, **({RUN_KEY: request.run_key} if request.run_key else {})},
             status=status,
             remote_job_origin=origin(),
             asset_selection=frozenset(request.asset_selection or ()),
@@ -103,6 +104,20 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
         assert alerts["what"].str.ends_with("also of gold.customer_ltv").all(), "rule P6"
     plant(follower.lakehouse, {day(0): "20"})
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
+
+
+def test_a_run_that_somebody_deletes_frees_no_key_that_is_taken(follower: Follower) -> None:
+    """Dagster would pass over the request at every look, and nobody would be told."""
+    plant(follower.lakehouse, {day(0): "10"})
+    now = datetime.now(UTC)
+    for attempt in range(1, 4):
+        (request,) = follower.tick(SALES, now=now + timedelta(days=attempt))
+        run_of(follower, request, dg.DagsterRunStatus.FAILURE)
+    follower.instance.delete_run(follower.instance.get_runs()[-1].run_id)
+    (request,) = follower.tick(SALES, now=now + timedelta(days=9))
+    taken = {run.tags[RUN_KEY] for run in follower.instance.get_runs()}
+    assert len(taken) == 2
+    assert request.run_key not in taken
 
 
 def test_what_was_given_up_of_a_table_that_was_made_anew_is_given_up_anew(follower: Follower) -> None:

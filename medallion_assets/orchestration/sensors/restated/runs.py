@@ -20,7 +20,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.documents import from_json_or_none
 from medallion_assets.contracts.run_days import EVERY_DAY, DayRange, days_text, ranges_at_work, ranges_of
 from medallion_assets.contracts.table import Table
-from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
+from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.requests import runs_that_write
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition
@@ -84,11 +84,6 @@ def asked_for(gold: Table, batch: DayBatch, reading: LogPosition) -> str:
         digest = hashlib.blake2b(days_text(ranges).encode(), digest_size=4).hexdigest()
         several = f"{len(days)} days of {several}, {digest}"
     return f"{'build' if about.builds else 'publish'}:{about.table}:{several}@{about.version}.{about.table_id}"
-
-
-def times_asked(instance: dg.DagsterInstance, key: str) -> int:
-    """How many runs were asked for the very same, ever."""
-    return sum(instance.get_runs_count(wanted) for wanted in filters(ASKED_TAG, key))
 
 
 def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -> list[PastRun]:

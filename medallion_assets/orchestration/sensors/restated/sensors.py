@@ -25,7 +25,7 @@ from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.audits import is_audited, other_runs
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
-from medallion_assets.orchestration.requests import alert_or_log, days_request, sensor_status, timers_of
+from medallion_assets.orchestration.requests import alert_or_log, days_request, next_run_key, sensor_status, timers_of
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.cadence import minimum_interval, woken_every
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition, known_for, read_on
@@ -37,7 +37,6 @@ from medallion_assets.orchestration.sensors.restated.runs import (
     asked_for,
     past_runs,
     runs_at_work,
-    times_asked,
 )
 from medallion_assets.orchestration.sensors.restated.together import Ready, ready_ranges
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG, TriggerContext, UpdatedTable
@@ -195,7 +194,7 @@ def batch_request(instance: dg.DagsterInstance, kept: Kept, batch: DayBatch, rea
         tables,
         batch.days,
         trigger=trigger,
-        key=f"{key}#{times_asked(instance, key) + 1}",
+        key=next_run_key(instance, key),
         priority=RECENT_PRIORITY,
         catches_up=not batch.is_live,
     )
