@@ -62,8 +62,8 @@ class Pending:
         """Take in a wake. One that waits already is not put off: both are one look."""
         for sensor in sensors:
             known, due_at = self.wakes.get(sensor), now + after_seconds
-            if known is not None and now < known.due_at < due_at:
-                due_at = known.due_at
+            if known is not None:
+                due_at = min(known.due_at, due_at)
             self.wakes[sensor] = Wake(said_at=now, due_at=due_at, again_at=due_at)
 
     def seconds_left(self, now: float) -> float | None:

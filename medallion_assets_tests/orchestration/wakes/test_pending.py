@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from medallion_assets.orchestration.wakes.pending import (
@@ -77,6 +79,14 @@ def test_a_look_between_two_wakes_is_none_for_the_second() -> None:
     woken.add(["sales"], now=NOW + 2)
     between = Looks(began_at=NOW + 1, is_over=True, is_on=True)
     assert woken.due_now({"sales": between}, NOW + 2) == ["sales"]
+
+
+def test_a_wake_that_is_overdue_is_not_put_off_by_one_that_has_time() -> None:
+    """It waited for the end of a look."""
+    woken, busy = pending("sales", after_seconds=1.0), Looks(began_at=NOW - 1, is_over=False, is_on=True)
+    assert woken.due_now({"sales": busy}, NOW + 1.0) == []
+    woken.add(["sales"], now=NOW + 1.3, after_seconds=28.0)
+    assert woken.due_now({"sales": replace(busy, is_over=True)}, NOW + 1.3) == ["sales"]
 
 
 def test_after_a_clock_was_set_back_a_wake_is_not_put_off_to_the_former_time() -> None:
