@@ -14,7 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from medallion_assets.settings.spark import PROJECT
 
@@ -71,7 +71,8 @@ def python_in(folder: Path) -> frozenset[str] | None:
 def zipped(names: Iterable[str], folder: Path) -> str:
     """A zip of packages that executors import; what these need has to be installed there.
 
-    Python imports nothing from a zip that was compiled: a package which has that has to be installed as well.
+    Python imports nothing from a zip that was compiled: a package which has that has to be installed as well. Equal
+    packages are equal bytes, without the time: Spark takes no other content under a name that it has.
     """
     file = folder / f"{PROJECT}.zip"
     with ZipFile(file, "w", ZIP_DEFLATED) as archive:
@@ -80,9 +81,9 @@ def zipped(names: Iterable[str], folder: Path) -> str:
             if not any(path.endswith(tuple(EXTENSION_SUFFIXES)) for path in found):
                 folders = {parent for path in found for parent in PurePosixPath(path).parents if parent.name}
                 for parent in sorted(folders):  # without an entry, one without __init__.py is not found
-                    archive.writestr(f"{parent}/", b"")
-                for path, content in found.items():
-                    archive.writestr(path, content)
+                    archive.writestr(ZipInfo(f"{parent}/"), b"")
+                for path, content in sorted(found.items()):
+                    archive.writestr(ZipInfo(path), content, ZIP_DEFLATED)
     return str(file)
 
 

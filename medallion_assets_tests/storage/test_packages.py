@@ -6,6 +6,7 @@ import importlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -88,6 +89,18 @@ def test_nobody_knows_when_what_is_not_there_was_written() -> None:
 def test_what_was_compiled_has_to_be_installed(shop: Path, tmp_path: Path) -> None:
     (shop / "shop_package" / "fast.so").touch()
     assert "shop_package" not in zipped_names(tmp_path)
+
+
+def test_equal_packages_are_equal_bytes_whenever_they_are_zipped(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else Spark refuses what is sent again to a session: another content under a name that it has."""
+    bodies = []
+    for year in (2025, 2026):
+        monkeypatch.setattr(time, "localtime", lambda *_, year=year: (year, 1, 2, 3, 4, 5, 0, 1, 0))
+        bodies.append(Path(zipped(NAMES, tmp_path)).read_bytes())
+    assert shop.exists()
+    assert bodies[0] == bodies[1]
 
 
 def zipped_names(folder: Path) -> set[str]:

@@ -103,13 +103,13 @@ def _started(settings: SparkSettings) -> SparkSession:
         started = _connect(settings) if settings.remote is not None else _start(settings)
         expect_release(started.version, f"at {settings.where}")
         _prepare(started, settings)
+        if settings.lakehouse_url.startswith("s3://"):
+            expect_s3(started, settings)
     except Exception as error:
         _leave(started, settings)
         if isinstance(error, MedallionError):
             raise
         raise not_started(error, settings) from (error if settings.remote is None else None)  # it may hold the token
-    if settings.lakehouse_url.startswith("s3://"):
-        expect_s3(started, settings)
     return started
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -224,14 +225,20 @@ def test_cores_are_asked_for_as_any_work_is(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_start_that_failed_leaves_nothing_and_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken, second = Session(), Session()
+    """Nor does one that does not reach S3: Spark has the project by then, and takes no other under its name."""
+    broken, unreached, last = Session(), Session(), Session()
     broken.is_gone = True
-    starts(monkeypatch, RuntimeError("StatusCode.UNAVAILABLE"), broken, second)
+    starts(monkeypatch, RuntimeError("StatusCode.UNAVAILABLE"), broken, unreached, last)
+    monkeypatch.setattr(module, "expect_s3", Mock(side_effect=[TransientError("S3 timed out"), None]))
+    in_s3 = replace(HERE, lakehouse_url="s3://lake/tables")
     for _ in range(2):
         with pytest.raises(TransientError, match="Spark does not start"):
-            session(HERE)
+            session(in_s3)
+    with pytest.raises(TransientError, match="S3 timed out"):
+        session(in_s3)
     assert broken.was_stopped
-    assert session(HERE) is second
+    assert unreached.was_stopped
+    assert session(in_s3) is last
 
 
 def test_ansi_mode_is_on_whatever_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
