@@ -60,6 +60,10 @@ class LeftOut:
         if len(self.samples) < SAMPLES:
             self.samples.append({"row": row[:SHOWN_CHARACTERS], "reason": reason[:SHOWN_CHARACTERS]})
 
+    def of_count(self, count: int) -> LeftOut:
+        """That an earlier publish left out so many, of which those named here are the best known."""
+        return LeftOut(count, self.samples[:count])
+
 
 def item_or_reason(
     row: Mapping[str, object], own: Item, rules: Sequence[KeyRule], later: Item | None = None

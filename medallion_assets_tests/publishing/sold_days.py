@@ -6,7 +6,7 @@ Does not: expectations of any kind, or clients that fail (`faults.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.unpublishable import KeyRule
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
@@ -45,6 +46,7 @@ def publish(
     day: date = DAY,
     generation: int = 0,
     completeness: Completeness | None = None,
+    index_rules: Sequence[KeyRule] = (),
 ) -> PublishResult:
     return publish_day(
         Publish(
@@ -52,6 +54,7 @@ def publish(
             source=GoldVersion(table_id=GOLD, version=version, generation=generation),
             run_id=run_id,
             now=NOW,
+            index_rules=index_rules,
         ),
         day,
         rows,

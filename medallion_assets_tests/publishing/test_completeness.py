@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from medallion_assets.contracts.published import DAY_KEYS
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
 from medallion_assets.publishing.attributes import number
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.reader import read_completeness
+from medallion_assets.publishing.tables.serving_tables import day_table, ensure_table
+from medallion_assets.publishing.unpublishable import KeyRule
 from medallion_assets_tests.publishing.faults import InterleavedClient
 from medallion_assets_tests.publishing.gold_items import DAY as AS_OF
 from medallion_assets_tests.publishing.gold_items import NEWER, START, Gold
 from medallion_assets_tests.publishing.sold_days import DAY, publish, revenues, rows_of, stored
-from medallion_assets_tests.services.serving_tables import ServingTables
+from medallion_assets_tests.services.serving_tables import ServingTables, make_serving_tables
 
 NOON = datetime(2025, 3, 4, 20, tzinfo=UTC)
 END = datetime(2025, 3, 5, 8, tzinfo=UTC)
@@ -39,6 +43,39 @@ def test_a_pointer_moves_for_completeness_alone(serving: ServingTables, limiter:
     assert stored(serving)["#current"] == pointer
     publish(serving, limiter, 7, rows_of(2, "7"), completeness=LATER)
     assert (told(serving), len(revenues(serving))) == (LATER, 2)
+
+
+def test_a_pointer_that_moves_for_completeness_alone_counts_the_rows_that_are_there(
+    client: Any, limiter: CapacityLimiter
+) -> None:
+    """P4: an index that was made since would leave a row out, and one that is gone would bring it back."""
+    serving = make_serving_tables(client)
+
+    def rules() -> tuple[KeyRule, ...]:
+        return ensure_table(client, day_table(serving.days), creates=False).index_rules
+
+    def publish_both(version: int, completeness: Completeness) -> int:
+        rows = [*rows_of(1, "7"), {**rows_of(1, "7")[0], "product_category": "c9", "region": None}]
+        published = publish(serving, limiter, version, rows, completeness=completeness, index_rules=rules())
+        assert (published.outcome, told(serving)) == ("published", completeness)
+        assert number(stored(serving)["#current"]["rows_left_out"]) == published.left_out.count
+        return len(revenues(serving)) + 10 * published.left_out.count
+
+    assert publish_both(7, AT_NOON) == 2
+    by_region = {
+        "IndexName": "by_region",
+        "KeySchema": [{"AttributeName": "region", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+    }
+    client.update_table(
+        TableName=serving.days,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in (*DAY_KEYS, "region")],
+        GlobalSecondaryIndexUpdates=[{"Create": by_region}],
+    )
+    assert publish_both(7, AT_END) == 2
+    assert publish_both(8, AT_NOON) == 11
+    client.update_table(TableName=serving.days, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by_region"}}])
+    assert publish_both(8, AT_END) == 11
 
 
 def test_a_newer_version_says_how_sure_it_is_itself(serving: ServingTables, limiter: CapacityLimiter) -> None:

@@ -67,7 +67,7 @@ def publish_day(
 ) -> PublishResult:
     """Make `rows` what readers see of `day`, unless they see this version or a newer one.
 
-    The pointer says their `completeness`, and moves alone where it has only become surer.
+    The pointer says their `completeness`, and says it anew alone where it has only become surer.
 
     `key_columns` tell the rows of a day apart. An interrupted call is completed by calling again with the same
     arguments. Superseded rows expire EXPIRE_AFTER_SECONDS later. Rows that DynamoDB cannot take are left out (rule
@@ -94,6 +94,9 @@ def publish_day(
         outcome, current = _move_pointer(publish, keys, day, counts, completeness)
     elif current == version:
         outcome = "unchanged"
+        # Its rows stay as they are, also where others would be left out by now.
+        counts |= {name: number(pointer[name]) for name in counts if pointer and name in pointer}
+        left_out = left_out.of_count(counts["rows_left_out"])
         if completeness is not None and completeness.is_surer_than(pointer or {}):
             outcome, current = _move_pointer(publish, keys, day, counts, completeness)
     return publish.done(
