@@ -41,7 +41,10 @@ class OtherRuns:
 
 @dataclass(frozen=True)
 class Companion:
-    """A Gold table whose days are published together with those of `beside`, as the lakehouse has both now."""
+    """A Gold table whose days are published together with those of `beside`, as the lakehouse has both now.
+
+    Both and their source are opened once, and their logs are read once, for all days.
+    """
 
     gold: Gold
     beside: Gold
@@ -50,7 +53,7 @@ class Companion:
 
     def holds_back(self, day: date) -> bool:
         """Whether a day waits for it: it is to be built first, or its audit has not found it right."""
-        return self.lacks(day) or not self._is_found_right(day)
+        return self.lacks(day) or not self.is_found_right(day)
 
     def lacks(self, day: date) -> bool:
         """Whether it has to hold a day and does not, or holds figures from before what `beside` was built from.
@@ -58,31 +61,28 @@ class Companion:
         Days of which its source has nothing are never lacking unless it holds them still, and of a table as of days
         those that it does not keep. Readers have the last of these days, so that one has to be there as well.
         """
-        return any(self._is_missing(shown, self._log(day)) for shown in {day, self._shown(day)})
+        # A change that `beside` does not know of either does not count: else both wait for each other.
+        up_to = None if self._beside is None else self._beside.source_version(day)
+        return any(self._is_missing(shown, up_to) for shown in {day, self._shown(day)})
 
-    def _is_missing(self, day: date, log: BuildLog | None) -> bool:
-        if log is not None and day in held_days(log.built):
-            return not log.is_up_to_date(day)
-        return self._has_to_hold(day) and (log is None or not log.is_right(day))
-
-    def _is_found_right(self, day: date) -> bool:
+    def is_found_right(self, day: date) -> bool:
         """Whether its audit found right what readers will have of a day."""
-        shown = self._shown(day)
-        if self._built is None or shown not in held_days(self._built):
+        shown, log = self._shown(day), self._log
+        if log is None or shown not in held_days(log.built):
             return True
-        version = BuildLog(self.gold, self._built).built_at(shown)
-        return self.others.found_right(self._built, shown, 0 if version is None else version)
+        version = log.built_at(shown)
+        return self.others.found_right(log.built, shown, 0 if version is None else version)
+
+    def _is_missing(self, day: date, up_to: int | None) -> bool:
+        log = self._log
+        if log is not None and day in held_days(log.built):
+            return not log.is_up_to_date(day, up_to=up_to)
+        return self._has_to_hold(day) and (log is None or not log.is_right(day, up_to=up_to))
 
     def _shown(self, day: date) -> date:
         """The day in which readers find the figures of a day: the last one, of a table as of days."""
-        held = held_days(self._built) if self._built is not None and isinstance(self.gold, AsOf) else []
+        held = held_days(self._log.built) if self._log is not None and isinstance(self.gold, AsOf) else []
         return max([day, *held])
-
-    def _log(self, day: date) -> BuildLog | None:
-        """Its log, in which no change counts that `beside` does not know of either: else both wait for each other."""
-        if self._built is None:
-            return None
-        return BuildLog(self.gold, self._built, None if self._beside is None else self._beside.source_version(day))
 
     def _has_to_hold(self, day: date) -> bool:
         """Whether there is something that a day is made of, and a table as of days keeps it."""
@@ -91,18 +91,25 @@ class Companion:
         return bool(kept_as_of_days([day], max(self._held, default=None), keep_days=keep_days))
 
     @cached_property
-    def _built(self) -> Snapshot | None:
-        """The table; None while it was never made."""
-        return self.lakehouse.find(self.gold.table)
+    def _opened(self) -> tuple[Snapshot | None, Snapshot | None, Snapshot | None]:
+        """The table, `beside` and, after them, their source; None for what was never made."""
+        tables = (self.gold.table, self.beside.table, self.gold.source)
+        built, beside, source = (self.lakehouse.find(table) for table in tables)
+        return built, beside, source
+
+    @cached_property
+    def _log(self) -> BuildLog | None:
+        built, _, source = self._opened
+        return None if built is None else BuildLog(self.gold, built, source)
 
     @cached_property
     def _beside(self) -> BuildLog | None:
-        built = self.lakehouse.find(self.beside.table)
-        return None if built is None else BuildLog(self.beside, built)
+        _, built, source = self._opened
+        return None if built is None else BuildLog(self.beside, built, source)
 
     @cached_property
     def _held(self) -> frozenset[date]:
-        source = self.lakehouse.find(self.gold.source)
+        *_, source = self._opened
         return frozenset() if source is None else frozenset(held_days(source))
 
 
@@ -118,7 +125,7 @@ def holding_back(found: Iterable[Companion], days: Iterable[date]) -> Iterator[s
         name = companion.gold.table.name
         if missing := [str(day) for day in wanted if companion.lacks(day)]:
             yield f"{name} lacks {', '.join(missing)}"
-        elif wrong := [str(day) for day in wanted if companion.holds_back(day)]:
+        elif wrong := [str(day) for day in wanted if not companion.is_found_right(day)]:
             yield f"the audit of {name} has not found {', '.join(wrong)} right"
 
 

@@ -7,7 +7,7 @@ Does not: committing, or what a note means (whoever writes it).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ from medallion_assets.delta.table import Snapshot
 RESTATED = "medallion_restated_dates"
 """The commit note that lists the days a commit restates (rule H3)."""
 RECENT_COMMITS = 10
+LOOKS_BACK_FURTHER = 10
+"""How many times as many commits are read when what is looked for is not among those before."""
 
 
 def commits_since(snapshot: Snapshot, version: int) -> list[dict[str, Any]]:
@@ -52,6 +54,16 @@ class CommitLog:
             self._after = max(min(version, 2 * self._after - self.snapshot.version), -1)
             self._read = commits_since(self.snapshot, self._after)
         return [commit for commit in self._read if commit["version"] > version]
+
+    def newest_first(self) -> Iterator[dict[str, Any]]:
+        """All commits, of which few are read while those that are looked for are among the last ones."""
+        newest, seen, looked_at = self.snapshot.version, 0, RECENT_COMMITS
+        while True:
+            found = self.since(newest - looked_at)
+            yield from found[seen:]
+            if looked_at > newest:
+                return
+            seen, looked_at = len(found), looked_at * LOOKS_BACK_FURTHER
 
 
 def every_noted(snapshot: Snapshot, note: str) -> set[str]:

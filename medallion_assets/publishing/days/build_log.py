@@ -27,16 +27,17 @@ LEAVES_ROWS = frozenset({"CREATE TABLE", "ADD COLUMN", "OPTIMIZE", "VACUUM START
 
 @dataclass(frozen=True)
 class BuildLog:
-    """The log of a Gold table, at the version that is published.
+    """The log of a Gold table, at the version that is published; one is made for all days that are looked at.
 
-    What its source changed after version `up_to` does not count; None: all of it counts.
+    `opened` is the latest version of its source, where that is open already. What the source changed after a version
+    `up_to` does not count; None: all of it counts.
     """
 
     gold: Gold
     built: Snapshot
-    up_to: int | None = None
+    opened: Snapshot | None = None
 
-    def is_right(self, day: date) -> bool:
+    def is_right(self, day: date, *, up_to: int | None = None) -> bool:
         """Whether a day without rows was built so, from what its source says still, or has nothing to be built from.
 
         A commit that may have taken rows away and says nothing of days, such as a restore, makes all before it
@@ -44,24 +45,26 @@ class BuildLog:
         """
         if not any(self.gold.counts(held, day) for held in held_days(self.source)):
             return True
-        return self.is_up_to_date(day)
+        return self.is_up_to_date(day, up_to=up_to)
 
-    def is_up_to_date(self, day: date) -> bool:
+    def is_up_to_date(self, day: date, *, up_to: int | None = None) -> bool:
         """Whether what the table holds of a day was built from what its source says still."""
         commit = self._build_of(day)
-        return commit is not None and not self._changed_since(commit, day)
+        return commit is not None and not self._changed_since(commit, day, up_to)
 
     def built_at(self, day: date) -> int | None:
         """The version of the table that replaced a day last; None when no commit says that it did."""
         found = (
-            commit for commit in self._commits.since(-1) if SOURCE_NOTE in commit and day in _days(commit, REPLACED)
+            commit
+            for commit in self._commits.newest_first()
+            if SOURCE_NOTE in commit and day in _days(commit, REPLACED)
         )
         return next((int(commit["version"]) for commit in found), None)
 
     def source_version(self, day: date) -> int | None:
         """The version of the source that a day was built from; None when the log does not say it."""
         commit = self._build_of(day)
-        return None if commit is None else noted_version(commit, SourceVersion.of(self.source))
+        return None if commit is None else noted_version(commit, self._source_version)
 
     def coverage(self, day: date) -> Coverage:
         """How far the sources reach of which a day is made."""
@@ -70,11 +73,11 @@ class BuildLog:
     @cached_property
     def source(self) -> Snapshot:
         """The latest version of what the table is made from."""
-        return self.built.lakehouse.open(self.gold.source)
+        return self.built.lakehouse.open(self.gold.source) if self.opened is None else self.opened
 
     def _build_of(self, day: date) -> dict[str, Any] | None:
         """The commit that built what the table holds of a day; None when it is lost, or nobody can tell."""
-        for commit in self._commits.since(-1):
+        for commit in self._commits.newest_first():
             if SOURCE_NOTE not in commit:
                 if commit.get("operation") not in LEAVES_ROWS:
                     return None
@@ -84,13 +87,17 @@ class BuildLog:
                 return None
         return None
 
-    def _changed_since(self, commit: Mapping[str, Any], day: date) -> bool:
-        version = noted_version(commit, SourceVersion.of(self.source))
+    def _changed_since(self, commit: Mapping[str, Any], day: date, up_to: int | None) -> bool:
+        version = noted_version(commit, self._source_version)
         if version is None:
             return True
-        last = self.source.version if self.up_to is None else self.up_to
+        last = self.source.version if up_to is None else up_to
         later = (change for change in self._changes.since(version) if change["version"] <= last)
         return any(self.gold.counts(changed, day) for change in later for changed in _days(change, RESTATED))
+
+    @cached_property
+    def _source_version(self) -> SourceVersion:
+        return SourceVersion.of(self.source)
 
     @cached_property
     def _commits(self) -> CommitLog:

@@ -6,9 +6,7 @@ Does not: building or publishing the day.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
 
 from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Gold
@@ -17,31 +15,20 @@ from medallion_assets.delta.notes.coverage_notes import SOURCES_COVERED, noted_c
 from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version
 from medallion_assets.delta.replacing.partitions import REPLACED
 
-LOOKS = (10, 100)
-"""A day that is published was nearly always built by one of the last commits."""
-
 
 def day_coverage(gold: Gold, built: CommitLog, source: CommitLog, day: date) -> Coverage:
     """How far the source of a Gold table reached when a day was built; or reaches, if the day is right still.
 
     The snapshot of `source` was opened after that of `built`.
     """
-    commit = _built_by(built, day)
+    built_by = (commit for commit in built.newest_first() if day in (noted_days(commit, REPLACED) or ()))
+    commit = next(built_by, None)
     if commit is None:
         return UNKNOWN
     version = noted_version(commit, SourceVersion.of(source.snapshot))
     if version is not None and not _restated_since(gold, source, version, day):
         return noted_coverage(source.snapshot)
     return read_note(commit, SOURCES_COVERED)
-
-
-def _built_by(built: CommitLog, day: date) -> Mapping[str, Any] | None:
-    version = built.snapshot.version
-    for looked_at in (*LOOKS, version + 1):
-        for commit in built.since(version - looked_at):
-            if day in (noted_days(commit, REPLACED) or ()):
-                return commit
-    return None
 
 
 def _restated_since(gold: Gold, source: CommitLog, version: int, day: date) -> bool:

@@ -87,7 +87,7 @@ def test_what_changed_after_a_version_may_be_left_out(tmp_path: Path, gold: Gold
     second = plant(lakehouse, {DAY: "20"})
     built = lakehouse.open(gold.table)
     assert BuildLog(gold, built).source_version(DAY) == first
-    assert BuildLog(gold, built, up_to=first).is_right(DAY)
-    assert not BuildLog(gold, built, up_to=second).is_right(DAY)
+    assert BuildLog(gold, built).is_right(DAY, up_to=first)
+    assert not BuildLog(gold, built).is_right(DAY, up_to=second)
     assert BuildLog(gold, built).built_at(DAY) == built.version
     assert BuildLog(gold, built).built_at(AFTER) is None
