@@ -58,6 +58,13 @@ class _OutOfTimeError(KeyboardInterrupt):
     """Raised in the midst of the work: libraries cancel what they do, and no `except Exception` takes it for theirs."""
 
 
+def out_of_time(where: str, limits: Limits) -> StageTimeError | StageTimeAgainError:
+    """What is said of a stage with these limits that took longer; the type says whether it is tried again."""
+    kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
+    expected = f"at most {limits.time_limit_seconds:,.0f} s"
+    return kind("took longer than its time limit", where=where, expected=expected, do=DO)
+
+
 class StageLimit:
     """While this block runs, the time of a stage is measured; what is `kept` or `heard` in it ends at its limit.
 
@@ -77,9 +84,7 @@ class StageLimit:
         self._context = context
         self._grace_seconds, self._again_seconds = grace_seconds, again_seconds
         self._seconds, self._restarts = limits.time_limit_seconds, restarts_of(limits)
-        kind = StageTimeAgainError if limits.retry_on_timeout else StageTimeError
-        expected = f"at most {self._seconds:,.0f} s"
-        self._error = kind("took longer than its time limit", where=stage, expected=expected, do=DO)
+        self._error = out_of_time(stage, limits)
         self._is_heard = False
         self._has_rung = False
         self._is_over = threading.Event()
@@ -176,7 +181,7 @@ def _end_process(context: dg.AssetExecutionContext, why: str, restarts: int) -> 
     """Say of the run that it failed, and end this process, whatever its main thread does.
 
     The run starts anew as often as this stage declares, whatever others of it do. Where each step has a process of its
-    own, this is one of these: the run goes on, and hears of its end.
+    own, this is one of these: the run goes on, and its exit code tells why it ended.
     """
     try:
         if multiprocessing.parent_process() is None:

@@ -10,6 +10,7 @@ locked in a fork.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
@@ -24,8 +25,10 @@ from dagster._core.executor.multiprocess import MultiprocessExecutor
 from dagster_shared.error import SerializableErrorInfo
 
 from medallion_assets.contracts.policies import Limits
+from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.reporting import retry_wait
 from medallion_assets.orchestration.runs.launcher import carried_out
+from medallion_assets.orchestration.runs.stage_limits import EXIT_CODE, out_of_time
 
 PRELOADED = ("dagster", "boto3")
 """What the server imports once for all steps: half of what a step imports, and no thread."""
@@ -50,12 +53,18 @@ class StepProcesses(MultiprocessExecutor):
         """What follows when a step ends without a word of its own.
 
         A process that is gone and was not asked to end (memory ran out, or it crashed) is tried again as after any
-        other error that may pass; Dagster asks a retry policy, and our steps have none. When a resource could not be
-        made, Dagster fails the run whatever a retry does: that is not tried again.
+        other error that may pass; Dagster asks a retry policy, and our steps have none. One that its time limit ended
+        is tried again only where its limits say so. When a resource could not be made, Dagster fails the run whatever
+        a retry does: that is not tried again.
         """
-        limits = self.limits.get(step_context.step.key)
+        limits, crash = self.limits.get(step_context.step.key), sys.exception()
         attempts = known_state.get_retry_state().get_attempt_count(step_context.step.key)
-        if err_info.cls_name != ChildProcessCrashException.__name__ or limits is None or attempts >= limits.retries:
+        if not isinstance(crash, ChildProcessCrashException) or limits is None:
+            return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
+        is_late = crash.exit_code == EXIT_CODE
+        if is_late:  # the name of the type is the kind of the error, for whoever reads the event
+            err_info = SerializableErrorInfo(str(out_of_time(step_context.step.key, limits)), [], TIME_LIMIT)
+        if attempts >= limits.retries or (is_late and not limits.retry_on_timeout):
             return super().log_failure_or_retry_event_after_error(step_context, err_info, known_state)
         first = self.retry_seconds if limits.first_retry_seconds is None else limits.first_retry_seconds
         wait = retry_wait(attempt=attempts + 1, first_wait_seconds=first)

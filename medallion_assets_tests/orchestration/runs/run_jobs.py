@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -15,7 +16,7 @@ import polars as pl
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.orchestration.runs.launcher import carried_out_here
-from medallion_assets.orchestration.runs.stage_limits import StageLimit
+from medallion_assets.orchestration.runs.stage_limits import EXIT_CODE, StageLimit
 from medallion_assets.orchestration.runs.step_processes import step_processes
 
 POLL_SECONDS = 0.05
@@ -164,6 +165,27 @@ def crashes_once(context: dg.OpExecutionContext) -> None:
 def crashing() -> None:
     """A step that is tried again, and whose limits do not say after how long."""
     crashes_once()
+
+
+LATE = Limits(retries=1, first_retry_seconds=0, time_limit_seconds=60)
+
+
+@dg.op
+def outlives_its_limit() -> None:
+    """Its process is ended as its time limit ends one that hears of no signal."""
+    os._exit(EXIT_CODE)
+
+
+@dg.job(executor_def=step_processes(2, {"outlives_its_limit": LATE}, retry_seconds=0))
+def late() -> None:
+    """A step that is over its limit, and is not tried again then."""
+    outlives_its_limit()
+
+
+@dg.job(executor_def=step_processes(2, {"outlives_its_limit": replace(LATE, retry_on_timeout=True)}, retry_seconds=0))
+def late_again() -> None:
+    """One that is."""
+    outlives_its_limit()
 
 
 @dg.repository
