@@ -13,6 +13,9 @@ What goes wrong again and again, as it does where a setting is refused, is tried
 once a minute, so that its message does not fill the log. It does not end the whole: what is refused may be a folder on
 a disk that is away, or a port that is in use, and runs are at work meanwhile.
 
+What it starts ends with it, however it ends: killed, it could not end them, and the next one would start a second
+daemon beside the first. Linux kills them then; runs are no part of them, and go on.
+
 A process may say that it is well as it would say so to systemd (sd_notify: READY=1, WATCHDOG=1). One that has begun to
 and then says nothing for a while hangs: it is killed.
 """
@@ -20,6 +23,7 @@ and then says nothing for a while hangs: it is killed.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import signal
 import socket
@@ -27,9 +31,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -50,6 +55,8 @@ KILLED_SECONDS = 1.5
 """What is killed and does not end hangs in the kernel (a disk that is gone): nobody can wait for it."""
 SILENT_SECONDS = 60.0
 """How long a process that says that it is well may say nothing."""
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent is gone."""
 
 
 class Stop:
@@ -112,11 +119,10 @@ class Supervised:
     is_ready: bool = False
 
     def start(self) -> None:
-        """Start it in a session of its own."""
+        """Start it, with an ear for what it says."""
         self.heard_at, self.is_ready = None, False
         self.pauses.begin(time.monotonic())
-        environment = {**os.environ, "NOTIFY_SOCKET": self.ears.getsockname()}
-        self.process = subprocess.Popen(self.command, shell=True, start_new_session=True, env=environment)  # noqa: S602 - our own
+        self.process = _started(self.command, {**os.environ, "NOTIFY_SOCKET": self.ears.getsockname()})
 
     def listen(self) -> None:
         """Hear what it has said since."""
@@ -213,24 +219,27 @@ def _supervised(commands: dict[str, str], options: argparse.Namespace) -> Iterat
 
 
 def _passes(check: str, stop: Stop) -> bool:
-    with _running([check], end_seconds=0) as (process,):
+    process = _started(check)
+    try:
         stop.wait_while(lambda: process.poll() is None, CHECK_SECONDS)
         if process.poll() is None and not stop.is_asked:
             _say(f"no answer within {CHECK_SECONDS:g} s: {check}")
         return process.poll() == 0
-
-
-@contextmanager
-def _running(commands: Sequence[str], end_seconds: float) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Each command in a session of its own while the block runs; then nothing of it is left."""
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for command in commands:  # a comprehension would lose those that were started before a failure
-            process = subprocess.Popen(command, shell=True, start_new_session=True)  # noqa: S602 - our own
-            processes.append(process)
-        yield processes
     finally:
-        _end(processes, end_seconds)
+        _end([process], 0)
+
+
+def _started(command: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+    """A command in a session of its own, which ends with this process."""
+    end = partial(_end_with, os.getpid())
+    return subprocess.Popen(command, shell=True, start_new_session=True, env=environment, preexec_fn=end)  # noqa: S602, PLW1509 - our own, and one thread
+
+
+def _end_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was gone already
+            os._exit(1)
 
 
 def _end(processes: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:

@@ -146,6 +146,16 @@ def test_what_outlives_its_parent_ends_before_that_is_started_anew(tmp_path: Pat
         assert first not in [process.pid for process in processes_of(tmp_path)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems end no process with its parent")
+def test_what_it_started_ends_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    """Started again, it would have two daemons."""
+    with started(command(tmp_path, one=f"echo up; {SLEEP}", two=f"echo up; {SLEEP}"), tmp_path) as process:
+        wait_until(lambda: said(tmp_path).split().count("up") == 2, "both are up")
+        process.kill()
+        process.wait()
+        wait_until(lambda: processes_of(tmp_path) == [], "they are gone")
+
+
 def test_a_check_that_hangs_does_not_hold_it_up(tmp_path: Path) -> None:
     deaf = "trap '' TERM; echo asked; while :; do sleep 600; done"
     with started(command(tmp_path, check=deaf, one=SLEEP), tmp_path) as process:
