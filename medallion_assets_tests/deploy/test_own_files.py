@@ -129,6 +129,12 @@ URL = "mailtos://u:p@host?to=me&from=y"
         ("A=b;c", None),
         ("A=b c", None),
         ("A=<b>", None),
+        ("A=a$$b", None),
+        ('A="a$1"', None),
+        ("A='x'\"`b`\"", None),
+        ("A='a$1$$ `b`'", "a$1$$ `b`"),
+        ("A='a;b'\\''c&d'", "a;b'c&d"),
+        ('A="a\\$1"', "a$1"),
     ],
 )
 def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line: str, value: str | None) -> None:
