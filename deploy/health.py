@@ -29,7 +29,7 @@ from rich.table import Table
 
 from medallion_assets.errors import MedallionError
 from medallion_assets.errors.service_hints import log_of, restart_of
-from medallion_assets.orchestration.hosting.ports import port_of
+from medallion_assets.orchestration.hosting.ports import port_of, reached_at
 
 SECONDS = 5  # how long a part may take to answer
 LOOK_SECONDS = 30
@@ -191,8 +191,9 @@ def webserver() -> str:
     """The UI answers, and knows the definitions."""
     from medallion_assets.orchestration.hosting.web_server import expect_definitions
 
-    host = os.environ.get("MEDALLION_UI_HOST", "127.0.0.1").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - from here
-    return expect_definitions(f"http://{host}:{os.environ.get('MEDALLION_UI_PORT', '3000')}", seconds=SECONDS)
+    port = port_of("MEDALLION_UI_PORT", os.environ.get("MEDALLION_UI_PORT", "3000"))
+    url = f"http://{reached_at(os.environ.get('MEDALLION_UI_HOST', '127.0.0.1'), port)}"
+    return expect_definitions(url, seconds=SECONDS)
 
 
 def daemon() -> str:

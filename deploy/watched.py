@@ -27,6 +27,7 @@ from threading import Thread
 
 from medallion_assets.errors import MedallionError
 from medallion_assets.orchestration.hosting.notify import supervisor
+from medallion_assets.orchestration.hosting.ports import reached_at
 from medallion_assets.orchestration.hosting.startable import expect_startable
 
 LOOK_SECONDS = 5.0
@@ -67,7 +68,7 @@ def code_server(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
     from dagster._grpc.__generated__.dagster_api_pb2_grpc import DagsterApiStub
 
     def ask() -> bool:
-        with grpc.insecure_channel(f"{host}:{port}") as channel:
+        with grpc.insecure_channel(reached_at(host, port)) as channel:
             try:
                 DagsterApiStub(channel).ListRepositories(  # type: ignore[no-untyped-call]
                     ListRepositoriesRequest(), timeout=seconds
@@ -87,7 +88,7 @@ def webserver(host: str, port: int, seconds: float = ANSWER_SECONDS) -> Look:
 
     def ask() -> bool:
         try:
-            return httpx.get(f"http://{host}:{port}/server_info", timeout=seconds).is_success
+            return httpx.get(f"http://{reached_at(host, port)}/server_info", timeout=seconds).is_success
         except httpx.ReadTimeout as error:
             raise TimeoutError from error
         except httpx.HTTPError:
@@ -136,7 +137,6 @@ def look_of(program: str, arguments: Sequence[str]) -> Look:
     """
     options = dict(pairwise(arguments))
     host, port = options.get("--host", "127.0.0.1"), int(options.get("--port", "0"))
-    host = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - it is asked from this host
     if program in DAEMONS:
         return daemon()
     return patient((webserver if program == "dagster-webserver" else code_server)(host, port))

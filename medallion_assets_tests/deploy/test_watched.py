@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import SimpleNamespace
 
 import dagster as dg
@@ -93,6 +94,27 @@ def test_who_is_reached_and_does_not_answer_is_late_and_who_is_not_is_gone(progr
         with pytest.raises(TimeoutError):
             look()
     assert not look()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_a_web_server_at_an_address_of_the_newer_protocol_is_well(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    monkeypatch.setattr(HTTPServer, "address_family", socket.AF_INET6)
+    with HTTPServer((host, 0), Answering) as server:
+        Thread(target=server.serve_forever).start()
+        try:
+            options = ["--host", host, "--port", str(server.server_port)]
+            assert runpy.run_path(str(WATCHED))["look_of"]("dagster-webserver", options)()
+        finally:
+            server.shutdown()
+
+
+class Answering(BaseHTTPRequestHandler):
+    """A web server that is well."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Ports: whether a server can listen somewhere, before it starts and says it in a traceback.
+"""Ports: whether a server can listen somewhere, before it starts and says it in a traceback; where it is reached then.
 
-Belongs here: what a port is, one look, and what is wrong otherwise.
+Belongs here: what a port and an address are, one look, and what is wrong otherwise.
 Does not: which port is whose (settings, cli).
 """
 
@@ -30,6 +30,12 @@ def port_of(setting: str, value: str) -> int:
 def family_of(host: str) -> socket.AddressFamily:
     """Of which protocol a server's socket is that listens at an address."""
     return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def reached_at(host: str, port: int) -> str:
+    """Where a server that listens at an address is reached from this machine, as a URL has it."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is asked from here
+    return f"[{host}]:{port}" if family_of(host) is socket.AF_INET6 else f"{host}:{port}"
 
 
 def expect_free(host: str, port: int, *, do: str) -> None:
