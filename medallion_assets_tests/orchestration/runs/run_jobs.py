@@ -176,16 +176,11 @@ def outlives_its_limit() -> None:
     os._exit(EXIT_CODE)
 
 
-@dg.job(executor_def=step_processes(2, {"outlives_its_limit": LATE}, retry_seconds=0))
+@dg.job(executor_def=step_processes(2, {"once": LATE, "twice": replace(LATE, retry_on_timeout=True)}, retry_seconds=0))
 def late() -> None:
-    """A step that is over its limit, and is not tried again then."""
-    outlives_its_limit()
-
-
-@dg.job(executor_def=step_processes(2, {"outlives_its_limit": replace(LATE, retry_on_timeout=True)}, retry_seconds=0))
-def late_again() -> None:
-    """One that is."""
-    outlives_its_limit()
+    """Two steps that are over their limits: one is tried again then."""
+    outlives_its_limit.alias("once")()
+    outlives_its_limit.alias("twice")()
 
 
 @dg.repository
