@@ -11,13 +11,13 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from obstore.store import ObjectStore
 
-from medallion_assets.errors import PermanentError
-from medallion_assets.sources.rest.endpoint import records_of, window_text
+from medallion_assets.errors import PermanentError, TransientError
+from medallion_assets.sources.rest.endpoint import Endpoint, records_of, window_text
 from medallion_assets.sources.rest.landing import (
     LandedPage,
     Window,
@@ -27,12 +27,14 @@ from medallion_assets.sources.rest.landing import (
     page_key,
     write_summary,
 )
-from medallion_assets.sources.rest.paging import PageRequest
+from medallion_assets.sources.rest.paging import PageAnswer, PageRequest
 from medallion_assets.sources.rest.requests import Requests
 from medallion_assets.storage.stores import write_bytes
 
 MOST_PAGES = 99_999
 MOST_READINGS = 5
+DATE_IS_CUT_TO = timedelta(seconds=1)
+"""Ends of windows are whole seconds too: so one that ends now passes by a clock that is less than this ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def fetch_windows(requests: Requests, place: ObjectStore, now: datetime) -> Iter
 
     Raises:
         PermanentError: the API refuses a request, its pages lead nowhere, or its records keep changing.
-        TransientError: it did not answer; what was fetched whole stays.
+        TransientError: it did not answer, or its clock says that a window has not ended; what was fetched whole stays.
     """
     endpoint, landed = requests.endpoint, landed_in(place)
     while (wanted := next_window(endpoint, landed, now)) is not None:
@@ -119,6 +121,22 @@ def _whole(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
     )
 
 
+def _expect_past(window: Window, endpoint: Endpoint, answer: PageAnswer) -> None:
+    """See that a window had ended when an answer was made: what is written later would never be asked for.
+
+    Raises:
+        TransientError: it had not. It stays begun, and is fetched once it has ended.
+    """
+    if answer.dated is not None and window.end > answer.dated + DATE_IS_CUT_TO:
+        raise TransientError(
+            f"the window {window.name} has not ended yet, as {endpoint.url} says",
+            expected=f"a Date of {window.end} or later",
+            found=answer.dated,
+            do="set the clock of this machine (`timedatectl` shows whether it is synchronized); if the API's is slow, "
+            "raise lag in Endpoint(...). This window is fetched once it has ended",
+        )
+
+
 def _read(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
     """Ask for all pages of a window once, and keep each as it came."""
     endpoint, reading, seen = requests.endpoint, _Reading([]), set[PageRequest]()
@@ -127,6 +145,7 @@ def _read(requests: Requests, place: ObjectStore, window: Window) -> _Reading:
     while asked is not None:
         seen.add(asked)
         answer = requests.page(ends, asked)
+        _expect_past(window, endpoint, answer)
         digest, records = hashlib.sha256(answer.body).hexdigest(), records_of(answer.said, endpoint.records)
         page = LandedPage(
             key=page_key(window, len(seen), digest), sha256=digest, records=len(records), bytes=len(answer.body)

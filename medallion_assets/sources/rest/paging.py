@@ -7,6 +7,7 @@ Does not: asking, or what of an answer is records.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from medallion_assets.errors import PermanentError
@@ -22,11 +23,15 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageAnswer:
-    """A page: its body as it came, what it says, and the link to the next one in its `Link` header."""
+    """A page: its body as it came, what it says, and the link to the next one in its `Link` header.
+
+    `dated` is when it was made, by the API's clock; None where it does not say. A cache keeps that, as it has to.
+    """
 
     body: bytes
     said: Any
     link: str | None = None
+    dated: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

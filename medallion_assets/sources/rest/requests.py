@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -88,10 +87,11 @@ class Requests:
             ) as response:
                 body = self._body(response)
                 link = response.links.get("next", {}).get("url")
+                dated = _date(response.headers.get("Date", ""))
         except httpx.RequestError as error:
             raise AnswerError(f"{url} did not answer", found=self._without_secrets(f"{error!r}")) from None
         try:
-            answer = PageAnswer(body=body, said=parsed(body), link=link)
+            answer = PageAnswer(body=body, said=parsed(body), link=link, dated=dated)
         except ValueError as error:
             raise AnswerError(f"{url} gave an answer that cannot be read", found=str(error)) from None
         try:
@@ -203,7 +203,14 @@ def _retry_after(response: httpx.Response, now: datetime) -> float | None:
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)
-    with suppress(ValueError, TypeError):
-        moment: datetime = parsedate_to_datetime(text)
-        return max((moment - now).total_seconds(), 0.0)
-    return None
+    moment = _date(text)
+    return None if moment is None else max((moment - now).total_seconds(), 0.0)
+
+
+def _date(text: str) -> datetime | None:
+    """A moment as headers have it; None of what is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -19,7 +20,7 @@ from medallion_assets.sources.rest.fetch import MOST_READINGS, fetch_windows
 from medallion_assets.sources.rest.landing import Window, landed_in, read_summary
 from medallion_assets.sources.rest.requests import ATTEMPTS, Requests, secret_headers
 from medallion_assets.storage.stores import read_bytes
-from medallion_assets_tests.sources.rest.api import PAGES, Api, Failure, serving
+from medallion_assets_tests.sources.rest.api import PAGES, Api, Failure, by_cursor, serving
 
 START = datetime(2025, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -142,6 +143,41 @@ def test_what_does_not_pass_ends_the_fetch_and_keeps_what_counts(api: Api, place
     assert waited == [1.0, 2.0, 4.0, 8.0, 16.0]
     assert len(kept(place)) == 2
     assert fetched(endpoint(api), place, START + 2 * DAY) == [Window(START + DAY, START + 2 * DAY)]
+
+
+def test_a_clock_that_is_ahead_loses_no_record(place: ObjectStore) -> None:
+    """A window that had not ended does not count: what is written until then belongs to it."""
+    noon, minute = START + DAY / 2, timedelta(minutes=1)
+    written, moments = (noon - 30 * minute, noon + 30 * minute), {"true": noon}
+
+    def answer(asked: httpx.Request) -> httpx.Response:
+        begin, end = (datetime.fromisoformat(asked.url.params[name]) for name in ("since", "until"))
+        found = [{"at": str(at)} for at in written if begin <= at < end and at <= moments["true"]]
+        dated = {"Date": format_datetime(moments["true"], usegmt=True)}
+        return httpx.Response(200, json={"data": found, "next": None}, headers=dated)
+
+    shop = endpoint(Api(url="https://shop.example/orders", answer=by_cursor))
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        requests = Requests(endpoint=shop, client=client, headers={})
+        with pytest.raises(TransientError, match="has not ended yet"):
+            list(fetch_windows(requests, place, noon + 60 * minute))
+        assert landed_in(place).counting == set()
+        for later in (15 * minute, 120 * minute):
+            moments["true"] = noon + later
+            windows = [fetched.window for fetched in fetch_windows(requests, place, noon + later)]
+    assert windows == [Window(START, noon + 60 * minute), Window(noon + 60 * minute, noon + 120 * minute)]
+    assert kept(place, windows[0])[0]["data"] == [{"at": str(at)} for at in written]
+
+
+@pytest.mark.parametrize(("date", "counts"), [(-2, False), (-1, True), (0, True), (None, True)])
+def test_a_window_ends_before_an_answer_is_made(place: ObjectStore, date: int | None, *, counts: bool) -> None:
+    """To the second, which a Date is cut to; without one that can be read nobody can tell."""
+    text = "now" if date is None else format_datetime(FIRST.end + timedelta(seconds=date), usegmt=True)
+    mocked = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}, headers={"Date": text}))
+    shop = endpoint(Api(url="https://shop.example/orders", answer=by_cursor))
+    with httpx.Client(transport=mocked) as client, nullcontext() if counts else pytest.raises(TransientError):
+        list(fetch_windows(Requests(endpoint=shop, client=client, headers={}), place, FIRST.end))
+    assert landed_in(place).counting == ({FIRST} if counts else set())
 
 
 def test_a_refusal_is_not_asked_again_and_shows_no_secret(
