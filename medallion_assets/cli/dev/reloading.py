@@ -29,13 +29,18 @@ class Stop(Protocol):
 
 
 def reload_when_changed(
-    stop: Stop, written_at: Callable[[], float], code: Callable[[], object], reload: Callable[[], object]
+    stop: Stop,
+    loaded: object,
+    *,
+    written_at: Callable[[], float],
+    code: Callable[[], object],
+    reload: Callable[[], object],
 ) -> None:
-    """Call `reload` once the `code` is another one, until `stop`, and again when it fails.
+    """Call `reload` once the `code` is another one than what was `loaded`, until `stop`, and again when it fails.
 
     It waits for a look at which nothing has been written since the last: somebody may save several files.
     """
-    loaded, seen, is_settled = code(), written_at(), True
+    seen, is_settled = written_at(), False
     while not stop.wait(LOOK_SECONDS):
         try:
             if (latest := written_at()) != seen:
@@ -49,15 +54,28 @@ def reload_when_changed(
             LOG.warning("code has changed, and cannot be loaded yet: %s", error)
 
 
-def follow_code(stop: Stop, settings: Settings, url: str, location: str) -> None:
-    """Have the web server at `url` load a code location anew whenever the code of the definitions changes."""
-    packages = (PROJECT, *settings.spark.packages)
+def code_of(settings: Settings) -> list[str]:
+    """What differs when the code of the definitions changes."""
+    return [*map(digest, _packages(settings))]
+
+
+def follow_code(stop: Stop, settings: Settings, loaded: list[str], url: str, location: str) -> None:
+    """Have the web server at `url` load a code location anew whenever the code of the definitions changes.
+
+    `loaded` is what it was before the location began to load: what is saved meanwhile may be in it, or not.
+    """
+    packages = _packages(settings)
     reload_when_changed(
         stop,
+        loaded,
         written_at=lambda: max(map(changed_at, packages)),
-        code=lambda: [*map(digest, packages)],
+        code=lambda: code_of(settings),
         reload=lambda: _reload(url, location),
     )
+
+
+def _packages(settings: Settings) -> tuple[str, ...]:
+    return PROJECT, *settings.spark.packages
 
 
 def _reload(url: str, location: str) -> None:

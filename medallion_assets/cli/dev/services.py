@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from medallion_assets.cli.dev.reloading import follow_code
+from medallion_assets.cli.dev.reloading import code_of, follow_code
 from medallion_assets.cli.web_ui import HOST
 from medallion_assets.settings import load_settings
 
@@ -47,13 +47,15 @@ def main(port: int) -> int:
         code, workspace = Path(folder, "code"), Path(folder, "workspace.yaml")
         server = {"socket": str(code), "location_name": LOCATION}
         workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}))  # JSON is YAML
+        settings = load_settings()
+        loaded = code_of(settings)
         with ExitStack() as stack:
             definitions = _started(_code_server(code))
             stack.callback(_end, [definitions])
             if _wait(stop, [definitions], until=lambda: _answers(code)):
                 others = [_started(command) for command in (_web_server(workspace, port), _daemon(workspace))]
                 stack.callback(_end, others)
-                following = (stop, load_settings(), f"http://{HOST}:{port}", LOCATION)
+                following = (stop, settings, loaded, f"http://{HOST}:{port}", LOCATION)
                 threading.Thread(target=follow_code, args=following, name="follow-code", daemon=True).start()
                 _wait(stop, [definitions, *others])
     return 0 if stop.is_set() else 1

@@ -12,9 +12,13 @@ from medallion_assets.cli.dev.reloading import reload_when_changed
 
 @dataclass
 class Looks:
-    """Code that is as described at each look: when it was last written, and what it is. The first is at the start."""
+    """Code that is as described at each look: when it was last written, and what it is.
+
+    The first is at the start; `loaded` is what it was before.
+    """
 
     found: Sequence[tuple[float, str]]
+    loaded: str = "a"
     number: int = 0
     reloads: list[int] = field(default_factory=list)
 
@@ -29,7 +33,13 @@ class Looks:
             self.reloads.append(self.number)
             reload()
 
-        reload_when_changed(self, lambda: self.found[self.number][0], lambda: self.found[self.number][1], load)
+        reload_when_changed(
+            self,
+            self.loaded,
+            written_at=lambda: self.found[self.number][0],
+            code=lambda: self.found[self.number][1],
+            reload=load,
+        )
         return self.reloads
 
 
@@ -40,6 +50,10 @@ def test_a_change_is_loaded_once_nothing_more_is_written() -> None:
 
 def test_what_is_written_and_is_the_same_changes_nothing() -> None:
     assert Looks([(1, "a"), (2, "a"), (2, "a"), (2, "a")]).reloaded() == []
+
+
+def test_what_is_saved_while_the_definitions_are_loaded_is_loaded_too() -> None:
+    assert Looks([(2, "b"), (2, "b"), (2, "b"), (2, "b")], loaded="a").reloaded() == [1]
 
 
 def test_what_could_not_be_loaded_is_loaded_later() -> None:
