@@ -9,6 +9,8 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import dagster as dg
@@ -51,6 +53,8 @@ from medallion_assets.triggers.run_if import (
 INTERVAL_SECONDS = 10
 LAST_RUNS = 10
 """Among so many runs of a sensor, the newest, one is looked for that can be read."""
+MOST_RUNS = 100
+"""So many runs a tick diagnoses, which ends within Dagster's 60 s; a sensor that was off goes on at the next."""
 RECENT_SECONDS = 3600.0
 """How far a sensor looks back that has neither a cursor nor a run that it asked for."""
 SENSOR_TAG, UNTIL_TAG = hidden_tag("run_if"), hidden_tag("run_if_until")
@@ -124,6 +128,7 @@ def run_if(
     value: TaskValue | None = None,
     run_config: Callable[[ConditionMet], Mapping[str, Any]] = lambda _: {},
     status: dg.DefaultSensorStatus = dg.DefaultSensorStatus.STOPPED,
+    most_runs: int = MOST_RUNS,
 ) -> dg.SensorDefinition:
     """A sensor that runs `job` when `condition` holds for `upstream`: assets (`layer/table`), and names of jobs.
 
@@ -157,8 +162,9 @@ def run_if(
             cursor = recovered(context.instance, name, now)
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
             cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
-        runs = list(finished_runs(context, names, cursor))
-        asks, cursor = evaluate(condition, names, now, cursor, runs)
+        runs = list(islice(finished_runs(context, names, cursor), most_runs))
+        reached = now if len(runs) < most_runs else min(now, runs[-1].ended_at)
+        asks, cursor = evaluate(condition, names, reached, cursor, runs)
         requests = [
             dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
             for ask in asks
@@ -180,13 +186,15 @@ def finished_runs(
 ) -> Iterator[FinishedRun]:
     """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled.
 
-    Those that cannot be read are left out: `run_outcomes` reports them.
+    In the order in which they ended. Those that cannot be read are left out: `run_outcomes` reports them.
     """
     instance, since = context.instance, datetime.fromtimestamp(cursor.settled_until, UTC)
-    for record in readable_records(instance, dg.RunsFilter(statuses=list(FINISHED), updated_after=since), []):
-        run, ended_at = record.dagster_run, record.end_time
+    records = readable_records(instance, dg.RunsFilter(statuses=list(FINISHED), updated_after=since), [])
+    ended = [(record.end_time, record.dagster_run) for record in records if record.end_time is not None]
+    for ended_at, run in sorted(ended, key=itemgetter(0)):
         status = run_status(run, retries_enabled=instance.run_retries_enabled)
-        if ended_at is None or status is EndStatus.PENDING or run.run_id in cursor.handled:
+        is_settled = ended_at <= cursor.settled_until
+        if is_settled or status is EndStatus.PENDING or run.run_id in cursor.handled:
             continue
         try:
             ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}

@@ -64,9 +64,11 @@ def planned(instance: dg.DagsterInstance, job: str = "work") -> dg.DagsterRun:
     return instance.create_run_for_job(job_def=DEFINITIONS.resolve_job_def(job))
 
 
-def sensor_of(upstream: Sequence[str | dg.AssetKey], condition: Condition = CONDITION) -> dg.SensorDefinition:
+def sensor_of(
+    upstream: Sequence[str | dg.AssetKey], condition: Condition = CONDITION, **options: int
+) -> dg.SensorDefinition:
     names = [named if isinstance(named, str) else named.to_user_string() for named in upstream]
-    return run_if("watcher", job="respond", upstream=names, condition=condition)
+    return run_if("watcher", job="respond", upstream=names, condition=condition, **options)
 
 
 def tick(
@@ -94,6 +96,20 @@ def test_each_run_that_fails_is_asked_for_once(dagster_instance: dg.DagsterInsta
     assert tick(sensor, dagster_instance, cursor)[0] == []
     again = run(dagster_instance, fails="yes")
     assert [request.run_key for request in tick(sensor, dagster_instance, cursor)[0]] == [f"watcher/{again}"]
+
+
+def test_more_runs_than_a_tick_has_time_for_are_taken_in_turn(
+    dagster_instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after days for which the sensor was off: each tick keeps what it has done, and loses no later run."""
+    monkeypatch.setattr("medallion_assets.triggers.run_if.OVERLAP_SECONDS", 0.0)  # they ended long ago
+    sensor = sensor_of([FIRST], most_runs=2)
+    failed = [run(dagster_instance, fails="yes") for _ in range(5)]
+    cursor, found = to_json(RunIfCursor(settled_until=time.time() - 3600)), []
+    for _ in range(4):
+        requests, cursor = tick(sensor, dagster_instance, cursor)
+        found.append([str(request.run_key).removeprefix("watcher/") for request in requests])
+    assert found == [failed[:2], failed[2:4], failed[4:], []]
 
 
 @pytest.mark.parametrize("lost", [None, "from another version"])
