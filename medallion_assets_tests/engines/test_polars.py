@@ -121,6 +121,7 @@ class RecordingEngine(PolarsEngine):
         return super().map_groups(function, frames, by=by, groups=groups, folder=folder)
 
 
+@pytest.mark.slow
 def test_whatever_is_worked_on_is_cut_within_the_bounds(tmp_path: Path) -> None:
     """Lines, hashes, suspects, keys, histories: with bounds of one record each of them goes in several calls."""
     engine = RecordingEngine(small_bounds(1))

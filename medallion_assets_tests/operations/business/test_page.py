@@ -109,6 +109,7 @@ def test_data_never_becomes_part_of_the_page(tmp_path: Path) -> None:
     assert ATTACK in attacked.texts["star_schema"]
 
 
+@pytest.mark.slow
 def test_the_page_stays_small_with_every_pipeline_and_many_names(tmp_path: Path) -> None:
     """Under 500 kB, however many days, months and members there are, and however long their names."""
     lakehouse = empty_lakehouse(tmp_path)
