@@ -43,10 +43,16 @@ def changed_at(name: str) -> float:
     Raises:
         OSError: a file went away meanwhile.
     """
-    spec = find_spec(name)
-    places = (spec.submodule_search_locations or [spec.origin or ""]) if spec else []
-    files = (file for place in places for file in _on_disk(place))
-    return max((file.stat().st_ctime for file in files), default=0.0)
+    return max(_changes(name), default=0.0)
+
+
+def is_changed_since(name: str, began: float, now: float) -> bool:
+    """Whether a file that `digest` reads was written since `began` (UNIX seconds).
+
+    Raises:
+        OSError: a file went away meanwhile.
+    """
+    return any(is_written_since(began, changed, now) for changed in _changes(name))
 
 
 def is_written_since(began: float, changed: float, now: float) -> bool:
@@ -85,6 +91,12 @@ def zipped(names: Iterable[str], folder: Path) -> str:
                 for path, content in sorted(found.items()):
                     archive.writestr(ZipInfo(path), content, ZIP_DEFLATED)
     return str(file)
+
+
+def _changes(name: str) -> Iterator[float]:
+    spec = find_spec(name)
+    places = (spec.submodule_search_locations or [spec.origin or ""]) if spec else []
+    return (file.stat().st_ctime for place in places for file in _on_disk(place))
 
 
 def _on_disk(place: str) -> Iterator[os.DirEntry[str] | Path]:

@@ -135,6 +135,8 @@ URL = "mailtos://u:p@host?to=me&from=y"
         ("A='a$1$$ `b`'", "a$1$$ `b`"),
         ("A='a;b'\\''c&d'", "a;b'c&d"),
         ('A="a\\$1"', "a$1"),
+        ('A="a #b $HOME"', None),
+        ("A='a #b' # c # $d", "a #b"),
     ],
 )
 def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line: str, value: str | None) -> None:

@@ -15,7 +15,7 @@ import pytest
 from medallion_assets.engines.spark.versions import OtherVersionError, expect_same, versions
 from medallion_assets.settings import load_settings
 from medallion_assets.settings.spark import PROJECT
-from medallion_assets.storage.packages import NONE, changed_at, digest, zipped
+from medallion_assets.storage.packages import NONE, changed_at, digest, is_changed_since, zipped
 
 RULE = "def rule() -> int:\n    return {}\n"
 NAMES = ("shop_package", "shop_namespace", "shop_module")
@@ -144,3 +144,14 @@ def test_functions_of_a_users_package_run_on_executors(shop: Path) -> None:
     environment = {**os.environ, "POLARS_MAX_THREADS": "1"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert (done.stdout, done.returncode) == ("8\n", 0), done.stderr[-2000:]
+
+
+def test_a_file_that_is_dated_later_than_now_hides_none_that_was_written_now(
+    shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock was set back; of files that were there by then nothing follows."""
+    monkeypatch.setattr("medallion_assets.storage.packages.AHEAD_SECONDS", 0.0)
+    now = changed_at("shop_package")
+    while changed_at("shop_package") == now:  # clocks of file systems have ticks
+        (shop / "shop_package" / "later.py").touch()
+    assert is_changed_since("shop_package", now, now)

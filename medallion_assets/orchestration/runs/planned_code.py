@@ -29,7 +29,7 @@ from medallion_assets.errors.service_hints import restart_of
 from medallion_assets.orchestration.runs.processes import began_at
 from medallion_assets.settings import Settings
 from medallion_assets.settings.spark import PROJECT
-from medallion_assets.storage.packages import changed_at, digest, is_written_since
+from medallion_assets.storage.packages import digest, is_changed_since
 
 CODE = "medallion_assets/code"
 """What the definitions, and each plan, note the name of the code under."""
@@ -61,7 +61,7 @@ def loaded_code(
 def _package(name: str, began: Callable[[], float | None], clock: Callable[[], float]) -> tuple[str, bool]:
     """The digest of a package, and whether it was written since the process began. A process imports it once."""
     at = began()
-    return digest(name), at is not None and is_written_since(at, changed_at(name), clock())
+    return digest(name), at is not None and is_changed_since(name, at, clock())
 
 
 def note_in_plans(code: str) -> None:

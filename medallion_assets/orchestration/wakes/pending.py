@@ -62,7 +62,7 @@ class Pending:
         """Take in a wake. One that waits already is not put off: both are one look."""
         for sensor in sensors:
             known, due_at = self.wakes.get(sensor), now + after_seconds
-            if known is not None:
+            if known is not None and known.times == 0:  # what was made due no longer waits
                 due_at = min(known.due_at, due_at)
             self.wakes[sensor] = Wake(said_at=now, due_at=due_at, again_at=due_at)
 

@@ -127,13 +127,14 @@ def _expect_past(window: Window, endpoint: Endpoint, answer: PageAnswer) -> None
     Raises:
         TransientError: it had not. It stays begun, and is fetched once it has ended.
     """
-    if answer.dated is not None and window.end > answer.dated + DATE_IS_CUT_TO:
+    if answer.dated is not None and window.end - DATE_IS_CUT_TO > answer.dated:
         raise TransientError(
             f"the window {window.name} has not ended yet, as {endpoint.url} says",
             expected=f"a Date of {window.end} or later",
             found=answer.dated,
             do="set the clock of this machine (`timedatectl` shows whether it is synchronized); if the API's is slow, "
-            "raise lag in Endpoint(...). This window is fetched once it has ended",
+            "raise lag in Endpoint(...) for later windows. This one is fetched once it has ended by that Date, which "
+            "has to be true, or missing",
         )
 
 

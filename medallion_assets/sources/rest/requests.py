@@ -211,6 +211,6 @@ def _date(text: str) -> datetime | None:
     """A moment as headers have it; None of what is none."""
     try:
         moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -89,6 +89,14 @@ def test_a_wake_that_is_overdue_is_not_put_off_by_one_that_has_time() -> None:
     assert woken.due_now({"sales": replace(busy, is_over=True)}, NOW + 1.3) == ["sales"]
 
 
+def test_a_look_that_was_made_due_and_wants_the_next_one_later_has_it_then() -> None:
+    """It says so before anybody has noticed that its wake is over."""
+    woken = pending("sales")
+    assert woken.due_now({"sales": BEFORE}, NOW) == ["sales"]
+    woken.add(["sales"], now=NOW + 0.3, after_seconds=28.0)
+    assert woken.seconds_left(NOW + 0.3) == 28.0
+
+
 def test_after_a_clock_was_set_back_a_wake_is_not_put_off_to_the_former_time() -> None:
     woken = pending("sales", after_seconds=1.0)
     woken.add(["sales"], now=NOW - 3600, after_seconds=1.0)

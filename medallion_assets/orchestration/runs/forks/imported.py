@@ -101,7 +101,7 @@ class Imported:
         That are all modules that are loaded, whatever else was opened while they were imported, and the folders of the
         Python files among that: one more file is other code (`storage.packages.digest`), though nothing imports it yet.
         """
-        gone = (path for path, stamp in self._stamps.items() if not stamp.is_of(path))
+        gone = (path for path in self._stamps if not self._is_the_same(path))
         other = (str(folder) for folder, held in self._held.items() if python_in(folder) != held)
         return next(chain(self._changed, gone, other), None)
 
@@ -119,6 +119,13 @@ class Imported:
                 f"Does {self.module}, or a module of a pipeline, compute when it is imported?"
             )
         return None
+
+    def _is_the_same(self, path: str) -> bool:
+        stamp, found = self._stamps[path], stamp_of(path)
+        if found is not None and found.written == stamp.written and found.names != stamp.names:
+            self._stamps[path] = found  # it has one name more or less, and may lose or get it again
+            return True
+        return found == stamp
 
     def _heed(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Note which files are opened: modules, and what they read when they are imported."""
@@ -159,13 +166,6 @@ class Stamp:
     written: tuple[int, int, int]
     changed_ns: int
     names: int
-
-    def is_of(self, path: str) -> bool:
-        """Whether the file is still the one that was stamped."""
-        found = stamp_of(path)
-        return found is not None and (
-            found.written == self.written and (found.changed_ns == self.changed_ns or found.names != self.names)
-        )
 
 
 def stamp_of(path: str) -> Stamp | None:

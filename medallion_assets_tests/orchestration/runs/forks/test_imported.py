@@ -125,17 +125,20 @@ for name in ("module_of_a_user.py", "other.py", "specs.json"):
 
 @pytest.mark.slow
 def test_a_file_that_gets_one_more_name_is_the_same(tmp_path: Path) -> None:
-    """As when the same package is installed in another environment of this machine."""
+    """As when the same package is installed in another environment of this machine, and that is removed."""
     (tmp_path / "module_of_a_user.py").write_text("")
     (tmp_path / "elsewhere").mkdir()
     body = f"""
 imported._changed = set()
-(Path({str(tmp_path)!r}) / "elsewhere" / "linked").hardlink_to({str(tmp_path / "module_of_a_user.py")!r})
+linked = Path({str(tmp_path)!r}) / "elsewhere" / "linked"
+linked.hardlink_to({str(tmp_path / "module_of_a_user.py")!r})
+tell(imported.changed())
+linked.unlink()
 tell(imported.changed())
 Path({str(tmp_path / "module_of_a_user.py")!r}).touch()
 tell(imported.changed())
 """
-    assert told(tmp_path, "module_of_a_user", body) == [None, str(tmp_path / "module_of_a_user.py")]
+    assert told(tmp_path, "module_of_a_user", body) == [None, None, str(tmp_path / "module_of_a_user.py")]
 
 
 @pytest.mark.slow
