@@ -18,8 +18,8 @@ import polars as pl
 
 from medallion_assets.contracts.pipeline import Gold, Reconciled
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.notes.commit_notes import commits_since
-from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version, taken_version
+from medallion_assets.delta.notes.commit_notes import CommitLog, commits_since
+from medallion_assets.delta.notes.source_versions import built_from, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.computation import computation
 
@@ -53,7 +53,7 @@ def source_of(gold: Gold, built: Snapshot) -> Snapshot:
     """The version of its source that this version of a Gold table was built from."""
     (commit,) = commits_since(built, built.version - 1)
     latest = built.lakehouse.open(gold.source)
-    version = noted_version(commit, SourceVersion.of(latest))
+    version = built_from(commit, CommitLog(latest))
     return latest if version is None else built.lakehouse.open(gold.source, version=version)
 
 

@@ -21,7 +21,7 @@ from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.publishing.attributes import Item, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.keys import OWNER, Keys, own_key
-from medallion_assets.publishing.owner import ServingOwner
+from medallion_assets.publishing.owner import SAME_OWNER, ServingOwner, owner_values
 
 TURN, TURN_RUN, TURN_BEGAN = "turn", "turn_run_id", "turn_began_at"
 
@@ -60,11 +60,8 @@ def take_turn(table: BudgetedTable, keys: Keys, owner: ServingOwner, run_id: str
     """
     key = own_key(keys, OWNER)
     token = FencingToken(key=key, turn=uuid.uuid4().hex, run_id=run_id)
-    values = {":turn": token.turn, ":run": run_id, ":now": now.isoformat()}
-    same = WriteCondition(
-        "lakehouse_id = :lakehouse AND generation = :generation",
-        to_item(values | {":lakehouse": owner.lakehouse_id, ":generation": owner.generation}),
-    )
+    values = to_item({":turn": token.turn, ":run": run_id, ":now": now.isoformat()})
+    same = WriteCondition(SAME_OWNER, values | owner_values(owner))
     change = f"SET {TURN} = :turn, {TURN_RUN} = :run, {TURN_BEGAN} = :now"
     if table.update(key, change, same).accepted:
         return token

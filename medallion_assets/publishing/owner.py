@@ -15,13 +15,15 @@ from datetime import datetime
 
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.errors.reasons import REASON
-from medallion_assets.publishing.attributes import number, to_item
+from medallion_assets.publishing.attributes import Item, number, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.keys import KEY_ABSENT, OWNER, Keys, key_names, own_key
 
 TABLE_ID = "table_id"
 REQUIRED = {"lakehouse_id", "place", TABLE_ID, "since", "by", "generation"}
 """Attributes without which an item says nothing of an owner."""
+SAME_OWNER = "lakehouse_id = :lakehouse AND generation = :generation"
+"""The condition that the owner is still that of `owner_values`."""
 MOST_ATTEMPTS = 20
 
 
@@ -144,11 +146,15 @@ def replace_owner(table: BudgetedTable, keys: Keys, seen: ServingOwner | None, w
     """Write the owner if it is still the one that was `seen`; whether it is the wanted one now."""
     condition = WriteCondition(KEY_ABSENT, {}, key_names(keys))
     if seen is not None:
-        values = to_item({":lakehouse": seen.lakehouse_id, ":generation": seen.generation})
-        condition = WriteCondition("lakehouse_id = :lakehouse AND generation = :generation", values)
+        condition = WriteCondition(SAME_OWNER, owner_values(seen))
     item = own_key(keys, OWNER) | to_item(asdict(wanted))
     answer = table.put(item, condition)
     return answer.accepted or answer.existing == item  # the answer to our own write was lost
+
+
+def owner_values(owner: ServingOwner) -> Item:
+    """The values of SAME_OWNER."""
+    return to_item({":lakehouse": owner.lakehouse_id, ":generation": owner.generation})
 
 
 def remedy(table_name: str) -> str:

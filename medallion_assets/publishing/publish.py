@@ -20,7 +20,6 @@ from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.delta.row_tables.identity import Identity
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError, TransientError, UnreadableTableError
-from medallion_assets.errors.reasons import REASON
 from medallion_assets.publishing.adoption import claim_of, take
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
@@ -33,6 +32,7 @@ from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import Pair, read_watermark
 from medallion_assets.publishing.keys import WATERMARK
 from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
+from medallion_assets.publishing.put_back import expect_not_behind, expect_same_commits
 from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
 from medallion_assets.publishing.tables.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.tables.table_settings import Publishable
@@ -104,6 +104,7 @@ class Publisher:
         table = BudgetedTable(self.client, serving.name, self.limiter)
         wish = claim_of(self.lakehouse, identity, gold, self.now)
         owner = take(table, serving, wish, gold, knows_run=self.knows_run)
+        expect_same_commits(table, serving.keys, owner, gold)
         token = take_turn(table, serving.keys, owner, self.run_id, self.now)
         source = GoldVersion(table_id=gold.table_id, version=gold.version, generation=owner.generation)
         return Turn(source=source, token=token, state=state, consumed_wcu=table.consumed_wcu)
@@ -121,7 +122,7 @@ class Publisher:
             keys=DayKeys(*what.keys),
             completeness=completeness,
         )
-        _expect_no_more(log.built, table_name, "the pointer", published.superseded_by, day)
+        expect_not_behind(log.built, table_name, "the pointer", published.superseded_by, day)
         return replace(published, coverage=coverage)
 
     def _publish_items(
@@ -136,7 +137,7 @@ class Publisher:
     ) -> PublishResult:
         watermark = read_watermark(self.client, serving.name, keys=serving.keys)
         if watermark is not None:
-            _expect_no_more(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
+            expect_not_behind(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
         published = publish_items(
             self._begun(turn, serving.name, f"as of {as_of}", rows.height),
             rows.to_dicts(),
@@ -147,7 +148,7 @@ class Publisher:
             as_of=as_of,
             completeness=Completeness.of(coverage, what.gold.end_of(as_of)),
         )
-        _expect_no_more(gold, serving.name, WATERMARK, published.superseded_by)
+        expect_not_behind(gold, serving.name, WATERMARK, published.superseded_by)
         return published
 
     def _begun(self, turn: Turn, table_name: str, of_what: str, rows: int) -> Publish:
@@ -186,26 +187,6 @@ def _rows(what: pipeline.Published, log: BuildLog, day: date) -> pl.DataFrame:
             do=f"run {log.built.table.path} for {day} first",
         )
     return rows
-
-
-def _expect_no_more(gold: Snapshot, table_name: str, what: str, version: int | None, day: date | None = None) -> None:
-    """A version that is published is one that Gold had, so Gold has it still: others may have added to it, no more.
-
-    Raises:
-        PermanentError: Gold went back behind it.
-    """
-    if version is None or version <= gold.version:
-        return
-    latest = gold.lakehouse.open(gold.table)
-    if latest.table_id == gold.table_id and version > latest.version:
-        of_day = f" of {day}" if day else ""
-        raise PermanentError(
-            f"{what} of DynamoDB table {table_name} is ahead of {gold.table.name}",
-            expected=f"a version{of_day} of at most {latest.version}, the latest of table {gold.table_id}",
-            found=f"version {version}: Gold was put back to an older version, and readers see what it lost",
-            do="restore the latest versions of the table; or, to publish it as it is now, run `medallion serving "
-            f"hand-over {table_name} --why '{REASON}'`, then its days again",
-        )
 
 
 def _with_turn(published: dict[date, PublishResult], turn: Turn) -> dict[date, PublishResult]:

@@ -17,7 +17,7 @@ from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REASO
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
-from medallion_assets.delta.notes.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.gate import Counts, Gate
@@ -98,5 +98,4 @@ def settled_notes(
         **contract_notes(silver, [fingerprint(loaded)] if ids else []),
         HAND_NOTE: gate.by_hand,
         **source_notes(source),
-        **source_commits(source),
     }

@@ -25,10 +25,13 @@ from medallion_assets.pipelines.transactions.pipeline import (
     LIFETIME_VALUE_METRICS,
     SALES_METRICS,
 )
+from medallion_assets.publishing.adoption import claim_of, hand_over
 from medallion_assets.publishing.attributes import from_item
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
@@ -75,6 +78,13 @@ class House:
     def forget(self, gold: Table) -> None:
         """Move a table away."""
         shutil.rmtree(self.lake.uri(gold))
+
+    def hand_over(self, table: str) -> None:
+        """What a person does who means it."""
+        gold, publisher = self.lake.open(gold_of(table)), self.publisher
+        serving = serving_table(SALES_METRICS if table == SALES else LIFETIME_VALUE_METRICS, "")
+        wish = claim_of(self.lake, publisher.identify(), gold, publisher.now, "mended")
+        hand_over(BudgetedTable(publisher.client, table, publisher.limiter), serving, wish)
 
     def ran(self, run_id: str) -> None:
         attempt = StageAttempt(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import write_deltalake
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
@@ -15,6 +16,7 @@ from medallion_assets.errors import PermanentError, kind_of
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
+from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets_tests.publishing.house import DAY, EARLIER, LTV, PUBLISHED, SALES, House, gold_of
 
 
@@ -62,6 +64,47 @@ def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table:
         assert f"a version of {DAY}" in said
     assert str(DAY) not in kind_of(refusal.value), "each day is the same cause"
     assert house.read(table) == 20
+
+
+@pytest.mark.parametrize("table", PUBLISHED)
+def test_gold_that_went_back_is_an_error_once_its_numbers_have_come_again_too(house: House, table: str) -> None:
+    """P5: they are of other commits. The owner's item tells, and what was published is not compared with them."""
+    folder = Path(house.lake.uri(gold_of(table)))
+    shutil.copytree(folder, folder.with_name("backup"))
+    house.sell("20")
+    house.publish(table)
+    latest = house.lake.open(gold_of(table)).version
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("backup"), folder)
+    house.sell("30", EARLIER)
+    house.sell("40")
+    assert house.lake.open(gold_of(table)).version == latest + 1
+    with pytest.raises(PermanentError, match="from a commit that gold") as refusal:
+        house.publish(table)
+    for words in (f"version {latest} of table", f"hand-over {table} --why", "went on; readers may see what it lost"):
+        assert words in str(refusal.value)
+    assert house.read(table) == 20
+    house.hand_over(table)
+    assert house.publish(table) == "published"
+    assert house.read(table) == 40
+
+
+def test_what_the_owners_item_notes_of_gold_only_rises(house: House) -> None:
+    """A slow publisher of an older version leaves it, and a commit of another engine has no id to note."""
+    stale = house.lake.open(DAILY_SALES_SUMMARY)
+    house.sell("20")
+    house.publish(SALES)
+    latest = house.lake.open(DAILY_SALES_SUMMARY)
+    assert house.owner(SALES)["gold_commit_version"] == latest.version
+    house.publisher._take_turn(serving_table(SALES_METRICS, ""), stale)
+    assert house.owner(SALES)["gold_commit_version"] == latest.version
+    write_deltalake(latest.uri, latest.scan().collect().head(0), mode="append")
+    assert house.lake.open(DAILY_SALES_SUMMARY).version == latest.version + 1
+    house.publish(SALES)
+    assert house.owner(SALES)["gold_commit_version"] == latest.version
+    house.sell("30")
+    house.publish(SALES)
+    assert house.owner(SALES)["gold_commit_version"] == latest.version + 2
 
 
 def test_a_newer_version_that_another_run_published_is_superseded_and_no_error(house: House) -> None:

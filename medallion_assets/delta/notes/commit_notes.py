@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from medallion_assets.contracts.run_days import parse_day
-from medallion_assets.delta.committing import VERSION
+from medallion_assets.delta.committing import COMMIT_ID, VERSION
 from medallion_assets.delta.table import Snapshot
 
 RESTATED = "medallion_restated_dates"
@@ -54,6 +54,11 @@ class CommitLog:
             self._after = max(min(version, 2 * self._after - self.snapshot.version), -1)
             self._read = commits_since(self.snapshot, self._after)
         return [commit for commit in self._read if commit["version"] > version]
+
+    def commit_id(self, version: int) -> str | None:
+        """The id of the commit that made a version; None when the log has no such version, or another writer did."""
+        found = self.since(version - 1) if version <= self.snapshot.version else []
+        return next((commit.get(COMMIT_ID) for commit in found if commit["version"] == version), None)
 
     def newest_first(self) -> Iterator[dict[str, Any]]:
         """All commits, of which few are read while those that are looked for are among the last ones."""

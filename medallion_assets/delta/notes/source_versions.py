@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from medallion_assets.delta.committing import COMMIT_ID
-from medallion_assets.delta.notes.commit_notes import commit_note, commits_since, last_commit
+from medallion_assets.delta.notes.commit_notes import CommitLog, commit_note, last_commit
 from medallion_assets.delta.table import Snapshot
 
 SOURCE_NOTE = "medallion_source_version"
@@ -50,7 +49,7 @@ class SourceVersion:
             table_id=source.table_id,
             version=source.version,
             made_at=source.made_at,
-            commit_id=_commit_id(source, source.version),
+            commit_id=CommitLog(source).commit_id(source.version),
         )
 
 
@@ -75,17 +74,28 @@ def taken_version(table: Snapshot, source: Snapshot) -> int | None:
         return None
     commit = last_commit(table, SOURCE_COMMITS_NOTE)
     try:
-        noted = None if commit is None else commit_note(commit, SOURCE_COMMITS_NOTE).get(source.table.name)
-        if noted is None or noted["commit"] is None or noted["table_id"] != source.table_id:
-            return version
-        return version if _commit_id(source, int(noted["version"])) == noted["commit"] else None
+        return version if commit is None or _has_commit(CommitLog(source), commit) else None
+    except (ValueError, TypeError, KeyError, AttributeError):  # a note that this release does not write
+        return None
+
+
+def built_from(commit: Mapping[str, Any], source: CommitLog) -> int | None:
+    """`noted_version` where the source, opened after the table of the commit, still has that very version.
+
+    None as well where it was put back to an older copy since, behind that version or with other commits up to it.
+    """
+    version = noted_version(commit, SourceVersion.of(source.snapshot))
+    if version is None or version > source.snapshot.version:
+        return None
+    try:
+        return version if _has_commit(source, commit) else None
     except (ValueError, TypeError, KeyError, AttributeError):  # a note that this release does not write
         return None
 
 
 def source_notes(source: SourceVersion) -> dict[str, object]:
     """The commit notes that name the version of the source that rows were computed from."""
-    return {SOURCE_NOTE: source.version, SOURCE_ID_NOTE: source.table_id}
+    return {SOURCE_NOTE: source.version, SOURCE_ID_NOTE: source.table_id, **source_commits(source)}
 
 
 def source_commits(*sources: SourceVersion) -> dict[str, object]:
@@ -98,10 +108,12 @@ def source_commits(*sources: SourceVersion) -> dict[str, object]:
     }
 
 
-def _commit_id(source: Snapshot, version: int) -> str | None:
-    """The id of the commit that made a version of a table; None when it has no such version, or another writer did."""
-    commits = commits_since(source, version - 1) if version <= source.version else []
-    return next((commit.get(COMMIT_ID) for commit in commits if commit["version"] == version), None)
+def _has_commit(source: CommitLog, noted_by: Mapping[str, Any]) -> bool:
+    """Whether a source has the commit that a commit notes of it; what notes none, or another table's, says nothing."""
+    noted = (commit_note(noted_by, SOURCE_COMMITS_NOTE) or {}).get(source.snapshot.table.name)
+    if noted is None or noted["commit"] is None or noted["table_id"] != source.snapshot.table_id:
+        return True
+    return source.commit_id(int(noted["version"])) == noted["commit"]
 
 
 def noted_version(commit: Mapping[str, Any], source: SourceVersion) -> int | None:

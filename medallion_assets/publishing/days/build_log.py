@@ -15,7 +15,7 @@ from typing import Any
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, noted_days
-from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
@@ -64,7 +64,7 @@ class BuildLog:
     def source_version(self, day: date) -> int | None:
         """The version of the source that a day was built from; None when the log does not say it."""
         commit = self._build_of(day)
-        return None if commit is None else noted_version(commit, self._source_version)
+        return None if commit is None else built_from(commit, self._changes)
 
     def coverage(self, day: date) -> Coverage:
         """How far the sources reach of which a day is made."""
@@ -88,16 +88,12 @@ class BuildLog:
         return None
 
     def _changed_since(self, commit: Mapping[str, Any], day: date, up_to: int | None) -> bool:
-        version = noted_version(commit, self._source_version)
+        version = built_from(commit, self._changes)
         if version is None:
             return True
         last = self.source.version if up_to is None else up_to
         later = (change for change in self._changes.since(version) if change["version"] <= last)
         return any(self.gold.counts(changed, day) for change in later for changed in _days(change, RESTATED))
-
-    @cached_property
-    def _source_version(self) -> SourceVersion:
-        return SourceVersion.of(self.source)
 
     @cached_property
     def _commits(self) -> CommitLog:

@@ -12,7 +12,7 @@ from medallion_assets.contracts.coverage import UNKNOWN, Coverage
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, noted_days
 from medallion_assets.delta.notes.coverage_notes import SOURCES_COVERED, noted_coverage, read_note
-from medallion_assets.delta.notes.source_versions import SourceVersion, noted_version
+from medallion_assets.delta.notes.source_versions import built_from
 from medallion_assets.delta.replacing.partitions import REPLACED
 
 
@@ -25,7 +25,7 @@ def day_coverage(gold: Gold, built: CommitLog, source: CommitLog, day: date) -> 
     commit = next(built_by, None)
     if commit is None:
         return UNKNOWN
-    version = noted_version(commit, SourceVersion.of(source.snapshot))
+    version = built_from(commit, source)
     if version is not None and not _restated_since(gold, source, version, day):
         return noted_coverage(source.snapshot)
     return read_note(commit, SOURCES_COVERED)

@@ -35,7 +35,7 @@ from medallion_assets.delta.notes.authors import STARTED_BY
 from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
-from medallion_assets.delta.notes.source_versions import SourceVersion, source_commits, source_notes
+from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -155,7 +155,6 @@ class _Work:
                 KEY_NOTE: list(self.table.key),
                 REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
                 **source_notes(self.source),
-                **source_commits(self.source),
                 **covered_note(ledger.coverage(self.loaded.source, rejected=dropped)),
             }
             transactions = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)

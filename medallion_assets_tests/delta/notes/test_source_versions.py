@@ -6,10 +6,11 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from medallion_assets.delta.notes.commit_notes import commits_since
+from medallion_assets.delta.notes.commit_notes import CommitLog, commits_since
 from medallion_assets.delta.notes.source_versions import (
     SOURCE_NOTE,
     SourceVersion,
+    built_from,
     noted_version,
     source_app_id,
     source_notes,
@@ -127,5 +128,6 @@ def test_a_note_is_of_the_table_whose_id_it_names(tmp_path: Path) -> None:
     lakehouse.open(STOCK).commit(metadata={SOURCE_NOTE: 7})
     bare, named = commits_since(lakehouse.open(STOCK), 0)
     assert (noted_version(named, source), noted_version(bare, source)) == (0, 7)
+    assert (built_from(named, CommitLog(snapshot)), built_from(bare, CommitLog(snapshot))) == (0, None), "it has no 7"
     other = SourceVersion(name=source.name, table_id="another", version=9, made_at=datetime.now(UTC) + HOUR)
     assert (noted_version(named, other), noted_version(bare, other)) == (None, None)

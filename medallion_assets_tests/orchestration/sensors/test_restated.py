@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -111,6 +112,27 @@ def test_a_table_that_was_made_anew_is_read_from_its_beginning(follower: Followe
     plant(follower.lakehouse, {day(0): "20", day(1): "10"})
     (request,) = follower.tick(SALES)
     assert days_of(request) == [day(0), day(1)]
+
+
+@pytest.mark.parametrize("ticks_between", [False, True], ids=["nobody looked", "looked at while behind"])
+def test_a_source_that_was_put_back_to_a_copy_is_read_from_its_beginning(
+    follower: Follower, tmp_path: Path, ticks_between: bool
+) -> None:
+    """Its numbers come again with other commits; what Gold built from lost ones is not what it holds."""
+    silver = Path(follower.lakehouse.uri(ENRICHED_TRANSACTIONS))
+    plant(follower.lakehouse, {day(0): "10", day(1): "10"})
+    shutil.copytree(silver, tmp_path / "copy")
+    plant(follower.lakehouse, {day(0): "20", day(1): "10"})
+    settle(follower)
+    shutil.rmtree(silver)
+    shutil.copytree(tmp_path / "copy", silver)
+    if ticks_between:
+        follower.tick(SALES)
+    plant(follower.lakehouse, {day(0): "10", day(1): "10", day(2): "10"})
+    plant(follower.lakehouse, {day(0): "10", day(1): "10", day(2): "30"})
+    assert day(0) in {named for request in follower.tick(SALES) for named in days_of(request)}
+    settle(follower)
+    assert partition(follower.lakehouse.open(SALES), day(0))["net_revenue"].sum() == 10
 
 
 def test_what_is_built_and_audited_is_only_published(follower: Follower) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -91,3 +92,28 @@ def test_what_changed_after_a_version_may_be_left_out(tmp_path: Path, gold: Gold
     assert not BuildLog(gold, built).is_right(DAY, up_to=second)
     assert BuildLog(gold, built).built_at(DAY) == built.version
     assert BuildLog(gold, built).built_at(AFTER) is None
+
+
+@BOTH
+@pytest.mark.parametrize("catches_up", [False, True], ids=["behind", "caught up"])
+def test_a_day_built_from_what_its_source_lost_to_an_older_copy_is_not(
+    tmp_path: Path, gold: Gold, catches_up: bool
+) -> None:
+    """The source keeps its id; its version numbers come again with other commits."""
+    lakehouse = lakehouse_at(tmp_path)
+    plant(lakehouse, {DAY: "10"})
+    folder = Path(lakehouse.uri(gold.source))
+    shutil.copytree(folder, tmp_path / "copy")
+    lost = plant(lakehouse, {DAY: "20"})
+    build(lakehouse, gold, [DAY])
+    built = lakehouse.open(gold.table)
+    assert BuildLog(gold, built).is_up_to_date(DAY)
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "copy", folder)
+    if catches_up:
+        plant(lakehouse, {DAY: "10", AFTER: "5"})
+        assert plant(lakehouse, {DAY: "10", AFTER: "6"}) > lost
+    assert not BuildLog(gold, built).is_up_to_date(DAY)
+    assert BuildLog(gold, built).source_version(DAY) is None
+    build(lakehouse, gold, [DAY])
+    assert BuildLog(gold, lakehouse.open(gold.table)).is_up_to_date(DAY)

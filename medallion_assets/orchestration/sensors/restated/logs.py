@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 import dagster as dg
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.notes.commit_notes import RESTATED, commits_since, noted_days
+from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, commits_since, noted_days
 from medallion_assets.delta.notes.coverage_notes import COVERED, PROVISIONAL, read_note
-from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, SourceVersion, noted_version
+from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.orchestration.audits import table_version
@@ -38,7 +39,9 @@ EVENTS_AT_ONCE = 1000
 class LogPosition:
     """A ledger and up to where the logs were read for it: versions of Silver and Gold, and the last event's id.
 
-    `tables` are the ids of the two Delta tables: another table under the same name is read from its beginning.
+    `tables` are the ids of the two Delta tables, Gold's first, and `commits` those of the commits that made these
+    versions, empty where unknown: another table under the same name is read from its beginning, and so is an older copy
+    that took its place.
     `is_served`: whether something publishes the Gold table; where that changes, all is read again.
     """
 
@@ -47,6 +50,7 @@ class LogPosition:
     gold_version: Position = NEVER
     event_id: Position = 0
     tables: tuple[str, ...] = ()
+    commits: tuple[str, str] = ("", "")
     is_served: bool = True
 
     @property
@@ -91,7 +95,8 @@ def read_on(
     built, silver = lakehouse.find(gold.table), lakehouse.open(gold.source)  # in this order: see `advance`
     tables = (built.table_id if built else "", silver.table_id)
     gold_version = built.version if built else NEVER
-    gone = silver.version < reading.silver_version or gold_version < reading.gold_version
+    versions = (reading.gold_version, reading.silver_version)
+    gone = any(starmap(_went_back, zip((built, silver), versions, reading.commits, strict=True)))
     is_served = serving is not None
     if gone or (reading.tables and (reading.tables != tables or reading.is_served != is_served)):
         nothing = LogPosition(ledger=ledger_of(gold), is_served=is_served)
@@ -113,8 +118,20 @@ def read_on(
         gold_version=gold_version,
         event_id=event_id,
         tables=tables,
+        commits=(_made_by(built), _made_by(silver)),
         is_served=is_served,
     )
+
+
+def _went_back(table: Snapshot | None, version: Position, commit: str) -> bool:
+    """Whether a table lost a version that was read, or has it with another commit."""
+    if table is None or table.version < version:
+        return version > NEVER
+    return bool(commit) and CommitLog(table).commit_id(version) not in {commit, None}
+
+
+def _made_by(table: Snapshot | None) -> str:
+    return (CommitLog(table).commit_id(table.version) or "") if table else ""
 
 
 def _silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:
@@ -137,9 +154,10 @@ def _gold_builds(declared: Gold, gold: Snapshot, silver: Snapshot, version: int)
 
     One that names its days, or its source, in a way that cannot be read built none: they are built again.
     """
+    changes = CommitLog(silver)
     for commit in reversed(commits_since(gold, version)):
         if SOURCE_NOTE in commit:
-            source_version = noted_version(commit, SourceVersion.of(silver))
+            source_version = built_from(commit, changes)
             yield GoldBuild(
                 version=commit["version"],
                 source_version=NEVER if source_version is None else source_version,

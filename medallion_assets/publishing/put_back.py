@@ -1,0 +1,80 @@
+"""Gold that was put back to an older copy: what was published from its lost versions does not give way by itself.
+
+Belongs here: noticing it, as long as its versions are behind what was published, and once their numbers came again.
+Does not: Gold that was made anew, which begins a generation.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from medallion_assets.delta.committing import COMMIT_ID
+from medallion_assets.delta.notes.commit_notes import CommitLog
+from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors import PermanentError
+from medallion_assets.errors.reasons import REASON
+from medallion_assets.publishing.attributes import number, to_item
+from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
+from medallion_assets.publishing.keys import OWNER, Keys, own_key
+from medallion_assets.publishing.owner import SAME_OWNER, ServingOwner, owner_values
+
+GOLD_COMMIT, GOLD_COMMIT_VERSION = "gold_commit", "gold_commit_version"
+"""Attributes of `#owner`: the newest commit of Gold that a publish of this owner began with."""
+
+
+def expect_not_behind(gold: Snapshot, table_name: str, what: str, version: int | None, day: date | None = None) -> None:
+    """A version that is published is one that Gold had, so Gold has it still: others may have added to it, no more.
+
+    Raises:
+        PermanentError: Gold went back behind it.
+    """
+    if version is None or version <= gold.version:
+        return
+    latest = gold.lakehouse.open(gold.table)
+    if latest.table_id == gold.table_id and version > latest.version:
+        of_day = f" of {day}" if day else ""
+        raise PermanentError(
+            f"{what} of DynamoDB table {table_name} is ahead of {gold.table.name}",
+            expected=f"a version{of_day} of at most {latest.version}, the latest of table {gold.table_id}",
+            found=f"version {version}: Gold was put back to an older version, and readers see what it lost",
+            do=_remedy(table_name),
+        )
+
+
+def expect_same_commits(table: BudgetedTable, keys: Keys, owner: ServingOwner, gold: Snapshot) -> None:
+    """See that Gold has the newest commit that this owner's publishes began with, and note a newer one.
+
+    Commits of other engines have no id: the newest that has one stands for them.
+
+    Raises:
+        PermanentError: its version is another commit by now.
+    """
+    log = CommitLog(gold)
+    newest = next((commit for commit in log.newest_first() if COMMIT_ID in commit), None)
+    if newest is None:
+        return
+    key = own_key(keys, OWNER)
+    noted = table.get(key) or {}
+    if GOLD_COMMIT in noted:
+        version, commit_id = number(noted[GOLD_COMMIT_VERSION]), str(noted[GOLD_COMMIT]["S"])
+        found = log.commit_id(version)
+        if found is not None and found != commit_id:
+            raise PermanentError(
+                f"DynamoDB table {table.name} was published from a commit that {gold.table.name} has no more",
+                expected=f"version {version} of table {gold.table_id} to be commit {commit_id}",
+                found=f"commit {found}: Gold was put back to an older copy and went on; readers may see what it lost",
+                do=_remedy(table.name),
+            )
+        if version >= newest["version"]:
+            return
+    values = owner_values(owner) | to_item({":version": newest["version"], ":commit": newest[COMMIT_ID]})
+    is_newer = f"(attribute_not_exists({GOLD_COMMIT}) OR {GOLD_COMMIT_VERSION} < :version)"
+    change = f"SET {GOLD_COMMIT} = :commit, {GOLD_COMMIT_VERSION} = :version"
+    table.update(key, change, WriteCondition(f"{SAME_OWNER} AND {is_newer}", values))
+
+
+def _remedy(table_name: str) -> str:
+    return (
+        "restore the latest versions of the table; or, to publish it as it is now, run `medallion serving "
+        f"hand-over {table_name} --why '{REASON}'`, then its days again"
+    )
