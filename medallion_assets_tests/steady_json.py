@@ -15,7 +15,7 @@ TIME, ID, FIGURE = "<time>", "<id>", "<figure>"
 VOLATILE = {
     **dict.fromkeys(("at", "made_at", "last_refreshed", "last_success", "started_at", "failed_at"), TIME),
     **dict.fromkeys(("published_at", "since", "turn_began_at"), TIME),
-    **dict.fromkeys(("lakehouse_id", "run_id", "table_id", "turn", "turn_run_id"), ID),
+    **dict.fromkeys(("gold_commit", "lakehouse_id", "run_id", "table_id", "turn", "turn_run_id"), ID),
     **dict.fromkeys(("duration_seconds", "median_seconds", "longest_seconds", "publishing_seconds", "seconds"), FIGURE),
     **dict.fromkeys(("peak_memory_bytes", "size_bytes", "dagster_home"), FIGURE),
 }

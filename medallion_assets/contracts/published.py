@@ -24,8 +24,11 @@ KEY_TYPES = (Text, Integer, Decimal, Date, TimestampUtc)
 """Of columns that can be keys: DynamoDB has keys of text and of numbers."""
 EXPIRES_AT = "expires_at"
 """What publishing itself says of a row of a day; of an item that vanished (a tombstone) both."""
+GOLD_COMMIT, GOLD_COMMIT_VERSION = "gold_commit", "gold_commit_version"
+"""What `#owner` says of the newest commit of Gold that a publish began with (publishing.put_back)."""
 _OF_OWNERS = frozenset(
     {"lakehouse_id", "place", "table_id", "since", "by", "why", "generation", "turn", "turn_run_id", "turn_began_at"}
+    | {GOLD_COMMIT, GOLD_COMMIT_VERSION}
 )
 _OF_ANY = _OF_OWNERS | {ROWS_LEFT_OUT, "published_at", "run_id", "complete_until", "is_complete", EXPIRES_AT}
 OWN_NAMES_OF_DAYS = _OF_ANY | {"version", "row_count"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from medallion_assets.contracts.published import GOLD_COMMIT, GOLD_COMMIT_VERSION
 from medallion_assets.delta.committing import COMMIT_ID
 from medallion_assets.delta.notes.commit_notes import CommitLog
 from medallion_assets.delta.table import Snapshot
@@ -17,9 +18,6 @@ from medallion_assets.publishing.attributes import number, to_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable, WriteCondition
 from medallion_assets.publishing.keys import OWNER, Keys, own_key
 from medallion_assets.publishing.owner import SAME_OWNER, ServingOwner, owner_values
-
-GOLD_COMMIT, GOLD_COMMIT_VERSION = "gold_commit", "gold_commit_version"
-"""Attributes of `#owner`: the newest commit of Gold that a publish of this owner began with."""
 
 
 def expect_not_behind(gold: Snapshot, table_name: str, what: str, version: int | None, day: date | None = None) -> None:

@@ -84,7 +84,7 @@ def built_from(commit: Mapping[str, Any], source: CommitLog) -> int | None:
 
     None as well where it was put back to an older copy since, behind that version or with other commits up to it.
     """
-    version = noted_version(commit, SourceVersion.of(source.snapshot))
+    version = noted_version(commit, source.snapshot)
     if version is None or version > source.snapshot.version:
         return None
     try:
@@ -116,7 +116,7 @@ def _has_commit(source: CommitLog, noted_by: Mapping[str, Any]) -> bool:
     return source.commit_id(int(noted["version"])) == noted["commit"]
 
 
-def noted_version(commit: Mapping[str, Any], source: SourceVersion) -> int | None:
+def noted_version(commit: Mapping[str, Any], source: SourceVersion | Snapshot) -> int | None:
     """The version of the table of `source` that a commit was computed from; None when it names another table, or none.
 
     A commit of a release that noted the bare version is of this table if the table was there by then.
