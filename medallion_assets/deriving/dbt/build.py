@@ -11,7 +11,7 @@ from typing import Any
 
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.dbt.built import Build, Node
-from medallion_assets.deriving.dbt.project import Call, one_at_a_time
+from medallion_assets.deriving.dbt.project import NO_FILES, Call, one_at_a_time
 from medallion_assets.deriving.dbt.warehouses.warehouse import Paths, Warehouse
 
 
@@ -26,7 +26,7 @@ def build(call: Call, sources: Sequence[Snapshot], *, paths: Paths | None = None
     """
     with one_at_a_time():
         call.warehouse.make_sources(call.run, sources, paths or {})
-        result = call.invoke("build", "--store-failures", manifest=call.manifest())
+        result = call.invoke("build", "--store-failures", NO_FILES, manifest=call.manifest())
     nodes: Any = result.result
     return Build(nodes=tuple(_node(node, call.warehouse) for node in nodes.results))
 

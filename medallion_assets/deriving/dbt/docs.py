@@ -21,7 +21,14 @@ from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.duckdb.views import connect, make_empty_view
 from medallion_assets.deriving.dbt.docs_place import FILE, DocsPlace
-from medallion_assets.deriving.dbt.project import Call, dbt_versions, one_at_a_time, prepared_specs, project_digest
+from medallion_assets.deriving.dbt.project import (
+    NO_FILES,
+    Call,
+    dbt_versions,
+    one_at_a_time,
+    prepared_specs,
+    project_digest,
+)
 from medallion_assets.errors import PermanentError
 from medallion_assets.storage.workspace import workspace
 
@@ -57,7 +64,7 @@ def write_docs(models: DbtModels, place: DocsPlace, *, limits: DuckDBLimits = DU
         _make_empty_sources(call, models)
         manifest = call.manifest()
         # A model that cannot be made without rows has a page nevertheless, without types.
-        call.invoke("build", *NO_TESTS, manifest=manifest)
+        call.invoke("build", *NO_TESTS, NO_FILES, manifest=manifest)
         _expect_success(call, "compile", manifest=manifest)
         _describe(call.manifest_json, models)
         _expect_success(call, "docs", "generate", "--static", "--no-compile", manifest=manifest)
