@@ -91,7 +91,7 @@ test-deep: $(INSTALLED) ## the same on thousands of new histories, with coverage
 	MEDALLION_EXAMPLES=2000 $(PYTEST) --cov=medallion_assets --cov-report=term-missing:skip-covered
 
 test-kills: $(INSTALLED) ## kill the production deployment, and its parts, ten times in the middle of runs and launches
-	MEDALLION_KILLS=10 $(BIN)/python -m pytest -n 2 --dist loadfile -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
+	MEDALLION_KILLS=$${MEDALLION_KILLS:-10} $(BIN)/python -m pytest -n 2 --dist loadfile -q medallion_assets_tests/end_to_end/test_launches.py medallion_assets_tests/end_to_end/test_production.py
 
 test-stops: $(INSTALLED) ## stop deploy/run at 200 random moments; check that it ends and leaves nothing behind
 	MEDALLION_STOPS=$${MEDALLION_STOPS:-200} $(BIN)/python -m pytest -n0 -q medallion_assets_tests/deploy/test_run.py medallion_assets_tests/deploy/test_supervisor.py

@@ -45,7 +45,7 @@ def expect_same_commits(table: BudgetedTable, keys: Keys, owner: ServingOwner, g
     Commits of other engines have no id: the newest that has one stands for them.
 
     Raises:
-        PermanentError: its version is another commit by now.
+        PermanentError: Gold is behind that commit, or its version is another commit by now.
     """
     log = CommitLog(gold)
     newest = next((commit for commit in log.newest_first() if COMMIT_ID in commit), None)
@@ -55,12 +55,12 @@ def expect_same_commits(table: BudgetedTable, keys: Keys, owner: ServingOwner, g
     noted = table.get(key) or {}
     if GOLD_COMMIT in noted:
         version, commit_id = number(noted[GOLD_COMMIT_VERSION]), str(noted[GOLD_COMMIT]["S"])
-        found = log.commit_id(version)
-        if found is not None and found != commit_id:
+        expect_not_behind(gold, table.name, OWNER, version)
+        if version <= gold.version and log.has_commit(version, commit_id) is False:
             raise PermanentError(
-                f"DynamoDB table {table.name} was published from a commit that {gold.table.name} has no more",
+                f"a publish to DynamoDB table {table.name} began with a commit that {gold.table.name} lacks",
                 expected=f"version {version} of table {gold.table_id} to be commit {commit_id}",
-                found=f"commit {found}: Gold was put back to an older copy and went on; readers may see what it lost",
+                found="another one: an older copy took its place and went on, and readers may see what it lost",
                 do=_remedy(table.name),
             )
         if version >= newest["version"]:

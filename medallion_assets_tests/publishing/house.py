@@ -86,6 +86,12 @@ class House:
         wish = claim_of(self.lake, publisher.identify(), gold, publisher.now, "mended")
         hand_over(BudgetedTable(publisher.client, table, publisher.limiter), serving, wish)
 
+    def forget_commit(self, table: str) -> None:
+        """The owner's item as releases left it that noted no commit of Gold."""
+        (owner,) = (item for item in self.items(table) if "lakehouse_id" in item)
+        kept = {name: value for name, value in owner.items() if not name.startswith("gold_commit")}
+        self.publisher.client.put_item(TableName=table, Item=kept)
+
     def ran(self, run_id: str) -> None:
         attempt = StageAttempt(
             run_id=run_id,

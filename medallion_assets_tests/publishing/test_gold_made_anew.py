@@ -45,9 +45,10 @@ def test_gold_made_anew_may_reach_less_far(house: House) -> None:
     assert house.read(LTV) == 40
 
 
+@pytest.mark.parametrize("noted", [True, False], ids=["of this release", "of one that noted no commit"])
 @pytest.mark.parametrize("table", PUBLISHED)
-def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table: str) -> None:
-    """P1, P2: until a person hands the table over to what Gold is now."""
+def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table: str, noted: bool) -> None:
+    """P1, P2, P5: until a person hands the table over to what Gold is now."""
     folder = Path(house.lake.uri(gold_of(table)))
     shutil.copytree(folder, folder.with_name("backup"))
     house.sell("20")
@@ -55,12 +56,14 @@ def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table:
     latest = house.lake.open(gold_of(table)).version
     shutil.rmtree(folder)
     shutil.copytree(folder.with_name("backup"), folder)
+    if not noted:
+        house.forget_commit(table)
     with pytest.raises(PermanentError, match="is ahead of gold") as refusal:
         house.publish(table)
     said = str(refusal.value)
     for words in (f"version {latest}:", f"at most {latest - 1}", f"hand-over {table} --why", table):
         assert words in said
-    if table == SALES:
+    if table == SALES and not noted:
         assert f"a version of {DAY}" in said
     assert str(DAY) not in kind_of(refusal.value), "each day is the same cause"
     assert house.read(table) == 20
@@ -79,14 +82,46 @@ def test_gold_that_went_back_is_an_error_once_its_numbers_have_come_again_too(ho
     house.sell("30", EARLIER)
     house.sell("40")
     assert house.lake.open(gold_of(table)).version == latest + 1
-    with pytest.raises(PermanentError, match="from a commit that gold") as refusal:
+    with pytest.raises(PermanentError, match="began with a commit that gold") as refusal:
         house.publish(table)
-    for words in (f"version {latest} of table", f"hand-over {table} --why", "went on; readers may see what it lost"):
+    for words in (
+        f"version {latest} of table",
+        f"hand-over {table} --why",
+        "went on, and readers may see what it lost",
+    ):
         assert words in str(refusal.value)
     assert house.read(table) == 20
     house.hand_over(table)
     assert house.publish(table) == "published"
     assert house.read(table) == 40
+
+
+def test_a_day_that_gold_built_anew_under_a_number_that_it_lost_is_not_taken_for_published(house: House) -> None:
+    """P5: another day was published from the version after it; what this day's pointer has is lost."""
+    folder = Path(house.lake.uri(DAILY_SALES_SUMMARY))
+    shutil.copytree(folder, folder.with_name("backup"))
+    house.sell("20")
+    house.publish(SALES)
+    house.sell("15", EARLIER)
+    house.publish(SALES, EARLIER)
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("backup"), folder)
+    house.sell("40")
+    with pytest.raises(PermanentError, match=r"#owner of DynamoDB table .* is ahead of gold"):
+        house.publish(SALES)
+
+
+def test_a_foreign_commit_under_the_number_of_a_lost_one_is_another(house: House) -> None:
+    """P5: such as an OPTIMIZE, which has no id."""
+    folder = Path(house.lake.uri(DAILY_SALES_SUMMARY))
+    shutil.copytree(folder, folder.with_name("backup"))
+    house.sell("20")
+    house.publish(SALES)
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("backup"), folder)
+    write_deltalake(str(folder), house.lake.open(DAILY_SALES_SUMMARY).scan().collect().head(0), mode="append")
+    with pytest.raises(PermanentError, match="began with a commit that gold"):
+        house.publish(SALES)
 
 
 def test_what_the_owners_item_notes_of_gold_only_rises(house: House) -> None:

@@ -69,7 +69,8 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
     )
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for what in built:
-            ledger = read_on(LogPosition(ledger=ledger_of(what.gold)), lake, instance, what.gold, what.table).ledger
+            nothing = LogPosition(ledger=ledger_of(what.gold))
+            ledger = read_on(nothing, lake, instance, what.gold, what.table, now=now).ledger
             known = sorted(day for day in held_days(lake.open(what.gold.table)) if day not in ledger.unpublished)
             if known:
                 again = publisher.publish(what, known)

@@ -56,9 +56,20 @@ class CommitLog:
         return [commit for commit in self._read if commit["version"] > version]
 
     def commit_id(self, version: int) -> str | None:
-        """The id of the commit that made a version; None when the log has no such version, or another writer did."""
+        """The id of the commit that made a version; None when the log has no such commit, or another writer made it."""
+        found = self._commit(version)
+        return None if found is None else found.get(COMMIT_ID)
+
+    def has_commit(self, version: int, commit_id: str) -> bool | None:
+        """Whether a version was made by that very commit; None where the log has lost what made it."""
+        if version > self.snapshot.version:
+            return False
+        found = self._commit(version)
+        return None if found is None else bool(found.get(COMMIT_ID) == commit_id)
+
+    def _commit(self, version: int) -> dict[str, Any] | None:
         found = self.since(version - 1) if version <= self.snapshot.version else []
-        return next((commit.get(COMMIT_ID) for commit in found if commit["version"] == version), None)
+        return next((commit for commit in found if commit["version"] == version), None)
 
     def newest_first(self) -> Iterator[dict[str, Any]]:
         """All commits, of which few are read while those that are looked for are among the last ones."""

@@ -109,11 +109,14 @@ def source_commits(*sources: SourceVersion) -> dict[str, object]:
 
 
 def _has_commit(source: CommitLog, noted_by: Mapping[str, Any]) -> bool:
-    """Whether a source has the commit that a commit notes of it; what notes none, or another table's, says nothing."""
+    """Whether a source can have the commit that a commit notes of it.
+
+    What notes none, or another table's, says nothing; nor does a log that others shortened.
+    """
     noted = (commit_note(noted_by, SOURCE_COMMITS_NOTE) or {}).get(source.snapshot.table.name)
     if noted is None or noted["commit"] is None or noted["table_id"] != source.snapshot.table_id:
         return True
-    return source.commit_id(int(noted["version"])) == noted["commit"]
+    return source.has_commit(int(noted["version"]), noted["commit"]) is not False
 
 
 def noted_version(commit: Mapping[str, Any], source: SourceVersion | Snapshot) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -22,7 +23,16 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.settings.schedules import DAILY
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated.asking import MOST_IN_FLIGHT
-from medallion_assets_tests.orchestration.sensors.restated_days import DAY, LTV, SALES, Follower, day, days_of, plant
+from medallion_assets_tests.orchestration.sensors.restated_days import (
+    DAY,
+    LTV,
+    SALES,
+    Follower,
+    day,
+    days_of,
+    plant,
+    put_back,
+)
 
 
 def origin() -> RemoteJobOrigin:
@@ -104,6 +114,23 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
         assert alerts["what"].str.ends_with("also of gold.customer_ltv").all(), "rule P6"
     plant(follower.lakehouse, {day(0): "20"})
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
+
+
+def test_runs_of_versions_that_a_source_lost_are_no_attempts_at_those_it_has(
+    follower: Follower, tmp_path: Path
+) -> None:
+    """Else a day that many built is given up without a try: their versions are higher."""
+    plant(follower.lakehouse, {day(0): "10"})
+    shutil.copytree(follower.lakehouse.uri(ENRICHED_TRANSACTIONS), tmp_path / "copy")
+    for amount in range(11, 12 + ATTEMPTS):
+        plant(follower.lakehouse, {day(0): str(amount)})
+        (request,) = follower.tick(SALES, now=datetime.now(UTC))
+        run_of(follower, request, dg.DagsterRunStatus.SUCCESS)
+        follower.do(request)
+    put_back(follower, ENRICHED_TRANSACTIONS, tmp_path / "copy")
+    plant(follower.lakehouse, {day(0): "30"})
+    (request,) = follower.tick(SALES, now=datetime.now(UTC))
+    assert days_of(request) == [day(0)]
 
 
 def test_a_run_that_somebody_deletes_frees_no_key_that_is_taken(follower: Follower) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import starmap
+from datetime import datetime
 
 import dagster as dg
 
+from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
@@ -41,7 +42,7 @@ class LogPosition:
 
     `tables` are the ids of the two Delta tables, Gold's first, and `commits` those of the commits that made these
     versions, empty where unknown: another table under the same name is read from its beginning, and so is an older copy
-    that took its place.
+    that took its place. `went_back_at` is when that was noticed: what was asked for before was asked of lost versions.
     `is_served`: whether something publishes the Gold table; where that changes, all is read again.
     """
 
@@ -51,6 +52,7 @@ class LogPosition:
     event_id: Position = 0
     tables: tuple[str, ...] = ()
     commits: tuple[str, str] = ("", "")
+    went_back_at: Moment | None = None
     is_served: bool = True
 
     @property
@@ -80,7 +82,13 @@ def ledger_of(gold: Gold) -> DayLedger:
 
 
 def read_on(
-    reading: LogPosition, lakehouse: Lakehouse, instance: dg.DagsterInstance, gold: Gold, serving: Table | None
+    reading: LogPosition,
+    lakehouse: Lakehouse,
+    instance: dg.DagsterInstance,
+    gold: Gold,
+    serving: Table | None,
+    *,
+    now: datetime,
 ) -> LogPosition:
     """Read what the logs say after `reading`; Silver is there, Gold may not have been made yet.
 
@@ -95,12 +103,17 @@ def read_on(
     built, silver = lakehouse.find(gold.table), lakehouse.open(gold.source)  # in this order: see `advance`
     tables = (built.table_id if built else "", silver.table_id)
     gold_version = built.version if built else NEVER
-    versions = (reading.gold_version, reading.silver_version)
-    gone = any(starmap(_went_back, zip((built, silver), versions, reading.commits, strict=True)))
+    gold_is_back = _went_back(built, reading.gold_version, reading.commits[0])
+    gone = gold_is_back or _went_back(silver, reading.silver_version, reading.commits[1])
     is_served = serving is not None
     if gone or (reading.tables and (reading.tables != tables or reading.is_served != is_served)):
-        nothing = LogPosition(ledger=ledger_of(gold), is_served=is_served)
-        return read_on(nothing, lakehouse, instance, gold, serving)
+        nothing = LogPosition(
+            ledger=ledger_of(gold),
+            event_id=reading.event_id if gold_is_back else 0,  # what was published of lost versions says nothing
+            went_back_at=now if gone and reading.tables == tables else reading.went_back_at,
+            is_served=is_served,
+        )
+        return read_on(nothing, lakehouse, instance, gold, serving, now=now)
     ledger = reading.ledger
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
@@ -119,6 +132,7 @@ def read_on(
         event_id=event_id,
         tables=tables,
         commits=(_made_by(built), _made_by(silver)),
+        went_back_at=reading.went_back_at,
         is_served=is_served,
     )
 
@@ -127,7 +141,7 @@ def _went_back(table: Snapshot | None, version: Position, commit: str) -> bool:
     """Whether a table lost a version that was read, or has it with another commit."""
     if table is None or table.version < version:
         return version > NEVER
-    return bool(commit) and CommitLog(table).commit_id(version) not in {commit, None}
+    return bool(commit) and CommitLog(table).has_commit(version, commit) is False
 
 
 def _made_by(table: Snapshot | None) -> str:

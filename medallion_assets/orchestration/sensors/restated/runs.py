@@ -93,16 +93,18 @@ def past_runs(instance: dg.DagsterInstance, gold: Table, reading: LogPosition) -
 
 
 def _past_runs(records: Sequence[dg.RunRecord], gold: Table, reading: LogPosition) -> Iterator[PastRun]:
+    lost_until = reading.went_back_at
     for record in records:
         run = record.dagster_run
         asked, days = from_json_or_none(AskedDays, value_of(ABOUT_TAG, run.tags)), ranges_at_work(run.tags)
-        if asked is None or not asked.is_of(gold, reading):
+        asked_at = record.create_timestamp.replace(tzinfo=UTC)
+        if asked is None or not asked.is_of(gold, reading) or (lost_until is not None and asked_at < lost_until):
             continue
         yield PastRun(
             builds=asked.builds,
             version=asked.version,
             days=[day_range for day_range in days if day_range != EVERY_DAY],
-            asked_at=record.create_timestamp.replace(tzinfo=UTC),
+            asked_at=asked_at,
             active_at=record.update_timestamp.replace(tzinfo=UTC),
             succeeded=_ENDS.get(run.status),
         )

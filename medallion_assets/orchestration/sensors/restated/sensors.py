@@ -141,7 +141,8 @@ def look(
     gold = kept.table
     # Before the logs: what a run does meanwhile is done by then.
     at_work = runs_at_work(instance, lake.catalog, [gold, *([kept.serving] if kept.serving else [])])
-    reading = read_on(known_for(kept.gold, before.reading if before else None), lake, instance, kept.gold, kept.serving)
+    known = known_for(kept.gold, before.reading if before else None)
+    reading = read_on(known, lake, instance, kept.gold, kept.serving, now=now)
     months = kept.pipeline.months
     today = business_day(now) if months is None else month_now(now)
     first = first_day if months is None else months.first
@@ -169,6 +170,7 @@ def _remembered(before: RestatedCursor | None, reading: LogPosition) -> AskingCu
         return AskingCursor()
     former = zip(before.reading.tables, reading.tables, strict=False)
     is_same = all(table_id in ("", now) for table_id, now in former)  # without one, Gold had no versions
+    is_same = is_same and before.reading.went_back_at == reading.went_back_at
     return before.memory if is_same else AskingCursor(asked_at=before.memory.asked_at)
 
 
