@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.tables.destination import serving_table
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.publishing.house import DAY, EARLIER, LTV, PUBLISHED, SALES, House, gold_of
 
 
@@ -49,13 +48,11 @@ def test_gold_made_anew_may_reach_less_far(house: House) -> None:
 @pytest.mark.parametrize("table", PUBLISHED)
 def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table: str, noted: bool) -> None:
     """P1, P2, P5: until a person hands the table over to what Gold is now."""
-    folder = Path(house.lake.uri(gold_of(table)))
-    shutil.copytree(folder, folder.with_name("backup"))
+    copy = OlderCopy(house.lake, gold_of(table))
     house.sell("20")
     house.publish(table)
     latest = house.lake.open(gold_of(table)).version
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("backup"), folder)
+    copy.put_back()
     if not noted:
         house.forget_commit(table)
     with pytest.raises(PermanentError, match="is ahead of gold") as refusal:
@@ -72,13 +69,11 @@ def test_gold_that_went_back_is_an_error_and_not_superseded(house: House, table:
 @pytest.mark.parametrize("table", PUBLISHED)
 def test_gold_that_went_back_is_an_error_once_its_numbers_have_come_again_too(house: House, table: str) -> None:
     """P5: they are of other commits. The owner's item tells, and what was published is not compared with them."""
-    folder = Path(house.lake.uri(gold_of(table)))
-    shutil.copytree(folder, folder.with_name("backup"))
+    copy = OlderCopy(house.lake, gold_of(table))
     house.sell("20")
     house.publish(table)
     latest = house.lake.open(gold_of(table)).version
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("backup"), folder)
+    copy.put_back()
     house.sell("30", EARLIER)
     house.sell("40")
     assert house.lake.open(gold_of(table)).version == latest + 1
@@ -98,14 +93,12 @@ def test_gold_that_went_back_is_an_error_once_its_numbers_have_come_again_too(ho
 
 def test_a_day_that_gold_built_anew_under_a_number_that_it_lost_is_not_taken_for_published(house: House) -> None:
     """P5: another day was published from the version after it; what this day's pointer has is lost."""
-    folder = Path(house.lake.uri(DAILY_SALES_SUMMARY))
-    shutil.copytree(folder, folder.with_name("backup"))
+    copy = OlderCopy(house.lake, DAILY_SALES_SUMMARY)
     house.sell("20")
     house.publish(SALES)
     house.sell("15", EARLIER)
     house.publish(SALES, EARLIER)
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("backup"), folder)
+    copy.put_back()
     house.sell("40")
     with pytest.raises(PermanentError, match=r"#owner of DynamoDB table .* is ahead of gold"):
         house.publish(SALES)
@@ -113,13 +106,12 @@ def test_a_day_that_gold_built_anew_under_a_number_that_it_lost_is_not_taken_for
 
 def test_a_foreign_commit_under_the_number_of_a_lost_one_is_another(house: House) -> None:
     """P5: such as an OPTIMIZE, which has no id."""
-    folder = Path(house.lake.uri(DAILY_SALES_SUMMARY))
-    shutil.copytree(folder, folder.with_name("backup"))
+    copy = OlderCopy(house.lake, DAILY_SALES_SUMMARY)
     house.sell("20")
     house.publish(SALES)
-    shutil.rmtree(folder)
-    shutil.copytree(folder.with_name("backup"), folder)
-    write_deltalake(str(folder), house.lake.open(DAILY_SALES_SUMMARY).scan().collect().head(0), mode="append")
+    copy.put_back()
+    gold = house.lake.open(DAILY_SALES_SUMMARY)
+    write_deltalake(gold.uri, gold.scan().collect().head(0), mode="append")
     with pytest.raises(PermanentError, match="began with a commit that gold"):
         house.publish(SALES)
 

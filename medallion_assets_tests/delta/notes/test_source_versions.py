@@ -22,6 +22,7 @@ from medallion_assets.pipelines.transactions.pipeline import ENRICHMENT
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests import pipeline
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.oracle.lines import customer, full, item_line, transaction, upsert_line, window
 from medallion_assets_tests.oracle.model import CUSTOMERS, TRANSACTIONS, ExportInput, micros
 from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, land
@@ -75,14 +76,12 @@ def test_exports_of_a_bronze_table_that_was_made_anew_reach_silver(tmp_path: Pat
 def test_exports_of_a_bronze_table_that_was_put_back_to_a_copy_reach_silver(tmp_path: Path) -> None:
     """It keeps its id, and reaches the numbers of Silver's checkpoint again with other commits."""
     lakehouse = lake(tmp_path)
-    bronze = Path(lakehouse.uri(bronze_table(TRANSACTIONS)))
     land(lakehouse, full_of(0, "a"))
-    shutil.copytree(bronze, tmp_path / "copy")
+    copy = OlderCopy(lakehouse, bronze_table(TRANSACTIONS))
     for number in range(3):
         land(lakehouse, window_of(number))
     refine(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), now=NOW)
-    shutil.rmtree(bronze)
-    shutil.copytree(tmp_path / "copy", bronze)
+    copy.put_back()
     for export in (full_of(3, "a", "b"), window_of(3, "c"), window_of(4, "d")):
         land(lakehouse, export)
     assert lakehouse.open(bronze_table(TRANSACTIONS)).version == 4

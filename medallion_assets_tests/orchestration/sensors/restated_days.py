@@ -7,11 +7,9 @@ Does not: expectations of any kind.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -141,10 +139,3 @@ def settle(follower: Follower) -> None:
         for request in requests:
             follower.do(request)
     raise AssertionError(requests)
-
-
-def put_back(follower: Follower, table: Table, copy: Path) -> None:
-    """An older copy of a table takes its place."""
-    folder = Path(follower.lakehouse.uri(table))
-    shutil.rmtree(folder)
-    shutil.copytree(copy, folder)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -24,6 +23,7 @@ from medallion_assets.pipelines.transactions.enriched_transactions import ENRICH
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.restated.days import to_publish
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.orchestration.sensors.restated_days import (
     DAY,
     LTV,
@@ -35,7 +35,6 @@ from medallion_assets_tests.orchestration.sensors.restated_days import (
     day,
     days_of,
     plant,
-    put_back,
     settle,
 )
 from medallion_assets_tests.pipeline import lakehouse_at
@@ -117,14 +116,14 @@ def test_a_table_that_was_made_anew_is_read_from_its_beginning(follower: Followe
 
 @pytest.mark.parametrize("ticks_between", [False, True], ids=["nobody looked", "looked at while behind"])
 def test_a_source_that_was_put_back_to_a_copy_is_read_from_its_beginning(
-    follower: Follower, tmp_path: Path, ticks_between: bool
+    follower: Follower, ticks_between: bool
 ) -> None:
     """Its numbers come again with other commits; what Gold built from lost ones is not what it holds."""
     plant(follower.lakehouse, {day(0): "10", day(1): "10"})
-    shutil.copytree(follower.lakehouse.uri(ENRICHED_TRANSACTIONS), tmp_path / "copy")
+    copy = OlderCopy(follower.lakehouse, ENRICHED_TRANSACTIONS)
     plant(follower.lakehouse, {day(0): "20", day(1): "10"})
     settle(follower)
-    put_back(follower, ENRICHED_TRANSACTIONS, tmp_path / "copy")
+    copy.put_back()
     if ticks_between:
         follower.tick(SALES)
     plant(follower.lakehouse, {day(0): "10", day(1): "10", day(2): "10"})
@@ -134,15 +133,15 @@ def test_a_source_that_was_put_back_to_a_copy_is_read_from_its_beginning(
     assert partition(follower.lakehouse.open(SALES), day(0))["net_revenue"].sum() == 10
 
 
-def test_what_was_published_of_versions_that_gold_lost_is_published_again(follower: Follower, tmp_path: Path) -> None:
+def test_what_was_published_of_versions_that_gold_lost_is_published_again(follower: Follower) -> None:
     """It was built anew before anybody looked; Dagster says that a higher version of it was published."""
     plant(follower.lakehouse, {day(0): "10"})
     settle(follower)
-    shutil.copytree(follower.lakehouse.uri(SALES), tmp_path / "copy")
+    copy = OlderCopy(follower.lakehouse, SALES)
     for amount in ("20", "30", "40"):
         plant(follower.lakehouse, {day(0): amount})
         settle(follower)
-    put_back(follower, SALES, tmp_path / "copy")
+    copy.put_back()
     build(follower.lakehouse, DAILY_SALES, [day(0)])
     requests = follower.tick(SALES)
     assert [asset for request in requests for asset in assets_of(request)][-1:] == ["serving/daily_sales_metrics"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -23,6 +22,7 @@ from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES
 from medallion_assets.settings.schedules import DAILY
 from medallion_assets.triggers.debounce import ATTEMPTS
 from medallion_assets.triggers.restated.asking import MOST_IN_FLIGHT
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.orchestration.sensors.restated_days import (
     DAY,
     LTV,
@@ -31,7 +31,6 @@ from medallion_assets_tests.orchestration.sensors.restated_days import (
     day,
     days_of,
     plant,
-    put_back,
 )
 
 
@@ -116,18 +115,16 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
 
 
-def test_runs_of_versions_that_a_source_lost_are_no_attempts_at_those_it_has(
-    follower: Follower, tmp_path: Path
-) -> None:
+def test_runs_of_versions_that_a_source_lost_are_no_attempts_at_those_it_has(follower: Follower) -> None:
     """Else a day that many built is given up without a try: their versions are higher."""
     plant(follower.lakehouse, {day(0): "10"})
-    shutil.copytree(follower.lakehouse.uri(ENRICHED_TRANSACTIONS), tmp_path / "copy")
+    copy = OlderCopy(follower.lakehouse, ENRICHED_TRANSACTIONS)
     for amount in range(11, 12 + ATTEMPTS):
         plant(follower.lakehouse, {day(0): str(amount)})
         (request,) = follower.tick(SALES, now=datetime.now(UTC))
         run_of(follower, request, dg.DagsterRunStatus.SUCCESS)
         follower.do(request)
-    put_back(follower, ENRICHED_TRANSACTIONS, tmp_path / "copy")
+    copy.put_back()
     plant(follower.lakehouse, {day(0): "30"})
     (request,) = follower.tick(SALES, now=datetime.now(UTC))
     assert days_of(request) == [day(0)]

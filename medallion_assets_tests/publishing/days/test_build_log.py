@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
 from medallion_assets.publishing.days.build_log import BuildLog
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.orchestration.sensors.restated_days import plant
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -102,14 +102,12 @@ def test_a_day_built_from_what_its_source_lost_to_an_older_copy_is_not(
     """The source keeps its id; its version numbers come again with other commits."""
     lakehouse = lakehouse_at(tmp_path)
     plant(lakehouse, {DAY: "10"})
-    folder = Path(lakehouse.uri(gold.source))
-    shutil.copytree(folder, tmp_path / "copy")
+    copy = OlderCopy(lakehouse, gold.source)
     lost = plant(lakehouse, {DAY: "20"})
     build(lakehouse, gold, [DAY])
     built = lakehouse.open(gold.table)
     assert BuildLog(gold, built).is_up_to_date(DAY)
-    shutil.rmtree(folder)
-    shutil.copytree(tmp_path / "copy", folder)
+    copy.put_back()
     if catches_up:
         plant(lakehouse, {DAY: "10", AFTER: "5"})
         assert plant(lakehouse, {DAY: "10", AFTER: "6"}) > lost
