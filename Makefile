@@ -17,6 +17,9 @@ QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := compute contracts delta deriving errors oracle pipelines refining settings sources storage triggers
 ON_SPARK := refining deriving pipelines
 NOT_ON_SPARK := deriving/dbt
+# Several threads of Polars gain nothing on small tables: they wake each other, and wait. So it has one, but where the order
+# of rows is at stake: there, as many as in a deployment.
+BY_THREADS := $(addprefix medallion_assets_tests/,properties refining)
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
 # Tests are compiled once and not by every process of every run, whatever the machine's own setting is.
@@ -82,7 +85,8 @@ test-unit: $(INSTALLED) ## only the tests of single rooms: no Dagster, no servic
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
 test-all: $(INSTALLED) ## run all tests, as CI does: the slow ones too, and properties on seven times as many histories
-	$(PYTEST)
+	POLARS_MAX_THREADS=1 $(PYTEST) $(addprefix --ignore=,$(BY_THREADS))
+	$(PYTEST) $(BY_THREADS)
 
 test-spark: $(INSTALLED) ## the tests of Silver and Gold again, on Spark (make setup-spark, Java 17); minutes
 	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
