@@ -17,8 +17,8 @@ QUICK := POLARS_MAX_THREADS=1 $(PYTEST) --hypothesis-profile=quick -m
 UNITS := compute contracts delta deriving errors oracle pipelines refining settings sources storage triggers
 ON_SPARK := refining deriving pipelines
 NOT_ON_SPARK := deriving/dbt
-# Several threads of Polars gain nothing on small tables: they wake each other, and wait. So it has one, but where the order
-# of rows is at stake: there, as many as in a deployment.
+# Several threads of Polars gain nothing on small tables: they wake each other, and wait. So it has one, but where the
+# order of rows is at stake: there, as many as in a deployment.
 BY_THREADS := $(addprefix medallion_assets_tests/,properties refining)
 LOCK := pyproject.toml --quiet --upgrade --universal --generate-hashes --no-annotate --no-emit-index-url
 
