@@ -85,8 +85,10 @@ test-unit: $(INSTALLED) ## only the tests of single rooms: no Dagster, no servic
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
 test-all: $(INSTALLED) ## run all tests, as CI does: the slow ones too, and properties on seven times as many histories
-	POLARS_MAX_THREADS=1 $(PYTEST) $(addprefix --ignore=,$(BY_THREADS))
-	$(PYTEST) $(BY_THREADS)
+	@failed=0; set -x; \
+	POLARS_MAX_THREADS=1 $(PYTEST) $(addprefix --ignore=,$(BY_THREADS)) || failed=$$?; \
+	$(PYTEST) $(BY_THREADS) || failed=$$?; \
+	exit $$failed
 
 test-spark: $(INSTALLED) ## the tests of Silver and Gold again, on Spark (make setup-spark, Java 17); minutes
 	POLARS_MAX_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q --hypothesis-profile=quick --engine spark -m "not slow and not service and not own_engine" $(addprefix medallion_assets_tests/,$(ON_SPARK)) $(addprefix --ignore=medallion_assets_tests/,$(NOT_ON_SPARK))
