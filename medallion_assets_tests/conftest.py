@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -48,6 +48,9 @@ settings.register_profile(QUICK, settings.get_profile("busy machine"))
 
 SLOW = ("end_to_end", "simulation", "failures")
 """Folders all of whose tests live through a deployment, through a week, or through every kind of failure."""
+
+ENDED_SECONDS = 10.0
+"""A worker that closed its connection has ended by then."""
 
 SLOW_FIXTURES = ("lived",)
 """Fixtures that live through a week: whatever looks at one is slow."""
@@ -108,6 +111,15 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # what was imported stays: no later collection has to go through it
     gc.set_threshold(20_000, 20, 50)  # runs of Dagster make much and leave few circles: looking for them took a tenth
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Say how a worker died: xdist says only that it did, and a signal's number tells a crash from a kill."""
+    if error:
+        code = node.gateway._io.popen.wait(ENDED_SECONDS)
+        how = signal.Signals(-code).name if code < 0 else f"code {code}"
+        node.config.get_terminal_writer().line(f"\n[{node.gateway.id}] ended with {how}")
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])
