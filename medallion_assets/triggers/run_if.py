@@ -21,6 +21,8 @@ from medallion_assets.contracts.triggers import Condition
 
 OVERLAP_SECONDS = 600.0
 """A run that ended may be seen this much later than runs that ended after it."""
+WAITING_SECONDS = 2 * 24 * 3600.0
+"""After so long nobody says any more that a run which was to be started anew has failed for good."""
 
 
 EpochSeconds = Annotated[float, Field(ge=0, le=2.0**37)]
@@ -56,11 +58,15 @@ NEVER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinishedRun:
-    """A run that ended, and what became of those in it that a condition is about. `ended_at` is in epoch seconds."""
+    """A run that ended, and what became of those in it that a condition is about. `ended_at` is in epoch seconds.
+
+    `is_final`: nobody is to start it anew.
+    """
 
     run_id: str
     ended_at: float
     outcomes: Mapping[str, EndStatus]
+    is_final: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +91,18 @@ class ConditionMet:
 class RunIfCursor:
     """What is known already: runs that ended until `settled_until`, those after it in `handled`, and a round begun.
 
-    `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name.
+    `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name. `waiting` are runs
+    that were to be started anew, with when they ended: if that comes to nothing they count, however late it is known.
     """
 
     settled_until: EpochSeconds
     handled: Mapping[str, EpochSeconds] = field(default_factory=dict)
     begun: Mapping[str, Cause] = field(default_factory=dict)
+    waiting: Mapping[str, EpochSeconds] = field(default_factory=dict)
+
+    def is_new(self, run_id: str, ended_at: float) -> bool:
+        """Whether a run has not been handled."""
+        return run_id in self.waiting or (ended_at > self.settled_until and run_id not in self.handled)
 
 
 def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool | None:
@@ -109,11 +121,15 @@ def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool
 def evaluate(
     condition: Condition, upstream: Collection[str], now: float, cursor: RunIfCursor, runs: Iterable[FinishedRun]
 ) -> tuple[list[ConditionMet], RunIfCursor]:
-    """The runs to ask for, and the next cursor. `runs` holds every run that ended after `cursor.settled_until`.
+    """The runs to ask for, and the next cursor. `runs` holds every run that is new to the cursor.
 
     Only the names in `upstream` count. `now` is in epoch seconds.
     """
-    fresh = [run for run in runs if run.run_id not in cursor.handled and run.ended_at > cursor.settled_until]
+    new = [run for run in runs if cursor.is_new(run.run_id, run.ended_at)]
+    fresh = [run for run in new if run.is_final]
+    waiting = {**cursor.waiting, **{run.run_id: run.ended_at for run in new}}
+    for run in fresh:
+        del waiting[run.run_id]
     begun = {name: cause for name, cause in cursor.begun.items() if name in upstream}
     asks = []
     for run in sorted(fresh, key=lambda run: (run.ended_at, run.run_id)):
@@ -138,4 +154,5 @@ def evaluate(
         settled_until=until,
         handled={run_id: ended_at for run_id, ended_at in sorted(handled.items()) if ended_at > until},
         begun=begun,
+        waiting={run_id: ended_at for run_id, ended_at in waiting.items() if ended_at > now - WAITING_SECONDS},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -15,6 +16,7 @@ from medallion_assets.contracts.triggers import Condition
 from medallion_assets.triggers.run_if import (
     AT_LEAST_ONE,
     OVERLAP_SECONDS,
+    WAITING_SECONDS,
     ConditionMet,
     EndStatus,
     FinishedRun,
@@ -150,6 +152,27 @@ def test_the_cursor_forgets_runs_that_cannot_be_seen_again() -> None:
     assert (cursor.settled_until, dict(cursor.handled)) == (2.0, {"run003": 3.0})
     asks, _ = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, 2000.0, cursor, history([{"a": F}]))
     assert asks == []
+
+
+def test_a_run_that_was_to_be_started_anew_counts_once_it_is_over_however_late() -> None:
+    """Hours after its end, when runs of that time are settled; then once, and not for ever."""
+    ended, over = 5.0, 5.0 + 3 * 3600
+    run = FinishedRun(run_id="run", ended_at=ended, outcomes={}, is_final=False)
+    asks, cursor = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, ended + 1, NOTHING_KNOWN, [run])
+    _, cursor = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, over, cursor, [])
+    assert (asks, cursor.settled_until > ended) == ([], True)
+    failed = replace(run, outcomes={"a": F}, is_final=True)
+    asks, cursor = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, over, cursor, [failed])
+    again, cursor = evaluate(Condition.AT_LEAST_ONE_FAILED, UPSTREAM, over, cursor, [failed])
+    assert (keys(asks), again, dict(cursor.waiting)) == (["run"], [], {})
+
+
+def test_a_run_that_is_never_over_is_forgotten() -> None:
+    run = FinishedRun(run_id="run", ended_at=5.0, outcomes={}, is_final=False)
+    _, cursor = evaluate(Condition.ALL_DONE, UPSTREAM, 4.0 + WAITING_SECONDS, NOTHING_KNOWN, [run])
+    assert dict(cursor.waiting) == {"run": 5.0}
+    _, cursor = evaluate(Condition.ALL_DONE, UPSTREAM, 6.0 + WAITING_SECONDS, cursor, [])
+    assert dict(cursor.waiting) == {}
 
 
 def test_a_round_goes_on_without_what_is_watched_no_more() -> None:

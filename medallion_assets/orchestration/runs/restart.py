@@ -42,6 +42,8 @@ RESTARTS = 2
 """How often a run is started anew because its process was lost; after that it waits for its trigger."""
 LOOK_BACK = timedelta(hours=1)
 """After so long the trigger has asked again."""
+PROMISED_FOR = timedelta(days=2)
+"""So long a promise that nobody has kept is ended: a daemon may have been away for a night."""
 BACKFILL_AT_WORK = {"REQUESTED", "CANCELING", "FAILING"}
 """By the names of Dagster's BulkActionStatus."""
 UNSUBMITTED_SECONDS = 60.0
@@ -85,8 +87,24 @@ def plan_anew(instance: dg.DagsterInstance, run: dg.DagsterRun, workspace: Any) 
 def left_out(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
     """The failed runs that Dagster wanted to start anew, and could not: it says so, or it has heard of them by now."""
     since = datetime.fromtimestamp(now, UTC) - LOOK_BACK
-    failed = readable_runs(instance, dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since))
-    runs = [run for run in failed if _is_left_out(run)]
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    yield from _left_out(instance, failed)
+
+
+def broken_promises(instance: dg.DagsterInstance, now: float) -> Iterator[dg.DagsterRun]:
+    """Those of them that could not be started anew for so long that they are not any more."""
+    at = datetime.fromtimestamp(now, UTC)
+    promised = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={WILL_RETRY_TAG: "true"},
+        updated_after=at - PROMISED_FOR,
+        updated_before=at - LOOK_BACK,
+    )
+    yield from _left_out(instance, promised)
+
+
+def _left_out(instance: dg.DagsterInstance, failed: dg.RunsFilter) -> Iterator[dg.DagsterRun]:
+    runs = [run for run in readable_runs(instance, failed) if _is_left_out(run)]
     unheard = _unheard(instance) if any(_is_promised(run) for run in runs) else set()
     yield from (
         run
@@ -137,8 +155,22 @@ def restart(instance: dg.DagsterInstance, run_id: str) -> None:
             if workspace.create_request_context().has_code_location_error(location.location_name):
                 return
             retry_run(run, workspace)
-    current = instance.get_run_by_id(run_id)
-    if current is not None and _is_left_out(current):
+    _conclude(instance, run_id)
+
+
+def give_up(instance: dg.DagsterInstance, run_id: str) -> None:
+    """Say of a run whose code server was away all the time that it is not started anew. Who calls holds the run."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and _is_left_out(run):
+        waited = f"{LOOK_BACK.total_seconds() / 60:.0f} minutes"
+        instance.report_engine_event(f"Not started anew: for {waited} its code location could not be loaded.", run)
+        _conclude(instance, run_id)
+
+
+def _conclude(instance: dg.DagsterInstance, run_id: str) -> None:
+    """What is left out still is over for good."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and _is_left_out(run):
         instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false", LOST_TAG: ""})
 
 

@@ -25,7 +25,15 @@ from medallion_assets.orchestration.runs.ends import is_out_of_time, note_kind
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
-from medallion_assets.orchestration.runs.restart import allow_restart, left_out, restart, submit, unsubmitted
+from medallion_assets.orchestration.runs.restart import (
+    allow_restart,
+    broken_promises,
+    give_up,
+    left_out,
+    restart,
+    submit,
+    unsubmitted,
+)
 from medallion_assets.orchestration.runs.whereabouts import ProcessState, folder_of, reported_process, whereabouts
 
 LOOK_SECONDS = 2.0
@@ -48,7 +56,7 @@ def look(instance: dg.DagsterInstance, now: float) -> None:
     for run_id in known_runs(folder_of(instance)):
         with _on_its_own(run_id):
             _look_at_process(instance, run_id, now)
-    for find, mend in ((unsubmitted, submit), (left_out, restart)):
+    for find, mend in ((unsubmitted, submit), (left_out, restart), (broken_promises, give_up)):
         for run in find(instance, now):
             with _on_its_own(run.run_id):
                 _once(mend, instance, run)

@@ -25,7 +25,7 @@ from medallion_assets.errors import PermanentError
 from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.stages import stages
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE, incident_run_config
-from medallion_assets.orchestration.dagster_tags import PRIORITY
+from medallion_assets.orchestration.dagster_tags import PRIORITY, RETRIED_BY
 from medallion_assets.orchestration.hidden_tags import filters, hidden_tag, value_of
 from medallion_assets.orchestration.hosting.shell_commands import ticks_in_messages
 from medallion_assets.orchestration.jobs import JOBS, LIVE_PRIORITY, job_tables
@@ -186,15 +186,20 @@ def finished_runs(
 ) -> Iterator[FinishedRun]:
     """The runs that ended since the cursor, with what became of the named assets and jobs; not those it has handled.
 
-    In the order in which they ended. Those that cannot be read are left out: `run_outcomes` reports them.
+    In the order in which they ended. One that Dagster has started anew has no outcome: the new one will have it. Those
+    that cannot be read are left out: `run_outcomes` reports them.
     """
     instance, since = context.instance, datetime.fromtimestamp(cursor.settled_until, UTC)
     records = readable_records(instance, dg.RunsFilter(statuses=list(FINISHED), updated_after=since), [])
     ended = [(record.end_time, record.dagster_run) for record in records if record.end_time is not None]
     for ended_at, run in sorted(ended, key=itemgetter(0)):
+        if not cursor.is_new(run.run_id, ended_at):
+            continue
         status = run_status(run, retries_enabled=instance.run_retries_enabled)
-        is_settled = ended_at <= cursor.settled_until
-        if is_settled or status is EndStatus.PENDING or run.run_id in cursor.handled:
+        if status is EndStatus.PENDING:
+            is_started = RETRIED_BY in run.tags
+            if is_started or run.run_id not in cursor.waiting:
+                yield FinishedRun(run_id=run.run_id, ended_at=ended_at, outcomes={}, is_final=is_started)
             continue
         try:
             ends = {asset: end.status for asset, end in stage_ends(instance, run).items()} | {run.job_name: status}

@@ -28,9 +28,11 @@ from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.outcomes import EndStatus, run_status
 from medallion_assets.orchestration.runs.restart import (
     JOINT_TAG,
+    LOOK_BACK,
     LOST_TAG,
     UNSUBMITTED_SECONDS,
     allow_restart,
+    broken_promises,
     left_out,
     unsubmitted,
 )
@@ -152,6 +154,30 @@ def test_a_promise_that_dagster_has_not_kept_is_over_and_told_where_nobody_can_k
     look(runs.instance, time.time())
     assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.FAILED
     assert list(left_out(runs.instance, time.time())) == []
+
+
+@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
+def test_a_promise_that_nobody_could_keep_for_an_hour_is_over_and_said(runs: Launching) -> None:
+    """Its code location did not load all the time: people were told nothing, as it was to be started anew."""
+    run_id = runs.make({MAX_RETRIES_TAG: "2"}, ORIGIN)
+    runs.instance.report_run_failed(runs.run(run_id))
+    hear(runs)
+    now = time.time()
+    look(runs.instance, now)
+    assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.PENDING
+    for _ in range(2):
+        look(runs.instance, now + LOOK_BACK.total_seconds() + 60)
+        assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.FAILED
+    assert runs.said(run_id).count("for 60 minutes its code location could not be loaded") == 1
+
+
+@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
+def test_a_promise_that_was_kept_is_not_broken(runs: Launching) -> None:
+    run_id = lost(runs, {WILL_RETRY_TAG: "true", AUTO_RETRY_RUN_ID_TAG: "another"}, ORIGIN)
+    hear(runs)
+    assert list(broken_promises(runs.instance, time.time() + 7200)) == []
+    look(runs.instance, time.time() + 7200)
+    assert runs.run(run_id).tags[WILL_RETRY_TAG] == "true"
 
 
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")

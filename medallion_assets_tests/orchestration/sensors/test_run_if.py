@@ -3,8 +3,10 @@
 Dagster reads the annotations of an asset itself, so they are not postponed here.
 """
 
+import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -13,6 +15,7 @@ from medallion_assets.contracts.documents import to_json
 from medallion_assets.contracts.triggers import Condition
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
+from medallion_assets.orchestration.dagster_tags import RETRIED_BY
 from medallion_assets.orchestration.jobs import job_tables
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
@@ -195,6 +198,30 @@ def test_a_run_that_is_started_anew_has_not_failed_yet(dagster_instance: dg.Dags
     assert requests == []
     dagster_instance.add_run_tags(failed, {WILL_RETRY_TAG: "false"})
     assert len(tick(sensor, dagster_instance, cursor)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "is_asked"),
+    [
+        pytest.param({WILL_RETRY_TAG: "false"}, True, id="it could not be"),
+        pytest.param({RETRIED_BY: "another"}, False, id="it was"),
+    ],
+)
+def test_that_it_was_not_started_anew_counts_however_late_it_is_known(
+    dagster_instance: dg.DagsterInstance, then: dict[str, str], is_asked: bool
+) -> None:
+    """Its code server was away, for longer than a run's end may take to be seen."""
+    sensor, failed = sensor_of([FIRST]), run(dagster_instance, fails="yes")
+    dagster_instance.add_run_tags(failed, {WILL_RETRY_TAG: "true"})
+    seen = RunIfCursor(**json.loads(tick(sensor, dagster_instance)[1]))
+    assert list(seen.waiting) == [failed]
+    cursor = to_json(replace(seen, settled_until=time.time()))
+    assert tick(sensor, dagster_instance, cursor)[0] == []
+    dagster_instance.add_run_tags(failed, then)
+    requests, cursor = tick(sensor, dagster_instance, cursor)
+    assert [request.run_key for request in requests] == [f"watcher/{failed}"] * is_asked
+    assert tick(sensor, dagster_instance, cursor)[0] == []
+    assert RunIfCursor(**json.loads(cursor)).waiting == {}
 
 
 def test_a_run_has_not_failed_until_dagster_says_that_it_is_not_started_anew(monkeypatch: pytest.MonkeyPatch) -> None:
