@@ -52,7 +52,7 @@ class JobClient(dg.PipesClient):
         with dg.open_pipes_session(
             context=context, context_injector=injector, message_reader=reader, extras=dict(extras or {})
         ) as session:
-            job_id = self._start(job, attempt, context.log.warning)
+            job_id = self._started(job, attempt, context.log)
             context.log.info("%s: %s, %s", self.service.name, job_id, self.service.link(job_id))
             try:
                 look = watch(self.service, job_id, self.poll_seconds, context.log)
@@ -65,7 +65,21 @@ class JobClient(dg.PipesClient):
         ran_on = f"{self.service.name}: {job_id}"
         return dg.PipesClientCompletedInvocation(session, {"ran_on": ran_on, "job_state": look.said, **billed})
 
-    def _start(self, job: Job, attempt: RemoteAttempt, report: Callable[[str], object]) -> str:
+    def _started(self, job: Job, attempt: RemoteAttempt, log: dg.DagsterLogManager) -> str:
+        try:
+            return self._start(job, attempt, self.repeating, log.warning)
+        except MedallionError:
+            raise
+        except BaseException:  # Dagster ends the step: whether there is a job by now only its token tells
+            try:
+                job_id = self._start(job, attempt, CANCELING, log.warning)
+            except MedallionError:
+                log.exception("%s may have begun %s, and continue until its time limit", self.service.name, job.name)
+            else:
+                self._cancel(job_id, log)
+            raise
+
+    def _start(self, job: Job, attempt: RemoteAttempt, repeating: Repeating, report: Callable[[str], object]) -> str:
         known = attempt.place.read(JOB)
         if known is not None and known["service"] != self.service.name:
             raise PermanentError(
@@ -76,7 +90,7 @@ class JobClient(dg.PipesClient):
             )
         if known is not None:
             return str(known["job_id"])
-        job_id = self.repeating.run(lambda: self.service.start(job), report)
+        job_id = repeating.run(lambda: self.service.start(job), report)
         attempt.place.write_once(JOB, {"service": self.service.name, "job_id": job_id})
         return job_id
 

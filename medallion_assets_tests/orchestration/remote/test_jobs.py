@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import dagster as dg
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from medallion_assets.compute.databricks import DatabricksService
 from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.job import Job
+from medallion_assets.errors import TransientError
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets_tests.compute.job_servers import (
     BROKEN_AT_AWS,
@@ -133,24 +136,53 @@ def test_a_job_that_cannot_be_looked_at_is_found_again(elsewhere: Graphs, server
     assert (len(server.jobs), server.calls) == (1, ["start", "look", "look"])
 
 
-def test_a_start_that_is_interrupted_is_found_again(
-    elsewhere: Graphs, server: JobServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("service", list(FAULTS))
+@pytest.mark.parametrize("is_begun", [True, False], ids=["its answer is lost", "it was not asked"])
+def test_a_step_that_is_ended_while_its_job_is_started_leaves_none_at_work(
+    elsewhere: Graphs, server: JobServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str, is_begun: bool
 ) -> None:
-    """Between the service's answer and the note of it nobody knows the job's id, but its token."""
-    graph = elsewhere("emr_serverless")
+    """Nobody knows the job's id then, but its token."""
+    graph = elsewhere(service)
     land(graph, base())
-    real = EmrServerlessService.start
-
-    def interrupted(service: EmrServerlessService, job: Job) -> str:
-        real(service, job)
-        raise DagsterExecutionInterruptedError
-
-    with monkeypatch.context() as patched, suppress(DagsterExecutionInterruptedError):
-        patched.setattr(EmrServerlessService, "start", interrupted)
+    _interrupt_first_start(monkeypatch, service, is_begun)
+    with suppress(DagsterExecutionInterruptedError):
         graph.run(TRANSACTIONS)
+    (job,) = server.jobs.values()
+    assert (server.calls, server.canceled) == (["start"] * (1 + is_begun) + ["cancel"], [job.id])
     server.faults["look"] = [DENIED]
     again(tmp_path, graph)
-    assert (len(server.jobs), server.calls) == (1, ["start", "start", "look"])
+    assert len(server.jobs) == 2  # the next run has a job of its own
+
+
+def test_a_service_that_says_nothing_then_is_named_and_the_job_is_found_again(
+    elsewhere: Graphs, server: JobServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = elsewhere("emr_serverless")
+    land(graph, base())
+    _interrupt_first_start(monkeypatch, "emr_serverless", is_begun=True)
+    server.faults["start"] = [LOST, DENIED]
+    with suppress(DagsterExecutionInterruptedError):
+        graph.run(TRANSACTIONS)
+    assert server.canceled == []
+    server.faults["look"] = [DENIED]
+    again(tmp_path, graph)
+    assert (len(server.jobs), server.calls[-2:]) == (1, ["start", "look"])
+
+
+def _interrupt_first_start(monkeypatch: pytest.MonkeyPatch, service: str, is_begun: bool) -> None:
+    """As a person does who ends the step: while the service is asked, or before."""
+    kind = {"emr_serverless": EmrServerlessService, "databricks": DatabricksService}[service]
+    real, calls = kind.start, count()
+
+    def start(self: Any, job: Job) -> str:
+        if next(calls):
+            return real(self, job)
+        if is_begun:
+            with suppress(TransientError):
+                real(self, job)
+        raise DagsterExecutionInterruptedError
+
+    monkeypatch.setattr(kind, "start", start)
 
 
 def test_a_job_of_another_service_is_not_asked_for_here(elsewhere: Graphs, server: JobServer, tmp_path: Path) -> None:
