@@ -84,7 +84,7 @@ test: $(INSTALLED) ## run all but the slow tests; tests of missing services are 
 test-unit: $(INSTALLED) ## only the tests of single rooms: no Dagster, no services, nothing end to end; a minute
 	$(QUICK) "not slow and not flow and not service" $(addprefix medallion_assets_tests/,$(UNITS))
 
-test-all: $(INSTALLED) ## run all tests, as CI does: the slow ones too, and properties on seven times as many histories
+test-all: $(INSTALLED) ## run all tests, as CI does: the slow ones too, and properties on five times as many histories
 	@failed=0; set -x; \
 	POLARS_MAX_THREADS=1 $(PYTEST) $(addprefix --ignore=,$(BY_THREADS)) || failed=$$?; \
 	$(PYTEST) $(BY_THREADS) || failed=$$?; \

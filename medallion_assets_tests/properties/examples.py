@@ -4,7 +4,7 @@ Belongs here: the settings of every test that generates more than a few values.
 Does not: what is generated (oracle.strategies).
 
 The same ones every time, so that a failure is one of the code; trying many of them again and again finds little. So
-`make test-all` tries a third of what a property names, and `make test` (Hypothesis' profile `quick`) a twentieth.
+`make test-all` tries a quarter of what a property names, and `make test` (Hypothesis' profile `quick`) a twentieth.
 MEDALLION_EXAMPLES asks for new ones: so many for the properties of whole histories, others in proportion.
 """
 
@@ -16,7 +16,7 @@ import os
 from hypothesis import HealthCheck, settings
 
 QUICK = "quick"
-QUICK_SHARE, SHARE = 1 / 20, 1 / 3
+QUICK_SHARE, SHARE = 1 / 20, 1 / 4
 USUAL = 60
 
 
