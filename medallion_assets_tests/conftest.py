@@ -9,6 +9,7 @@ import gc
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -117,9 +118,13 @@ def pytest_collection_finish() -> None:
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Say how a worker died: xdist says only that it did, and a signal's number tells a crash from a kill."""
     if error:
-        code = node.gateway._io.popen.wait(ENDED_SECONDS)
-        how = signal.Signals(-code).name if code < 0 else f"code {code}"
-        node.config.get_terminal_writer().line(f"\n[{node.gateway.id}] ended with {how}")
+        try:
+            code = node.gateway._io.popen.wait(ENDED_SECONDS)
+        except subprocess.TimeoutExpired:
+            how = "is still there"
+        else:
+            how = f"ended with signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with code {code}"
+        node.config.get_terminal_writer().line(f"\n[{node.gateway.id}] {how}")
 
 
 @pytest.fixture(params=["moto", pytest.param("dynamodb_local", marks=pytest.mark.dynamodb_local)])

@@ -71,11 +71,12 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """An outcome that a run is asked for because of."""
+    """An outcome that a run is asked for because of, and when its run ended."""
 
     upstream: str
     run_id: str
     status: EndStatus
+    ended_at: EpochSeconds = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +92,15 @@ class ConditionMet:
 class RunIfCursor:
     """What is known already: runs that ended until `settled_until`, those after it in `handled`, and a round begun.
 
-    `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name. `waiting` are runs
-    that were to be started anew, with when they ended: if that comes to nothing they count, however late it is known.
+    `handled` holds when each run ended, by its id; `begun` what ended in this round, by its name, and `round_began`
+    when the last one ended. `waiting` are runs that were to be started anew, with when they ended: if that comes to
+    nothing they count, however late it is known.
     """
 
     settled_until: EpochSeconds
     handled: Mapping[str, EpochSeconds] = field(default_factory=dict)
     begun: Mapping[str, Cause] = field(default_factory=dict)
+    round_began: EpochSeconds = 0.0
     waiting: Mapping[str, EpochSeconds] = field(default_factory=dict)
 
     def is_new(self, run_id: str, ended_at: float) -> bool:
@@ -130,21 +133,23 @@ def evaluate(
     waiting = {**cursor.waiting, **{run.run_id: run.ended_at for run in new}}
     for run in fresh:
         del waiting[run.run_id]
-    begun = {name: cause for name, cause in cursor.begun.items() if name in upstream}
+    begun, round_began = {name: cause for name, cause in cursor.begun.items() if name in upstream}, cursor.round_began
     asks = []
     for run in sorted(fresh, key=lambda run: (run.ended_at, run.run_id)):
         ended = {
-            name: Cause(upstream=name, run_id=run.run_id, status=run.outcomes[name])
+            name: Cause(upstream=name, run_id=run.run_id, status=run.outcomes[name], ended_at=run.ended_at)
             for name in sorted(upstream)
             if run.outcomes.get(name, EndStatus.PENDING) is not EndStatus.PENDING
         }
         if condition in AT_LEAST_ONE:
             met = [cause for cause in ended.values() if cause.status is AT_LEAST_ONE[condition]]
         else:
+            ended = {name: cause for name, cause in ended.items() if _is_later(cause, begun.get(name), round_began)}
             begun |= ended
             is_complete = bool(ended) and set(begun) == set(upstream)
             met = sorted(begun.values(), key=lambda cause: cause.upstream) if is_complete else []
-            begun = {} if is_complete else begun
+            if is_complete:
+                begun, round_began = {}, max(cause.ended_at for cause in met)
         if met and condition_met(condition, [cause.status for cause in met]):
             asks.append(ConditionMet(key=run.run_id, ended_at=run.ended_at, causes=tuple(met)))
     until = max(cursor.settled_until, now - OVERLAP_SECONDS)
@@ -154,5 +159,11 @@ def evaluate(
         settled_until=until,
         handled={run_id: ended_at for run_id, ended_at in sorted(handled.items()) if ended_at > until},
         begun=begun,
+        round_began=round_began,
         waiting={run_id: ended_at for run_id, ended_at in waiting.items() if ended_at > now - WAITING_SECONDS},
     )
+
+
+def _is_later(cause: Cause, known: Cause | None, round_began: float) -> bool:
+    """Whether an outcome is of this round, and not older than what is known; one that is known late may be either."""
+    return cause.ended_at >= max(round_began, known.ended_at if known else 0.0)

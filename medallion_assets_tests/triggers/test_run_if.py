@@ -167,6 +167,40 @@ def test_a_run_that_was_to_be_started_anew_counts_once_it_is_over_however_late()
     assert (keys(asks), again, dict(cursor.waiting)) == (["run"], [], {})
 
 
+@given(condition=st.sampled_from(sorted(AT_LEAST_ONE)), runs=HISTORIES, waits=st.lists(st.integers(0, 4), min_size=20))
+def test_whenever_it_is_known_how_runs_ended_each_is_asked_for_once(
+    condition: Condition, runs: list[FinishedRun], waits: list[int]
+) -> None:
+    """Each run is final some ticks after it was first seen, each an hour after the last: by then its time is settled."""
+    cursor, asked = NOTHING_KNOWN, []
+    for tick in range(5):
+        seen = [replace(run, is_final=wait <= tick) for run, wait in zip(runs, waits, strict=False)]
+        seen = [run if run.is_final else replace(run, outcomes={}) for run in seen]
+        asks, cursor = evaluate(condition, UPSTREAM, 3600.0 * (tick + 1), cursor, seen)
+        asked += keys(asks)
+    assert sorted(asked) == expected_asks(condition, runs)
+
+
+def test_what_is_known_late_takes_the_place_of_nothing_newer() -> None:
+    """Of several outcomes of one in a round the latest counts, and none of before the round."""
+    late = FinishedRun(run_id="late", ended_at=1.0, outcomes={}, is_final=False)
+    newer = FinishedRun(run_id="newer", ended_at=2.0, outcomes={"a": S})
+    _, cursor = evaluate(Condition.ALL_SUCCEEDED, ("a", "b"), 2.0, NOTHING_KNOWN, [late, newer])
+    known = replace(late, outcomes={"a": F}, is_final=True)
+    asks, cursor = evaluate(Condition.ALL_SUCCEEDED, ("a", "b"), 3.0, cursor, [known])
+    last = FinishedRun(run_id="last", ended_at=4.0, outcomes={"b": S})
+    asks, cursor = evaluate(Condition.ALL_SUCCEEDED, ("a", "b"), 4.0, cursor, [last])
+    assert [(cause.upstream, cause.run_id) for cause in asks[0].causes] == [("a", "newer"), ("b", "last")]
+
+
+def test_what_is_known_after_the_end_of_its_round_is_of_no_round() -> None:
+    late = FinishedRun(run_id="late", ended_at=1.5, outcomes={}, is_final=False)
+    both = [FinishedRun(run_id=name, ended_at=at, outcomes={name: S}) for name, at in (("a", 1.0), ("b", 2.0))]
+    asks, cursor = evaluate(Condition.ALL_DONE, ("a", "b"), 2.0, NOTHING_KNOWN, [late, *both])
+    _, cursor = evaluate(Condition.ALL_DONE, ("a", "b"), 3.0, cursor, [replace(late, outcomes={"a": F}, is_final=True)])
+    assert (keys(asks), dict(cursor.begun)) == (["b"], {})
+
+
 def test_a_run_that_is_never_over_is_forgotten() -> None:
     run = FinishedRun(run_id="run", ended_at=5.0, outcomes={}, is_final=False)
     _, cursor = evaluate(Condition.ALL_DONE, UPSTREAM, 4.0 + WAITING_SECONDS, NOTHING_KNOWN, [run])

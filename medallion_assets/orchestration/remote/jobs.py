@@ -6,6 +6,7 @@ Does not: what a service is asked (compute), or what the stage reports.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
@@ -23,6 +24,7 @@ LOOKS_IN_VAIN = 30
 """In a row, each after a longer pause; then the step is tried again, and finds its job."""
 LONGEST_PAUSE_SECONDS = 60.0
 CANCELING = Repeating(attempts=3, first_wait_seconds=1.0)
+LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -53,8 +55,8 @@ class JobClient(dg.PipesClient):
             context=context, context_injector=injector, message_reader=reader, extras=dict(extras or {})
         ) as session:
             job_id = self._started(job, attempt, context.log)
-            context.log.info("%s: %s, %s", self.service.name, job_id, self.service.link(job_id))
             try:
+                context.log.info("%s: %s, %s", self.service.name, job_id, self.service.link(job_id))
                 look = watch(self.service, job_id, self.poll_seconds, context.log)
             except MedallionError:
                 raise
@@ -68,16 +70,19 @@ class JobClient(dg.PipesClient):
     def _started(self, job: Job, attempt: RemoteAttempt, log: dg.DagsterLogManager) -> str:
         try:
             return self._start(job, attempt, self.repeating, log.warning)
-        except MedallionError:
+        except Exception:
             raise
         except BaseException:  # Dagster ends the step: whether there is a job by now only its token tells
-            try:
-                job_id = self._start(job, attempt, CANCELING, log.warning)
-            except MedallionError:
-                log.exception("%s may have begun %s, and continue until its time limit", self.service.name, job.name)
-            else:
-                self._cancel(job_id, log)
+            self._cancel_begun(job, attempt, log)
             raise
+
+    def _cancel_begun(self, job: Job, attempt: RemoteAttempt, log: dg.DagsterLogManager) -> None:
+        """Nothing that goes wrong here, and no second interrupt, takes the place of what ends the step."""
+        try:
+            log.warning("%s may have begun %s: it is asked for again, and canceled", self.service.name, job.name)
+            self._cancel(self._start(job, attempt, CANCELING, log.warning), log)
+        except BaseException:
+            LOG.exception("%s may continue with %s until its time limit: cancel it there", self.service.name, job.name)
 
     def _start(self, job: Job, attempt: RemoteAttempt, repeating: Repeating, report: Callable[[str], object]) -> str:
         known = attempt.place.read(JOB)

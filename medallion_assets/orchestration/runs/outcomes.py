@@ -16,6 +16,7 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.errors import PermanentError, message_of
 from medallion_assets.operations.tables.pipeline_runs import failed_checks
+from medallion_assets.orchestration.dagster_tags import RETRIED_BY
 from medallion_assets.orchestration.reporting import FAILURE_EXPORT, FAILURE_KIND, FAILURE_PARTS, key_named
 from medallion_assets.orchestration.run_records import readable_records
 from medallion_assets.triggers.run_if import EndStatus
@@ -51,7 +52,7 @@ def run_status(run: dg.DagsterRun, *, retries_enabled: bool = False) -> EndStatu
         return EndStatus.SUCCEEDED
     if run.status is dg.DagsterRunStatus.CANCELED:
         return EndStatus.SKIPPED
-    if run.status is not dg.DagsterRunStatus.FAILURE:
+    if run.status is not dg.DagsterRunStatus.FAILURE or RETRIED_BY in run.tags:  # whatever was said of it before
         return EndStatus.PENDING
     again = run.tags.get(WILL_RETRY_TAG, str(retries_enabled)).lower()
     return EndStatus.PENDING if again == "true" else EndStatus.FAILED

@@ -159,19 +159,19 @@ def restart(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 def give_up(instance: dg.DagsterInstance, run_id: str) -> None:
-    """Say of a run whose code server was away all the time that it is not started anew. Who calls holds the run."""
-    run = instance.get_run_by_id(run_id)
-    if run is not None and _is_left_out(run):
-        waited = f"{LOOK_BACK.total_seconds() / 60:.0f} minutes"
-        instance.report_engine_event(f"Not started anew: for {waited} its code location could not be loaded.", run)
-        _conclude(instance, run_id)
+    """Say of a run that nobody could start anew for so long that it is over. Who calls holds the run."""
+    if (run := _conclude(instance, run_id)) is not None:
+        minutes = f"{LOOK_BACK.total_seconds() / 60:.0f} minutes"
+        instance.report_engine_event(f"Not started anew: for {minutes} nobody could, and by now it is too late.", run)
 
 
-def _conclude(instance: dg.DagsterInstance, run_id: str) -> None:
-    """What is left out still is over for good."""
+def _conclude(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRun | None:
+    """See that a run which is left out still is over for good; None if it is not left out."""
     run = instance.get_run_by_id(run_id)
-    if run is not None and _is_left_out(run):
-        instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false", LOST_TAG: ""})
+    if run is None or not _is_left_out(run):
+        return None
+    instance.add_run_tags(run_id, {WILL_RETRY_TAG: "false", LOST_TAG: ""})
+    return run
 
 
 def _is_left_out(run: dg.DagsterRun) -> bool:

@@ -164,9 +164,12 @@ def run_if(
             cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
         runs = list(islice(finished_runs(context, names, cursor), most_runs))
         reached = now if len(runs) < most_runs else min(now, runs[-1].ended_at)
+        settled_until = cursor.settled_until
         asks, cursor = evaluate(condition, names, reached, cursor, runs)
         requests = [
-            dg.RunRequest(run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask))
+            dg.RunRequest(
+                run_key=f"{name}/{ask.key}", run_config=dict(run_config(ask)), tags=tags(name, ask, settled_until)
+            )
             for ask in asks
             if value is None or has_reported(context.instance, ask.key, value)
         ]
@@ -221,13 +224,13 @@ def recovered(instance: dg.DagsterInstance, name: str, now: float) -> RunIfCurso
         return RunIfCursor(settled_until=now - RECENT_SECONDS)
 
 
-def tags(name: str, ask: ConditionMet) -> dict[str, str]:
-    """What the run says of why it runs."""
+def tags(name: str, ask: ConditionMet, settled_until: float) -> dict[str, str]:
+    """What the run says of why it runs, and where its sensor goes on without a cursor: not before what is settled."""
     cause = ", ".join(f"{met.upstream} {met.status} in {met.run_id[:8]}" for met in ask.causes)
     return {
         TRIGGER_TAG: "run_if",
         CAUSE_TAG: cut(cause, TAG_CHARACTERS),
         SENSOR_TAG: name,
-        UNTIL_TAG: repr(ask.ended_at),
+        UNTIL_TAG: repr(max(ask.ended_at, settled_until)),
         PRIORITY: str(LIVE_PRIORITY),
     }

@@ -18,6 +18,8 @@ from medallion_assets.compute.emr_serverless import EmrServerlessService
 from medallion_assets.compute.job import Job
 from medallion_assets.errors import TransientError
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.orchestration.remote import jobs
+from medallion_assets.stages.work import Repeating
 from medallion_assets_tests.compute.job_servers import (
     BROKEN_AT_AWS,
     BROKEN_AT_DATABRICKS,
@@ -154,28 +156,48 @@ def test_a_step_that_is_ended_while_its_job_is_started_leaves_none_at_work(
     assert len(server.jobs) == 2  # the next run has a job of its own
 
 
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param(DagsterExecutionInterruptedError(), id="the step is ended once more"),
+        pytest.param(KeyError("jobRunId"), id="an answer that nobody expects"),
+        pytest.param(TransientError("the service did not answer"), id="no answer"),
+    ],
+)
 def test_a_service_that_says_nothing_then_is_named_and_the_job_is_found_again(
-    elsewhere: Graphs, server: JobServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    elsewhere: Graphs,
+    server: JobServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    then: BaseException,
 ) -> None:
+    """What ends the step stays what ends it: an error would be tried again."""
+    monkeypatch.setattr(jobs, "CANCELING", Repeating(attempts=0))
     graph = elsewhere("emr_serverless")
     land(graph, base())
-    _interrupt_first_start(monkeypatch, "emr_serverless", is_begun=True)
-    server.faults["start"] = [LOST, DENIED]
-    with suppress(DagsterExecutionInterruptedError):
-        graph.run(TRANSACTIONS)
+    with monkeypatch.context() as patched:
+        _interrupt_first_start(patched, "emr_serverless", is_begun=True, then=then)
+        with suppress(DagsterExecutionInterruptedError):
+            assert graph.run(TRANSACTIONS).retries == 0
+    assert "EMR Serverless may continue with medallion silver.customer_transactions" in caplog.text
     assert server.canceled == []
     server.faults["look"] = [DENIED]
     again(tmp_path, graph)
     assert (len(server.jobs), server.calls[-2:]) == (1, ["start", "look"])
 
 
-def _interrupt_first_start(monkeypatch: pytest.MonkeyPatch, service: str, is_begun: bool) -> None:
-    """As a person does who ends the step: while the service is asked, or before."""
+def _interrupt_first_start(
+    monkeypatch: pytest.MonkeyPatch, service: str, is_begun: bool, *, then: BaseException | None = None
+) -> None:
+    """As a person does who ends the step: while the service is asked, or before. `then` is raised by the next start."""
     kind = {"emr_serverless": EmrServerlessService, "databricks": DatabricksService}[service]
     real, calls = kind.start, count()
 
     def start(self: Any, job: Job) -> str:
         if next(calls):
+            if then is not None:
+                raise then
             return real(self, job)
         if is_begun:
             with suppress(TransientError):

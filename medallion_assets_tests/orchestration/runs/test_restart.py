@@ -138,6 +138,7 @@ def test_it_is_started_anew_once_the_code_server_is_back(runs: Launching, tmp_pa
     again = [run for run in runs.instance.get_runs() if run.run_id != run_id]
     assert [(run.parent_run_id, run.tags[RETRY_NUMBER_TAG]) for run in again] == [(run_id, "1")]
     assert runs.run(run_id).tags[AUTO_RETRY_RUN_ID_TAG] == again[0].run_id
+    assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.PENDING, "how it ends the new one tells"
 
 
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
@@ -158,17 +159,18 @@ def test_a_promise_that_dagster_has_not_kept_is_over_and_told_where_nobody_can_k
 
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")
 def test_a_promise_that_nobody_could_keep_for_an_hour_is_over_and_said(runs: Launching) -> None:
-    """Its code location did not load all the time: people were told nothing, as it was to be started anew."""
-    run_id = runs.make({MAX_RETRIES_TAG: "2"}, ORIGIN)
-    runs.instance.report_run_failed(runs.run(run_id))
+    """Dagster has heard of it, done nothing and said nothing, and its code location does not load all the time."""
     hear(runs)
+    run_id = lost(runs, {WILL_RETRY_TAG: "true"}, ORIGIN)
+    hear(runs)
+    runs.instance.add_run_tags(run_id, {WILL_RETRY_TAG: "true"})
     now = time.time()
     look(runs.instance, now)
     assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.PENDING
     for _ in range(2):
         look(runs.instance, now + LOOK_BACK.total_seconds() + 60)
         assert run_status(runs.run(run_id), retries_enabled=True) is EndStatus.FAILED
-    assert runs.said(run_id).count("for 60 minutes its code location could not be loaded") == 1
+    assert runs.said(run_id).count("Not started anew: for 60 minutes nobody could") == 1
 
 
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning")

@@ -205,6 +205,7 @@ def test_a_run_that_is_started_anew_has_not_failed_yet(dagster_instance: dg.Dags
     [
         pytest.param({WILL_RETRY_TAG: "false"}, True, id="it could not be"),
         pytest.param({RETRIED_BY: "another"}, False, id="it was"),
+        pytest.param({WILL_RETRY_TAG: "false", RETRIED_BY: "another"}, False, id="it was, when nobody believed it"),
     ],
 )
 def test_that_it_was_not_started_anew_counts_however_late_it_is_known(
@@ -218,8 +219,10 @@ def test_that_it_was_not_started_anew_counts_however_late_it_is_known(
     cursor = to_json(replace(seen, settled_until=time.time()))
     assert tick(sensor, dagster_instance, cursor)[0] == []
     dagster_instance.add_run_tags(failed, then)
+    settled = seen.settled_until, time.time()
     requests, cursor = tick(sensor, dagster_instance, cursor)
     assert [request.run_key for request in requests] == [f"watcher/{failed}"] * is_asked
+    assert all(settled[0] < float(request.tags[UNTIL_TAG]) <= settled[1] for request in requests), "a lost cursor"
     assert tick(sensor, dagster_instance, cursor)[0] == []
     assert RunIfCursor(**json.loads(cursor)).waiting == {}
 
