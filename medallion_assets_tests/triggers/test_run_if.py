@@ -171,7 +171,7 @@ def test_a_run_that_was_to_be_started_anew_counts_once_it_is_over_however_late()
 def test_whenever_it_is_known_how_runs_ended_each_is_asked_for_once(
     condition: Condition, runs: list[FinishedRun], waits: list[int]
 ) -> None:
-    """Each run is final some ticks after it was first seen, each an hour after the last: by then its time is settled."""
+    """Each run is final some ticks after it was first seen, which are an hour apart: its time is settled by then."""
     cursor, asked = NOTHING_KNOWN, []
     for tick in range(5):
         seen = [replace(run, is_final=wait <= tick) for run, wait in zip(runs, waits, strict=False)]
