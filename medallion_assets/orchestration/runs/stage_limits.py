@@ -88,7 +88,7 @@ class StageLimit:
         self._is_heard = False
         self._has_rung = False
         self._is_over = threading.Event()
-        self._ending = threading.Lock()
+        self._ending = threading.RLock()
         self._former: Any = None
 
     def __enter__(self) -> Self:
@@ -99,11 +99,17 @@ class StageLimit:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if threading.current_thread() is threading.main_thread():
-            with self._ending:  # whatever was sent by then is heard while the handler is ours
-                self._is_over.set()
+        """In whatever thread a stage is dropped that was not carried out to its end, and whatever began meanwhile."""
+        with self._ending:  # whatever was sent by then is heard while the handler is ours
+            self._is_over.set()
+        if threading.current_thread() is threading.main_thread() and self._is_ours:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, self._former)
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the timer is that of this stage, and not of one that began later."""
+        return signal.getsignal(signal.SIGALRM) == self._ring
 
     def kept(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items; making the next one is interrupted. What Dagster does with one is not.
@@ -165,7 +171,7 @@ class StageLimit:
 
     def _ring_again(self) -> None:
         with self._ending:
-            if not self._is_over.is_set():
+            if not self._is_over.is_set() and self._is_ours:
                 signal.pthread_kill(int(threading.main_thread().ident or 0), signal.SIGALRM)
 
 

@@ -26,6 +26,7 @@ from medallion_assets.stages import bronze
 from medallion_assets_tests.graph import BRONZE, Graph
 from medallion_assets_tests.orchestration.runs.launching import Launching, launching
 from medallion_assets_tests.orchestration.runs.limited_stages import Carried
+from medallion_assets_tests.services.waiting import wait_until
 
 RINGS: Callable[[], object] = lambda: signal.raise_signal(signal.SIGALRM)  # noqa: E731 - as its timer does
 
@@ -118,6 +119,44 @@ def test_what_dagster_does_between_two_reports_is_not_interrupted() -> None:
         with pytest.raises(StageTimeError):
             next(items)
     assert done == []
+
+
+@pytest.fixture
+def dropped() -> Iterator[Iterator[int]]:
+    """A stage that has begun, and that Dagster carries out no further; the timer is as before afterwards."""
+    limits = Limits(time_limit_seconds=1)
+
+    def stage() -> Iterator[int]:
+        with StageLimit(dg.build_asset_context(), "silver.things", limits, again_seconds=0.05) as limit:
+            yield from limit.kept(iter([1, 2]))
+
+    before, items = signal.getsignal(signal.SIGALRM), stage()
+    next(items)
+    yield items
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def watched() -> int:
+    """How many stages are watched."""
+    return sum(thread.name == "stage-limit" for thread in threading.enumerate())
+
+
+def test_a_stage_that_is_dropped_in_another_thread_is_watched_no_more(dropped: Any) -> None:
+    """Its timer would ring again and again, whatever the process does then. A collector of garbage may be in any."""
+    before = watched()
+    thread = threading.Thread(target=dropped.close)
+    thread.start()
+    thread.join()
+    wait_until(lambda: watched() == before - 1, "nobody watches it")
+
+
+def test_a_stage_that_is_dropped_leaves_the_timer_to_the_one_that_began_later(dropped: Any) -> None:
+    with StageLimit(dg.build_asset_context(), "silver.others", Limits()) as limit:
+        dropped.close()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 1
+        with pytest.raises(StageTimeError, match=r"silver\.others"), limit.heard():
+            RINGS()
 
 
 class Careless:
