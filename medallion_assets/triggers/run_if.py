@@ -107,6 +107,12 @@ class RunIfCursor:
         """Whether a run has not been handled."""
         return run_id in self.waiting or (ended_at > self.settled_until and run_id not in self.handled)
 
+    def set_back(self, now: float) -> RunIfCursor:
+        """The cursor after the clock was set back to `now`: what ends from now on is later than all that it knows."""
+        latest = now - OVERLAP_SECONDS
+        begun = {name: replace(cause, ended_at=min(cause.ended_at, latest)) for name, cause in self.begun.items()}
+        return replace(self, settled_until=latest, begun=begun, round_began=min(self.round_began, latest))
+
 
 def condition_met(condition: Condition, statuses: Collection[EndStatus]) -> bool | None:
     """Whether outcomes meet a condition; None while that is open, because it depends on those that are pending."""

@@ -193,6 +193,16 @@ def test_what_is_known_late_takes_the_place_of_nothing_newer() -> None:
     assert [(cause.upstream, cause.run_id) for cause in asks[0].causes] == [("a", "newer"), ("b", "last")]
 
 
+def test_a_clock_that_was_set_back_makes_no_outcome_older_than_those_before() -> None:
+    runs = [FinishedRun(run_id="a", ended_at=9000.0, outcomes={"a": F})]
+    _, cursor = evaluate(Condition.ALL_SUCCEEDED, ("a", "b"), 9000.0, NOTHING_KNOWN, runs)
+    cursor = replace(cursor, round_began=8000.0).set_back(2000.0)
+    runs = history([{"a": S}, {"b": S}])
+    runs = [replace(run, ended_at=2000.0 + run.ended_at) for run in runs]
+    asks, _ = evaluate(Condition.ALL_SUCCEEDED, ("a", "b"), 2010.0, cursor, runs)
+    assert keys(asks) == ["run002"]
+
+
 def test_what_is_known_after_the_end_of_its_round_is_of_no_round() -> None:
     late = FinishedRun(run_id="late", ended_at=1.5, outcomes={}, is_final=False)
     both = [FinishedRun(run_id=name, ended_at=at, outcomes={name: S}) for name, at in (("a", 1.0), ("b", 2.0))]

@@ -7,7 +7,6 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
@@ -42,7 +41,6 @@ from medallion_assets.settings import Settings
 from medallion_assets.settings.schedules import DAILY, MONITOR
 from medallion_assets.triggers.run_if import (
     EPOCH_SECONDS,
-    OVERLAP_SECONDS,
     ConditionMet,
     EndStatus,
     FinishedRun,
@@ -161,7 +159,7 @@ def run_if(
         if cursor is None:
             cursor = recovered(context.instance, name, now)
         elif cursor.settled_until > now:  # the clock was set back: run keys see to it that nothing is started twice
-            cursor = replace(cursor, settled_until=now - OVERLAP_SECONDS)
+            cursor = cursor.set_back(now)
         runs = list(islice(finished_runs(context, names, cursor), most_runs))
         reached = now if len(runs) < most_runs else min(now, runs[-1].ended_at)
         settled_until = cursor.settled_until
