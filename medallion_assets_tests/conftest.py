@@ -50,11 +50,11 @@ settings.register_profile(QUICK, settings.get_profile("busy machine"))
 SLOW = ("end_to_end", "simulation", "failures")
 """Folders all of whose tests live through a deployment, through a week, or through every kind of failure."""
 
-ENDED_SECONDS = 20.0
-"""A worker that closed its connection has ended by then."""
-
 SLOW_FIXTURES = ("lived",)
 """Fixtures that live through a week: whatever looks at one is slow."""
+
+ENDED_SECONDS = 20.0
+"""A worker that closed its connection has ended by then."""
 
 
 def pytest_xdist_auto_num_workers() -> int:

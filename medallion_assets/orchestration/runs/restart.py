@@ -19,7 +19,6 @@ import dagster as dg
 from dagster._core.events import RunFailureReason
 from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
 from dagster._core.storage.tags import (
-    AUTO_RETRY_RUN_ID_TAG,
     BACKFILL_ID_TAG,
     MAX_RETRIES_TAG,
     RETRY_NUMBER_TAG,
@@ -30,6 +29,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import GrpcServerTarget
 from dagster._daemon.auto_run_reexecution.auto_run_reexecution import retry_run
 
+from medallion_assets.orchestration.dagster_tags import RETRIED_BY
 from medallion_assets.orchestration.hidden_tags import hidden_tag, value_of
 from medallion_assets.orchestration.run_records import readable_runs
 from medallion_assets.orchestration.runs.planned_code import planned_by, served_code
@@ -178,7 +178,7 @@ def _is_left_out(run: dg.DagsterRun) -> bool:
     tags = run.tags
     was_lost = value_of(LOST_TAG, tags) == run.run_id and tags.get(WILL_RETRY_TAG) == "false"
     by_a_step = tags.get(RUN_FAILURE_REASON_TAG) == RunFailureReason.STEP_FAILURE.value
-    return (was_lost or _is_promised(run)) and not by_a_step and AUTO_RETRY_RUN_ID_TAG not in tags
+    return (was_lost or _is_promised(run)) and not by_a_step and RETRIED_BY not in tags
 
 
 def _is_promised(run: dg.DagsterRun) -> bool:
