@@ -30,9 +30,9 @@ KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
 MOMENTS = (
     ("ingest_and_refine", "STARTED", 0.5),
     ("daily_gold_and_publish", "STARTED", 1.5),
-    ("ingest_and_refine", "STARTED", 0.8),
-    ("daily_gold_and_publish", "STARTING", 0.0),
     ("ingest_and_refine", "STARTING", 0.0),
+    ("daily_gold_and_publish", "STARTING", 0.0),
+    ("ingest_and_refine", "STARTED", 0.8),
     ("daily_gold_and_publish", "STARTED", 3.0),
     ("ingest_and_refine", "STARTED", 0.2),
     ("daily_gold_and_publish", "STARTED", 0.5),

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 SECONDS = 180.0
 POLL_SECONDS = 0.05
-REST, LONGEST_REST_SECONDS = 4, 1.0
+REST, LONGEST_REST_SECONDS = 9, 1.0
 """Who asks takes from those who work: the pause is so many times what asking took, up to a second."""
 Found = TypeVar("Found")
 
