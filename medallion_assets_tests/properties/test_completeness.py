@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from medallion_assets.contracts.batch import Batch, BatchKind
 from medallion_assets.contracts.coverage import Coverage, least
 from medallion_assets.contracts.moments import end_of_business_day
+from medallion_assets.deriving.day_ledger import DayLedger, GoldBuild, SilverChange, advance, to_build
 from medallion_assets.refining.ledger.coverage import coverage_of
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports
-from medallion_assets.triggers.restated.days import DayLedger, GoldBuild, SilverChange, advance, to_build
 from medallion_assets_tests.properties.examples import examples
 
 DAYS = [date(2025, 3, 8) + timedelta(days=number) for number in range(4)]  # one of them has 23 hours

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
+from medallion_assets.deriving.day_ledger import DayLedger
 from medallion_assets.orchestration.runs.outcomes import EndStatus
 from medallion_assets.orchestration.sensors import alerts, run_outcomes
 from medallion_assets.orchestration.sensors.restated import sensors as restated
@@ -15,7 +16,6 @@ from medallion_assets.orchestration.sensors.restated.logs import LogPosition
 from medallion_assets.triggers import file_arrival, run_if, table_update
 from medallion_assets.triggers.debounce import DebounceState
 from medallion_assets.triggers.restated.asking import AskingCursor
-from medallion_assets.triggers.restated.days import DayLedger
 
 NOON, LATER = datetime(2025, 5, 8, 12, tzinfo=UTC), datetime(2025, 5, 8, 12, 0, 0, 5, tzinfo=UTC)
 DAY, EXPORT = date(2025, 5, 7), "01746705600000-0123abcd"

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.computation import computation
+from medallion_assets.deriving.day_ledger import to_publish
+from medallion_assets.deriving.day_logs import ledger_of
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.orchestration.jobs import RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.orchestration.sensors.restated.logs import LogPosition, ledger_of, read_on
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition, read_on
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.restated.days import to_publish
 from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.orchestration.sensors.restated_days import (
     DAY,

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from medallion_assets.contracts.documents import to_json
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.deriving.day_ledger import DayLedger
 from medallion_assets.operations.alerts.facts import AlertFacts
 from medallion_assets.operations.alerts.rules import alerts_of
 from medallion_assets.operations.tables.alerts import open_alerts, read_alerts, read_events
@@ -33,7 +34,6 @@ from medallion_assets.orchestration.sensors.run_outcomes import run_outcome_sens
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.settings import load_settings
-from medallion_assets.triggers.restated.days import DayLedger
 from medallion_assets.triggers.run_if import RunIfCursor
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.operations.planted import NOW, SILVER, attempt, attempts

@@ -13,25 +13,15 @@ from datetime import datetime
 import dagster as dg
 
 from medallion_assets.contracts.documents import Moment
-from medallion_assets.contracts.pipeline import AsOf, Gold
+from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.run_days import partition_day
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, commits_since, noted_days
-from medallion_assets.delta.notes.coverage_notes import COVERED, PROVISIONAL, read_note
-from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
-from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
+from medallion_assets.delta.notes.commit_notes import CommitLog
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.day_ledger import NEVER, DayLedger, DayPublished, GoldBuild, Position, advance
+from medallion_assets.deriving.day_logs import gold_builds, ledger_of, silver_changes
 from medallion_assets.orchestration.audits import table_version
 from medallion_assets.orchestration.reporting import asset_key
-from medallion_assets.triggers.restated.days import (
-    NEVER,
-    DayLedger,
-    DayPublished,
-    GoldBuild,
-    Position,
-    SilverChange,
-    advance,
-)
 
 EVENTS_AT_ONCE = 1000
 
@@ -74,13 +64,6 @@ def known_for(gold: Gold, reading: LogPosition | None) -> LogPosition:
     return replace(reading, ledger=replace(reading.ledger, keep_days=ledger.keep_days))
 
 
-def ledger_of(gold: Gold) -> DayLedger:
-    """The ledger of a Gold table of which nothing has been read yet."""
-    if isinstance(gold, AsOf):
-        return DayLedger(as_of=True, keep_days=gold.keep_days)
-    return DayLedger(as_of=False)
-
-
 def read_on(
     reading: LogPosition,
     lakehouse: Lakehouse,
@@ -118,12 +101,12 @@ def read_on(
     if silver.version > reading.silver_version:
         days = [day for day in silver.partitions if day is not None]
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
-    gold_builds = list(_gold_builds(gold, built, silver, reading.gold_version)) if built else []
+    builds = list(gold_builds(gold, built, silver, reading.gold_version)) if built else []
     ledger = advance(
         ledger,
-        silver_changes=_silver_changes(silver, built, reading.silver_version),
-        gold_builds=gold_builds,
-        publishes=_publishes(built, published) if built and serving else _as_published(gold_builds),
+        silver_changes=silver_changes(silver, built, reading.silver_version),
+        gold_builds=builds,
+        publishes=_publishes(built, published) if built and serving else _as_published(builds),
     )
     return LogPosition(
         ledger=ledger,
@@ -146,39 +129,6 @@ def _went_back(table: Snapshot | None, version: Position, commit: str) -> bool:
 
 def _made_by(table: Snapshot | None) -> str:
     return (CommitLog(table).commit_id(table.version) or "") if table else ""
-
-
-def _silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:
-    """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
-    held = [day for day in silver.partitions if day is not None]
-    if version == NEVER:  # days that no commit speaks of
-        yield SilverChange(version=0, days=held)
-    for commit in reversed(commits_since(silver, version)):
-        days = noted_days(commit, RESTATED)
-        every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
-        yield SilverChange(
-            version=commit["version"],
-            days=every if days is None else days,
-            covered_until=read_note(commit, COVERED).until,
-        )
-
-
-def _gold_builds(declared: Gold, gold: Snapshot, silver: Snapshot, version: int) -> Iterator[GoldBuild]:
-    """The builds after a version. What was built from a former Silver table is as if built from no version of this.
-
-    One that names its days, or its source, in a way that cannot be read built none: they are built again.
-    """
-    changes = CommitLog(silver)
-    for commit in reversed(commits_since(gold, version)):
-        if SOURCE_NOTE in commit:
-            source_version = built_from(commit, changes)
-            yield GoldBuild(
-                version=commit["version"],
-                source_version=NEVER if source_version is None else source_version,
-                replaced=noted_days(commit, REPLACED) or [],
-                removed=noted_days(commit, REMOVED) or [],
-                provisional={day: declared.end_of(day) for day in noted_days(commit, PROVISIONAL) or []},
-            )
 
 
 def _published_after(
@@ -204,6 +154,6 @@ def _publishes(gold: Snapshot, published: Iterable[dg.EventLogRecord]) -> Iterat
             yield DayPublished(day=day, version=version)
 
 
-def _as_published(gold_builds: Iterable[GoldBuild]) -> Iterator[DayPublished]:
-    for build in gold_builds:
+def _as_published(builds: Iterable[GoldBuild]) -> Iterator[DayPublished]:
+    for build in builds:
         yield from (DayPublished(day=day, version=build.version) for day in build.replaced)

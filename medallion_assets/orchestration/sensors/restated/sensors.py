@@ -20,6 +20,7 @@ from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.run_days import days_text, ranges_of
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.day_ledger import restated_at
 from medallion_assets.operations.stages import closing_job
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.orchestration.audits import is_audited, other_runs
@@ -46,7 +47,7 @@ from medallion_assets.stages.partitions import month_now
 from medallion_assets.stages.together import companions
 from medallion_assets.triggers.restated.asking import AskingCursor, Chosen, choose
 from medallion_assets.triggers.restated.batches import DayBatch, oldest_live
-from medallion_assets.triggers.restated.days import RestatedRange, restated_at, restated_ranges
+from medallion_assets.triggers.restated.days import RestatedRange, restated_ranges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
