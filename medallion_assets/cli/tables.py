@@ -126,7 +126,7 @@ def verify(
     ] = False,
     deep: Annotated[
         bool,
-        typer.Option("--deep", help="Also check every row, recompute Silver and the dbt models, and compare."),
+        typer.Option("--deep", help="Also check every row, recompute Silver, Gold and the dbt models, and compare."),
     ] = False,
     json: Json = False,
 ) -> None:

@@ -187,6 +187,14 @@ def to_build(ledger: DayLedger) -> dict[date, int]:
     return {day: version for day, version in needed.items() if version > known.get(day, NEVER)}
 
 
+def settled_days(ledger: DayLedger, held: Collection[date]) -> list[date]:
+    """The days that Gold holds, or has built, and that no build has to make or remove any more, ascending."""
+    days = {*held, *ledger.built} - to_build(ledger).keys()
+    if ledger.as_of:
+        days.intersection_update(kept_as_of_days(days, ledger.greatest_day, keep_days=ledger.keep_days))
+    return sorted(days)
+
+
 def to_publish(ledger: DayLedger) -> dict[date, int]:
     """The days that are built and wait to be published, each with the version of Gold that built it."""
     if not ledger.as_of:

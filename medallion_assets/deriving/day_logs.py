@@ -7,14 +7,15 @@ Does not: what follows from it, or what readers were given.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, commits_since, noted_days
 from medallion_assets.delta.notes.coverage_notes import COVERED, PROVISIONAL, read_note
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
-from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
 from medallion_assets.delta.table import Snapshot
-from medallion_assets.deriving.day_ledger import NEVER, DayLedger, GoldBuild, SilverChange
+from medallion_assets.deriving.day_ledger import NEVER, DayLedger, GoldBuild, SilverChange, advance
 
 
 def ledger_of(gold: Gold) -> DayLedger:
@@ -22,6 +23,14 @@ def ledger_of(gold: Gold) -> DayLedger:
     if isinstance(gold, AsOf):
         return DayLedger(as_of=True, keep_days=gold.keep_days)
     return DayLedger(as_of=False)
+
+
+def read_ledger(gold: Gold, built: Snapshot, source: Snapshot) -> DayLedger:
+    """What the whole logs of a Gold table and of its source, opened after it, say; no day counts as published."""
+    held = held_days(source)
+    known = replace(ledger_of(gold), first_day=min(held, default=None), greatest_day=max(held, default=None))
+    builds = gold_builds(gold, built, source, NEVER)
+    return advance(known, silver_changes=silver_changes(source, built, NEVER), gold_builds=builds)
 
 
 def silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:

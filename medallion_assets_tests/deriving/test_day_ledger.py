@@ -15,6 +15,7 @@ from medallion_assets.deriving.day_ledger import (
     SilverChange,
     advance,
     restated_at,
+    settled_days,
     to_build,
     to_publish,
 )
@@ -57,6 +58,18 @@ def test_kept_as_of_days_that_were_never_built_are_built() -> None:
     removed = GoldBuild(version=2, source_version=1, replaced=[], removed=[day(1)])
     ledger = advance(LTV, silver_changes=[restated], gold_builds=[built, removed])
     assert to_build(ledger) == {day(1): 1, day(2): 1}
+
+
+def test_a_day_is_settled_until_it_is_to_be_built_or_removed() -> None:
+    """What is held and no log speaks of any more is settled as well; as of a day that is not kept nothing is."""
+    days = [day(0), day(1), day(2)]
+    build = GoldBuild(version=1, source_version=1, replaced=days[1:])
+    ledger = advance(SALES, silver_changes=[SilverChange(version=2, days=[day(2)])], gold_builds=[build])
+    assert settled_days(ledger, days) == [day(0), day(1)]
+    late = replace(LTV, greatest_day=day(40))
+    built = [day(0), day(22), day(30), day(41)]  # the 9th is too old, the 31st ends its month, the last is to come
+    ledger = advance(late, gold_builds=[GoldBuild(version=1, source_version=1, replaced=built)])
+    assert settled_days(ledger, []) == [day(22), day(30)]
 
 
 def test_of_as_of_days_the_greatest_alone_is_published() -> None:

@@ -17,6 +17,7 @@ from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.replay import Replayed
+from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
@@ -36,6 +37,7 @@ from medallion_assets.operations.verify.findings import (
     of_place,
     rebuild,
 )
+from medallion_assets.operations.verify.gold import verify_gold
 from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
 from medallion_assets.operations.verify.log import verify_log
 from medallion_assets.operations.verify.recomputation import differences, recompute
@@ -62,7 +64,8 @@ def verify(
     """Look at every table: logs, what they say of each other, names, sizes and footers of data files; no row is read.
 
     `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
-    rows of each table, makes Silver again from Bronze and dbt models from Silver, in a temporary folder, and compares.
+    rows of each table, makes Silver again from Bronze, and Gold and dbt models from Silver, in a temporary folder, and
+    compares.
     `limits` are those of DuckDB, where dbt models are built.
 
     `progress` is called with what is being looked at, how much of it is done, and of how much: files, or lines.
@@ -161,11 +164,11 @@ class _Look:
             self._found(finding.table, [finding])
 
     def recompute(self) -> None:
-        """Silver once more, from Bronze; dbt models once more, from Silver."""
+        """Silver once more, from Bronze; Gold and dbt models once more, from Silver."""
+        seen, catalog = self._seen(), self.lakehouse.catalog
         with workspace() as folder:
             scratch = self.lakehouse.scratch(folder)
-            catalog = self.lakehouse.catalog
-            made = {loaded.table.name for loaded in catalog.loaded if self._recompute_one(loaded, scratch)}
+            made = {loaded.table.name for loaded in catalog.loaded if self._recompute_one(loaded, seen, scratch)}
             for derived in catalog.derived:
                 table = self.well.get(derived.table.name)
                 if table is None or not made.issuperset(source.name for source in derived.sources):
@@ -175,14 +178,22 @@ class _Look:
                 update_derived(scratch, derived)
                 self.answer.findings.extend(differences(table, scratch.open(derived.table)))
                 made.add(derived.table.name)
+        for gold in catalog.gold:
+            table, source = self.well.get(gold.table.name), self.well.get(gold.source.name)
+            if table is not None and source is not None:
+                self._add(verify_gold(gold, table, source, progress=self.progress))
         for models in catalog.dbt:
             from medallion_assets.operations.verify.models import verify_models  # it brings DuckDB, and then dbt
 
-            found = verify_models(self.lakehouse, models, self.well, limits=self.limits, progress=self.progress)
-            self.answer.findings.extend(found.findings)
-            self.answer.notes.extend(found.notes)
+            self._add(verify_models(seen, models, self.well, limits=self.limits, progress=self.progress))
 
-    def _recompute_one(self, loaded: Loaded, scratch: Lakehouse) -> bool:
+    def _seen(self) -> Lakehouse:
+        """The lakehouse as it was looked at: what runs commit meanwhile is no difference."""
+        seen = OneLook.at(self.lakehouse)
+        seen.opened.update(self.well)
+        return seen
+
+    def _recompute_one(self, loaded: Loaded, seen: Lakehouse, scratch: Lakehouse) -> bool:
         """Whether the table could be made again and compared."""
         table = loaded.table
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
@@ -195,7 +206,7 @@ class _Look:
             done += count
             self.progress(f"making {table.name} again", done, total)
 
-        if stricter := recompute(self.lakehouse, loaded, scratch, progress=lines):
+        if stricter := recompute(seen, loaded, scratch, progress=lines):
             words = f"{stricter:,} records that were good when they were judged are bad under the current contract"
             self.answer.notes.append(f"{table.name} was not made again: {words}")
             return False
@@ -205,6 +216,10 @@ class _Look:
     @property
     def _reads_rows(self) -> bool:
         return self.level is Level.DEEP
+
+    def _add(self, found: Verification) -> None:
+        self.answer.findings.extend(found.findings)
+        self.answer.notes.extend(found.notes)
 
     def _count(self, looks: Mapping[str, FileLook]) -> None:
         """A note about files that cannot be compared with what was written."""
