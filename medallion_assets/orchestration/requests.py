@@ -203,8 +203,11 @@ def give_up(
     of: Table,
     key: str,
     what: str,
-) -> None:
-    """Tell people, once after the last run, that a sensor asks no more: `what` waits `of` a table; `key` names it."""
+) -> bool:
+    """Tell people, once after the last run, that a sensor asks no more: `what` waits `of` a table; `key` names it.
+
+    Gives whether they could be told.
+    """
     by_this = dg.RunsFilter(tags={SENSOR_NAME: context.sensor_name})
     asked = readable_runs(context.instance, by_this, limit=LAST_RUNS)
     last = [run for run in asked if asset_key(of) in (run.asset_selection or ())]
@@ -220,7 +223,7 @@ def give_up(
         run_id=run_id,
         job=last[0].job_name if last else None,
     )
-    alert_or_log(context, lakehouse, settings, [alert])
+    return alert_or_log(context, lakehouse, settings, [alert])
 
 
 def alert_or_log(
@@ -228,13 +231,18 @@ def alert_or_log(
     lakehouse: LakehouseResource,
     settings: Settings | None,
     alerts: Collection[Alert],
-) -> None:
-    """Alert people. Alerts that can neither be kept nor sent stop no sensor, and stand in the log of its tick."""
+) -> bool:
+    """Alert people, and say whether that could be done.
+
+    Alerts that can neither be kept nor sent stop no sensor, and stand in the log of its tick.
+    """
     try:
         keep_or_send(lakehouse.lakehouse(), context.instance, settings, alerts, lakehouse.now())
     except LAKEHOUSE_ERRORS as error:
         what = "; ".join(alert.what for alert in alerts)
         log_error(context, f"alerts could neither be kept nor sent: {what}", error)
+        return False
+    return True
 
 
 def log_error(context: dg.SensorEvaluationContext, what: str, error: Exception) -> None:

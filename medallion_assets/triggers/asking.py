@@ -41,6 +41,10 @@ class Asking(Generic[Cursor, Wanted]):
     reason: str = ""
     gives_up: bool = False
 
+    def untold(self) -> Asking[Cursor, Wanted]:
+        """The same, where nobody could be told that asking ends: it ends at the next tick again."""
+        return replace(self, cursor=_with_state(self.cursor, replace(self.cursor.state, given_up=False)))
+
 
 def asking(
     now: datetime,

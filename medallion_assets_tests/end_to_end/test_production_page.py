@@ -1,4 +1,4 @@
-"""docs/production.md, followed to the letter on an empty host: setting it up, an upgrade, and going back.
+"""docs/production.md, followed to the letter on an empty host: setting it up, an upgrade, going back, and a restore.
 
 Its commands run as they stand there, in mounts of their own, but for packages of the system, the editor, and systemd:
 what units name is started as they say (`services.host`).
@@ -7,6 +7,7 @@ what units name is started as they say (`services.host`).
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -79,13 +80,13 @@ def follow(host: Host, lines: list[str], **said: str) -> None:
     for written in lines:
         line = re.sub(r"<([a-z ]+)>", lambda word: said[word[1].replace(" ", "_")], written)
         if line.startswith("systemctl"):
-            verb, *names = line.removeprefix("systemctl ").split()
+            verb, *names = shlex.split(line.removeprefix("systemctl "))
             host.systemctl(verb, names)
         elif not line.startswith(("apt-get", "editor")):
             host.run(line)
 
 
-def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
+def test_the_page_leads_to_a_deployment_that_can_be_upgraded_put_back_and_restored(
     empty_host: Host, database: PostgresServer, dynamodb_local: DynamoDBLocal, source: Path, tmp_path: Path
 ) -> None:
     dynamodb_local.empty()
@@ -128,6 +129,11 @@ def test_the_page_leads_to_a_deployment_that_can_be_upgraded_and_put_back(
         follow(empty_host, upgrade, version=version)
         assert empty_host.run("git -C /opt/medallion describe --tags").strip() == version
         arrived(3 + number)
+
+    backup, restore = blocks("Backup and restore")[:2]
+    follow(empty_host, backup)
+    follow(empty_host, [re.sub(r"dagster-[-0-9]+\.dump", "dagster-$(date +%F).dump", line) for line in restore])
+    arrived(5)
 
 
 def edit(host: Host, postgres_port: int, others: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 from medallion_assets_tests.services.processes import ServiceMissingError
@@ -62,7 +63,14 @@ class Host:
         return done.stdout
 
     def systemctl(self, verb: str, names: list[str]) -> None:
-        """Enable, start or stop units as their files say; the target stands for all that are enabled."""
+        """Enable, start or stop units as their files say; the target stands for all that are enabled.
+
+        Raises:
+            AssertionError: to stop the target, units of it are not named: systemctl would go on while they end.
+        """
+        if verb == "stop" and "medallion.target" in names:
+            forgotten = [unit for unit in self.units if not any(fnmatch(unit, name) for name in names)]
+            assert not forgotten, f"nobody waits for {', '.join(forgotten)}"
         if verb == "enable":
             self.enabled += [name for name in names if name.startswith("medallion-")]
         for name in self._ordered(names, stopping=verb == "stop"):
@@ -73,7 +81,7 @@ class Host:
 
     def end(self) -> None:
         """End every process that a unit began, those of runs too."""
-        self.systemctl("stop", ["medallion.target"])
+        self.systemctl("stop", ["medallion.target", "medallion-*"])
 
     def last_words(self, lines: int = 40) -> str:
         """The ends of what the units said, each under its name."""

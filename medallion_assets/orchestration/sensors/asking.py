@@ -8,7 +8,7 @@ Dagster reads the annotations of a sensor itself, so they are not postponed here
 
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Generic
 
@@ -79,7 +79,8 @@ class Subject(Generic[Cursor, Wanted]):
         seen = self.look(lakehouse, now, cursor)
         if seen.asking.gives_up:
             key = seen.asking.cursor.state.signature or ""
-            give_up(context, lakehouse, self.settings, of=self.of, key=key, what=seen.waits)
+            if not give_up(context, lakehouse, self.settings, of=self.of, key=key, what=seen.waits):
+                return replace(seen, asking=seen.asking.untold())
         return seen
 
     def unseen(self, error: PermanentError, now: datetime) -> Alert:

@@ -13,7 +13,7 @@ the others free.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from medallion_assets.contracts.documents import Moment, Names
@@ -56,6 +56,11 @@ class Chosen:
     asks: Sequence[DayBatch]
     given_up: Sequence[RestatedRange]
     memory: AskingCursor
+
+    def untold(self) -> Chosen:
+        """The same, where nobody could be told what was given up: it is given up at the next tick again."""
+        told = self.memory.given_up - _names(self.given_up)
+        return replace(self, memory=replace(self.memory, given_up=told))
 
 
 def choose(

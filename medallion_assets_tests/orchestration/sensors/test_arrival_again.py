@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -186,6 +187,24 @@ def failed(graph: Graph, sensor: Sensing, request: dg.RunRequest) -> None:
             asset_selection=frozenset(request.asset_selection or ()),
         )
     )
+
+
+def test_that_asking_has_ended_is_told_as_soon_as_it_can_be(graph: Graph) -> None:
+    """While alerts can neither be kept nor sent, each tick tries again; once they can, people hear of it once."""
+    place, sensor = landing(graph), sensing(graph)
+    place.full("a")
+    assert all(sensor.tick(seconds) for seconds in (0, 60, 180, 420, 900, 1860, 3780, 7380))
+    outbox = Path(graph.lakehouse.uri(ALERTS))
+    outbox.parent.mkdir(parents=True, exist_ok=True)
+    outbox.write_text("no folder")
+    for seconds in (7400, 7500):
+        assert sensor.tick(seconds) is None
+        assert sensor.reason.startswith("given up after 8 attempts: 1 export")
+    outbox.unlink()
+    for seconds in (7600, 7700):
+        assert sensor.tick(seconds) is None
+        (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
+        assert alert["where"] == "file_arrival_customer_transactions"
 
 
 @pytest.mark.slow

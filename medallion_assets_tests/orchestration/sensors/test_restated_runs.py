@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -12,7 +13,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from medallion_assets.contracts.run_days import day_tags
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.tables.alerts import read_alerts
+from medallion_assets.operations.tables.alerts import ALERTS, read_alerts
 from medallion_assets.orchestration.jobs import CATCH_UP_PRIORITY, CATCHES_UP, RECENT_PRIORITY
 from medallion_assets.orchestration.reporting import asset_key
 from medallion_assets.orchestration.requests import RUN_KEY
@@ -113,6 +114,24 @@ def test_a_failed_run_is_asked_for_again_and_at_last_given_up(follower: Follower
         assert alerts["what"].str.ends_with("also of gold.customer_ltv").all(), "rule P6"
     plant(follower.lakehouse, {day(0): "20"})
     assert len(follower.tick(SALES, now=now + timedelta(days=40))) == 1
+
+
+def test_that_days_were_given_up_is_told_as_soon_as_it_can_be(follower: Follower) -> None:
+    plant(follower.lakehouse, {day(0): "10"})
+    now = datetime.now(UTC)
+    for attempt in range(1, ATTEMPTS + 1):
+        (request,) = follower.tick(SALES, now=now + timedelta(days=attempt))
+        run_of(follower, request, dg.DagsterRunStatus.FAILURE)
+    outbox = Path(follower.lakehouse.uri(ALERTS))
+    outbox.parent.mkdir(parents=True, exist_ok=True)
+    outbox.write_text("no folder")
+    for number in range(2):
+        assert follower.tick(SALES, now=now + timedelta(days=20 + number)) == []
+    outbox.unlink()
+    for number in range(2):
+        assert follower.tick(SALES, now=now + timedelta(days=30 + number)) == []
+        (key,) = read_alerts(follower.lakehouse, since=now.date())["key"].to_list()
+        assert key == f"given_up:{request.tags[ASKED_TAG]}"
 
 
 def test_runs_of_versions_that_a_source_lost_are_no_attempts_at_those_it_has(follower: Follower) -> None:

@@ -117,12 +117,14 @@ def _sensor(settings: Settings, kept: Kept) -> dg.SensorDefinition:
             return dg.SkipReason(f"{kept.gold.source.name} does not exist yet")
         before = from_json_or_none(RestatedCursor, context.cursor)
         looked = look(kept, lake, context.instance, before, now=lakehouse.now(), first_day=first_day, timers=timers)
-        if looked.chosen.given_up:
-            alert_or_log(context, lakehouse, settings, [given_up(kept, looked.chosen.given_up, looked.reading)])
+        chosen = looked.chosen
+        alerts = [given_up(kept, chosen.given_up, looked.reading)] if chosen.given_up else []
+        if not alert_or_log(context, lakehouse, settings, alerts):
+            chosen = chosen.untold()
         return dg.SensorResult(
-            run_requests=[batch_request(context.instance, kept, batch, looked.reading) for batch in looked.chosen.asks],
-            skip_reason=None if looked.chosen.asks else looked.waits,
-            cursor=to_json(RestatedCursor(reading=looked.reading, memory=looked.chosen.memory)),
+            run_requests=[batch_request(context.instance, kept, batch, looked.reading) for batch in chosen.asks],
+            skip_reason=None if chosen.asks else looked.waits,
+            cursor=to_json(RestatedCursor(reading=looked.reading, memory=chosen.memory)),
         )
 
     return restated
