@@ -149,6 +149,8 @@ def test_a_row_that_an_index_refused_comes_when_the_index_is_gone(
     assert left_out.samples == [{"row": "bob", "reason": "region (key of index by_region) is empty"}]
     assert publish(serving, limiter, rows, version=2, previous=rows).items_written == 1
     assert seen(serving).keys() == {"ann", "bob"}
+    again = publish(serving, limiter, rows, version=2, rules=rules)  # with an index anew, and nothing to publish
+    assert (again.outcome, again.left_out.count) == ("unchanged", 0), "none is left out of what readers find"
 
 
 def test_new_rows_of_the_largest_size_fit_their_transactions(real_serving: ServingTables) -> None:

@@ -6,7 +6,6 @@ Does not: which tests there are (a dbt project).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +18,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.dbt.built import Node
 from medallion_assets.deriving.dbt.preparing.sources import row_key
 from medallion_assets.deriving.dbt.specs import CheckSpec, Specs
+from medallion_assets.errors.rows import row_as_json
 
 if TYPE_CHECKING:  # they bring DuckDB, which whoever only names the table does without
     import duckdb
@@ -76,7 +76,7 @@ def keep_failures(
             model=tables[node.name].name,
             number=number,
             key=_key(row, tables[node.name]),
-            row=_json(row),
+            row=row_as_json(row),
             column=tests[node.name].column,
         )
         for node in failed
@@ -107,8 +107,4 @@ def _rows(connection: duckdb.DuckDBPyConnection, node: Node) -> Iterator[dict[st
 
 def _key(row: dict[str, Any], table: Table) -> str | None:
     key = {name: row[name] for name in row_key(table) if name in row}
-    return _json(key) if key else None
-
-
-def _json(values: dict[str, Any]) -> str:
-    return json.dumps(values, default=str)
+    return row_as_json(key) if key else None

@@ -18,6 +18,7 @@ from typing import Any
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.errors.long_texts import cut
+from medallion_assets.errors.rows import row_as_json
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.incident import Incident, end_incidents, read_incidents, record_incidents
 from medallion_assets.operations.tables.incident_ends import open_incidents
@@ -166,7 +167,7 @@ def _ask(lakehouse: Lakehouse, asked: QueryAlert, workspace: Path) -> QueryFindi
 
 
 def _format_row(columns: tuple[str, ...], row: tuple[Any, ...]) -> str:
-    return cut(json.dumps(dict(zip(columns, row, strict=True)), default=str, ensure_ascii=False), ROW_CHARACTERS)
+    return cut(row_as_json(dict(zip(columns, row, strict=True))), ROW_CHARACTERS)
 
 
 def _row(text: str) -> dict[str, Any]:

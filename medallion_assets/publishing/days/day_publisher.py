@@ -20,7 +20,7 @@ from medallion_assets.publishing.completeness import COMPLETE_UNTIL, SURER, Comp
 from medallion_assets.publishing.keys import MOST_SORT_KEY_BYTES
 from medallion_assets.publishing.owner import Trace, trace_of
 from medallion_assets.publishing.publisher import Outcome, Publish, PublishResult
-from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_reason, key_rules
+from medallion_assets.publishing.unpublishable import LeftOut, item_or_reason, key_rules
 
 POINTER = "#current"
 EXPIRE_AFTER_SECONDS = 86_400
@@ -80,7 +80,7 @@ def publish_day(
     """
     table, version = publish.table, publish.source.number
     began_at = table.limiter.clock()
-    items, left_out = _row_items(keys, day, version, rows, key_columns, (*key_rules(keys), *publish.index_rules))
+    items, left_out = _row_items(publish, keys, day, rows, key_columns)
     counts = {"row_count": len(items), "rows_left_out": left_out.count}
     rows_in = _Counter(publish.progress)
     table.expect_turn()
@@ -124,12 +124,13 @@ def version_prefix(version: int) -> str:
     return f"{version:012d}#"
 
 
-def row_key(version: int, values: Sequence[str]) -> str:
+def row_key(version: int, values: Sequence[str | None]) -> str:
     """`<version>#value#value#value`; `#` and `%` within a value are percent-encoded, so that no two rows share a key.
 
+    A value that is missing is `%null`, which no text becomes.
     Values too long for a DynamoDB key (1,024 bytes) are replaced by their hash: the key only has to tell rows apart.
     """
-    parts = "#".join(value.replace("%", "%25").replace("#", "%23") for value in values)
+    parts = "#".join("%null" if value is None else value.replace("%", "%25").replace("#", "%23") for value in values)
     key = version_prefix(version) + parts
     if len(key.encode()) <= MOST_SORT_KEY_BYTES:
         return key
@@ -151,23 +152,19 @@ class _Counter:
 
 
 def _row_items(
-    keys: DayKeys,
-    day: date,
-    version: int,
-    rows: Iterable[Mapping[str, object]],
-    key_columns: Sequence[str],
-    rules: Sequence[KeyRule],
+    publish: Publish, keys: DayKeys, day: date, rows: Iterable[Mapping[str, object]], key_columns: Sequence[str]
 ) -> tuple[dict[str, Item], LeftOut]:
     """The items of a version by row key, and the rows that are left out of it."""
     items: dict[str, Item] = {}
-    left_out = LeftOut()
+    left_out, rules = LeftOut(), (*key_rules(keys), *publish.index_rules)
     seen: set[str] = set()
     for row in rows:
-        values = [str(row[column]) for column in key_columns]
-        key = row_key(version, values)
+        values = [None if row[column] is None else str(row[column]) for column in key_columns]
+        key = row_key(publish.source.number, values)
         if key in seen:
             raise PermanentError(
                 "two Gold rows of a day have the same key",
+                where=publish.table.name,
                 expected=f"one row of {day} for each {', '.join(key_columns)}",
                 found=key,
                 do="recompute the Gold partition of that day",
@@ -177,7 +174,7 @@ def _row_items(
         if reason is None:
             items[key] = item
         else:
-            left_out.add(f"{day} {'#'.join(values)}", reason)
+            left_out.add(f"{day} {'#'.join(map(str, values))}", reason)
     return items, left_out
 
 

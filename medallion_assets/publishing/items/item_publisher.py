@@ -92,14 +92,14 @@ def publish_items(
     """
     table, pair = publish.table, Pair(as_of, publish.source.number)
     began_at = table.limiter.clock()
-    present, left_out = sifted(keys, rows, pair, (*key_rules(keys), *publish.index_rules))
+    present, left_out = sifted(table.name, keys, rows, pair, (*key_rules(keys), *publish.index_rules))
     form = form_of(columns)
     table.expect_turn()
     found, write_all = watermark.begin(table, keys, pair, form)
     items = _Items(publish, keys=keys, pair=pair, form=form, found=found)
     outcome: Outcome = "superseded"
     if found.holds(pair, form):
-        outcome = "unchanged"
+        outcome, left_out = "unchanged", left_out.of_count(found.rows_left_out)
         known_before = found.completeness
         if completeness is not None and (known_before is None or known_before.until < completeness.until):
             outcome = "published" if watermark.say_surer(table, keys, pair, completeness) else outcome

@@ -19,8 +19,10 @@ from medallion_assets.publishing.unpublishable import KeyRule, LeftOut, item_or_
 Row = Mapping[str, object]
 
 
-def sifted(keys: Keys, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]) -> tuple[list[Row], LeftOut]:
-    """The rows that become items, with encoded keys, and those that are left out.
+def sifted(
+    table: str, keys: Keys, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]
+) -> tuple[list[Row], LeftOut]:
+    """The rows that become items of a table, with encoded keys, and those that are left out.
 
     Raises:
         PermanentError: a key has another type, or is there twice; a column has a type that DynamoDB does not keep
@@ -35,6 +37,7 @@ def sifted(keys: Keys, rows: Iterable[Row], pair: Pair, rules: Sequence[KeyRule]
         if value in seen:
             raise PermanentError(
                 f"two rows have the same {', '.join(keys)}",
+                where=table,
                 expected=f"one row a {', '.join(keys)}",
                 found=", ".join(map(repr, value))[:100],
                 do="recompute the Gold partition",

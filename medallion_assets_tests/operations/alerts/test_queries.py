@@ -16,14 +16,15 @@ NEVER_ENDS = "select count(*) from range(10000000000) a where a.range % 7 = 3"
 
 
 def test_each_query_is_asked_whatever_became_of_the_others(lakehouse: Lakehouse, tmp_path: Path) -> None:
-    """One that finds rows, one that cannot be answered, one that takes too long, one that is well."""
+    """One that finds rows, one that cannot be answered, one that takes too long, one with a map, one that is well."""
     queries = [
         QueryAlert(name="many", query="select range as n, 1.5::decimal(4,2) as price from range(12)", do="count"),
         QueryAlert(name="wrong", query="from silver.custmers", severity="failure"),
         QueryAlert(name="slow", query=NEVER_ENDS, at_most_seconds=0.05),
+        QueryAlert(name="counts", query="select histogram(date '2025-03-01') as counts"),
         QueryAlert(name="well", query="from silver.customers where customer_id is null"),
     ]
-    many, wrong, slow, well = ask_all(lakehouse, queries, workspace=tmp_path)
+    many, wrong, slow, counts, well = ask_all(lakehouse, queries, workspace=tmp_path)
     alert = many.alert(NOW, run_id="r1")
     assert (alert.key, alert.kind, alert.do, alert.run_id) == ("query/many/2025-06-01", "warning", "count", "r1")
     assert alert.what.splitlines() == [
@@ -34,6 +35,7 @@ def test_each_query_is_asked_whatever_became_of_the_others(lakehouse: Lakehouse,
     assert (alert.key, alert.kind) == ("query_unanswered/wrong/2025-06-01", "failure")
     assert "such as silver.customers" in alert.what
     assert "within 0.05 seconds" in str(slow.error)
+    assert counts.first_rows == ('{"counts": {"2025-03-01": 1}}',)
     assert [finding.is_well for finding in (many, wrong, slow, well)] == [False, False, False, True]
 
 
