@@ -119,7 +119,7 @@ def _pages(
             if not entry["Key"].endswith("/"):  # a folder that a console made
                 yield _stored(entry, len(bucket.prefix))
         after = None
-        if page.get("IsTruncated") and contents:
+        if page.get("IsTruncated"):
             last = contents[-1]["Key"][len(bucket.prefix) :]
             skipped = passed_over(last)
             after = last if skipped is None else max(last, f"{skipped}{NEXT}")
