@@ -55,7 +55,7 @@ def storage_errors(table_name: str, uri: str) -> Iterator[None]:
         found = words(error)
         if (full := disk_full(table_name, uri, error)) is not None:
             raise full from error
-        if _is_refusal(error) or isinstance(error, PermissionError):
+        if _is_refusal(error):
             raise _refused(table_name, uri, found) from error
         if isinstance(error, OSError):
             if NO_CREDENTIALS.search(str(error)):
@@ -86,7 +86,8 @@ def refusals(table: Table, target: str) -> Iterator[None]:
 
 
 def _is_refusal(error: Exception) -> bool:
-    return REFUSED.search(str(error)) is not None or names_a_refusing_key(str(error))
+    said = str(error)
+    return isinstance(error, PermissionError) or REFUSED.search(said) is not None or names_a_refusing_key(said)
 
 
 def not_a_table(table_name: str, uri: str, found: str) -> UnreadableTableError:
@@ -117,7 +118,7 @@ def commit_failed(table_name: str, uri: str, error: Exception) -> MedallionError
     """The error for a commit that is certainly not in."""
     if (full := disk_full(table_name, uri, error)) is not None:
         return full
-    if REFUSED.search(str(error)):
+    if _is_refusal(error):
         return _refused(table_name, uri, words(error))
     return TransientError("a commit failed", where=table_name, found=error, do="run the stage again")
 

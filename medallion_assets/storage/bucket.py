@@ -31,11 +31,36 @@ class Bucket:
         self._client = s3_client(store)
 
     def page(self, folder: str, *, after: str = "", delimiter: str = "") -> dict[str, Any]:
-        """Up to PAGE_KEYS objects below `folder`, in the order of keys, that come after the key `after`."""
+        """Up to PAGE_KEYS objects below `folder`, in the order of keys, that come after the key `after`.
+
+        None only where there are no more: a store may answer without keys amid them, as over many deleted ones.
+
+        Raises:
+            TransientError: the store says that there are more, and neither a key nor where to go on.
+        """
         asked: dict[str, Any] = {"StartAfter": f"{self.prefix}{after}"} if after else {}
         grouped: dict[str, Any] = {"Delimiter": delimiter} if delimiter else {}
         below = f"{self.prefix}{folder}/" if folder else self.prefix
-        return dict(self._client.list_objects_v2(Bucket=self.name, Prefix=below, MaxKeys=PAGE_KEYS, **asked, **grouped))
+        while True:
+            page = dict(
+                self._client.list_objects_v2(Bucket=self.name, Prefix=below, MaxKeys=PAGE_KEYS, **asked, **grouped)
+            )
+            if page.get("Contents") or page.get("CommonPrefixes") or not page.get("IsTruncated"):
+                return page
+            asked = {"ContinuationToken": self._next_token(page, below, asked.get("ContinuationToken"))}
+
+    def _next_token(self, page: dict[str, Any], below: str, last: str | None) -> str:
+        token = page.get("NextContinuationToken")
+        if not token or token == last:
+            raise TransientError(
+                "a listing breaks off",
+                where=f"s3://{self.name}/{below}",
+                expected="in a page that is truncated a key, or a NextContinuationToken that is new",
+                found="neither",
+                do="it is retried; if it persists, it is a fault of the store at AWS_ENDPOINT_URL: update it, or ask "
+                "whoever runs it",
+            )
+        return str(token)
 
     def remove_all(self, folder: str) -> None:
         """Remove every object below `folder`, a page at a time.

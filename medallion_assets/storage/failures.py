@@ -33,6 +33,7 @@ REFUSING_DISK = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETO
 _SSE_C = "Server Side Encryption"
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
+_OS_ERROR = re.compile(r"\bos error (\d+)\b")
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 
 
@@ -68,6 +69,17 @@ def store_errors(what: str, *, is_object: bool = False) -> Iterator[None]:
         yield
     except (OSError, BaseError, botocore.ClientError, botocore.BotoCoreError) as error:
         raise our_error(error, what or "this place", is_object=is_object) from error
+
+
+def of_disk(error: BaseException) -> OSError | None:
+    """What a disk said, as Python says it or in the words of Rust, which give its number alone; None of anything else.
+
+    Raise it `from None`: it may be the error itself.
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    number = _OS_ERROR.search(str(error))
+    return OSError(int(number[1]), str(error)) if number else None
 
 
 def our_error(error: Exception, what: str, *, is_object: bool = False) -> MedallionError:

@@ -6,6 +6,7 @@ Does not: what is an export; reading objects.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -26,6 +27,8 @@ NEXT = "0"
 """The character after `/`: a folder's name and this come right after all keys in the folder."""
 _UNFINISHED = re.compile(r"#\d+$")
 """So object stores name a local file while they write it."""
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Gone meanwhile, or a link that leads nowhere."""
 PassedOver = Callable[[str], str | None]
 """Of a key: a folder that it is in and that is of no interest, with whatever sorts before it; or None."""
 GoesOn = Callable[[str], bool]
@@ -44,9 +47,18 @@ class StoredObject:
 
 @dataclass(slots=True)
 class Unseen:
-    """Folders that could not be listed, each with why, and what to do. They stop nothing else."""
+    """Folders that could not be listed or entered, and links or files that could not be looked at.
+
+    Each with why, and what to do. They stop nothing else.
+    """
 
     folders: dict[str, str] = field(default_factory=dict)
+
+    def add(self, key: str, error: OSError) -> None:
+        """Note what a disk says instead of showing it; nothing, where nothing is there."""
+        if error.errno not in _NOTHING_THERE:
+            do = "let this account list and enter it, and see that the disk is sound"
+            self.folders[format_key(key)] = f"{words(error)}: {do}"
 
 
 def list_objects(
@@ -61,8 +73,8 @@ def list_objects(
     """Every object below `folder` at any depth, on S3 in the order of keys, beginning after the key `start_after`.
 
     `passed_over` is asked of folders on a disk, and of the last key of each page on S3: what it names is left out as
-    far as that spares a look. On S3 the listing ends before the first page to which `goes_on` says no. Folders of a
-    disk that cannot be listed are put into `unseen`.
+    far as that spares a look. On S3 the listing ends before the first page to which `goes_on` says no. What of a disk
+    cannot be looked at is put into `unseen`.
 
     Raises:
         PermanentError: the place is not there, or cannot be listed.
@@ -107,7 +119,7 @@ def _pages(
             if not entry["Key"].endswith("/"):  # a folder that a console made
                 yield _stored(entry, len(bucket.prefix))
         after = None
-        if page.get("IsTruncated") and contents:
+        if page.get("IsTruncated"):
             last = contents[-1]["Key"][len(bucket.prefix) :]
             skipped = passed_over(last)
             after = last if skipped is None else max(last, f"{skipped}{NEXT}")
@@ -144,14 +156,13 @@ def _walk(
 ) -> Iterator[StoredObject]:
     """The files below a folder (`""` or ending in `/`); links are followed, but not back to a folder above."""
     try:
-        own = (root / folder).stat()
+        own = os.stat(f"{root}/{folder}.")  # noqa: PTH116 - the dot asks for the right to enter it; Path drops it
         with os.scandir(root / folder) as scanned:
             entries = sorted(scanned, key=lambda entry: entry.name)
     except OSError as error:
         if not folder:
             raise our_error(error, str(root)) from error
-        if not isinstance(error, FileNotFoundError):
-            unseen.folders[format_key(folder)] = f"{words(error)}: let this account list it"
+        unseen.add(folder, error)
         return
     above |= {(own.st_dev, own.st_ino)}
     for entry in entries:
@@ -164,7 +175,8 @@ def _walk(
             if (is_folder and passed_over(f"{key}/") is not None) or not (is_folder or entry.is_file()):
                 continue
             found = entry.stat()
-        except OSError:  # gone meanwhile, or a link that leads nowhere
+        except OSError as error:
+            unseen.add(key, error)
             continue
         if not is_folder and not _UNFINISHED.search(key):
             tag = f"{found.st_ino:x}-{found.st_mtime_ns:x}"

@@ -12,7 +12,7 @@ import pytest
 from deltalake import write_deltalake
 from deltalake.exceptions import DeltaError
 
-from medallion_assets.delta.storage_errors import refusals, storage_errors, words
+from medallion_assets.delta.storage_errors import commit_failed, refusals, storage_errors, words
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import DiskFullError, MedallionError, PermanentError, TransientError, UnreadableTableError
 from medallion_assets_tests.refining.planting import DAY, STOCK, put, stock
@@ -154,6 +154,22 @@ def test_what_passes_by_itself_is_transient(raised: Exception, kind: type[Medall
         raise raised
     assert type(error.value) is kind
     assert error.value.do
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind"),
+    [
+        (OSError("Generic S3 error: 400 Bad Request <Code>KMS.DisabledException</Code>"), PermanentError),
+        (OSError("Generic S3 error: 404 Not Found <Code>NoSuchBucket</Code>"), PermanentError),
+        (PermissionError("denied"), PermanentError),
+        (OSError("Generic S3 error: 400 Bad Request <Code>KMS.ThrottlingException</Code>"), TransientError),
+        (OSError("No space left on device (os error 28)"), DiskFullError),
+    ],
+)
+def test_a_commit_is_refused_for_what_refuses_a_data_file(raised: Exception, kind: type[MedallionError]) -> None:
+    """A commit without data files is the first to meet a key that was disabled."""
+    failed = commit_failed("silver.stock", "s3://lake/silver/stock", raised)
+    assert (type(failed), str(raised) in str(failed.found), bool(failed.do)) == (kind, True, True)
 
 
 def test_errors_of_the_libraries_are_told_in_one_line() -> None:

@@ -7,13 +7,14 @@ Does not: anything that versitygw does (services.s3): conditional puts, many par
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 NAME = "lake"
 PAGE = 1000
@@ -30,13 +31,19 @@ class Refusal:
 
 @dataclass
 class OddBucket:
-    """One bucket. `refused` holds refusals by key (`""`: the listing); `requests` are `LIST`, `GET <key>` and so on."""
+    """One bucket. `refused` holds refusals by key (`""`: the listing); `requests` are `LIST`, `GET <key>` and so on.
+
+    `deleted` are keys that fill pages of the listing and are not shown; `token` is what pages say instead of where the
+    next one begins.
+    """
 
     endpoint: str
     objects: dict[str, bytes] = field(default_factory=dict)
     storage: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Refusal] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+    token: str | None = None
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -63,8 +70,8 @@ class OddBucket:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = query.get("continuation-token") or query.get("start-after", "")
         contents, folders, last = [], [], after
-        truncated = False
-        for key in sorted(self.objects):
+        truncated, hidden = False, 0
+        for key in sorted({*self.objects, *self.deleted}):
             if not key.startswith(prefix) or key <= after:
                 continue
             cut = key.find(delimiter, len(prefix)) if delimiter else -1
@@ -72,16 +79,19 @@ class OddBucket:
             if folder is not None and (folder in folders or after.startswith(folder)):
                 last = key
                 continue
-            if len(contents) + len(folders) == PAGE:
+            if len(contents) + len(folders) + hidden == PAGE:
                 truncated = True
                 break
             last = key
-            if folder is not None:
+            if key in self.deleted:
+                hidden += 1
+            elif folder is not None:
                 folders.append(folder)
             else:
                 contents.append(self._entry(key))
         groups = [f"<CommonPrefixes><Prefix>{quote(folder)}</Prefix></CommonPrefixes>" for folder in folders]
-        token = f"<NextContinuationToken>{quote(last)}</NextContinuationToken>" if truncated else ""
+        said = quote(last) if self.token is None else self.token
+        token = f"<NextContinuationToken>{said}</NextContinuationToken>" if truncated and said else ""
         return (
             f"<ListBucketResult><Name>{NAME}</Name><Prefix>{quote(prefix)}</Prefix><EncodingType>url</EncodingType>"
             f"<KeyCount>{len(contents) + len(folders)}</KeyCount><MaxKeys>{PAGE}</MaxKeys>{token}"
@@ -122,6 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.bucket.requests.append(f"PUT {key}")
         self.bucket.objects[key] = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self._send(200, b"", {"ETag": tag(self.bucket.objects[key])})
+
+    def do_POST(self) -> None:
+        """DeleteObjects."""
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        for key in re.findall("<Key>(.*?)</Key>", asked):
+            self.bucket.objects.pop(unescape(key))
+        self._send(200, b"<DeleteResult></DeleteResult>")
 
     def do_DELETE(self) -> None:
         self.bucket.objects.pop(self._key(), None)

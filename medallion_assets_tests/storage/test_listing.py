@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -65,6 +70,8 @@ def test_no_name_on_a_disk_stops_the_listing(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff\xfe")).mkdir()
     (tmp_path / "nowhere").symlink_to(tmp_path / "not there")
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    (tmp_path / "below a file").symlink_to(tmp_path / "a\\b" / "not there")
     os.mkfifo(tmp_path / "pipe")
     listing = list_exports(store)
     assert [found.id for found in listing.batches] == [export.export_id]
@@ -96,6 +103,84 @@ def test_a_folder_that_may_not_be_listed_is_named(tmp_path: Path, monkeypatch: p
     unseen = Unseen()
     assert export.files[0].key in [found.key for found in list_objects(store, unseen=unseen)]
     assert list(unseen.folders) == ["locked/"]
+
+
+@pytest.fixture
+def open_to_nobody() -> Iterator[Path]:
+    """A folder that is looked at as nobody, where root would be shown everything."""
+    with TemporaryDirectory() as folder:  # those above pytest's own are root's alone
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+        os.seteuid(os.getuid())
+
+
+def as_nobody() -> None:
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+
+
+def test_a_folder_that_may_be_listed_and_not_entered_is_named(open_to_nobody: Path) -> None:
+    """B2: the names of its entries are shown, and nothing else of them: what is there is unknown."""
+    store = open_store(str(open_to_nobody))
+    export = write_full(store)
+    (open_to_nobody / "locked/AWSDynamoDB").mkdir(parents=True)
+    (open_to_nobody / "locked/a file").touch()
+    (open_to_nobody / "locked").chmod(0o644)
+    as_nobody()
+    listing = list_exports(store)
+    assert [found.id for found in listing.batches] == [export.export_id]
+    assert list(listing.unseen) == ["locked/"]
+    assert "Permission denied" in listing.unseen["locked/"]
+
+
+def test_a_place_that_may_be_listed_and_not_entered_is_an_error(open_to_nobody: Path) -> None:
+    store = open_store(str(open_to_nobody))
+    write_full(store)
+    open_to_nobody.chmod(0o644)
+    as_nobody()
+    with pytest.raises(PermanentError, match=f"no access to the store; found: {open_to_nobody}"):
+        list_exports(store)
+
+
+def test_a_link_into_what_may_not_be_entered_is_named(open_to_nobody: Path) -> None:
+    store = open_store(str(open_to_nobody / "raw"))
+    export = write_full(store)
+    (open_to_nobody / "elsewhere/exports").mkdir(parents=True)
+    (open_to_nobody / "raw/link").symlink_to(open_to_nobody / "elsewhere/exports")
+    (open_to_nobody / "elsewhere").chmod(0o600)
+    as_nobody()
+    listing = list_exports(store)
+    assert [found.id for found in listing.batches] == [export.export_id]
+    assert list(listing.unseen) == ["link"]
+
+
+def test_a_file_of_which_the_disk_says_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No disk here fails so, and no file goes at that moment: both answers of the kernel are played."""
+    store = open_store(str(tmp_path))
+    export = write_full(store)
+    answers = {
+        "broken": OSError(errno.EIO, "Input/output error"),
+        "gone meanwhile": FileNotFoundError(errno.ENOENT, ""),
+    }
+    for name in answers:
+        (tmp_path / name).touch()
+    scan = os.scandir
+
+    @contextmanager
+    def fails(place: Path) -> Iterator[list[Any]]:
+        with scan(place) as entries:
+            yield [entry if entry.name not in answers else played(entry.name) for entry in entries]
+
+    def played(name: str) -> Mock:
+        entry = Mock(**{"is_dir.return_value": False, "stat.side_effect": answers[name]})
+        entry.name = name
+        return entry
+
+    monkeypatch.setattr(os, "scandir", fails)
+    listing = list_exports(store)
+    assert [found.id for found in listing.batches] == [export.export_id]
+    assert list(listing.unseen) == ["broken"]
+    assert "the disk is sound" in listing.unseen["broken"]
 
 
 def test_a_bucket_that_may_not_be_listed_is_an_error_of_the_place(bucket: OddBucket) -> None:

@@ -6,9 +6,6 @@ Does not: finding the folder; the manifests' JSON; data files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.source import Found
@@ -27,8 +24,8 @@ from medallion_assets.sources.dynamodb_export.manifest_reading import (
     load_summary,
     with_files,
 )
+from medallion_assets.sources.dynamodb_export.unreadable import unreadable_as_verdict
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
-from medallion_assets.storage.failures import UnreadableObjectError
 from medallion_assets.storage.stores import read_bytes
 
 
@@ -94,25 +91,3 @@ def _check_md5(store: ObjectStore, found: Found, name: str, data: bytes) -> None
                 expected=f"{checksum.strip().decode(errors='replace')} as {checksum_name} says",
                 found=md5_base64(data),
             )
-
-
-@contextmanager
-def unreadable_as_verdict(export_id: str, table: str | None = None) -> Iterator[None]:
-    """One object that S3 or a disk refuses is the export's fault, and stops no other.
-
-    Raises:
-        ExportRefusedError: ARCHIVED, UNREADABLE.
-    """
-    try:
-        yield
-    except UnreadableObjectError as error:
-        raise ExportRefusedError(
-            Verdict.ARCHIVED if error.is_archived else Verdict.UNREADABLE,
-            export_id=export_id,
-            table=table,
-            file=error.key,
-            expected=error.expected,
-            found=error.found,
-            do=error.do,
-            state=error.code,
-        ) from error

@@ -23,6 +23,7 @@ from medallion_assets.engines.blocks import side_by_side
 from medallion_assets.errors import PermanentError
 from medallion_assets.sources.dynamodb_export.data_text import text_if_short
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
+from medallion_assets.sources.dynamodb_export.unreadable import disk_as_verdict
 from medallion_assets.sources.dynamodb_export.verify import SMALL_FILE_BYTES, check_lines, verified_files
 from medallion_assets.storage.sizes import MEBIBYTE
 
@@ -77,13 +78,14 @@ def _frames(store: ObjectStore, export: Export, sizes: ReadSizes, is_over: Event
                     yield frame.take()
                 continue
             lines = 0
-            for piece, size in _pieces(export, file, source, sizes.piece):
-                frame.add_piece(file, piece, size, first_line=lines + 1)
-                lines += piece.len()
-                if frame.is_full:
-                    yield frame.take()
-            if lines != file.item_count:
-                raise _not_whole(export, file, source, lines)
+            with disk_as_verdict(store, export, file):
+                for piece, size in _pieces(export, file, source, sizes.piece):
+                    frame.add_piece(file, piece, size, first_line=lines + 1)
+                    lines += piece.len()
+                    if frame.is_full:
+                        yield frame.take()
+                if lines != file.item_count:
+                    raise _not_whole(export, file, source, lines)
     if frame.parts or frame.texts:  # lines may all be empty
         yield frame.take()
 

@@ -22,11 +22,12 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.source import Found
 from medallion_assets.sources.dynamodb_export.data_text import BrokenDataError, lines_in, opened
 from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export
-from medallion_assets.sources.dynamodb_export.read import read_export, unreadable_as_verdict
+from medallion_assets.sources.dynamodb_export.read import read_export
+from medallion_assets.sources.dynamodb_export.unreadable import disk_as_verdict, missing, unreadable_as_verdict
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
 from medallion_assets.storage.compression import GZIP_MAGIC
 from medallion_assets.storage.failures import UnreadableObjectError
-from medallion_assets.storage.stores import CHUNK_BYTES, MISSING, expect_byte, local_path, read_if_small
+from medallion_assets.storage.stores import CHUNK_BYTES, expect_byte, local_path, read_if_small
 
 SMALL_FILE_BYTES = 256 * 1024
 """Data files up to this size are read whole, and ahead: DynamoDB writes dozens of files however few the items are."""
@@ -75,8 +76,9 @@ def verified_file(
         with unreadable_as_verdict(export.export_id, export.table_name):
             path = stack.enter_context(local_path(store, data_file.key, is_over))
         if path is None:
-            raise _missing(export, data_file)
-        _check_bytes(path, export, data_file, is_over)
+            raise missing(export, data_file)
+        with disk_as_verdict(store, export, data_file):
+            _check_bytes(path, export, data_file, is_over)
         yield path
 
 
@@ -196,7 +198,7 @@ def verify_file(store: ObjectStore, export: Export, data_file: DataFile) -> int:
         ExportRefusedError: see `verified_file` and `check_lines`.
         TransientError: the store did not answer.
     """
-    with verified_file(store, export, data_file) as path:
+    with verified_file(store, export, data_file) as path, disk_as_verdict(store, export, data_file):
         return check_lines(export, data_file, path)
 
 
@@ -216,7 +218,7 @@ def expect_readable(store: ObjectStore, export: Export) -> None:
         except ExportRefusedError as error:
             return error
         except FileNotFoundError:
-            return _missing(export, data_file)
+            return missing(export, data_file)
         return None
 
     with ThreadPoolExecutor(_READERS) as pool:
@@ -239,7 +241,8 @@ def verify_export(store: ObjectStore, found: Found) -> VerifiedExport:
         export = read_export(store, found)
         with closing(verified_files(store, export)) as verified:
             for data_file, source in verified:
-                items += check_lines(export, data_file, source)
+                with disk_as_verdict(store, export, data_file):
+                    items += check_lines(export, data_file, source)
                 files += 1
     except ExportRefusedError as refused:
         return VerifiedExport(
@@ -279,10 +282,6 @@ def _ends_early(source: Path | bytes) -> bool:
     return False
 
 
-def _missing(export: Export, data_file: DataFile) -> ExportRefusedError:
-    return _refused(Verdict.DATA_FILE_MISSING, export, data_file, f"a file of {data_file.item_count} items", None)
-
-
 def _refused(
     verdict: Verdict, export: Export, data_file: DataFile, expected: object, found: object
 ) -> ExportRefusedError:
@@ -292,6 +291,5 @@ def _refused(
         table=export.table_name,
         file=data_file.key,
         expected=expected,
-        found=found if found is not None else MISSING,
-        state=MISSING if found is None else None,
+        found=found,
     )

@@ -9,7 +9,6 @@ are base64, a duration is ISO 8601. What is nested is JSON in a text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,13 +24,11 @@ from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
 from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict, reading
 from medallion_assets.sources.records import JsonLines, RecordColumns, json_text
-from medallion_assets.storage.failures import store_errors
+from medallion_assets.storage.failures import of_disk, store_errors
 from medallion_assets.storage.stores import local_path
 
 if TYPE_CHECKING:
     from polars._typing import PolarsDataType  # exists for type checkers only
-
-_OS_ERROR = re.compile(r"\bos error (\d+)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +104,10 @@ def _expect_parquet(store: ObjectStore, key: str) -> Iterator[None]:
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         if isinstance(as_error(key, error), OutOfMemoryError):
             raise
-        if (of_disk := _OS_ERROR.search(str(error))) is not None or getattr(error, "errno", None) is not None:
+        if (said := of_disk(error)) is not None:
             # Of a bucket's file we read a copy, on a disk of ours.
             with store_errors(key, is_object=isinstance(store, LocalStore)):
-                raise OSError(int(of_disk[1]), str(error)) if of_disk is not None else error from error
+                raise said from None
         raise FileRefusedError(
             FileVerdict.CORRUPT_PARQUET, file=key, expected="a whole Parquet file", found=str(error)[:500]
         ) from error

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 from medallion_assets.refining.bronze import batch_files, batches_in, bronze_table
+from medallion_assets.sources.dynamodb_export import verified_lines
 from medallion_assets.sources.dynamodb_export.find import find_exports
-from medallion_assets.sources.dynamodb_export.manifest import Export, ExportType
+from medallion_assets.sources.dynamodb_export.manifest import DataFile, Export, ExportType
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
-from medallion_assets.storage.stores import read_bytes, write_bytes
+from medallion_assets.sources.dynamodb_export.verify import verified_files
+from medallion_assets.storage.stores import read_bytes, url_of, write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
-from medallion_assets_tests.refining.landing import AT, TABLE, Landing, ids
+from medallion_assets_tests.refining.landing import AT, HOUR, TABLE, Landing, ids
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_data
 
 
@@ -145,3 +148,44 @@ def test_the_next_run_loads_what_a_broken_file_stopped(landing: Landing) -> None
     assert landing.ingest().loaded == []
     write_bytes(landing.store, export.files[7].key, data)
     assert [batch.id for batch in landing.ingest().loaded] == ids(export)
+
+
+def fail_from_now_on(landing: Landing, file: DataFile) -> None:
+    """Let the disk give an I/O error to whoever reads it; opening it succeeds."""
+    path = Path(url_of(landing.store), file.key)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
+
+
+def test_a_disk_that_fails_in_one_export_stops_no_other(landing: Landing) -> None:
+    """B1, B2: it is refused, and loaded once the disk is sound."""
+    broken, later = landing.full("a", "b"), landing.full("c", at=AT + HOUR)
+    data = read_bytes(landing.store, broken.files[1].key)
+    assert data is not None
+    fail_from_now_on(landing, broken.files[1])
+    done = landing.ingest()
+    assert [(refused.export_id, refused.verdict) for refused in done.refused] == [(broken.export_id, "unreadable")]
+    assert broken.files[1].key in done.refused[0].message
+    assert [batch.id for batch in done.loaded] == ids(later)
+    Path(url_of(landing.store), broken.files[1].key).unlink()
+    write_bytes(landing.store, broken.files[1].key, data)
+    assert [batch.id for batch in landing.ingest().loaded] == ids(broken)
+
+
+@pytest.mark.parametrize("sizes", [ReadSizes(small_file=0), ReadSizes(small_file=0, piece=1, frame=1)])
+def test_a_disk_that_fails_after_the_bytes_were_right_is_a_verdict_too(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, sizes: ReadSizes
+) -> None:
+    """B1: the lines of a large file are read from the disk once more."""
+    export = exported(landing, [["a"], ["b", "c"]])
+
+    def failing(*given: Any, **options: Any) -> Generator[tuple[DataFile, Path | bytes]]:
+        for file, source in verified_files(*given, **options):
+            if file is export.files[1]:
+                fail_from_now_on(landing, file)
+            yield file, source
+
+    monkeypatch.setattr(verified_lines, "verified_files", failing)
+    with pytest.raises(ExportRefusedError) as refused:
+        list(export_lines(landing.store, export, sizes))
+    assert (refused.value.verdict, refused.value.file) == (Verdict.UNREADABLE, export.files[1].key)

@@ -17,7 +17,7 @@ from medallion_assets.sources.dynamodb_export.manifest import FILE_LIST_NAME, SU
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, ExportStatus, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport, check_lines, verified_file, verify_export
-from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
+from medallion_assets.storage.stores import open_store, read_bytes, url_of, write_bytes
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
     EXPORT_AT,
     WINDOW,
@@ -72,6 +72,13 @@ def data(bytes_: bytes, *, sign: bool = True) -> Spoil:
 
 def missing_data(store: ObjectStore, export: Export) -> None:
     obstore.delete(store, export.files[1].key)
+
+
+def failing_disk(store: ObjectStore, export: Export) -> None:
+    """It opens, and gives an I/O error as soon as it is read."""
+    path = Path(url_of(store), export.files[1].key)
+    path.unlink()
+    path.symlink_to("/proc/self/mem")
 
 
 def listed_twice(store: ObjectStore, export: Export) -> None:
@@ -172,6 +179,7 @@ BAD_INPUT: dict[str, tuple[Spoil, Verdict]] = {
         Verdict.SUM_MISMATCH,
     ),
     "data file missing": (missing_data, Verdict.DATA_FILE_MISSING),
+    "data file on a disk that fails": (failing_disk, Verdict.UNREADABLE),
     "empty data file": (data(b""), Verdict.EMPTY_DATA_FILE),
     "one byte of a data file": (data(b"\x1f"), Verdict.NOT_GZIP),
     "plain text called .gz": (data(LINES), Verdict.NOT_GZIP),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 from dataclasses import replace
@@ -15,6 +16,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from medallion_assets.errors import TransientError
+from medallion_assets.errors.native import as_error
 from medallion_assets.sources.files.parquet_format import Parquet
 from medallion_assets.sources.files.verdicts import FileRefusedError
 from medallion_assets_tests.sources.files.reading import CHANGES, FULL, place_with, records, refusal
@@ -135,6 +137,18 @@ def test_a_disk_that_fails_is_no_fault_of_the_file(
     with pytest.raises(expected) as raised:
         records(tmp_path, GOOD, name="a.parquet", source=SOURCE)
     assert getattr(raised.value, "verdict", None) in (None, "unreadable")
+
+
+def test_the_causes_of_a_file_that_a_disk_refuses_come_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks through them, as for memory that ran out, does not go round for ever."""
+    error = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._text", Mock(side_effect=error))
+    with pytest.raises(FileRefusedError) as raised:
+        records(tmp_path, GOOD, name="a.parquet", source=SOURCE)
+    assert error.__cause__ is None
+    assert as_error("a.parquet", raised.value) is None
 
 
 def test_a_name_may_be_longer_than_a_disk_allows() -> None:
