@@ -38,6 +38,7 @@ from medallion_assets.operations.stages import Stage, delta_tables, stages
 from medallion_assets.operations.tables.alerts import read_alerts
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents
+from medallion_assets.operations.tables.incident_ends import ended_at, open_incidents
 from medallion_assets.operations.tables.monitoring import Checkpoint, Freshness
 from medallion_assets.operations.tables.pipeline_runs import (
     BROKEN,
@@ -160,7 +161,11 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
             *batch_problems(lakehouse, ledgers, now, broken={stage.stage for stage in found if stage.is_broken}),
             *(str(error) for _, error in refused_tables(lakehouse)),
         ],
-        warnings=[*warnings(found), *map(str, chain_warnings(ledgers))],
+        warnings=[
+            *warnings(found),
+            *undone(found, [failed for failed in open_incidents(lakehouse, now) if ended_at(failed, attempts) is None]),
+            *map(str, chain_warnings(ledgers)),
+        ],
     )
 
 
@@ -241,6 +246,16 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
         for stage in found
         if stage.is_below_threshold
     ]
+
+
+def undone(found: Sequence[StageStatus], unended: Sequence[Incident]) -> Iterator[str]:
+    """What a stage that goes on has not done since it failed, as later attempts were of other days: the newest."""
+    newest = {incident.stage: incident for incident in unended}
+    for stage in found:
+        if not stage.is_broken and (incident := newest.get(stage.stage)) is not None:
+            days = f" of {incident.partition}" if incident.partition else ""
+            failed = f"what failed{days} ({_moment(incident.failed_at)}) has not been done since"
+            yield f"{stage.stage}: {failed}: {without_middle(incident.headline)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -247,3 +247,40 @@ def test_json_keeps_the_order_of_its_keys(empty_lakehouse: Lakehouse) -> None:
         *("pipeline", "stage", "told_by", "last_success", "watermark", "covered_until", "last_day", "waiting"),
         *("table_version", "run_id"),
     ]
+
+
+def test_a_day_that_failed_and_was_not_done_since_is_a_warning(empty_lakehouse: Lakehouse) -> None:
+    """The night closed another day meanwhile, so the last attempt is well; readers have old figures of the first."""
+    sales, began = "gold.daily_sales_summary", NOW - 3 * HOUR
+    failed = StageAttempt(
+        run_id="r1",
+        stage=sales,
+        attempt=1,
+        partition="2025-03-01",
+        started_at=began,
+        duration_seconds=3.0,
+        outcome=Outcome.FAILED,
+        error="no room",
+    )
+    other_day = replace(
+        failed, run_id="r2", partition="2025-05-07", started_at=NOW - HOUR, outcome=Outcome.SUCCEEDED, error=None
+    )
+    record_attempts(empty_lakehouse, [failed, other_day])
+    incident = Incident(
+        run_id="r1",
+        job="daily_gold_and_publish",
+        stage=sales,
+        partition="2025-03-01",
+        error="no room",
+        headline="there was no room",
+        failed_at=began + HOUR,
+        raised_at=began + HOUR,
+    )
+    record_incidents(empty_lakehouse, [incident])
+    (warning,) = read_status(empty_lakehouse, NOW).warnings
+    assert warning == (
+        f"{sales}: what failed of 2025-03-01 (2025-05-07 22:00 UTC) has not been done since: there was no room"
+    )
+    again = replace(other_day, run_id="r3", partition="2025-03-01", started_at=NOW - HOUR / 2)
+    record_attempts(empty_lakehouse, [again])
+    assert read_status(empty_lakehouse, NOW).warnings == [], "whoever ends incidents may not have looked yet"

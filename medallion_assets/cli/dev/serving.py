@@ -18,8 +18,9 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
 from medallion_assets.delta.replacing.partitions import held_days
+from medallion_assets.deriving.day_logs import ledger_of
 from medallion_assets.operations.tables.pipeline_runs import knows_run
-from medallion_assets.orchestration.sensors.restated.logs import LogPosition, ledger_of, read_on
+from medallion_assets.orchestration.sensors.restated.logs import LogPosition, read_on
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.refining.loading.samples import identify
