@@ -13,7 +13,6 @@ What stands there is read by hand, and not with pydantic: importing pydantic tak
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import socket
@@ -27,6 +26,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.settings.account import user_name
 
 LOCK = "running.lock"
 ENDING_SECONDS = 75.0
@@ -53,7 +53,7 @@ class Holder:
         return cls(
             command=command,
             pid=process.pid,
-            user=getpass.getuser(),
+            user=user_name(),
             host=socket.gethostname(),
             began=process.create_time(),
         )

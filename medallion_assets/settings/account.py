@@ -10,10 +10,14 @@ import os
 import socket
 
 
-def account() -> str:
-    """The account with its host, said as such; a number where the system knows no name for it, as in a container."""
+def user_name() -> str:
+    """The account's name; a number where the system knows none for it, as in a container."""
     try:
-        name = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        name = str(os.getuid())
-    return f"account {name} on {socket.gethostname()}"
+        return str(os.getuid())
+
+
+def account() -> str:
+    """The account with its host, said as such."""
+    return f"account {user_name()} on {socket.gethostname()}"

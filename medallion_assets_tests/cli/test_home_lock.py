@@ -96,3 +96,13 @@ def test_a_process_id_that_was_given_to_another_is_told_from_its_first_owner() -
     earlier = Holder(**{**vars(here), "began": here.began - 60})
     elsewhere = Holder(**{**vars(earlier), "host": "another host"})
     assert (here.is_gone, earlier.is_gone, elsewhere.is_gone) == (False, True, False)
+
+
+def test_an_account_without_a_name_takes_a_home_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container with a number for its user."""
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert Holder.of_this_process("medallion dev").user == str(os.getuid())

@@ -124,7 +124,10 @@ URL = "mailtos://u:p@host?to=me&from=y"
         (f"A='{URL}'", URL),
         (f'A="{URL}"', URL),
         ("A=local[*]", "local[*]"),
-        ("A=  # nothing", ""),
+        ("A=", ""),
+        ("A=  # nothing", None),
+        ("A=s3://raw#1", "s3://raw#1"),
+        ("A=s3://raw  # ours", None),
         (f"A={URL}", None),
         ("A=b;c", None),
         ("A=b c", None),
@@ -136,7 +139,8 @@ URL = "mailtos://u:p@host?to=me&from=y"
         ("A='a;b'\\''c&d'", "a;b'c&d"),
         ('A="a\\$1"', "a$1"),
         ('A="a #b $HOME"', None),
-        ("A='a #b' # c # $d", "a #b"),
+        ("A='a #b'", "a #b"),
+        ("A='a #b' # c # $d", None),
     ],
 )
 def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line: str, value: str | None) -> None:
@@ -146,10 +150,9 @@ def test_a_value_that_bash_would_cut_is_refused_by_its_name(tmp_path: Path, line
     command = [DEPLOY / "as-medallion", "printenv", "A"]
     done = subprocess.run(command, env=named, capture_output=True, text=True, check=False, timeout=60)
     if value is None:
-        refused = (
-            f"{settings}: bash would not take the values in these lines as they are: 3:A; what to do: put them in "
-        )
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"{refused}single quotes\n")
+        refused = f"{settings}: bash would not take the values in these lines as they are: 3:A; "
+        do = "what to do: put them in single quotes, and comments in lines of their own\n"
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", refused + do)
     else:
         assert (done.returncode, done.stdout) == (0, f"{value}\n")
 

@@ -23,13 +23,19 @@ KIND = "kind_of_end"
 
 def note_kind(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: str) -> None:
     """Note the kind of an end that is reported right after; the last one counts."""
-    if _noted_kind(instance, run) != kind:  # who cannot report the end comes back every few seconds
+    if noted_kind(instance, run) != kind:  # who cannot report the end comes back every few seconds
         leave_note(instance, run, f"This run is ended: {kind}.", **{KIND: kind})
+
+
+def noted_kind(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
+    """The kind that was noted last, whether the end was reported or not."""
+    kinds = [note[KIND] for _, note in notes(instance, run.run_id) if KIND in note]
+    return kinds[-1] if kinds else None
 
 
 def kind_of_end(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
     """The kind of a failure without an error."""
-    return kind_of_interrupt(instance, run) or _noted_kind(instance, run) or UNEXPLAINED_END
+    return kind_of_interrupt(instance, run) or noted_kind(instance, run) or UNEXPLAINED_END
 
 
 def kind_of_interrupt(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
@@ -47,11 +53,6 @@ def is_out_of_time(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     moments = {entry.get_dagster_event().event_type: entry.timestamp for entry in reversed(entries)}
     taken = moments.get(Kind.RUN_CANCELING, -inf) - moments.get(Kind.RUN_START, inf)
     return taken > _limit_seconds(instance, run)
-
-
-def _noted_kind(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str | None:
-    kinds = [note[KIND] for _, note in notes(instance, run.run_id) if KIND in note]
-    return kinds[-1] if kinds else None
 
 
 def _limit_seconds(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from medallion_assets.operations.tables.pipeline_runs import LAUNCH_CUT_SHORT, LOST_PROCESS, NEVER_BEGAN
+from medallion_assets.operations.tables.pipeline_runs import LAUNCH_CUT_SHORT, LOST_PROCESS, NEVER_BEGAN, TIME_LIMIT
 from medallion_assets.operations.unread import Unread
 from medallion_assets.orchestration.run_records import readable_record, readable_runs
-from medallion_assets.orchestration.runs.ends import is_out_of_time, note_kind
+from medallion_assets.orchestration.runs.ends import is_out_of_time, note_kind, noted_kind
 from medallion_assets.orchestration.runs.locks import end, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.pools import release_pools
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS, end_what_is_left
@@ -98,7 +98,7 @@ def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float)
     found, launched_at = whereabouts(instance, run), instance.get_run_stats(run.run_id).launch_time
     if found.state is ProcessState.GONE:
         _give_up(instance, run, NEVER_BEGAN, f"{found.loss}: it never began")
-    elif found.state is ProcessState.UNREPORTED and now - (launched_at or now) > UNREPORTED_SECONDS:
+    elif found.state is ProcessState.UNREPORTED and abs(now - (launched_at or now)) > UNREPORTED_SECONDS:
         why = f"its launch was cut short: no process was started within {UNREPORTED_SECONDS:.0f} s"
         _give_up(instance, run, LAUNCH_CUT_SHORT, why)
 
@@ -106,7 +106,7 @@ def _look_at_start(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float)
 def _look_at_cancellation(instance: dg.DagsterInstance, run: dg.DagsterRun, now: float) -> None:
     found = whereabouts(instance, run)
     canceled_at = max((entry.timestamp for entry in _cancellations(instance, run)), default=0.0)
-    is_late = now - canceled_at > GRACE_SECONDS + ENDED_SECONDS
+    is_late = abs(now - canceled_at) > GRACE_SECONDS + ENDED_SECONDS
     if is_out_of_time(instance, run) and not is_late:
         return  # run monitoring waits for the end of the process, and then calls the run failed
     if found.state is ProcessState.LIVES and is_late:
@@ -128,7 +128,7 @@ def _look_at_process(instance: dg.DagsterInstance, run_id: str, now: float) -> N
         if record.dagster_run.status is Status.STARTED:
             conclude(instance, run_id)
         return
-    if record is not None and now - (record.end_time or 0.0) <= LEAVING_SECONDS:
+    if record is not None and abs(now - (record.end_time or 0.0)) <= LEAVING_SECONDS:
         return
     if is_held(folder, run_id):
         LOG.warning("run %s is over, but its process is still running: it is ended", run_id)
@@ -161,8 +161,10 @@ def _give_up(instance: dg.DagsterInstance, run: dg.DagsterRun, kind: str, why: s
             if current.status is Status.CANCELING and not is_out_of_time(instance, current):
                 instance.report_run_canceled(current, f"Canceled: {why}.")
             else:
-                said = allow_restart(instance, current)
-                note_kind(instance, current, kind)
+                said = None
+                if noted_kind(instance, current) != TIME_LIMIT:  # its process ended itself for that, unheard
+                    said = allow_restart(instance, current)
+                    note_kind(instance, current, kind)
                 instance.report_run_failed(current, "\n".join(filter(None, [f"Lost: {why}.", said])))
             current = instance.get_run_by_id(run.run_id)
         release_pools(instance)

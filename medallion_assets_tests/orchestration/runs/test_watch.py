@@ -11,8 +11,9 @@ import psutil
 import pytest
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
+from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.runs import watch as run_watch
-from medallion_assets.orchestration.runs.ends import kind_of_end
+from medallion_assets.orchestration.runs.ends import kind_of_end, note_kind
 from medallion_assets.orchestration.runs.locks import is_held, known_runs, take
 from medallion_assets.orchestration.runs.processes import ENDED_SECONDS
 from medallion_assets.orchestration.runs.watch import (
@@ -85,13 +86,17 @@ def test_a_storage_that_fails_as_a_run_is_given_up_leaves_it_to_the_next_look(
     assert runs.run(run_id).status is Status.FAILURE
 
 
-def test_a_launch_that_was_cut_short_is_given_up(runs: Launching) -> None:
+LATER_OR_BACK = pytest.mark.parametrize("direction", [1, -1], ids=["later", "the clock set back"])
+
+
+@LATER_OR_BACK
+def test_a_launch_that_was_cut_short_is_given_up(runs: Launching, direction: int) -> None:
     run_id = starting(runs)
     launched_at = runs.instance.get_run_stats(run_id).launch_time
     assert launched_at is not None
-    look(runs.instance, launched_at + UNREPORTED_SECONDS - 1)
+    look(runs.instance, launched_at + direction * (UNREPORTED_SECONDS - 1))
     assert runs.run(run_id).status is Status.STARTING
-    look(runs.instance, launched_at + UNREPORTED_SECONDS + 1)
+    look(runs.instance, launched_at + direction * (UNREPORTED_SECONDS + 1))
     assert runs.run(run_id).status is Status.FAILURE
     assert "its launch was cut short: no process was started within 20 s" in runs.said(run_id)
     assert kind_of_end(runs.instance, runs.run(run_id)) == "launch cut short"
@@ -125,6 +130,19 @@ def test_an_odd_run_keeps_nobody_from_looking_at_the_others(runs: Launching, mon
 
 
 @pytest.mark.slow
+def test_a_run_that_ended_itself_for_its_time_limit_is_not_restarted(runs: Launching) -> None:
+    """The database took the note of it, and not the word that the run has failed: it would hang once more."""
+    run_id = runs.at_work()
+    note_kind(runs.instance, runs.run(run_id), TIME_LIMIT)
+    runs.process(run_id).kill()
+    wait_until(lambda: not is_held(folder_of(runs.instance), run_id), "it is gone")
+    look(runs.instance, time.time())
+    assert runs.run(run_id).status is Status.FAILURE
+    assert kind_of_end(runs.instance, runs.run(run_id)) == TIME_LIMIT
+    assert MAX_RETRIES_TAG not in runs.run(run_id).tags
+
+
+@pytest.mark.slow
 def test_a_run_at_work_is_given_up_whose_end_was_not_noted(runs: Launching) -> None:
     """Who started its process saw it end, and the storage did not answer at that moment."""
     run_id = runs.at_work()
@@ -135,8 +153,9 @@ def test_a_run_at_work_is_given_up_whose_end_was_not_noted(runs: Launching) -> N
     assert runs.run(run_id).status is Status.FAILURE
 
 
+@LATER_OR_BACK
 @pytest.mark.slow
-def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching) -> None:
+def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: Launching, direction: int) -> None:
     """Whoever told it so may have been killed in between."""
     run_id = runs.at_work()
     process = runs.process(run_id)
@@ -144,7 +163,7 @@ def test_a_run_that_was_told_to_end_is_canceled_when_its_process_is_gone(runs: L
     runs.instance.report_run_canceling(runs.run(run_id))
     look(runs.instance, time.time())
     assert (runs.run(run_id).status, process.is_running()) == (Status.CANCELING, True)
-    look(runs.instance, time.time() + GRACE_SECONDS + ENDED_SECONDS + 1)
+    look(runs.instance, time.time() + direction * (GRACE_SECONDS + ENDED_SECONDS + 1))
     assert gone(process.pid)
     look(runs.instance, time.time())
     assert runs.run(run_id).status is Status.CANCELED
@@ -164,8 +183,9 @@ def test_a_run_over_its_time_limit_is_left_to_who_ends_it(runs: Launching) -> No
     assert kind_of_end(runs.instance, runs.run(run_id)) == "time limit"
 
 
+@LATER_OR_BACK
 @pytest.mark.parametrize("how", ["canceled", "deleted"])
-def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None:
+def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str, direction: int) -> None:
     """As when somebody has ticked `Force termination immediately`."""
     run_id = runs.launch()
     process = runs.process(run_id)
@@ -177,7 +197,7 @@ def test_a_process_whose_run_is_over_is_ended(runs: Launching, how: str) -> None
     else:
         runs.instance.delete_run(run_id)
     process.resume()
-    look(runs.instance, time.time() + LEAVING_SECONDS + 1)
+    look(runs.instance, time.time() + direction * (LEAVING_SECONDS + 1))
     assert gone(process.pid)
     assert known_runs(folder_of(runs.instance)) == []
 
