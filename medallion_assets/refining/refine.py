@@ -99,6 +99,7 @@ def _round(
                 ledger.transactions(gate_result.ids, gate_result.rejected),
                 {
                     **settled_notes(silver, loaded, gate, source, gate_result.ids),
+                    **ledger.rejected_note(gate_result.rejected),
                     **covered_note(
                         ledger.coverage(loaded.source, applied=gate_result.ids, rejected=gate_result.rejected)
                     ),
