@@ -84,10 +84,11 @@ def _round(
     group = ledger.next_group(lakehouse.engine.bounds.commit_rows)
     if not group:
         return ledger
-    progress(f"{table.name}: judging {', '.join(batch.id for batch in group)}")
+    asked = [batch for batch in group if ledger.decision(batch) is not DecisionAction.REJECT]
+    progress(f"{table.name}: judging {', '.join(batch.id for batch in asked) or 'nothing: all were rejected'}")
     with lakehouse.workspace() as folder:
-        judged = judge_batches(bronze, loaded, group, folder)
-        judged.counts.update(with_deletes(lakehouse, silver, ledger, group, judged, gate))
+        judged = judge_batches(bronze, loaded, asked, folder)
+        judged.counts.update(with_deletes(lakehouse, silver, ledger, asked, judged, gate))
         gate_result = _pass_gate(group, judged, ledger, gate)
         if gate_result.applied or gate_result.rejected:
             source = SourceVersion.of(bronze)
@@ -98,6 +99,7 @@ def _round(
                 ledger.transactions(gate_result.ids, gate_result.rejected),
                 {
                     **settled_notes(silver, loaded, gate, source, gate_result.ids),
+                    **ledger.rejected_note(gate_result.rejected),
                     **covered_note(
                         ledger.coverage(loaded.source, applied=gate_result.ids, rejected=gate_result.rejected)
                     ),
@@ -131,8 +133,8 @@ class _GateResult:
 def _pass_gate(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -> _GateResult:
     """Rule C4: in order, up to the first that fails the gate and about which nobody decided.
 
-    What a person rejected stays out, also where the gate would let it through by now: late batches change what it
-    would delete (rule C7), and another contract or threshold what is bad in it.
+    What a person rejected stays out, and was not judged, also where the gate would let it through by now: late batches
+    change what it would delete (rule C7), and another contract or threshold what is bad in it.
     """
     gate_result = _GateResult()
     for batch in group:

@@ -23,8 +23,8 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import Judged
 from medallion_assets.refining.ledger.chain import Gap, UnprotectedMinute
+from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE
 
-EXPORTS_NOTE = "medallion_settled_exports"
 THRESHOLD_NOTE = "medallion_quality_threshold"
 """What the gate asked for: the declared threshold, or that of the run config."""
 LEAST_NOTE = "medallion_quality_min_bad_records"

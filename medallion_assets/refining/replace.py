@@ -139,6 +139,7 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
             metadata={
                 RESTATED: restated,
                 **settled_notes(silver, loaded, gate, SourceVersion.of(tables.bronze), ids),
+                **ledger.rejected_note(rejected),
                 **covered_note(ledger.coverage(loaded.source, applied=ids, rejected=rejected)),
             },
         )

@@ -9,14 +9,18 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import narwhals as nw
 import polars as pl
 import pytest
 
+from medallion_assets.contracts.expectations import expect
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, PutAside
 from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.remote import BOUNDS, _slices
+from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
+from medallion_assets.refining.refine import refine
 from medallion_assets.settings import storage_options
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import full_record
@@ -26,7 +30,7 @@ from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.engines.cutting import small_bounds
 from medallion_assets_tests.engines.processes import ProcessesEngine, processes
 from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, run
-from medallion_assets_tests.refining.landing import AT, Landing
+from medallion_assets_tests.refining.landing import AT, NOW, Landing
 from medallion_assets_tests.services.s3 import S3Server
 
 KEYS = StorageOptions(
@@ -161,6 +165,17 @@ def test_a_part_that_does_not_verify_refuses_the_whole_export(tmp_path: Path, po
     (refused,) = landing.ingest().refused
     assert refused.verdict == "data_file_missing"
     assert landing.lines() == []
+
+
+def test_a_condition_that_raises_elsewhere_is_named(tmp_path: Path, pool: ProcessPoolExecutor) -> None:
+    """With the export, as in this process."""
+    landing = landing_on(tmp_path, pool)
+    export = landing.full("7", "12a")
+    landing.ingest()
+    high = expect("pk_high", nw.col("pk").cast(nw.Int64) > 5)
+    table = replace(landing.declared.table, expectations=(high,))
+    with pytest.raises(PermanentError, match=f"pk_high failed on export {export.export_id}.*12a"):
+        refine(landing.lakehouse, replace(landing.declared, table=table), now=NOW)
 
 
 def landing_on(folder: Path, pool: ProcessPoolExecutor) -> Landing:

@@ -13,12 +13,14 @@ import pytest
 from medallion_assets.contracts.months import Months
 from medallion_assets.contracts.policies import GatePolicy
 from medallion_assets.contracts.source import BatchRefusedError
+from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
 from medallion_assets.errors import PermanentError
 from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVENTS
 from medallion_assets.refining import replace as replacing
 from medallion_assets.refining.bronze import bronze_table, load_batch
 from medallion_assets.refining.judging.checked_contracts import checked
 from medallion_assets.refining.ledger.decisions import DecisionAction
+from medallion_assets.refining.ledger.ledger import REJECTED_NOTE
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.refining.months import LOADED, NOVEMBER, NOW, OCTOBER, STRICT, Shop, event
@@ -121,6 +123,9 @@ def test_a_version_that_a_person_rejects_leaves_the_month_as_it_is(shop: Shop) -
     shop.decide(second, DecisionAction.REJECT)
     done = shop.run()
     assert (done.rejected, done.applied, shop.products()) == ([second], [], ["a"])
+    commit = last_commit(shop.lakehouse.open(ECOMMERCE_EVENTS), REJECTED_NOTE)
+    assert commit is not None
+    assert commit_note(commit, REJECTED_NOTE) == [second]
     shop.write("2019-Oct", 3, event("c"))
     shop.run()
     assert shop.products() == ["c"]

@@ -91,7 +91,7 @@ def with_fates(
         twin = first.setdefault((batch_id, canonical(row[RAW])), place)
         detail = ""
         if batch_id in ledger.rejected:
-            verdict, detail = Fate.REJECTED, said
+            verdict, detail = Fate.REJECTED, said if decision else "by whom and why is lost"
         elif batch_id in gaps:
             verdict, detail = Fate.WAITING, str(gaps[batch_id])
         elif batch_id in ledger.pending_ids:

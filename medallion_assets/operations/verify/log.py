@@ -27,7 +27,7 @@ from medallion_assets.delta.log.replay import Replayed, checkpoint_differences, 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.refining.bronze import EXPORT_NOTE
-from medallion_assets.refining.refined import EXPORTS_NOTE
+from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import open_store, read_bytes
 

@@ -41,7 +41,8 @@ def recompute(
     """
     table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
-    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+    decisions = read_decisions(lakehouse, table.short_name)
+    ledger = Ledger.read(loaded, bronze, silver, decisions).with_every_rejected(silver)
     waiting = _waiting(lakehouse, table)
     replay = JudgedCopy(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(ledger.applied):

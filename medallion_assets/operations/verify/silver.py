@@ -22,7 +22,7 @@ from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import bronze_table, loaded_ids, rebuilt_exports
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.judging.events import POSITION
-from medallion_assets.refining.refined import EXPORTS_NOTE
+from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE
 from medallion_assets.refining.versions import superseded_batches
 
 LOAD_BRONZE = "run the Bronze asset, which loads what is missing; then verify again"

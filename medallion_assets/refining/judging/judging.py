@@ -28,7 +28,6 @@ from medallion_assets.contracts.columns import (
     UNKNOWN_ATTRIBUTES,
     WARNINGS,
 )
-from medallion_assets.contracts.expectations import judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import LineReader
 from medallion_assets.contracts.table import Table
@@ -50,6 +49,7 @@ from medallion_assets.refining.judging.duplicates import (
     with_line_hash,
 )
 from medallion_assets.refining.judging.events import POSITION, event_schema
+from medallion_assets.refining.judging.failing_conditions import judge_by_name
 from medallion_assets.refining.judging.gate import Counts
 from medallion_assets.refining.judging.null_columns import count_nulls, wanted_columns
 from medallion_assets.refining.typing.decode import TEXTS_HASH, decode
@@ -121,7 +121,7 @@ def judge_batches(bronze: Snapshot, loaded: Loaded, batches: Sequence[Batch], wo
 def judge_lines(lines: pl.DataFrame, loaded: Loaded, reader: LineReader | None = None) -> pl.DataFrame:
     """Decode lines and judge each record by types and expectations; adds the key's hash, or that of all texts."""
     table = loaded.table
-    records = judge(decode(lines, table, loaded.source, reader), table.expectations)
+    records = judge_by_name(decode(lines, table, loaded.source, reader), loaded)
     if table.left_out:
         drift = pl.col(UNKNOWN_ATTRIBUTES).list.set_difference(list(table.left_out))
         records = records.with_columns(drift.alias(UNKNOWN_ATTRIBUTES))

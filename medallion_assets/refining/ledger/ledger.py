@@ -7,14 +7,15 @@ Does not: judging or applying a batch.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import Source
-from medallion_assets.delta.notes.source_versions import source_app_id, taken_version
+from medallion_assets.delta.notes.commit_notes import commit_note, every_noted, last_commit
+from medallion_assets.delta.notes.source_versions import SOURCE_COMMITS_NOTE, source_app_id, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import batches_in, batches_since
 from medallion_assets.refining.ledger.chain import (
@@ -34,6 +35,10 @@ from medallion_assets.refining.versions import outlived_versions, versions_that_
 APPLIED, REJECTED, DROPPED = 1, 2, 3
 """The versions under which a batch's application transaction is committed to Silver. DROPPED: a person rebuilt Silver
 without it, as Bronze had lost it; when Bronze has it again, it is judged like a new one."""
+EXPORTS_NOTE = "medallion_settled_exports"
+"""The commit note with the batches that a commit applied."""
+REJECTED_NOTE = "medallion_rejected_exports"
+"""The commit note with every batch that is settled as rejected, however long ago: transactions cannot be listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +89,7 @@ class Ledger:
             word=loaded.source.batch_word,
             pending=sorted(pending.values(), key=lambda batch: batch.order),
             rejected=frozenset(
-                batch_id
-                for batch_id, decision in decisions.items()
-                if decision.action is DecisionAction.REJECT and settled_as(batch_id) == REJECTED
+                batch_id for batch_id in _maybe_rejected(silver, decisions) if settled_as(batch_id) == REJECTED
             ),
             decisions=decisions,
             chain_starts_at=loaded.chain_begins,
@@ -95,6 +98,16 @@ class Ledger:
             origins=Origins.read(bronze, decisions),
             outlived=outlived_versions(every, is_applied),
         )
+
+    def with_every_rejected(self, silver: Snapshot) -> Ledger:
+        """With those, too, that a release rejected which did not note it, for who reads every batch anyway.
+
+        Batches that no commit says it applied are looked up.
+        """
+        applied = {batch.id for batch in self.applied}
+        unknown = applied - every_noted(silver, EXPORTS_NOTE)
+        rejected = {batch_id for batch_id in unknown if silver.transaction(batch_id) == REJECTED}
+        return replace(self, rejected=self.rejected | rejected)
 
     @property
     def pending_ids(self) -> set[str]:
@@ -186,9 +199,22 @@ class Ledger:
         waiting = [batch.version or 0 for batch in self.pending if batch.id not in settled]
         return {**settled, self.bronze_app_id: min(waiting) - 1 if waiting else self.bronze_version}
 
+    def rejected_note(self, rejected: Collection[str]) -> dict[str, list[str]]:
+        """The note of a commit that settles some batches: which are rejected then, should their decisions be lost."""
+        every = sorted(self.rejected.union(rejected))
+        return {REJECTED_NOTE: every} if every else {}
+
     @property
     def _reach(self) -> Reaches:
         return reach(self._delivered(self.settled), self.chain_starts_at, self.origins)
 
     def _delivered(self, batches: list[Batch]) -> list[Batch]:
         return [batch for batch in batches if not (batch.is_full and batch.id in self.rejected)]
+
+
+def _maybe_rejected(silver: Snapshot | None, decisions: Mapping[str, Decision]) -> set[str]:
+    """What people rejected, and what Silver's last commit that settled batches says is rejected."""
+    commit = None if silver is None else last_commit(silver, SOURCE_COMMITS_NOTE)
+    noted = None if commit is None else commit_note(commit, REJECTED_NOTE)
+    decided = (batch_id for batch_id, decision in decisions.items() if decision.action is DecisionAction.REJECT)
+    return {*decided, *(noted or ())}

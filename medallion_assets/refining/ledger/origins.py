@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID, SEQUENCE
 from medallion_assets.contracts.moments import micros
+from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.bronze import origins_since
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
@@ -101,19 +103,26 @@ def counted_sequence(ends: Mapping[str, int]) -> pl.Expr:
     return sequence.alias(SEQUENCE)
 
 
-_KNOWN_TABLE_IDS: dict[str, tuple[int, dict[str, str | None]]] = {}
-"""By Bronze table (its uri and id), up to which version its log was read, and what it says: that never changes."""
+_KNOWN_TABLE_IDS: dict[str, tuple[dict[str, Any] | None, dict[str, str | None]]] = {}
+"""By Bronze table (its uri and id), up to which commit its log was read, and what it says: that never changes, unless
+an older copy takes the table's place, which reaches the same version with another commit."""
 
 
 def _table_ids(bronze: Snapshot) -> dict[str, str | None]:
     """The table id of each batch that Bronze's log names up to this version."""
     table = f"{bronze.uri} {bronze.table_id}"
-    version, known = _KNOWN_TABLE_IDS.get(table, (-1, {}))
-    if version > bronze.version:  # an older snapshot must not hear of later batches
+    commit, known = _KNOWN_TABLE_IDS.get(table, (None, {}))
+    version = -1 if commit is None else int(commit["version"])
+    if commit is None or _commit(bronze, version) != commit:  # nor must an older snapshot hear of later batches
         version, known = -1, {}
     found = {**known, **origins_since(bronze, version)}
-    _KNOWN_TABLE_IDS[table] = (bronze.version, found)
+    _KNOWN_TABLE_IDS[table] = (_commit(bronze, bronze.version), found)
     return found
+
+
+def _commit(bronze: Snapshot, version: int) -> dict[str, Any] | None:
+    """The commit that made a version, as the log has it; None where it has none."""
+    return next((commit for commit in commits_since(bronze, version - 1) if commit["version"] == version), None)
 
 
 def _ids(ends: Mapping[str, int], end: int) -> Collection[str]:

@@ -52,10 +52,10 @@ from medallion_assets.refining.judging.quarantine import (
     replace_quarantine,
 )
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, read_decisions, record_decisions
-from medallion_assets.refining.ledger.ledger import APPLIED, DROPPED, Ledger
+from medallion_assets.refining.ledger.ledger import APPLIED, DROPPED, EXPORTS_NOTE, Ledger
 from medallion_assets.refining.merging.history_table import events_table, replace_events
 from medallion_assets.refining.rebuilding.replay import JudgedCopy
-from medallion_assets.refining.refined import EXPORTS_NOTE, HAND_NOTE, LEAST_NOTE, THRESHOLD_NOTE
+from medallion_assets.refining.refined import HAND_NOTE, LEAST_NOTE, THRESHOLD_NOTE
 from medallion_assets.refining.replace import published_batches
 from medallion_assets.storage.workspace import workspace
 
@@ -119,7 +119,8 @@ class _Work:
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, writes=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of batches that are in the copy are of then
-        ledger = Ledger.read(self.loaded, bronze, silver, read_decisions(self.lakehouse, self.table.short_name))
+        decisions = read_decisions(self.lakehouse, self.table.short_name)
+        ledger = Ledger.read(self.loaded, bronze, silver, decisions).with_every_rejected(silver)
         applied = ledger.applied
         dropped = self._lost(silver, ledger)
         self.copy.origins = ledger.origins
@@ -155,6 +156,7 @@ class _Work:
                 KEY_NOTE: list(self.table.key),
                 REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
                 **source_notes(self.source),
+                **ledger.rejected_note(()),
                 **covered_note(ledger.coverage(self.loaded.source, rejected=dropped)),
             }
             transactions = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)

@@ -107,6 +107,7 @@ class _Work:
     written: list[WrittenFile] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rebuilt: list[Batch] = field(default_factory=list)
+    put_back: set[str] = field(default_factory=set)
     damaged: set[str] = field(default_factory=set)
     foreign: dict[str, str] = field(default_factory=dict)
 
@@ -159,10 +160,14 @@ class _Work:
                 return bronze.commit(self.written, remove=self.removed, metadata=notes)
             except CommitConflictError:
                 bronze = bronze.lakehouse.open(bronze.table)
-                live = set(bronze.files["path"]) if bronze.files.height else set()
-                if attempt == COMMIT_ATTEMPTS - 1 or not live.issuperset(self.removed):
+                if attempt == COMMIT_ATTEMPTS - 1 or not self._still_fits(bronze):
                     raise
         raise AssertionError("unreachable: the last attempt returned or raised")
+
+    def _still_fits(self, bronze: Snapshot) -> bool:
+        """Whether what is to go is still there, and nobody else has put back what was lost (rule B5)."""
+        live = set(bronze.files["path"]) if bronze.files.height else set()
+        return live.issuperset(self.removed) and self.put_back.isdisjoint(loaded_ids(bronze))
 
     def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
         batches = self.source.find(place, Search(held=known)).batches
@@ -186,6 +191,8 @@ class _Work:
         if self.writes:
             self.written += written_or_empty(self.bronze, batch, written)
             self.removed += files["path"].to_list() if is_held else []
+        if not is_held:
+            self.put_back.add(batch.id)
         self.rebuilt.append(batch)
         return True
 

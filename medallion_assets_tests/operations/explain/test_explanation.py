@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from medallion_assets.engines.polars import PolarsEngine
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.explain.explanation import Explanation, explain
 from medallion_assets.operations.explain.key_records import parse_key
+from medallion_assets.refining.ledger.decisions import DECISIONS
 from medallion_assets.refining.redrive import redrive
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.engines.cutting import CuttingEngine
@@ -130,6 +132,9 @@ def test_records_that_wait_are_named_with_what_they_wait_for(tmp_path: Path) -> 
     run_silver(lakehouse)
     rejected = explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").records[1]
     assert (rejected.verdict.value, rejected.detail) == ("rejected", "reject by tester: looked at it")
+    shutil.rmtree(lakehouse.uri(DECISIONS))
+    rejected = explain(lakehouse, pipeline.declared(CUSTOMER_TRANSACTIONS), "t1").records[1]
+    assert (rejected.verdict.value, rejected.detail) == ("rejected", "by whom and why is lost")
 
 
 def test_without_silver_nothing_is_settled_and_nothing_is_made(tmp_path: Path) -> None:

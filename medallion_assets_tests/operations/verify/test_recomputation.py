@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,22 @@ import pytest
 from medallion_assets.contracts.expectations import expect_or_drop
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.recomputation import differences, recompute
+from medallion_assets.refining.ledger.decisions import DECISIONS
+from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.redrive import redrive
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, WITH_EURO, declared, lakehouse_at
+from medallion_assets_tests.operations.small_lakehouse import AT, DAY
+from medallion_assets_tests.oracle.lines import full
+from medallion_assets_tests.oracle.model import TRANSACTIONS, Decision
+from medallion_assets_tests.pipeline import (
+    CUSTOMER_TRANSACTIONS,
+    NOW,
+    WITH_EURO,
+    decide,
+    declared,
+    lakehouse_at,
+    land,
+    run_silver,
+)
 
 STRICT = replace(
     CUSTOMER_TRANSACTIONS,
@@ -47,3 +62,17 @@ def test_a_redriven_row_that_the_contract_refuses_again_is_counted(lakehouse: La
     """C6: Silver holds it, so the contract of today is the stricter one."""
     redrive(lakehouse, declared(WITH_EURO), now=NOW)
     assert recompute(lakehouse, declared(CUSTOMER_TRANSACTIONS), scratch) == 1
+
+
+def test_a_full_export_whose_rejection_is_lost_deletes_nothing(
+    lakehouse: Lakehouse, scratch: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C5: Silver's transaction says it, also of a release whose commits did not note it."""
+    monkeypatch.setattr(Ledger, "rejected_note", lambda *_: {})
+    third = "01746230400000-0000000c"
+    land(lakehouse, full(TRANSACTIONS, third, AT + 2 * DAY, ["no json"] * 10))
+    decide(lakehouse, [Decision(TRANSACTIONS, third, "reject")])
+    run_silver(lakehouse)
+    shutil.rmtree(lakehouse.uri(DECISIONS))
+    assert recompute(lakehouse, declared(CUSTOMER_TRANSACTIONS), scratch) == 0
+    assert list(differences(lakehouse.open(CUSTOMER_TRANSACTIONS), scratch.open(CUSTOMER_TRANSACTIONS))) == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from medallion_assets.delta.notes.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.ledger.decisions import read_decisions
+from medallion_assets.refining.ledger.decisions import DECISIONS, read_decisions
 from medallion_assets.refining.ledger.ledger import APPLIED, REJECTED, Ledger
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
@@ -23,6 +26,7 @@ from medallion_assets_tests.refining.planting import (
     refined,
     window_of,
 )
+from medallion_assets_tests.refining.rebuilds import rebuilt
 
 SILVER, BRONZE = pipeline.CUSTOMER_TRANSACTIONS, bronze_table(TRANSACTIONS)
 FULL = full_of(1, item_line(transaction("a")))
@@ -151,6 +155,42 @@ def test_a_rejected_full_export_was_never_delivered(tmp_path: Path) -> None:
     assert (done.gaps[0].covered_until, live(lakehouse)) == (AT - MINUTE, {"a": FULL.export_id})
     assert [batch.id for batch in ledger(lakehouse).applied_fulls] == ids(FULL)
     assert ledger(lakehouse).ignored == {failing.export_id, after.export_id}
+
+
+def reject_without_a_row(lakehouse: Lakehouse, batch: ExportInput) -> None:
+    """A person rejects an export, and `operations.decisions` is lost."""
+    refined(lakehouse, batch)
+    pipeline.decide(lakehouse, [Decision(TRANSACTIONS, batch.export_id, "reject")])
+    assert refined(lakehouse).rejected == ids(batch)
+    shutil.rmtree(lakehouse.uri(DECISIONS))
+
+
+def test_what_silver_says_is_rejected_stays_so_when_the_decision_is_lost(tmp_path: Path) -> None:
+    """C5: and after later exports, and a rebuild, which would delete every key that the rejected one lacks."""
+    lakehouse = lake(tmp_path)
+    refined(lakehouse, FULL)
+    failing = full_of(2, *BAD, at=AT + 2 * HOUR)
+    reject_without_a_row(lakehouse, failing)
+    assert ledger(lakehouse).rejected == {failing.export_id}
+    assert [batch.id for batch in ledger(lakehouse).applied] == ids(FULL)
+    refined(lakehouse, JOINS)
+    assert ledger(lakehouse).rejected == {failing.export_id}
+    assert not rebuilt(lakehouse, SILVER).changes.any
+    assert ledger(lakehouse).rejected == {failing.export_id}
+
+
+def test_what_an_earlier_release_rejected_stays_so_in_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C5: its commits did not note it. The rebuild's does."""
+    lakehouse = lake(tmp_path)
+    refined(lakehouse, FULL)
+    failing = full_of(2, *BAD, at=AT + 2 * HOUR)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Ledger, "rejected_note", lambda *_: {})
+        reject_without_a_row(lakehouse, failing)
+    assert not rebuilt(lakehouse, SILVER).changes.any
+    assert ledger(lakehouse).rejected == {failing.export_id}
 
 
 def test_a_window_that_begins_at_a_full_exports_time_leaves_the_minute_unprotected(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Refined
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.crossed import first_quick
+from medallion_assets_tests.delta.older_copies import OlderCopy
 from medallion_assets_tests.oracle.lines import (
     customer,
     delete_line,
@@ -199,6 +200,22 @@ def test_the_log_of_bronze_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert Origins.read(lakehouse.open(table), decisions).numbers == {export_id(4): 1, export_id(5): 1}
     assert -1 not in read
     assert Origins.read(older, decisions).numbers == {export_id(4): 1}
+
+
+def test_a_bronze_that_was_put_back_is_read_again(tmp_path: Path) -> None:
+    """It has reached the same version again, and one more, with other exports."""
+    lakehouse = lake(tmp_path)
+    confirm(lakehouse, TRANSACTIONS)
+    table, decisions = bronze_table(TRANSACTIONS), read_decisions(lakehouse, TRANSACTIONS)
+    plan = planted(TRANSACTIONS)
+    pipeline.land(lakehouse, plan["old full"][0], table_id=OLD)
+    copy = OlderCopy(lakehouse, table)
+    pipeline.land(lakehouse, plan["old window"][0], table_id=OLD)
+    assert Origins.read(lakehouse.open(table), decisions).numbers == {}
+    copy.put_back()
+    for name in ("new full", "new window"):
+        pipeline.land(lakehouse, plan[name][0], table_id=NEW)
+    assert Origins.read(lakehouse.open(table), decisions).numbers == {export_id(4): 1, export_id(5): 1}
 
 
 def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path) -> None:

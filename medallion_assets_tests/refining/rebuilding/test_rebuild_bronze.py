@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.verify.bronze import verify_bronze
@@ -24,10 +26,9 @@ LATER = NOW + timedelta(days=1)
 BRONZE = bronze_table(TABLE)
 
 
-def rebuilt(landing: Landing, *, dry_run: bool = False) -> Rebuilt:
-    return rebuild_bronze(
-        landing.lakehouse, landing.raw_url, landing.declared, why="a disk broke", now=LATER, dry_run=dry_run
-    )
+def rebuilt(landing: Landing, *, dry_run: bool = False, progress: Progress = lambda *_: None) -> Rebuilt:
+    read = partial(rebuild_bronze, landing.lakehouse, landing.raw_url, landing.declared, why="a disk broke", now=LATER)
+    return read(dry_run=dry_run, progress=progress)
 
 
 def file_of(landing: Landing, export: Export) -> Path:
@@ -97,6 +98,27 @@ def test_an_export_that_the_data_lost_comes_back(landing: Landing) -> None:
     assert landing.lines() == keys((export, "a"))
     assert rebuilt(landing).changes.added == 1
     assert landing.lines() == keys((export, "a"), (two, "b"))
+
+
+@pytest.mark.parametrize("put_back", [Landing.ingest, rebuilt])
+def test_a_lost_export_that_another_run_puts_back_meanwhile_is_in_once(
+    landing: Landing, put_back: Callable[[Landing], object]
+) -> None:
+    """B5: the rebuild has read it as lost, loses the race, and compares anew."""
+    export = landing.full("a")
+    landing.ingest()
+    two = landing.full("b", at=AT + HOUR)
+    landing.ingest()
+    landing.lakehouse.open(BRONZE).delta.restore(1)
+    faster = [put_back]
+
+    def race(_what: str, seen: int, _total: int) -> None:
+        if seen == 2 and faster:
+            faster.pop()(landing)
+
+    done = rebuilt(landing, progress=race)
+    assert landing.lines() == keys((export, "a"), (two, "b"))
+    assert (faster, done.changes.any) == ([], False)
 
 
 def test_an_export_of_another_source_is_named_and_goes_when_a_person_says_so(landing: Landing) -> None:
