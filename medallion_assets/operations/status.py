@@ -6,7 +6,7 @@ Does not: how it looks (cli, the dashboard), or alerting anybody.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import message_of
 from medallion_assets.errors.long_texts import short, without_middle
+from medallion_assets.operations.exports.chain_warnings import chain_warnings
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import by_reason, refused_batches
 from medallion_assets.operations.exports.sources import TableSource, read_sources
@@ -256,35 +257,6 @@ def undone(found: Sequence[StageStatus], unended: Sequence[Incident]) -> Iterato
             days = f" of {incident.partition}" if incident.partition else ""
             failed = f"what failed{days} ({_moment(incident.failed_at)}) has not been done since"
             yield f"{stage.stage}: {failed}: {without_middle(incident.headline)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainWarning:
-    """What is to be known of the batches of a judged table."""
-
-    table: str
-    what: str
-    do: str | None = None
-
-    def __str__(self) -> str:
-        """As one sentence."""
-        return f"{self.table}: {self.what}" + ("" if self.do is None else f"; {self.do}")
-
-
-def chain_warnings(ledgers: Iterable[tuple[Table, Ledger]]) -> list[ChainWarning]:
-    """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
-    found = []
-    for table, ledger in ledgers:
-        if (minute := ledger.unprotected_minute) is not None:
-            found.append(ChainWarning(table=table.name, what=minute.what, do=minute.do))
-        if outdated := ledger.outdated:
-            latest = max(outdated, key=lambda batch: batch.order)
-            what = (
-                f"{len(outdated)} {ledger.word}s are ignored, the latest {latest.id}: they are of a former table, and "
-                f"begin after its successor's full {ledger.word}"
-            )
-            found.append(ChainWarning(table=table.name, what=what))
-    return found
 
 
 def _became(attempt: StageAttempt) -> str:

@@ -19,11 +19,12 @@ from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError
 from medallion_assets.operations.business.day_totals import Totals, read_totals
+from medallion_assets.operations.exports.chain_warnings import ChainWarning, chain_warnings
 from medallion_assets.operations.exports.ledgers import read_ledgers
 from medallion_assets.operations.exports.refused import refused_batches
 from medallion_assets.operations.exports.waiting import UnsettledBatch, unsettled_batches
 from medallion_assets.operations.freshness.reach import Reaches, reaches
-from medallion_assets.operations.status import ChainWarning, Status, chain_warnings, read_status
+from medallion_assets.operations.status import Status, read_status
 from medallion_assets.operations.tables.alerts import AlertEvent, read_events
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.operations.tables.incident import Incident, read_incidents

@@ -17,15 +17,14 @@ from medallion_assets.contracts.policies import DUCKDB_LIMITS, DuckDBLimits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.replay import Replayed
-from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
 from medallion_assets.operations.places import lakehouse_place
 from medallion_assets.operations.tables.every import every_table, tables_without_contract
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, StageAttempt
 from medallion_assets.operations.tables.refused import refusal
+from medallion_assets.operations.verify.again import make_again
 from medallion_assets.operations.verify.bronze import verify_bronze
 from medallion_assets.operations.verify.files import FileLook, Level, foreign_files, verify_files
 from medallion_assets.operations.verify.findings import (
@@ -37,10 +36,8 @@ from medallion_assets.operations.verify.findings import (
     of_place,
     rebuild,
 )
-from medallion_assets.operations.verify.gold import verify_gold
 from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
 from medallion_assets.operations.verify.log import verify_log
-from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.operations.verify.silver import (
     is_behind,
     verify_derived,
@@ -48,9 +45,8 @@ from medallion_assets.operations.verify.silver import (
     verify_rebuild,
     verify_silver,
 )
-from medallion_assets.refining.bronze import batches_in, bronze_table
+from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.quarantine import quarantine_table
-from medallion_assets.storage.workspace import workspace
 
 
 def verify(
@@ -74,13 +70,15 @@ def verify(
         TransientError: the store did not answer.
     """
     level = Level.DEEP if deep else Level.DIGESTS if digests else Level.FAST
-    look = _Look(lakehouse=lakehouse, level=level, limits=limits, progress=progress)
+    look = _Look(lakehouse=lakehouse, level=level, progress=progress)
     look.answer.findings.extend(of_place(lakehouse_place(lakehouse)))
     look.open_tables()
     look.read_files()
     look.compare_tables()
     if deep:
-        look.recompute()
+        again = make_again(lakehouse, look.well, limits=limits, progress=progress)
+        look.answer.findings.extend(again.findings)
+        look.answer.notes.extend(again.notes)
     return look.answer
 
 
@@ -94,7 +92,6 @@ class _Look:
 
     lakehouse: Lakehouse
     level: Level
-    limits: DuckDBLimits
     progress: Progress
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
@@ -163,63 +160,9 @@ class _Look:
         for finding in compare_histories(catalog, tables, self.replays, self.runs):
             self._found(finding.table, [finding])
 
-    def recompute(self) -> None:
-        """Silver once more, from Bronze; Gold and dbt models once more, from Silver."""
-        seen, catalog = self._seen(), self.lakehouse.catalog
-        with workspace() as folder:
-            scratch = self.lakehouse.scratch(folder)
-            made = {loaded.table.name for loaded in catalog.loaded if self._recompute_one(loaded, seen, scratch)}
-            for derived in catalog.derived:
-                table = self.well.get(derived.table.name)
-                if table is None or not made.issuperset(source.name for source in derived.sources):
-                    continue
-                if any(is_behind(table, self.well[source.name]) for source in derived.sources):
-                    continue
-                update_derived(scratch, derived)
-                self.answer.findings.extend(differences(table, scratch.open(derived.table)))
-                made.add(derived.table.name)
-        for gold in catalog.gold:
-            table, source = self.well.get(gold.table.name), self.well.get(gold.source.name)
-            if table is not None and source is not None:
-                self._add(verify_gold(gold, table, source, progress=self.progress))
-        for models in catalog.dbt:
-            from medallion_assets.operations.verify.models import verify_models  # it brings DuckDB, and then dbt
-
-            self._add(verify_models(seen, models, self.well, limits=self.limits, progress=self.progress))
-
-    def _seen(self) -> Lakehouse:
-        """The lakehouse as it was looked at: what runs commit meanwhile is no difference."""
-        seen = OneLook.at(self.lakehouse)
-        seen.opened.update(self.well)
-        return seen
-
-    def _recompute_one(self, loaded: Loaded, seen: Lakehouse, scratch: Lakehouse) -> bool:
-        """Whether the table could be made again and compared."""
-        table = loaded.table
-        stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
-        if stored is None or bronze is None:
-            return False
-        total, done = sum(batch.records for batch in batches_in(bronze, loaded.source)), 0
-
-        def lines(count: int) -> None:
-            nonlocal done
-            done += count
-            self.progress(f"making {table.name} again", done, total)
-
-        if stricter := recompute(seen, loaded, scratch, progress=lines):
-            words = f"{stricter:,} records that were good when they were judged are bad under the current contract"
-            self.answer.notes.append(f"{table.name} was not made again: {words}")
-            return False
-        self.answer.findings.extend(differences(stored, scratch.ready(table)))
-        return True
-
     @property
     def _reads_rows(self) -> bool:
         return self.level is Level.DEEP
-
-    def _add(self, found: Verification) -> None:
-        self.answer.findings.extend(found.findings)
-        self.answer.notes.extend(found.notes)
 
     def _count(self, looks: Mapping[str, FileLook]) -> None:
         """A note about files that cannot be compared with what was written."""

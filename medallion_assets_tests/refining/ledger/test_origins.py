@@ -11,8 +11,8 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.explain.explanation import explain
+from medallion_assets.operations.exports.chain_warnings import chain_warnings
 from medallion_assets.operations.exports.ledgers import read_ledgers
-from medallion_assets.operations.status import chain_warnings
 from medallion_assets.operations.verify.recomputation import differences, recompute
 from medallion_assets.refining.bronze import bronze_table, origins_since
 from medallion_assets.refining.ledger import origins

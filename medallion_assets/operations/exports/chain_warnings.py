@@ -1,0 +1,42 @@
+"""Warnings about the chain of a table's batches: what is not wrong, and may mean that writes are missing.
+
+Belongs here: finding them in ledgers, and their words.
+Does not: batches that wait, or were refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from medallion_assets.contracts.table import Table
+from medallion_assets.refining.ledger.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainWarning:
+    """What is to be known of the batches of a judged table."""
+
+    table: str
+    what: str
+    do: str | None = None
+
+    def __str__(self) -> str:
+        """As one sentence."""
+        return f"{self.table}: {self.what}" + ("" if self.do is None else f"; {self.do}")
+
+
+def chain_warnings(ledgers: Iterable[tuple[Table, Ledger]]) -> list[ChainWarning]:
+    """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
+    found = []
+    for table, ledger in ledgers:
+        if (minute := ledger.unprotected_minute) is not None:
+            found.append(ChainWarning(table=table.name, what=minute.what, do=minute.do))
+        if outdated := ledger.outdated:
+            latest = max(outdated, key=lambda batch: batch.order)
+            what = (
+                f"{len(outdated)} {ledger.word}s are ignored, the latest {latest.id}: they are of a former table, and "
+                f"begin after its successor's full {ledger.word}"
+            )
+            found.append(ChainWarning(table=table.name, what=what))
+    return found
