@@ -12,6 +12,7 @@ from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.expectations import Expectation, judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.native import as_error
 
 
 def judge_by_name(records: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
@@ -23,7 +24,8 @@ def judge_by_name(records: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     try:
         return judge(records, loaded.table.expectations)
     except Exception as error:  # whatever a condition of somebody's raises
-        if (named := _named(records, loaded)) is None:
+        is_native = as_error(loaded.table.name, error) is not None  # memory that ran out is no fault of a condition
+        if is_native or (named := _named(records, loaded)) is None:
             raise
         raise named from error
 

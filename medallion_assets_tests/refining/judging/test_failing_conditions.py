@@ -113,3 +113,13 @@ def test_what_no_condition_raises_alone_stays_as_it_was(monkeypatch: pytest.Monk
     with pytest.raises(OSError, match="no space left") as raised:
         judge_by_name(decode(bronze(item()), table.table, table.source), table)
     assert raised.value.__cause__ is None  # whoever follows the causes comes to an end
+
+
+def test_memory_that_runs_out_is_no_fault_of_a_condition(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacks_memory(*_: object) -> pl.DataFrame:
+        raise MemoryError
+
+    monkeypatch.setattr("medallion_assets.refining.judging.failing_conditions.judge", lacks_memory)
+    table = pipeline.declared(replace(VISITS, expectations=(expect("dear", nw.col("price") > 0),)))
+    with pytest.raises(MemoryError):
+        judge_by_name(decode(bronze(item()), table.table, table.source), table)
