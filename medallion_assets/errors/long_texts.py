@@ -15,6 +15,11 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says; its type where it says nothing."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def short(text: str) -> str:
     """The beginning of a text that data may have made long; never what a person is to do, which may be long."""
     return cut(text, MOST_CHARACTERS)

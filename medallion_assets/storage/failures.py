@@ -16,6 +16,7 @@ from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedErro
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import AWS_ERRORS, Advice, Repeat, advice
+from medallion_assets.errors.long_texts import first_line
 
 ARCHIVED = "InvalidObjectState"
 GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "NoSuchBucketException"})
@@ -121,7 +122,7 @@ def words(error: Exception) -> str:
     if code := _CODE.search(text):
         message = _MESSAGE.search(text)
         return f"{code[1]}: {message[1]}" if message else code[1]
-    return (text.splitlines() or [type(error).__name__])[0]
+    return first_line(error)
 
 
 def _is_answer(error: Exception) -> bool:

@@ -1,7 +1,7 @@
 """Identity: which lakehouse this is, and whether it holds sample data.
 
 Belongs here: the `operations.lakehouse` table, one row that the first stage which needs it writes and others read.
-Does not: telling a sample from a real export, or what may be done with samples (serving).
+Does not: telling a sample from a real export, or what may be done with samples (publishing).
 
 A copy of a lakehouse has the same id: what is restored or moved goes on as it was.
 """

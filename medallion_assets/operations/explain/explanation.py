@@ -88,7 +88,7 @@ def explain(
             found="nothing",
             do=f"check MEDALLION_LAKEHOUSE_URL, or run bronze/{table.short_name}",
         )
-    bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.find(table)
+    silver, bronze = lakehouse.find(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     decisions = read_decisions(lakehouse, table.short_name)
     ledger = Ledger.read(loaded, bronze, silver, decisions)
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))

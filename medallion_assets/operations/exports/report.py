@@ -1,7 +1,7 @@
 """Every export below a URL, verified: what `medallion exports verify` answers.
 
 Belongs here: going through the exports one by one, and the facts about each.
-Does not: the verdicts, gaps, or which table takes them (export_claims).
+Does not: the verdicts, gaps, or which table takes them (claims).
 """
 
 from __future__ import annotations

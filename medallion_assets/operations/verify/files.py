@@ -25,6 +25,7 @@ from medallion_assets.delta.files.parquet_footer import FooterError
 from medallion_assets.delta.files.writing import SHORTENED_BYTES, bounds_of, footer_of
 from medallion_assets.delta.log.replay import Logged, Replayed
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.storage.listing import list_objects
 from medallion_assets.storage.stores import local_path, open_store
@@ -129,7 +130,7 @@ def _look(
         footer = footer_of(store, path, size)
         bounds = bounds_of(footer, snapshot.table)
     except (FooterError, ValueError, OSError) as error:
-        return _finding(snapshot, "file_is_readable", path, f"{logged.rows} rows", _words(error))
+        return _finding(snapshot, "file_is_readable", path, f"{logged.rows} rows", first_line(error))
     if logged.rows is not None and footer.rows != logged.rows:
         return _finding(
             snapshot, "file_has_its_rows", path, f"{logged.rows} rows, as the log says", f"{footer.rows} rows"
@@ -177,14 +178,10 @@ def _decoded(snapshot: Snapshot, path: str, logged: Logged) -> Finding | None:
         hashes = pl.all().hash().sum().name.prefix("hash of ")
         found = _rows(snapshot, path).select(hashes, pl.len().alias("rows")).collect(engine="streaming")["rows"].item()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        return _finding(snapshot, "file_is_readable", path, f"{logged.rows} rows", _words(error))
+        return _finding(snapshot, "file_is_readable", path, f"{logged.rows} rows", first_line(error))
     if logged.rows is not None and found != logged.rows:
         return _finding(snapshot, "file_has_its_rows", path, f"{logged.rows} rows, as the log says", f"{found} rows")
     return None
-
-
-def _words(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _rows(snapshot: Snapshot, path: str) -> pl.LazyFrame:

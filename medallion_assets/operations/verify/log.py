@@ -25,6 +25,7 @@ from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
 from medallion_assets.delta.log.replay import Replayed, checkpoint_differences, read_checkpoint
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.refining.bronze import EXPORT_NOTE
 from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE
@@ -176,8 +177,7 @@ class _Log:
         try:
             return read_checkpoint(read_bytes(self._store, name) or b"")
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, *_DAMAGED) as error:
-            words = (str(error).splitlines() or [type(error).__name__])[0]
-            self._find("checkpoint_is_readable", name, "a Parquet file", words, _BROKEN_CHECKPOINT)
+            self._find("checkpoint_is_readable", name, "a Parquet file", first_line(error), _BROKEN_CHECKPOINT)
             return None
 
     def _hint(self) -> None:

@@ -36,6 +36,7 @@ from medallion_assets.deriving.dbt.project import prepared_specs
 from medallion_assets.deriving.dbt.refresh import build_of
 from medallion_assets.deriving.dbt.restating import RULES_NOTE, rules_of
 from medallion_assets.errors import DiskFullError, PermanentError
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding, Verification, rebuild
 from medallion_assets.operations.verify.recomputation import difference, rows_in
 
@@ -141,9 +142,8 @@ def model_differences(connection: duckdb.DuckDBPyConnection, release: Release, l
         try:
             held = rows_in(published, partition).collect(engine="streaming")
         except (pl.exceptions.PolarsError, OSError) as error:  # of an older version, whose files nobody has looked at
-            raise PermanentError(
-                f"version {published.version} of {table.name} cannot be read", found=str(error).splitlines()[0]
-            ) from error
+            what = f"version {published.version} of {table.name} cannot be read"
+            raise PermanentError(what, found=first_line(error)) from error
         if found := difference(table, partition, [(held, should)], given=given):
             yield found
 

@@ -1,7 +1,7 @@
 """The DynamoDB tables that are published to, with the keys and the expiry that publishing relies on.
 
 Belongs here: describing a table, its time to live; making a table, or the command that makes it.
-Does not: which tables there are (serving/), whether they may be made (settings), or judging what a description says.
+Does not: which tables there are (pipelines), whether they may be made (settings), or judging what a description says.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import polars as pl
 from medallion_assets.contracts.expectations import Expectation
 from medallion_assets.contracts.table import HISTORY_COLUMNS, STAGE_COLUMNS, Column, Date, Table, TimestampUtc, nearest
 from medallion_assets.delta.schema import polars_type
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.refining.judging.gate import MASS_DELETE
 
 PARTITION_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -92,9 +93,8 @@ def _expect_condition(table: Table, expectation: Expectation) -> None:
     except Exception as error:  # whatever a condition of somebody's raises
         unknown = re.search(r"'([^']+)'|\"([^\"]+)\"", str(error))
         name = next(filter(None, unknown.groups()), "") if unknown else ""
-        first = (str(error).strip().splitlines() or [""])[0]
         do = nearest(name, kinds, otherwise=f"correct the condition of {expectation.name}")
-        raise table.wrong(expected, f"{type(error).__name__}: {first}", do=do) from error
+        raise table.wrong(expected, f"{type(error).__name__}: {first_line(error)}", do=do) from error
     if answer.dtype != nw.Boolean:
         do = f"compare something in {expectation.name}, such as nw.col(...) > 0"
         raise table.wrong(expected, f"it gives {answer.dtype}, not yes or no", do=do)

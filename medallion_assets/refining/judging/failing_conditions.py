@@ -12,6 +12,7 @@ from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.expectations import Expectation, judge
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.errors.native import as_error
 
 
@@ -54,12 +55,11 @@ def _raised(records: pl.DataFrame, expectation: Expectation) -> Exception | None
 
 def _error(loaded: Loaded, expectation: Expectation, raised: dict[str, Exception]) -> PermanentError:
     word, error = loaded.source.batch_word, next(iter(raised.values()))
-    said = (str(error).strip().splitlines() or [""])[0]
     return PermanentError(
         f"expectation {expectation.name} failed on {word} {', '.join(raised)}",
         where=loaded.table.name,
         expected="a condition that is true, false or null of every record",
-        found=f"{type(error).__name__}: {said}",
+        found=f"{type(error).__name__}: {first_line(error)}",
         do="correct the condition: null where it cannot be computed, such as "
         f"nw.when(nw.col(...).str.contains(...)).then(nw.col(...)).cast(...); or reject the {word} in the run config",
         export_id=next(iter(raised)) if len(raised) == 1 else None,

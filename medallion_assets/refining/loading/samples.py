@@ -1,7 +1,7 @@
 """Samples: whether a lakehouse holds samples: batches that were written here.
 
 Belongs here: telling them apart, and marking the lakehouse before the first one is loaded.
-Does not: the mark itself, or what may be done with samples (serving).
+Does not: the mark itself, or what may be done with samples (publishing).
 """
 
 from __future__ import annotations

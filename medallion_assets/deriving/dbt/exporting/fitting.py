@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import Column, Float, Table
 from medallion_assets.delta.duckdb.views import duckdb_type, quoted
 from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
 from medallion_assets.errors import MedallionError, PermanentError
+from medallion_assets.errors.long_texts import first_line
 
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """Types that DuckDB describes by another name."""
@@ -62,7 +63,7 @@ def refused(table: Table, error: duckdb.Error) -> MedallionError:
     """The error for a model that DuckDB could not read by its contract."""
     expected = f"columns {', '.join(table.column_names)}, with values that their types can hold"
     return IN_DUCKDB.no_room_error(f"the dbt model {table.short_name} cannot be read", str(error)) or _refused(
-        table, expected, str(error).splitlines()[0]
+        table, expected, first_line(error)
     )
 
 
