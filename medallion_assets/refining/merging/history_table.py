@@ -29,7 +29,6 @@ from medallion_assets.delta.schema import conformed, fits_contract, polars_schem
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
 from medallion_assets.engines.engine import PutAside, groups_of
-from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.pieces import row_group_rows, text_bytes
 from medallion_assets.refining.judging.events import event_schema, files_of_batches
 from medallion_assets.refining.ledger.full_batches import FullBatches
@@ -81,17 +80,18 @@ def merge_history(
     _log(lakehouse, loaded, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col(BATCH_ID).is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))
-    touched, untouched = counted, silver.scan().clear()  # a full batch may end any key
+    held = silver.scan()
+    touched, before, untouched = counted, held, held.clear()  # a full batch may end any key
     if not fulls.applying:
         keys = pl.concat([part.select(table.key) for part in good]).unique().collect(engine="streaming").lazy()
-        touched = counted.join(keys, on=table.key, how="semi")
-        untouched = silver.scan().join(keys, on=table.key, how="anti")
+        touched, before = (rows.join(keys, on=table.key, how="semi") for rows in (counted, held))
+        untouched = held.join(keys, on=table.key, how="anti")
     height, size = touched.select(pl.len()).collect(engine="streaming").item(), text_bytes(touched)
     engine = silver.lakehouse.engine
     groups = groups_of((height, engine.bounds.group_rows), (size, engine.bounds.group_bytes))
-    remake = partial(_remade, held=silver.part(), fulls=fulls, loaded=loaded)
+    remake = partial(_remade, fulls=fulls, loaded=loaded)
     folder = workspace if groups > 1 else engine.memory_or(workspace)
-    made = list(engine.map_groups(remake, [[touched]], by=table.key, groups=groups, folder=folder))
+    made = list(engine.map_groups(remake, [[touched], [before]], by=table.key, groups=groups, folder=folder))
     if all(group.changed is None for group in made):
         return Change()
     rows = pl.concat([untouched, *(group.versions for group in made)])
@@ -111,12 +111,10 @@ class _Remade:
     changed: int | None
 
 
-def _remade(
-    touched: list[pl.DataFrame], aside: PutAside, *, held: ParquetFiles, fulls: FullBatches, loaded: Loaded
-) -> _Remade:
-    (events,) = touched
+def _remade(frames: list[pl.DataFrame], aside: PutAside, *, fulls: FullBatches, loaded: Loaded) -> _Remade:
+    events, before = frames
+    frames.clear()
     after = _versions(events, fulls, loaded)
-    before = held.scan().join(events.lazy(), on=loaded.table.key, how="semi").collect(engine="streaming")
     order = [*loaded.table.key, VALID_FROM]
     changed = None
     if not after.sort(order).equals(before.sort(order)):
