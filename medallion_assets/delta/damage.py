@@ -35,7 +35,7 @@ def damaged_files(snapshot: Snapshot) -> set[str]:
     """
     store = store_of(snapshot.uri, snapshot.lakehouse.storage_options)
     digests = _digests(store, snapshot.version)
-    paths = list(snapshot.files["path"]) if snapshot.files.height else []
+    paths = list(snapshot.files["path"])
     with ThreadPoolExecutor(READERS) as pool:
         found = pool.map(lambda path: _digest(snapshot.uri, store, path), paths)
         return {
@@ -48,7 +48,7 @@ def damaged_files(snapshot: Snapshot) -> set[str]:
 def sound_files(snapshot: Snapshot) -> list[str]:
     """The live files that are there as they were written."""
     damaged = damaged_files(snapshot)
-    return [path for path in snapshot.files["path"] if path not in damaged] if snapshot.files.height else []
+    return [path for path in snapshot.files["path"] if path not in damaged]
 
 
 def _digests(store: ObjectStore, version: int) -> dict[str, str | None]:

@@ -193,11 +193,11 @@ class Snapshot:
     @property
     def row_count(self) -> int:
         """Rows of the table, as its log says."""
-        return int(self.files["num_records"].sum()) if self.files.height else 0
+        return int(self.files["num_records"].sum())
 
     def rows_in(self, partitions: Collection[date | None]) -> int:
         """Rows of some partitions, as its log says."""
-        return int(self.partition_files(partitions)["num_records"].sum()) if self.files.height else 0
+        return int(self.partition_files(partitions)["num_records"].sum())
 
     def transaction(self, app_id: str) -> int | None:
         """The version last committed under an application id, or None."""

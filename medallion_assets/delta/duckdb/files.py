@@ -132,12 +132,12 @@ class _Opened(FileIO):
 
 def _names(snapshot: Snapshot, paths: Iterable[str] | None) -> list[str]:
     if paths is None:
-        return list(snapshot.files["path"]) if snapshot.files.height else []
+        return list(snapshot.files["path"])
     return list(paths)
 
 
 def _sizes(snapshot: Snapshot) -> dict[str, int]:
-    return dict(snapshot.files.select("path", "size_bytes").iter_rows()) if snapshot.files.height else {}
+    return dict(snapshot.files.select("path", "size_bytes").iter_rows())
 
 
 def _is_remote(snapshot: Snapshot) -> bool:

@@ -72,7 +72,7 @@ def replace_days(
     said = {**source_notes(source), REPLACED: days, REMOVED: outdated}
     snapshot = base
     for attempt in range(COMMIT_ATTEMPTS):
-        removed = snapshot.partition_files([*days, *outdated])["path"].to_list() if snapshot.files.height else []
+        removed = snapshot.partition_files([*days, *outdated])["path"].to_list()
         try:
             return snapshot.commit(written, remove=removed, metadata={**said, **notes(snapshot)})
         except CommitConflictError:

@@ -52,7 +52,7 @@ class Replacement:
 
     def partition(self, day: date | None, rows: pl.DataFrame) -> None:
         """Put rows in the place of what one partition holds; where nothing differs its files stay."""
-        paths = self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+        paths = self.table.partition_files([day])["path"].to_list()
         before = self._held(self.table.scan(paths=paths, schema=self.stored))
         self.comparison.add(rows.clear() if before is None else before, rows, day=day)
         is_sound = before is not None and not self.damaged.intersection(paths)
@@ -66,7 +66,7 @@ class Replacement:
 
     def lines(self, day: date | None, copy: Snapshot) -> None:
         """Put what a copy holds of a partition in its place, of a table without a key: some lines at a time."""
-        paths = self.table.partition_files([day])["path"].to_list() if self.table.files.height else []
+        paths = self.table.partition_files([day])["path"].to_list()
         parts, is_same = parts_of(day, copy, self.table), not (self.new_schema or self.damaged.intersection(paths))
         for chosen in parts:
             before = self._held(self.table.scan(paths=paths, schema=self.stored).filter(chosen))
@@ -97,7 +97,7 @@ class Replacement:
             is_same = is_same and before is not None and _same_rows(before, after)
             progress(what, number + 1, groups)
         if self.writes and not is_same:
-            self.removed = self.table.files["path"].to_list() if self.table.files.height else []
+            self.removed = self.table.files["path"].to_list()
             written = self.table.folder.write(copy.scan(), bounds=BOUNDS)
             self.written = [written] if written.rows else []
 

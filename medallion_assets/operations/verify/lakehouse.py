@@ -237,8 +237,7 @@ class _Look:
         if table.columns and named not in (None, table.name):
             do = f"put each table's folder in its own place; else {rebuild(table)}"
             return Finding(table=table.name, check="table_is_itself", expected=table.name, found=str(named), do=do)
-        columns = ("path", "size_bytes", "num_records")
-        seen = set(snapshot.files.select(columns).rows()) if snapshot.files.height else set()
+        seen = set(snapshot.files.select("path", "size_bytes", "num_records").rows())
         logged = {(path, file.size, file.rows) for path, file in self.replays[snapshot.table.name].live.items()}
         if seen == logged:
             return None

@@ -18,8 +18,8 @@ LOOK_SECONDS = 0.25
 BEGIN_SECONDS = 1.0
 """How long a sensor that is due may take to begin its look before it is made due again."""
 LONGEST_SECONDS = 300.0
-"""A look takes no longer: Dagster ends it after a minute, or after so long, where it is set as docs/limits.md advises. A
-look whose daemon was killed does not wait for that: the next daemon begins another."""
+"""A look takes no longer: Dagster ends it after a minute, or after so long, where it is set as docs/limits.md advises.
+A look whose daemon was killed does not wait for that: the next daemon begins another."""
 MOST_TIMES = 30
 """So often a sensor is made due for one wake. Without a daemon, or after a clock was set back, its own turn comes."""
 

@@ -146,7 +146,7 @@ def replace_quarantine(
     def replace() -> None:
         kept = lakehouse.ready(quarantine_table(loaded.table))
         sound = sound_files(kept)
-        damaged = [path for path in kept.files["path"] if path not in sound] if kept.files.height else []
+        damaged = [path for path in kept.files["path"] if path not in sound]
         files, others = files_of_batches(kept, batch_ids, paths=sound)
         before = kept.scan(paths=sound).select(*POSITION, pl.col("failed_at").alias("_before"))
         again = rows.join(before, on=POSITION, how="left").with_columns(

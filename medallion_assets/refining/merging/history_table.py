@@ -98,7 +98,7 @@ def merge_history(
     written = silver.folder.write(rows, bounds=(SEQUENCE,), row_group_rows=row_group_rows(height, size))
     return Change(
         written=[written] if written.rows else [],
-        removed=silver.files["path"].to_list() if silver.files.height else [],
+        removed=silver.files["path"].to_list(),
         rows=sum(group.changed or 0 for group in made),
     )
 
@@ -138,7 +138,7 @@ def replace_events(lakehouse: Lakehouse, loaded: Loaded, made: Snapshot, batch_i
         written = log.folder.write(pl.concat([others, made.scan()]))
         log.commit(
             [written] if written.rows else [],
-            remove=log.files["path"].to_list() if log.files.height else [],
+            remove=log.files["path"].to_list(),
             metadata={RULES_NOTE: [fingerprint(loaded)]},
             new_schema=not fits_contract(log.delta, contract),
         )

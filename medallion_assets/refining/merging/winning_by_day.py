@@ -116,10 +116,10 @@ def _items(
     silver: Snapshot, day: Day, apart: Mapping[Day, pl.LazyFrame], days: Mapping[Day, Extent]
 ) -> Iterator[_Item]:
     files, most = silver.partition_files([day]), silver.lakehouse.engine.bounds.days_rows
-    held = silver.part(paths=files["path"] if files.height else ())
+    held = silver.part(paths=files["path"])
     new = apart[day] if day in apart else pl.LazyFrame(schema=polars_schema(silver.table))
     rows = days[day].rows if day in apart else 0
-    rows += int(files["num_records"].sum()) if files.height else 0
+    rows += int(files["num_records"].sum())
     groups = groups_of((rows, most))
     for number in range(groups):
         yield _Item(new=new, held=held, chosen=of_group(silver.table.key, number, groups))

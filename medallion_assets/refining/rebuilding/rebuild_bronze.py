@@ -166,8 +166,7 @@ class _Work:
 
     def _still_fits(self, bronze: Snapshot) -> bool:
         """Whether what is to go is still there, and nobody else has put back what was lost (rule B5)."""
-        live = set(bronze.files["path"]) if bronze.files.height else set()
-        return live.issuperset(self.removed) and self.put_back.isdisjoint(loaded_ids(bronze))
+        return set(bronze.files["path"]).issuperset(self.removed) and self.put_back.isdisjoint(loaded_ids(bronze))
 
     def _found(self, place: ObjectStore, known: set[str]) -> Iterator[Found]:
         batches = self.source.find(place, Search(held=known)).batches

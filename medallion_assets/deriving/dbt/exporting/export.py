@@ -116,8 +116,8 @@ class _Writing:
 
     def put(self, partition: date | None, rows: pl.DataFrame) -> None:
         is_whole = self.base.table.partition_by is None
-        files = self.base.files if is_whole or not self.base.files.height else self.base.partition_files([partition])
-        paths = files["path"].to_list() if files.height else []
+        files = self.base.files if is_whole else self.base.partition_files([partition])
+        paths = files["path"].to_list()
         held = self._held(paths)
         if self.rebuild is not None:
             self.rebuild.add(rows.clear() if held is None else held, rows, day=partition)
