@@ -6,8 +6,6 @@ Does not: which commands take it.
 The kernel holds the lock (flock), as long as any process has the file open. What stands in the file only says whose
 it is: a note that somebody left behind holds nothing. The file stays: removing it could take it from under the
 next one.
-
-What stands there is read by hand, and not with pydantic: importing pydantic takes longer than all else here.
 """
 
 from __future__ import annotations

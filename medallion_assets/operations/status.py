@@ -164,7 +164,7 @@ def read_status(lakehouse: Lakehouse, now: datetime, *, raw_url: str | None = No
         ],
         warnings=[
             *warnings(found),
-            *undone(found, [failed for failed in open_incidents(lakehouse, now) if ended_at(failed, attempts) is None]),
+            *undone(found, _unended(lakehouse, now)),
             *map(str, chain_warnings(ledgers)),
         ],
     )
@@ -247,6 +247,14 @@ def warnings(found: Sequence[StageStatus]) -> list[str]:
         for stage in found
         if stage.is_below_threshold
     ]
+
+
+def _unended(lakehouse: Lakehouse, now: datetime) -> list[Incident]:
+    """The open incidents that no attempt since has ended: whoever ends them may not have looked yet."""
+    if not (unended := open_incidents(lakehouse, now)):
+        return []
+    since = read_attempts(lakehouse, since=unended[0].failed_at.date())
+    return [incident for incident in unended if ended_at(incident, since) is None]
 
 
 def undone(found: Sequence[StageStatus], unended: Sequence[Incident]) -> Iterator[str]:

@@ -66,13 +66,13 @@ class Host:
         """Enable, start or stop units as their files say; the target stands for all that are enabled.
 
         Raises:
-            AssertionError: to stop the target, units of it are not named: systemctl would go on while they end.
+            AssertionError: beside the target, units are not named that it does not start, or whose stop nobody awaits.
         """
-        if verb == "stop" and "medallion.target" in names:
-            forgotten = [unit for unit in self.units if not any(fnmatch(unit, name) for name in names)]
-            assert not forgotten, f"nobody waits for {', '.join(forgotten)}"
         if verb == "enable":
             self.enabled += [name for name in names if name.startswith("medallion-")]
+        elif verb != "restart" and "medallion.target" in names:
+            forgotten = [unit for unit in self.enabled if not self._is_named(unit, names, stopping=verb == "stop")]
+            assert not forgotten, f"{verb}: nobody thinks of {', '.join(forgotten)}"
         for name in self._ordered(names, stopping=verb == "stop"):
             if verb == "stop":
                 self._stop(name)
@@ -87,6 +87,15 @@ class Host:
         """The ends of what the units said, each under its name."""
         logs = sorted(self.root.glob("*.log"))
         return "\n".join(f"--- {log.stem}\n" + "\n".join(log.read_text().splitlines()[-lines:]) for log in logs)
+
+    def _is_named(self, unit: str, names: list[str], *, stopping: bool) -> bool:
+        """Whether systemctl is told of a unit: a stop waits for no other, and a start takes what the target wants."""
+        if any(fnmatch(unit, name) for name in names):
+            return True
+        target = self.path("/etc/systemd/system/medallion.target").read_text()
+        own = self.path(f"/etc/systemd/system/{unit}.service")
+        is_wanted = own.exists() and re.search(r"^WantedBy=.*\bmedallion\.target\b", own.read_text(), re.MULTILINE)
+        return not stopping and (own.name in target or bool(is_wanted))
 
     @property
     def _inside(self) -> list[str]:

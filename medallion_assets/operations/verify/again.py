@@ -6,15 +6,21 @@ Does not: making any of them, or comparing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import polars as pl
 
 from medallion_assets.contracts.pipeline import Derived, Loaded
 from medallion_assets.contracts.policies import DuckDBLimits
+from medallion_assets.contracts.table import Table
 from medallion_assets.delta.one_look import OneLook
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.changed_days import update_derived
+from medallion_assets.errors import DiskFullError, PermanentError
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.operations.verify.gold import verify_gold
 from medallion_assets.operations.verify.recomputation import differences, recompute
@@ -28,6 +34,8 @@ def make_again(
 ) -> Verification:
     """Compare the tables that are `well`, by name, with what their sources give; what runs commit since counts nothing.
 
+    What cannot be made again is said in a note, and keeps no other table from it.
+
     Raises:
         TransientError: the storage did not answer.
     """
@@ -37,46 +45,62 @@ def make_again(
     with workspace() as folder:
         again.silver(lakehouse.scratch(folder))
     again.gold()
-    again.models(limits)
+    for models in lakehouse.catalog.dbt:
+        from medallion_assets.operations.verify.models import verify_models  # it brings DuckDB, and then dbt
+
+        again.add(verify_models(lakehouse, models, well, limits=limits, progress=progress))
     return again.answer
 
 
 @dataclass(kw_only=True)
 class _Again:
-    """The lakehouse as it was looked at, and what was found so far."""
+    """The lakehouse as it was looked at, and what was found so far; `made` are the names of the tables made again."""
 
     seen: Lakehouse
     well: Mapping[str, Snapshot]
     progress: Progress
     answer: Verification = field(default_factory=Verification)
+    made: set[str] = field(default_factory=set)
 
     def silver(self, scratch: Lakehouse) -> None:
         """Tables of judged rows once more, from Bronze, and those that are derived from them."""
-        made = {loaded.table.name for loaded in self.seen.catalog.loaded if self._judged(loaded, scratch)}
+        for loaded in self.seen.catalog.loaded:
+            with self._or_note(loaded.table):
+                self._judged(loaded, scratch)
         for derived in self.seen.catalog.derived:
-            if made.issuperset(source.name for source in derived.sources) and self._derived(derived, scratch):
-                made.add(derived.table.name)
+            if self.made.issuperset(source.name for source in derived.sources):
+                with self._or_note(derived.table):
+                    self._derived(derived, scratch)
 
     def gold(self) -> None:
         """Gold once more, from its source as it is."""
         for gold in self.seen.catalog.gold:
             table, source = self.well.get(gold.table.name), self.well.get(gold.source.name)
             if table is not None and source is not None:
-                self._add(verify_gold(gold, table, source, progress=self.progress))
+                with self._or_note(gold.table):
+                    self.add(verify_gold(gold, table, source, progress=self.progress))
 
-    def models(self, limits: DuckDBLimits) -> None:
-        """Dbt models once more, from the Silver of their latest release."""
-        for models in self.seen.catalog.dbt:
-            from medallion_assets.operations.verify.models import verify_models  # it brings DuckDB, and then dbt
+    def add(self, found: Verification) -> None:
+        """Take in what was found."""
+        self.answer.findings.extend(found.findings)
+        self.answer.notes.extend(found.notes)
 
-            self._add(verify_models(self.seen, models, self.well, limits=limits, progress=self.progress))
+    @contextmanager
+    def _or_note(self, table: Table) -> Iterator[None]:
+        """What keeps one table from being made again, such as rules that do not take its rows any more, is a note."""
+        try:
+            yield
+        except (PermanentError, DiskFullError) as error:
+            words = "; ".join(str(part) for part in (error.headline, error.found) if part)
+            self.answer.notes.append(f"{table.name} was not made again: {words}")
+        except pl.exceptions.PolarsError as error:
+            self.answer.notes.append(f"{table.name} was not made again: {type(error).__name__}: {first_line(error)}")
 
-    def _judged(self, loaded: Loaded, scratch: Lakehouse) -> bool:
-        """Whether the table could be made again and compared."""
+    def _judged(self, loaded: Loaded, scratch: Lakehouse) -> None:
         table = loaded.table
         stored, bronze = self.well.get(table.name), self.well.get(bronze_table(table.short_name).name)
         if stored is None or bronze is None:
-            return False
+            return
         total, done = sum(batch.records for batch in batches_in(bronze, loaded.source)), 0
 
         def lines(count: int) -> None:
@@ -87,19 +111,14 @@ class _Again:
         if stricter := recompute(self.seen, loaded, scratch, progress=lines):
             words = f"{stricter:,} records that were good when they were judged are bad under the current contract"
             self.answer.notes.append(f"{table.name} was not made again: {words}")
-            return False
+            return
         self.answer.findings.extend(differences(stored, scratch.ready(table)))
-        return True
+        self.made.add(table.name)
 
-    def _derived(self, derived: Derived, scratch: Lakehouse) -> bool:
-        """The same of a table whose sources were made again."""
+    def _derived(self, derived: Derived, scratch: Lakehouse) -> None:
         table = self.well.get(derived.table.name)
         if table is None or any(is_behind(table, self.well[source.name]) for source in derived.sources):
-            return False
+            return
         update_derived(scratch, derived)
         self.answer.findings.extend(differences(table, scratch.open(derived.table)))
-        return True
-
-    def _add(self, found: Verification) -> None:
-        self.answer.findings.extend(found.findings)
-        self.answer.notes.extend(found.notes)
+        self.made.add(derived.table.name)

@@ -60,9 +60,8 @@ def verify(
     """Look at every table: logs, what they say of each other, names, sizes and footers of data files; no row is read.
 
     `digests` reads every byte of every data file and compares it with what was written. `deep` does that, looks at the
-    rows of each table, makes Silver again from Bronze, and Gold and dbt models from Silver, in a temporary folder, and
-    compares.
-    `limits` are those of DuckDB, where dbt models are built.
+    rows of each table, makes Silver again from Bronze, Gold and dbt models from Silver, in a temporary folder, and
+    compares. `limits` are those of DuckDB, where dbt models are built.
 
     `progress` is called with what is being looked at, how much of it is done, and of how much: files, or lines.
 
@@ -76,7 +75,7 @@ def verify(
     look.read_files()
     look.compare_tables()
     if deep:
-        again = make_again(lakehouse, look.well, limits=limits, progress=progress)
+        again = make_again(lakehouse, look.well | look.quarantines, limits=limits, progress=progress)
         look.answer.findings.extend(again.findings)
         look.answer.notes.extend(again.notes)
     return look.answer
@@ -87,7 +86,8 @@ class _Look:
     """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
 
     `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage,
-    `absent` the tables in whose place nothing lies.
+    `absent` the tables in whose place nothing lies. `quarantines` are those that are well, opened after their Silver:
+    rows wait there before their batch is settled.
     """
 
     lakehouse: Lakehouse
@@ -95,6 +95,7 @@ class _Look:
     progress: Progress
     answer: Verification = field(default_factory=Verification)
     well: dict[str, Snapshot] = field(default_factory=dict)
+    quarantines: dict[str, Snapshot] = field(default_factory=dict)
     replays: dict[str, Replayed] = field(default_factory=dict)
     runs: dict[str, StageAttempt] = field(default_factory=dict)
     absent: list[Table] = field(default_factory=list)
@@ -125,6 +126,9 @@ class _Look:
                 self.runs = last_runs(self.lakehouse)
             self.progress("reading logs", number, len(tables))
         self.answer.tables.reverse()
+        for loaded in self.lakehouse.catalog.loaded:
+            if (quarantine := quarantine_table(loaded.table)).name in self.well:
+                self.quarantines[quarantine.name] = self.lakehouse.open(quarantine)
 
     def read_files(self) -> None:
         """Every live data file of every table."""

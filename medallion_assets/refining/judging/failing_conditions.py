@@ -48,7 +48,9 @@ def _named(records: pl.DataFrame, loaded: Loaded) -> PermanentError | None:
 def _raised(records: pl.DataFrame, expectation: Expectation) -> Exception | None:
     try:
         judge(records, [expectation])
-    except Exception as error:  # noqa: BLE001 - it is returned
+    except Exception as error:
+        if as_error(expectation.name, error) is not None:
+            raise
         return error
     return None
 
@@ -61,6 +63,7 @@ def _error(loaded: Loaded, expectation: Expectation, raised: dict[str, Exception
         expected="a condition that is true, false or null of every record",
         found=f"{type(error).__name__}: {first_line(error)}",
         do="correct the condition: null where it cannot be computed, such as "
-        f"nw.when(nw.col(...).str.contains(...)).then(nw.col(...)).cast(...); or reject the {word} in the run config",
+        "nw.when(nw.col(...).str.contains(...)).then(nw.col(...)).cast(...); or, while it waits, "
+        f"reject the {word} in the run config",
         export_id=next(iter(raised)) if len(raised) == 1 else None,
     )

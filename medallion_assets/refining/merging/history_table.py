@@ -112,9 +112,8 @@ class _Remade:
 
 
 def _remade(frames: list[pl.DataFrame], aside: PutAside, *, fulls: FullBatches, loaded: Loaded) -> _Remade:
-    events, before = frames
-    frames.clear()
-    after = _versions(events, fulls, loaded)
+    before = frames.pop()
+    after = _versions(frames.pop(), fulls, loaded)
     order = [*loaded.table.key, VALID_FROM]
     changed = None
     if not after.sort(order).equals(before.sort(order)):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import narwhals as nw
+import polars as pl
 import pytest
 from deltalake import DeltaTable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.rebuild import rebuild_gold
+from medallion_assets.operations.verify.findings import Finding
 from medallion_assets.operations.verify.lakehouse import verify
-from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
+from medallion_assets.operations.verify.log import verify_log
+from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE, TRANSACTIONS
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.operations.small_lakehouse import AT, DAY, found
 from medallion_assets_tests.oracle.lines import full, item_line, transaction
@@ -104,6 +112,41 @@ def test_what_runs_commit_while_tables_are_made_again_is_no_finding(with_gold: L
 
     assert verify(with_gold, deep=True, progress=meanwhile).findings == []
     assert committed
+
+
+def test_what_settles_while_tables_are_opened_is_no_finding(
+    with_gold: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of what settles after a quarantine was opened, and before its Silver was, wait in none of the two."""
+    committed = []
+
+    def meanwhile(where: Lakehouse, table: Table) -> tuple[list[Finding], Replayed]:
+        if table.name == CUSTOMER_TRANSACTIONS.name and not committed:
+            committed.append(table)
+            sales = [item_line(transaction("t1")), item_line(transaction("t9", currency={"S": "EUR"}))]
+            land(with_gold, full(CUSTOMER_TRANSACTIONS.short_name, THIRD, AT + 2 * DAY, sales))
+            pipeline.refine_and_accept(with_gold, pipeline.declared(CUSTOMER_TRANSACTIONS))
+        return verify_log(where, table)
+
+    monkeypatch.setattr("medallion_assets.operations.verify.lakehouse.verify_log", meanwhile)
+    answer = verify(with_gold, deep=True)
+    assert (answer.findings, [note for note in answer.notes if "not made again" in note]) == ([], [])
+    assert committed
+
+
+def test_rules_that_do_not_take_what_is_there_are_a_note_and_stop_no_other_table(with_gold: Lakehouse) -> None:
+    def compute(_sales: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+        raise pl.exceptions.ComputeError("conversion from `str` to `i64` failed\nmore")
+
+    DeltaTable(with_gold.uri(LIFETIME_VALUE.table)).update(updates={"order_count": "order_count + 1"})
+    gold = (replace(DAILY_SALES, compute=compute), LIFETIME_VALUE)
+    changed = replace(with_gold, catalog=Catalog((replace(TRANSACTIONS, gold=gold, published=(), pictures=()),)))
+    answer = verify(changed, deep=True)
+    assert [(found.table, found.check) for found in answer.findings] == [
+        (LIFETIME_VALUE.table.name, "equals_recomputation")
+    ]
+    (note,) = [note for note in answer.notes if "not made again" in note]
+    assert note == "gold.daily_sales_summary was not made again: ComputeError: conversion from `str` to `i64` failed"
 
 
 @examples(8)

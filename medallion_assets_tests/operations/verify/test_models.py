@@ -35,6 +35,7 @@ from medallion_assets.pipelines.star_schema.products import PRODUCTS
 from medallion_assets.pipelines.star_schema.samples.files import write_shop
 from medallion_assets_tests.deriving.dbt.exporting.test_publish import DIMENSION, FACT, TABLES, built, publication
 from medallion_assets_tests.deriving.dbt.planting import FEBRUARY, NOW, plant, plant_shop, refreshed
+from medallion_assets_tests.operations.small_lakehouse import log_file
 from medallion_assets_tests.properties.test_star_schema import arrive
 
 pytestmark = pytest.mark.xdist_group("dbt")  # importing dbt takes seconds
@@ -233,4 +234,6 @@ def test_of_a_whole_lakehouse_a_changed_row_is_found_and_models_on_a_broken_sour
         (FCT_ORDER_LINE.name, "equals_recomputation")
     ]
     (Path(lake.uri(ORDERS)) / lake.open(ORDERS).files["path"][0]).unlink()
+    assert "star_schema was not built again: silver.orders comes first" in verify(lake, deep=True).notes
+    log_file(lake, ORDERS, 0).write_text("{")
     assert "star_schema was not built again: silver.orders comes first" in verify(lake, deep=True).notes
