@@ -79,7 +79,11 @@ def test_a_day_that_was_built_and_is_gone_is_found(with_gold: Lakehouse, gold: G
     assert found(with_gold, deep=True) == [(gold.table.name, "equals_recomputation")]
 
 
-@pytest.mark.parametrize("table", [DAILY_SALES.table, LIFETIME_VALUE.table], ids=["daily", "as of"])
+@pytest.mark.parametrize(
+    "table",
+    [DAILY_SALES.table, pytest.param(LIFETIME_VALUE.table, marks=pytest.mark.slow)],
+    ids=["daily", "as of"],
+)
 def test_a_day_that_waits_to_be_built_again_is_a_note(with_gold: Lakehouse, table: Table) -> None:
     """Between two builds that is how it is; it is compared again once it is built."""
     change = [item_line(transaction("t1", amount={"N": "99"})), item_line(transaction("t2"))]

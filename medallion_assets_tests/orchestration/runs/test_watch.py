@@ -86,7 +86,8 @@ def test_a_storage_that_fails_as_a_run_is_given_up_leaves_it_to_the_next_look(
     assert runs.run(run_id).status is Status.FAILURE
 
 
-LATER_OR_BACK = pytest.mark.parametrize("direction", [1, -1], ids=["later", "the clock set back"])
+SET_BACK = pytest.param(-1, marks=pytest.mark.slow, id="the clock set back")
+LATER_OR_BACK = pytest.mark.parametrize("direction", [pytest.param(1, id="later"), SET_BACK])
 
 
 @LATER_OR_BACK
