@@ -89,7 +89,7 @@ class Host:
         return "\n".join(f"--- {log.stem}\n" + "\n".join(log.read_text().splitlines()[-lines:]) for log in logs)
 
     def _is_named(self, unit: str, names: list[str], *, stopping: bool) -> bool:
-        """Whether systemctl is told of a unit: a stop waits for no other, and a start takes what the target wants."""
+        """Whether a line names a unit; a start need not name what the target wants."""
         if any(fnmatch(unit, name) for name in names):
             return True
         target = self.path("/etc/systemd/system/medallion.target").read_text()

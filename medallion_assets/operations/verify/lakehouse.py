@@ -86,8 +86,8 @@ class _Look:
     """One pass over the lakehouse. `well` holds the tables that nothing was found about so far, by name.
 
     `replays` holds what the logs of the tables say, of those that are there, `runs` the last success of each stage,
-    `absent` the tables in whose place nothing lies. `quarantines` are those that are well, opened after their Silver:
-    rows wait there before their batch is settled.
+    `absent` the tables in whose place nothing lies. A deep look opens its `quarantines` again after their
+    Silver: rows wait there before their batch is settled.
     """
 
     lakehouse: Lakehouse
@@ -126,9 +126,9 @@ class _Look:
                 self.runs = last_runs(self.lakehouse)
             self.progress("reading logs", number, len(tables))
         self.answer.tables.reverse()
-        for loaded in self.lakehouse.catalog.loaded:
-            if (quarantine := quarantine_table(loaded.table)).name in self.well:
-                self.quarantines[quarantine.name] = self.lakehouse.open(quarantine)
+        if self._reads_rows:
+            kept = [quarantine_table(loaded.table) for loaded in self.lakehouse.catalog.loaded]
+            self.quarantines = {table.name: self.lakehouse.open(table) for table in kept if table.name in self.well}
 
     def read_files(self) -> None:
         """Every live data file of every table."""
