@@ -186,7 +186,12 @@ def test_a_part_that_does_not_answer_is_not_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("TIMERS", "often"), ("ALERTS_FAILURE", "nonsense"), ("QUERY_ALERTS", "/nowhere.toml")]
+    ("name", "value"),
+    [
+        ("TIMERS", "often"),
+        pytest.param("ALERTS_FAILURE", "nonsense", marks=pytest.mark.slow),
+        pytest.param("QUERY_ALERTS", "/nowhere.toml", marks=pytest.mark.slow),
+    ],
 )
 def test_a_wrong_setting_is_told(name: str, value: str) -> None:
     """Each is refused when the definitions are loaded."""

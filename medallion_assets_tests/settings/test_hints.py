@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ TARGET = re.compile(r"\bmake (setup|spark-jars|demo|dev|ui|sample-export|wheel|l
 PAGE = re.compile(r"\bdocs/")
 
 
+@cache
 def _texts(path: Path) -> list[str]:
     return list(_constants(ast.parse(path.read_text())))
 

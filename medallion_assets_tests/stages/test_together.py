@@ -64,6 +64,7 @@ def test_a_run_that_waits_in_vain_gives_its_place_back(built_until: float, patie
     assert clock() - BEGAN == expected
 
 
+@pytest.mark.slow
 def test_what_is_read_grows_neither_with_the_days_nor_with_older_commits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,7 +186,7 @@ READ_BY_PAGES = [table for table in OPERATIONS_TABLES if table not in (DATA_FRES
 
 
 @pytest.mark.parametrize("table", READ_BY_PAGES, ids=lambda table: table.name)
-@pytest.mark.parametrize("harm", [unlink, cut])
+@pytest.mark.parametrize("harm", [pytest.param(unlink, marks=pytest.mark.slow), cut])
 def test_a_damaged_file_of_operations_is_named_and_hides_nothing_else(
     lakehouse: Lakehouse, table: Table, harm: Callable[[Path], None]
 ) -> None:

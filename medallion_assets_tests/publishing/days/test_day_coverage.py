@@ -87,6 +87,7 @@ def test_a_build_that_another_one_overtakes_takes_no_coverage_back(tmp_path: Pat
     assert noted_coverage(lakehouse.open(DAILY_SALES.table)) == Coverage(DAILY_SALES.end_of(DAY))
 
 
+@pytest.mark.slow
 def test_what_is_read_grows_with_the_days_and_not_with_their_square(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
