@@ -15,7 +15,6 @@ import polars as pl
 
 from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.place import PlaceStatus
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.row_tables.identity import Identity, read_identity
 from medallion_assets.delta.row_tables.rows import rows_of
 from medallion_assets.delta.table import Lakehouse
@@ -225,7 +224,7 @@ def problems(
 
 
 def batch_problems(
-    lakehouse: Lakehouse, ledgers: Sequence[tuple[Table, Ledger]], now: datetime, *, broken: Collection[str]
+    lakehouse: Lakehouse, ledgers: Sequence[Ledger], now: datetime, *, broken: Collection[str]
 ) -> Iterator[str]:
     """The batches that wait or were refused; of a stage that is `broken` its last attempt says what it waits for."""
     for batch in late_gaps(waiting_batches(ledgers), now):

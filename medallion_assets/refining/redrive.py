@@ -35,7 +35,6 @@ from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.events import POSITION, event_schema
 from medallion_assets.refining.judging.judging import judge_batches, judge_lines
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine_table, with_window, write_rows
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.full_batches import FullBatches
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.merging.change import Change
@@ -140,9 +139,12 @@ class _JudgedAgain:
 
 def _judge_again(lakehouse: Lakehouse, loaded: Loaded, rows: pl.DataFrame) -> _JudgedAgain:
     table = loaded.table
-    silver, bronze = lakehouse.ready(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
+    silver, bronze = (
+        lakehouse.ready(table),
+        lakehouse.open(bronze_table(table.short_name)),
+    )  # in this order, as refine
     expect_same_key(silver)
-    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
+    ledger = Ledger.read(loaded, bronze, silver)
     # A row can lie here before its batch is settled: quarantine is written first, and then came a crash.
     settled = {batch.id: batch for batch in ledger.applied}
     lines = with_window(rows, settled.values())

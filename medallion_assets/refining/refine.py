@@ -21,17 +21,15 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.coverage_notes import covered_note
-from medallion_assets.delta.notes.fingerprints import expect_same_key
 from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
-from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.gate import Gate
 from medallion_assets.refining.judging.judging import Judged, judge_batches
 from medallion_assets.refining.judging.quarantine import bad_keys, quarantine
-from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
+from medallion_assets.refining.ledger.decisions import DecisionAction
 from medallion_assets.refining.ledger.full_batches import FullBatches
-from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.ledger import Ledger, Tables
 from medallion_assets.refining.mass_deletes import with_deletes
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.merging.history_table import merge_history
@@ -76,11 +74,8 @@ def _round(
 ) -> Ledger | None:
     """Settle one group; give the ledger when nothing more can be settled."""
     table = loaded.table
-    # Silver first: Bronze then knows of everything that Silver has settled.
-    silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
-    expect_same_key(silver)
+    silver, bronze, ledger = Tables.open(lakehouse, loaded)
     done.version = silver.version
-    ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
     group = ledger.next_group(lakehouse.engine.bounds.commit_rows)
     if not group:
         return ledger
@@ -100,9 +95,7 @@ def _round(
                 {
                     **settled_notes(silver, loaded, gate, source, gate_result.ids),
                     **ledger.rejected_note(gate_result.rejected),
-                    **covered_note(
-                        ledger.coverage(loaded.source, applied=gate_result.ids, rejected=gate_result.rejected)
-                    ),
+                    **covered_note(ledger.coverage(applied=gate_result.ids, rejected=gate_result.rejected)),
                 },
             )
             done.applied += [judged.counts[batch_id] for batch_id in gate_result.ids]
@@ -112,7 +105,7 @@ def _round(
             progress(f"{table.name}: version {done.version}, {done.rows_changed:,} keys changed so far")
         if gate_result.failing is not None:
             done.held = [Failing.of(gate_result.failing, judged, loaded)]
-            return Ledger.read(loaded, bronze, lakehouse.open(table), ledger.decisions)
+            return Ledger.read(loaded, bronze, lakehouse.open(table))
     return None
 
 

@@ -10,7 +10,7 @@ than is made again without judging again, for what was written follows from the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 
@@ -24,16 +24,15 @@ from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import RESTATED
 from medallion_assets.delta.notes.coverage_notes import covered_note
-from medallion_assets.delta.notes.fingerprints import expect_same_key
 from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.bronze import loaded_ids
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import keep_batches, quarantine
-from medallion_assets.refining.ledger.decisions import DecisionAction, read_decisions
-from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets.refining.ledger.decisions import DecisionAction
+from medallion_assets.refining.ledger.ledger import Tables
 from medallion_assets.refining.merging.change import Change
 from medallion_assets.refining.refined import Failing, Refined, settled_notes
 from medallion_assets.refining.versions import drop_versions
@@ -57,44 +56,27 @@ def refine_partitions(
     done.held = []
     seen: set[tuple[str, int | None]] = set()
     while True:
-        now_there = _Tables.open(lakehouse, loaded)
+        now_there = Tables.open(lakehouse, loaded)
         done.version = now_there.silver.version
         waiting = (batch for batch in now_there.ledger.pending if not only or batch.partition in only)
         batch = next((batch for batch in waiting if (batch.id, batch.version) not in seen), None)
         if batch is None:
-            now_there.clean_up()
+            _clean_up(now_there)
             return done
         seen.add((batch.id, batch.version))
         progress(f"{loaded.table.name}: judging {batch.id}")
         _settle(now_there, loaded, batch, gate, now, done)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Tables:
-    """Silver and Bronze, opened in this order: Bronze then knows of everything that Silver has settled."""
-
-    silver: Snapshot
-    bronze: Snapshot
-    ledger: Ledger
-
-    @classmethod
-    def open(cls, lakehouse: Lakehouse, loaded: Loaded) -> _Tables:
-        """As they are now."""
-        table = loaded.table
-        silver, bronze = lakehouse.ready(table), lakehouse.source(bronze_table(table.short_name))
-        expect_same_key(silver)
-        ledger = Ledger.read(loaded, bronze, silver, read_decisions(lakehouse, table.short_name))
-        return cls(silver=silver, bronze=bronze, ledger=ledger)
-
-    def clean_up(self) -> None:
-        """Leave in Bronze and in quarantine nothing of versions that gave way; what is out already stays out."""
-        lakehouse, table = self.silver.lakehouse, self.bronze.table
-        drop_versions(lakehouse, table, self.ledger.outlived)
-        published = published_batches(self.silver)
-        keep_batches(lakehouse, self.silver.table, lambda: loaded_ids(lakehouse.open(table)) | published)
+def _clean_up(tables: Tables) -> None:
+    """Leave in Bronze and in quarantine nothing of versions that gave way; what is out already stays out."""
+    lakehouse, bronze = tables.silver.lakehouse, tables.bronze.table
+    drop_versions(lakehouse, bronze, tables.ledger.outlived)
+    published = published_batches(tables.silver)
+    keep_batches(lakehouse, tables.silver.table, lambda: loaded_ids(lakehouse.open(bronze)) | published)
 
 
-def _settle(tables: _Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:
+def _settle(tables: Tables, loaded: Loaded, batch: Batch, gate: Gate, now: datetime, done: Refined) -> None:
     """Judge a batch; publish it, or leave it out, as the gate and people say."""
     lakehouse, decision = tables.silver.lakehouse, tables.ledger.decision(batch)
     if decision is DecisionAction.REJECT:
@@ -125,8 +107,7 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
     """
 
     def commit() -> int | None:
-        tables = _Tables.open(lakehouse, loaded)
-        silver, ledger = tables.silver, tables.ledger
+        silver, bronze, ledger = Tables.open(lakehouse, loaded)
         if not any((waits.id, waits.version) == (batch.id, batch.version) for waits in ledger.pending):
             return None
         ids, rejected = ([], [batch.id]) if change is None else ([batch.id], [])
@@ -138,9 +119,9 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
             transactions=ledger.transactions(ids, rejected),
             metadata={
                 RESTATED: restated,
-                **settled_notes(silver, loaded, gate, SourceVersion.of(tables.bronze), ids),
+                **settled_notes(silver, loaded, gate, SourceVersion.of(bronze), ids),
                 **ledger.rejected_note(rejected),
-                **covered_note(ledger.coverage(loaded.source, applied=ids, rejected=rejected)),
+                **covered_note(ledger.coverage(applied=ids, rejected=rejected)),
             },
         )
 

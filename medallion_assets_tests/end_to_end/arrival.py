@@ -77,7 +77,7 @@ class Destination:
         for table in EXPORTED_TABLES:
             source = self.lakehouse.open(table)
             bronze = self.lakehouse.open(bronze_table(table.short_name))
-            pending = Ledger.read(declared(table), bronze, source, {}).pending_ids
+            pending = Ledger.read(declared(table), bronze, source).pending_ids
             if pending or taken_version(source, bronze) != bronze.version:
                 yield f"{table.name}: {sorted(pending)} not settled"
             if is_behind(enriched, source):

@@ -127,7 +127,7 @@ def check_ledger(lakehouse: Lakehouse) -> None:
             lines = held.scan().select("_export_id", "_source_file", "_line_number").collect()
             assert lines.is_unique().all()
             assert held.row_count == lines.height
-        ledger = Ledger.read(pipeline.declared(table), bronze, silver, {})
+        ledger = Ledger.read(pipeline.declared(table), bronze, silver)
         assert (ledger.pending, ledger.gaps) == ([], [])
         assert taken_version(silver, bronze) == bronze.version
         for export in batches_in(bronze, pipeline.EXPORTS):

@@ -144,7 +144,7 @@ def _unread_tables(lakehouse: Lakehouse) -> list[Unread]:
 
 def unprotected_minutes(lakehouse: Lakehouse) -> list[tuple[str, UnprotectedMinute]]:
     """The tables whose newest full batch was joined by a window that leaves some of its minute out."""
-    found = [(table.name, ledger.unprotected_minute) for table, ledger in read_ledgers(lakehouse)]
+    found = [(ledger.loaded.table.name, ledger.unprotected_minute) for ledger in read_ledgers(lakehouse)]
     return [(table, minute) for table, minute in found if minute is not None]
 
 
@@ -162,7 +162,8 @@ def last_brought(lakehouse: Lakehouse, now: datetime) -> dict[str, datetime]:
         if silver is not None and not silver.row_count and silver.made_at >= first_at:
             found[table.name] = silver.made_at
     promised = {loaded.table.name for loaded in lakehouse.catalog.loaded if loaded.source_freshness_hours is not None}
-    for table, ledger in read_ledgers(lakehouse) if promised & found.keys() else ():
-        if table.name in promised and table.name in found:
-            found[table.name] = max([found[table.name], *(batch.covers_to for batch in ledger.settled)])
+    for ledger in read_ledgers(lakehouse) if promised & found.keys() else ():
+        name = ledger.loaded.table.name
+        if name in promised and name in found:
+            found[name] = max([found[name], *(batch.covers_to for batch in ledger.settled)])
     return found

@@ -37,7 +37,6 @@ from medallion_assets.operations.explain.key_verdicts import (
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.judging.quarantine import quarantine_table
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.ledger.origins import counted_sequence
 
@@ -88,13 +87,15 @@ def explain(
             found="nothing",
             do=f"check MEDALLION_LAKEHOUSE_URL, or run bronze/{table.short_name}",
         )
-    silver, bronze = lakehouse.find(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
-    decisions = read_decisions(lakehouse, table.short_name)
-    ledger = Ledger.read(loaded, bronze, silver, decisions)
+    silver, bronze = (
+        lakehouse.find(table),
+        lakehouse.open(bronze_table(table.short_name)),
+    )  # in this order, as refine
+    ledger = Ledger.read(loaded, bronze, silver)
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))
     if not table.history:
         found = found.with_columns(counted_sequence(_known_ends(found, ledger)))
-    present = with_fates(found, ledger, decisions, loaded.source.canonical)
+    present = with_fates(found, ledger)
     is_valid = pl.Series([record.verdict is Fate.SUPERSEDED for record in present], dtype=pl.Boolean)
     events = found.filter(is_valid)
     absent = absences(ledger.applied_fulls, events, found.filter("_key_is_read")[BATCH_ID])

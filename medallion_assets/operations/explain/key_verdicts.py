@@ -6,7 +6,7 @@ Does not: finding records, or comparing with what Silver holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -31,7 +31,6 @@ from medallion_assets.contracts.columns import (
 )
 from medallion_assets.contracts.record_order import RecordOrder
 from medallion_assets.delta.shown_rows import moment_text
-from medallion_assets.refining.ledger.decisions import Decision
 from medallion_assets.refining.ledger.ledger import Ledger
 
 
@@ -77,28 +76,23 @@ class KeyRecord:
     raw: str | None = None
 
 
-def with_fates(
-    found: pl.DataFrame, ledger: Ledger, decisions: Mapping[str, Decision], canonical: Callable[[str], str]
-) -> list[KeyRecord]:
+def with_fates(found: pl.DataFrame, ledger: Ledger) -> list[KeyRecord]:
     """Each record with its own fate; those that count are SUPERSEDED until the contest between them is decided."""
     gaps, ends = {gap.batch_id: gap for gap in ledger.gaps}, ledger.ends
     first: dict[tuple[str, str], str] = {}
     records = []
     for row in found.iter_rows(named=True):
-        batch_id, decision = row[BATCH_ID], decisions.get(row[BATCH_ID])
+        batch_id, decision = row[BATCH_ID], ledger.decisions.get(row[BATCH_ID])
         said = f"{decision.action} by {decision.decided_by}: {decision.reason}" if decision else "not decided yet"
         place = f"{row[SOURCE_FILE]}:{row[LINE_NUMBER]}"
-        twin = first.setdefault((batch_id, canonical(row[RAW])), place)
+        twin = first.setdefault((batch_id, ledger.loaded.source.canonical(row[RAW])), place)
         detail = ""
         if batch_id in ledger.rejected:
             verdict, detail = Fate.REJECTED, said if decision else "by whom and why is lost"
         elif batch_id in gaps:
             verdict, detail = Fate.WAITING, str(gaps[batch_id])
         elif batch_id in ledger.pending_ids:
-            verdict, detail = (
-                Fate.NOT_SETTLED,
-                f"Silver has not taken it yet, or it is held at the gate; {said}",
-            )
+            verdict, detail = Fate.NOT_SETTLED, f"Silver has not taken it yet, or it is held at the gate; {said}"
         elif row["reasons"] is not None and row[REDRIVEN_AT] is None:
             verdict, detail = Fate.QUARANTINED, ", ".join(row["reasons"])
         elif twin != place:

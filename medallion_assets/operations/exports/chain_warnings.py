@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.refining.ledger.ledger import Ledger
 
 
@@ -26,17 +25,18 @@ class ChainWarning:
         return f"{self.table}: {self.what}" + ("" if self.do is None else f"; {self.do}")
 
 
-def chain_warnings(ledgers: Iterable[tuple[Table, Ledger]]) -> list[ChainWarning]:
+def chain_warnings(ledgers: Iterable[Ledger]) -> list[ChainWarning]:
     """Where writes may be in no batch, as a window begins within a full batch's minute (C1), or do not count (B3)."""
     found = []
-    for table, ledger in ledgers:
+    for ledger in ledgers:
+        table = ledger.loaded.table.name
         if (minute := ledger.unprotected_minute) is not None:
-            found.append(ChainWarning(table=table.name, what=minute.what, do=minute.do))
+            found.append(ChainWarning(table=table, what=minute.what, do=minute.do))
         if outdated := ledger.outdated:
             latest = max(outdated, key=lambda batch: batch.order)
             what = (
                 f"{len(outdated)} {ledger.word}s are ignored, the latest {latest.id}: they are of a former table, and "
                 f"begin after its successor's full {ledger.word}"
             )
-            found.append(ChainWarning(table=table.name, what=what))
+            found.append(ChainWarning(table=table, what=what))
     return found

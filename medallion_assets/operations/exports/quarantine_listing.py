@@ -6,25 +6,23 @@ Does not: putting rows there, or driving them again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import REDRIVEN_AT
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.chosen_rows import chosen_rows
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_rows, quarantine_table
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 
 
@@ -83,7 +81,7 @@ def list_held(
     """
     table = loaded.table
     bronze, silver = lakehouse.find(bronze_table(table.short_name)), lakehouse.find(table)
-    pending = () if bronze is None or silver is None else _pending(lakehouse, loaded, bronze, silver)
+    pending = [] if bronze is None or silver is None else Ledger.read(loaded, bronze, silver).pending
     export = next((export for export in pending if export.id == export_id), None)
     if bronze is None or export is None:
         raise PermanentError(
@@ -105,8 +103,3 @@ def list_held(
         rows=rows.sort(*POSITION).head(limit).to_dicts(),
         held=export_id,
     )
-
-
-def _pending(lakehouse: Lakehouse, loaded: Loaded, bronze: Snapshot, silver: Snapshot) -> Sequence[Batch]:
-    decisions = read_decisions(lakehouse, loaded.table.short_name)
-    return Ledger.read(loaded, bronze, silver, decisions).pending

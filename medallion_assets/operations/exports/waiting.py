@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.commit_notes import commits_since
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
@@ -59,14 +58,14 @@ class UnsettledBatch:
 UNSETTLED_DO = "run the table; if the gate stops it, accept or reject it"
 
 
-def waiting_batches(ledgers: Iterable[tuple[Table, Ledger]]) -> list[WaitingBatch]:
+def waiting_batches(ledgers: Iterable[Ledger]) -> list[WaitingBatch]:
     """The batches that Bronze holds and Silver cannot judge, as a window before them is missing."""
     found: list[WaitingBatch] = []
-    for table, ledger in ledgers:
+    for ledger in ledgers:
         ends = {batch.id: batch.covers_to for batch in ledger.pending}
         found += [
             WaitingBatch(
-                table=table.name,
+                table=ledger.loaded.table.name,
                 batch_id=gap.batch_id,
                 word=gap.word,
                 why=str(gap),
@@ -88,12 +87,10 @@ def late_gaps(waiting: Iterable[WaitingBatch], now: datetime) -> Iterator[Waitin
             yield batch
 
 
-def unsettled_batches(
-    lakehouse: Lakehouse, ledgers: Iterable[tuple[Table, Ledger]], now: datetime
-) -> Iterator[UnsettledBatch]:
+def unsettled_batches(lakehouse: Lakehouse, ledgers: Iterable[Ledger], now: datetime) -> Iterator[UnsettledBatch]:
     """One for each table of which such a batch has been in Bronze for RUN_PATIENCE, however long ago it was judged."""
-    for table, ledger in ledgers:
-        behind_gaps = {gap.batch_id for gap in ledger.gaps}
+    for ledger in ledgers:
+        table, behind_gaps = ledger.loaded.table, {gap.batch_id for gap in ledger.gaps}
         waiting = [batch for batch in ledger.pending if batch.id not in behind_gaps]
         if not waiting or (version := waiting[0].version) is None:
             continue

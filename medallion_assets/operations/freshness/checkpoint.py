@@ -27,7 +27,6 @@ from medallion_assets.operations.tables.monitoring import Checkpoint
 from medallion_assets.operations.tables.pipeline_runs import StageAttempt, day_ranges, last_successes
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import batches_in, bronze_table
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 
 LOG, PIPELINE_RUNS_TABLE = "log", "pipeline_runs"
@@ -95,15 +94,8 @@ def _settled(silver: Snapshot, found: Checkpoint) -> Checkpoint:
     bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:
         return found
-    ledger = Ledger.read(
-        lakehouse.catalog.loaded_by(table.name), bronze, silver, read_decisions(lakehouse, table.short_name)
-    )
-    return replace(
-        found,
-        watermark=_watermark(silver, bronze),
-        last_day=_last_day(silver),
-        waiting=len(ledger.pending),
-    )
+    waiting = len(Ledger.read(lakehouse.catalog.loaded_by(table.name), bronze, silver).pending)
+    return replace(found, watermark=_watermark(silver, bronze), last_day=_last_day(silver), waiting=waiting)
 
 
 def _derived(derived: Snapshot, tables: Sequence[Table], found: Checkpoint) -> Checkpoint:

@@ -59,12 +59,11 @@ def loaded_coverage(lakehouse: Lakehouse, loaded: Loaded, kind: Kind) -> Coverag
     bronze = find_readable(lakehouse, bronze_table(table.short_name))
     if bronze is None:
         return NOTHING
-    decisions = read_decisions(lakehouse, table.short_name)
     if kind == "bronze":
-        batches = batches_in(bronze, loaded.source)
+        batches, decisions = batches_in(bronze, loaded.source), read_decisions(lakehouse, table.short_name)
         return coverage_of(loaded.source, batches, loaded.chain_begins, Origins.read(bronze, decisions))
     silver = find_readable(lakehouse, table)
-    return NOTHING if silver is None else Ledger.read(loaded, bronze, silver, decisions).coverage(loaded.source)
+    return NOTHING if silver is None else Ledger.read(loaded, bronze, silver).coverage()
 
 
 def never_known(catalog: Catalog) -> set[str]:

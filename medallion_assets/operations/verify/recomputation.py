@@ -24,7 +24,6 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
 from medallion_assets.refining.judging.judging import judge_batches
 from medallion_assets.refining.judging.quarantine import quarantine_table
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.rebuilding.replay import JudgedCopy
 
@@ -41,8 +40,7 @@ def recompute(
     """
     table = loaded.table
     bronze, silver = lakehouse.open(bronze_table(table.short_name)), lakehouse.open(table)
-    decisions = read_decisions(lakehouse, table.short_name)
-    ledger = Ledger.read(loaded, bronze, silver, decisions).with_every_rejected(silver)
+    ledger = Ledger.read(loaded, bronze, silver).with_every_rejected(silver)
     waiting = _waiting(lakehouse, table)
     replay = JudgedCopy(loaded=loaded, scratch=scratch, quarantined_in=lakehouse, origins=ledger.origins)
     for group in replay.groups(ledger.applied):

@@ -22,7 +22,6 @@ from medallion_assets.deriving.dbt.closed_days import provisional_days
 from medallion_assets.operations.tables.expectation_results import read_results
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.gate import rules_of
-from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.triggers.table_update import Watched
 
@@ -41,8 +40,7 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     checkpoint = taken_version(silver, bronze) if silver else None
     if bronze.version == checkpoint:
         return [_watched(bronze, checkpoint)]
-    decisions = read_decisions(lakehouse, table.short_name)
-    ledger = Ledger.read(loaded, bronze, silver, decisions)
+    ledger = Ledger.read(loaded, bronze, silver)
     if loaded.months is not None:
         return [_months_that_wait(lakehouse, loaded, bronze, ledger, checkpoint)]
     group = ledger.next_group(1)

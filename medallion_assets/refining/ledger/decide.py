@@ -14,7 +14,7 @@ from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.ledger.decisions import Decision, read_decisions, record_decisions
+from medallion_assets.refining.ledger.decisions import Decision, record_decisions
 from medallion_assets.refining.ledger.ledger import Ledger
 
 
@@ -33,11 +33,10 @@ def decide(lakehouse: Lakehouse, loaded: Loaded, decisions: Collection[Decision]
     table, word = loaded.table, loaded.source.batch_word
     _expect_reasons(loaded, decisions)
     _expect_once(loaded, decisions)
-    known = read_decisions(lakehouse, table.short_name)
     bronze = lakehouse.open(bronze_table(table.short_name))
-    ledger = Ledger.read(loaded, bronze, lakehouse.find(table), known)
+    ledger = Ledger.read(loaded, bronze, lakehouse.find(table))
     held = {batch.id for batch in ledger.batches}
-    for subject in sorted({decision.subject for decision in decisions} - ledger.pending_ids - set(known)):
+    for subject in sorted({decision.subject for decision in decisions} - ledger.pending_ids - set(ledger.decisions)):
         raise PermanentError(
             f"nothing can be decided about {word} {subject}",
             where=table.name,

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from typing import NamedTuple
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import Source
 from medallion_assets.delta.notes.commit_notes import commit_note, every_noted, last_commit
+from medallion_assets.delta.notes.fingerprints import expect_same_key
 from medallion_assets.delta.notes.source_versions import SOURCE_COMMITS_NOTE, source_app_id, taken_version
-from medallion_assets.delta.table import Snapshot
-from medallion_assets.refining.bronze import batches_in, batches_since
+from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.refining.bronze import batches_in, batches_since, bronze_table
 from medallion_assets.refining.ledger.chain import (
     Gap,
     Reaches,
@@ -28,7 +28,7 @@ from medallion_assets.refining.ledger.chain import (
     unprotected_minute,
 )
 from medallion_assets.refining.ledger.coverage import coverage_of
-from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, read_decisions
 from medallion_assets.refining.ledger.origins import Origins, begins_after, without_outdated
 from medallion_assets.refining.versions import outlived_versions, versions_that_count
 
@@ -47,29 +47,26 @@ class Ledger:
 
     `pending` are batches that are not settled, with their Bronze versions, in the order of judging. `rejected` are
     settled batches that a person rejected. `decisions` may be about any batch. `outlived` are versions of partitions
-    that Bronze holds and nothing needs any more; they are not among `batches`. `word` is what people
-    call a batch of it.
+    that Bronze holds and nothing needs any more; they are not among `batches`.
     """
 
+    loaded: Loaded
     batches: list[Batch]
     pending: list[Batch]
     rejected: frozenset[str]
     decisions: Mapping[str, Decision]
-    chain_starts_at: datetime | None
     bronze_app_id: str
     bronze_version: int
     origins: Origins = field(default_factory=Origins)
     outlived: list[Batch] = field(default_factory=list)
-    word: str = "batch"
 
     @classmethod
-    def read(
-        cls, loaded: Loaded, bronze: Snapshot, silver: Snapshot | None, decisions: Mapping[str, Decision]
-    ) -> Ledger:
-        """Read it from the two logs; nothing is settled while Silver has not been made (None).
+    def read(cls, loaded: Loaded, bronze: Snapshot, silver: Snapshot | None) -> Ledger:
+        """Read it from the two logs and the decisions; nothing is settled while Silver has not been made (None).
 
         What Silver's checkpoint says of another Bronze table than this one does not count: each batch is looked up.
         """
+        decisions = read_decisions(bronze.lakehouse, loaded.table.short_name)
         checkpoint = taken_version(silver, bronze) if silver else None
 
         def settled_as(batch_id: str) -> int | None:
@@ -85,14 +82,13 @@ class Ledger:
 
         pending = {batch.id: batch for batch in newer if batch.id in held and settled_as(batch.id) in (None, DROPPED)}
         return cls(
+            loaded=loaded,
             batches=batches,
-            word=loaded.source.batch_word,
             pending=sorted(pending.values(), key=lambda batch: batch.order),
             rejected=frozenset(
                 batch_id for batch_id in _maybe_rejected(silver, decisions) if settled_as(batch_id) == REJECTED
             ),
             decisions=decisions,
-            chain_starts_at=loaded.chain_begins,
             bronze_app_id=source_app_id(bronze),
             bronze_version=bronze.version,
             origins=Origins.read(bronze, decisions),
@@ -110,6 +106,11 @@ class Ledger:
         return replace(self, rejected=self.rejected | rejected)
 
     @property
+    def word(self) -> str:
+        """What people call a batch of it."""
+        return self.loaded.source.batch_word
+
+    @property
     def pending_ids(self) -> set[str]:
         """The ids of the pending batches."""
         return {batch.id for batch in self.pending}
@@ -119,7 +120,7 @@ class Ledger:
         decision = self.decisions.get(batch.id)
         return None if decision is None else decision.action
 
-    def coverage(self, source: Source, *, applied: Collection[str] = (), rejected: Collection[str] = ()) -> Coverage:
+    def coverage(self, *, applied: Collection[str] = (), rejected: Collection[str] = ()) -> Coverage:
         """How far the settled batches reach, or will once these pending ones are applied or rejected (rule V1)."""
         waiting = self.pending_ids.difference(applied, rejected)
         delivered = [
@@ -127,7 +128,7 @@ class Ledger:
             for batch in self.batches
             if batch.id not in waiting and not (batch.is_full and (batch.id in self.rejected or batch.id in rejected))
         ]
-        return coverage_of(source, delivered, self.chain_starts_at, self.origins)
+        return coverage_of(self.loaded.source, delivered, self.loaded.chain_begins, self.origins)
 
     @property
     def gaps(self) -> list[Gap]:
@@ -140,7 +141,7 @@ class Ledger:
         fulls = self.applied_fulls
         newest = max(map(self.origins.of, fulls), default=0)
         windows = [batch for batch in self.settled if not batch.is_full and self.origins.of(batch) == newest]
-        return unprotected_minute(fulls, windows, self.chain_starts_at, self.word)
+        return unprotected_minute(fulls, windows, self.loaded.chain_begins, self.word)
 
     @property
     def settled(self) -> list[Batch]:
@@ -206,10 +207,25 @@ class Ledger:
 
     @property
     def _reach(self) -> Reaches:
-        return reach(self._delivered(self.settled), self.chain_starts_at, self.origins)
+        return reach(self._delivered(self.settled), self.loaded.chain_begins, self.origins)
 
     def _delivered(self, batches: list[Batch]) -> list[Batch]:
         return [batch for batch in batches if not (batch.is_full and batch.id in self.rejected)]
+
+
+class Tables(NamedTuple):
+    """Silver and Bronze, as who settles batches opens them, and their ledger."""
+
+    silver: Snapshot
+    bronze: Snapshot
+    ledger: Ledger
+
+    @classmethod
+    def open(cls, lakehouse: Lakehouse, loaded: Loaded) -> Tables:
+        """As they are now; Silver first: Bronze then knows of everything that Silver has settled."""
+        silver, bronze = lakehouse.ready(loaded.table), lakehouse.source(bronze_table(loaded.table.short_name))
+        expect_same_key(silver)
+        return cls(silver, bronze, Ledger.read(loaded, bronze, silver))
 
 
 def _maybe_rejected(silver: Snapshot | None, decisions: Mapping[str, Decision]) -> set[str]:

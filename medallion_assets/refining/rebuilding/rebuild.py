@@ -51,7 +51,7 @@ from medallion_assets.refining.judging.quarantine import (
     quarantine_table,
     replace_quarantine,
 )
-from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, read_decisions, record_decisions
+from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.ledger.ledger import APPLIED, DROPPED, EXPORTS_NOTE, Ledger
 from medallion_assets.refining.merging.history_table import events_table, replace_events
 from medallion_assets.refining.rebuilding.replay import JudgedCopy
@@ -119,8 +119,7 @@ class _Work:
         silver, bronze = self.lakehouse.open_any(self.table), self.lakehouse.open(bronze_table(self.table.short_name))
         replacement = Replacement(table=silver, writes=not dry_run)
         self.source = self.source or SourceVersion.of(bronze)  # the lines of batches that are in the copy are of then
-        decisions = read_decisions(self.lakehouse, self.table.short_name)
-        ledger = Ledger.read(self.loaded, bronze, silver, decisions).with_every_rejected(silver)
+        ledger = Ledger.read(self.loaded, bronze, silver).with_every_rejected(silver)
         applied = ledger.applied
         dropped = self._lost(silver, ledger)
         self.copy.origins = ledger.origins
@@ -157,7 +156,7 @@ class _Work:
                 REBUILT_NOTE: {"why": why, "accepted": done.accepted, "dropped": dropped, "id": rebuild_id},
                 **source_notes(self.source),
                 **ledger.rejected_note(()),
-                **covered_note(ledger.coverage(self.loaded.source, rejected=dropped)),
+                **covered_note(ledger.coverage(rejected=dropped)),
             }
             transactions = ledger.transactions(ids, sorted(ledger.rejected)) | dict.fromkeys(dropped, DROPPED)
             done.version = replacement.commit(transactions, notes)

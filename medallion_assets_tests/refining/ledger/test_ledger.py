@@ -10,7 +10,7 @@ import pytest
 from medallion_assets.delta.notes.source_versions import source_app_id, taken_version
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.ledger.decisions import DECISIONS, read_decisions
+from medallion_assets.refining.ledger.decisions import DECISIONS
 from medallion_assets.refining.ledger.ledger import APPLIED, REJECTED, Ledger
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import item_line, transaction, upsert_line
@@ -36,8 +36,7 @@ BAD = ["not json"] * 10
 
 
 def ledger(lakehouse: Lakehouse) -> Ledger:
-    decisions = read_decisions(lakehouse, TRANSACTIONS)
-    return Ledger.read(pipeline.declared(SILVER), lakehouse.open(BRONZE), lakehouse.open(SILVER), decisions)
+    return Ledger.read(pipeline.declared(SILVER), lakehouse.open(BRONZE), lakehouse.open(SILVER))
 
 
 def checkpoint(lakehouse: Lakehouse) -> int | None:
@@ -82,7 +81,7 @@ def test_an_export_that_lands_while_the_log_is_read_hides_no_other(tmp_path: Pat
         pipeline.land(lakehouse, export)
     bronze, silver = lakehouse.open(BRONZE), lakehouse.ready(SILVER)
     pipeline.land(lakehouse, WAITS)
-    seen = Ledger.read(pipeline.declared(SILVER), bronze, silver, {})
+    seen = Ledger.read(pipeline.declared(SILVER), bronze, silver)
     assert [(batch.id, batch.version) for batch in seen.pending] == [(FULL.export_id, 1), (JOINS.export_id, 2)]
     assert seen.transactions(ids(FULL), []) == {FULL.export_id: APPLIED, source_app_id(bronze): 1}
 

@@ -9,6 +9,7 @@ import pytest
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.refining.ledger.chain import Reaches
 from medallion_assets.refining.ledger.ledger import Ledger
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, declared
 from medallion_assets_tests.refining.ledger.test_chain import full, window
 from medallion_assets_tests.refining.planting import AT, HOUR
 
@@ -40,11 +41,11 @@ def test_a_long_queue_is_looked_through_once(looks: list[str]) -> None:
     behind = [window(MANY + number, AT + timedelta(days=90) + number * HOUR) for number in range(MANY)]
     settled = [full(0), window(MANY * 2, AT)]
     ledger = Ledger(
+        loaded=declared(CUSTOMER_TRANSACTIONS),
         batches=[*settled, *joining, *behind],
         pending=[*joining, *behind],
         rejected=frozenset(),
         decisions={},
-        chain_starts_at=None,
         bronze_app_id="bronze",
         bronze_version=1,
     )

@@ -221,10 +221,8 @@ def test_a_bronze_that_was_put_back_is_read_again(tmp_path: Path) -> None:
 def test_without_a_confirmed_table_every_export_is_of_one_origin(tmp_path: Path) -> None:
     lakehouse = lake(tmp_path)
     land(lakehouse, TRANSACTIONS, "old full")
-    decisions = read_decisions(lakehouse, TRANSACTIONS)
-    ledger = Ledger.read(
-        pipeline.declared(SALES), lakehouse.open(bronze_table(TRANSACTIONS)), lakehouse.open(SALES), decisions
-    )
+    bronze, silver = lakehouse.open(bronze_table(TRANSACTIONS)), lakehouse.open(SALES)
+    ledger = Ledger.read(pipeline.declared(SALES), bronze, silver)
     assert (ledger.origins.count, ledger.ends) == (1, {})
 
 
