@@ -1,6 +1,7 @@
 """Damage: data files whose bytes are not those that were written.
 
-Belongs here: finding them, so that a rebuild makes them again although their rows may still read the same.
+Belongs here: finding them, so that a rebuild makes them again although their rows may still read the same, and going
+on without those that cannot be read.
 Does not: telling people.
 """
 
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import obstore
+import polars as pl
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
 from medallion_assets.delta.files.data_files import read_file, store_of
 from medallion_assets.delta.log.chain import commit_path
 from medallion_assets.delta.log.replay import Replayed
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.delta.table import Snapshot
 
 READERS = 4
@@ -49,6 +52,14 @@ def sound_files(snapshot: Snapshot) -> list[str]:
     """The live files that are there as they were written."""
     damaged = damaged_files(snapshot)
     return [path for path in snapshot.files["path"] if path not in damaged]
+
+
+def readable_rows(rows: pl.LazyFrame) -> pl.DataFrame | None:
+    """Rows that files hold; None when one of these is gone or damaged: then all of them are made anew."""
+    try:
+        return rows.collect(engine="streaming")
+    except READING_ERRORS:
+        return None
 
 
 def _digests(store: ObjectStore, version: int) -> dict[str, str | None]:

@@ -36,6 +36,8 @@ FRAMES = re.compile(r"^\s*0: .*", re.MULTILINE | re.DOTALL)
 LONGEST = 400
 LAKEHOUSE_ERRORS = (MedallionError, pl.exceptions.PolarsError, OSError)
 """What a lakehouse that cannot be read or written raises, for callers that go on without it."""
+READING_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
+"""What reading a file raises that is gone or damaged."""
 
 
 @contextmanager

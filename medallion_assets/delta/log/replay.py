@@ -86,8 +86,7 @@ def read_checkpoint(data: bytes) -> Replayed:
     """What a checkpoint holds, of files that are gone only those that it still names.
 
     Raises:
-        polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError, ValueError, KeyError, TypeError: it is
-            damaged.
+        READING_ERRORS, ValueError, KeyError, TypeError: it is damaged.
     """
     rows = pl.read_parquet(io.BytesIO(data), columns=["add", "remove", "txn", "metaData", "protocol"])
     replay = Replayed()

@@ -12,7 +12,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.commits import COMMIT_ATTEMPTS
+from medallion_assets.delta.commits import commit_while
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import commits_since
@@ -20,7 +20,6 @@ from medallion_assets.delta.notes.source_versions import SourceVersion, noted_ve
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.blocks import in_turns
-from medallion_assets.errors import CommitConflictError
 
 REPLACED = "medallion_replaced_dates"
 """The commit note that lists the days a commit replaced, those that became empty too."""
@@ -70,19 +69,16 @@ def replace_days(
     """
     days, written, outdated = sorted(days), list(written), sorted(outdated)
     said = {**source_notes(source), REPLACED: days, REMOVED: outdated}
-    snapshot = base
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def commit(snapshot: Snapshot) -> int:
         removed = snapshot.partition_files([*days, *outdated])["path"].to_list()
-        try:
-            return snapshot.commit(written, remove=removed, metadata={**said, **notes(snapshot)})
-        except CommitConflictError:
-            snapshot = base.lakehouse.open(base.table)
-            newer = commits_since(snapshot, base.version)
-            if attempt == COMMIT_ATTEMPTS - 1 or any(
-                (noted_version(commit, source) or 0) > source.version for commit in newer
-            ):
-                raise
-    raise AssertionError("unreachable: the last attempt returned or raised")
+        return snapshot.commit(written, remove=removed, metadata={**said, **notes(snapshot)})
+
+    def none_is_newer(snapshot: Snapshot) -> bool:
+        newer = commits_since(snapshot, base.version)
+        return all((noted_version(commit, source) or 0) <= source.version for commit in newer)
+
+    return commit_while(base, commit, none_is_newer)
 
 
 def partition(snapshot: Snapshot, day: date) -> pl.DataFrame:

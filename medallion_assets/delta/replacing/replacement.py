@@ -13,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from medallion_assets.contracts.columns import BATCH_ID, LOWEST_BATCH_ID, SEQUENCE
-from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.damage import damaged_files, readable_rows
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.partitions import parts_of
 from medallion_assets.delta.replacing.table_changes import Comparison, TableChanges
@@ -53,7 +53,7 @@ class Replacement:
     def partition(self, day: date | None, rows: pl.DataFrame) -> None:
         """Put rows in the place of what one partition holds; where nothing differs its files stay."""
         paths = self.table.partition_files([day])["path"].to_list()
-        before = self._held(self.table.scan(paths=paths, schema=self.stored))
+        before = readable_rows(self.table.scan(paths=paths, schema=self.stored))
         self.comparison.add(rows.clear() if before is None else before, rows, day=day)
         is_sound = before is not None and not self.damaged.intersection(paths)
         if is_sound and not self.new_schema and before is not None and _same_rows(before, rows):
@@ -69,7 +69,7 @@ class Replacement:
         paths = self.table.partition_files([day])["path"].to_list()
         parts, is_same = parts_of(day, copy, self.table), not (self.new_schema or self.damaged.intersection(paths))
         for chosen in parts:
-            before = self._held(self.table.scan(paths=paths, schema=self.stored).filter(chosen))
+            before = readable_rows(self.table.scan(paths=paths, schema=self.stored).filter(chosen))
             after = copy.scan(partitions=[day]).filter(chosen).collect(engine="streaming")
             self.comparison.add(after.clear() if before is None else before, after, day=day)
             is_same = is_same and before is not None and _same_rows(before, after)
@@ -91,7 +91,7 @@ class Replacement:
         is_same = not self.new_schema and not self.damaged
         for number in range(groups):
             chosen = of_group(key, number, groups)
-            before = self._held(self.table.scan(schema=self.stored).filter(chosen))
+            before = readable_rows(self.table.scan(schema=self.stored).filter(chosen))
             after = copy.scan().filter(chosen).collect(engine="streaming")
             self.comparison.add(after.clear() if before is None else before, after)
             is_same = is_same and before is not None and _same_rows(before, after)
@@ -114,13 +114,6 @@ class Replacement:
         return self.table.commit(
             self.written, remove=self.removed, transactions=transactions, metadata=notes, new_schema=self.new_schema
         )
-
-    def _held(self, rows: pl.LazyFrame) -> pl.DataFrame | None:
-        """Rows that the table holds; None when a file of them is gone or damaged: then all of them are made anew."""
-        try:
-            return rows.collect(engine="streaming")
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            return None
 
 
 def _same_rows(before: pl.DataFrame, after: pl.DataFrame) -> bool:

@@ -22,9 +22,9 @@ from medallion_assets.contracts.pipeline import ByMonth, DbtModels
 from medallion_assets.delta.duckdb.views import quoted
 from medallion_assets.delta.notes.commit_notes import commit_note, last_commit
 from medallion_assets.delta.row_tables.releases import Release, latest_release
+from medallion_assets.delta.storage_errors import LAKEHOUSE_ERRORS
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.dbt.project import project_digest
-from medallion_assets.errors import MedallionError
 
 RULES_NOTE = "medallion_dbt_rules"
 """The commit note that names the project and the contracts that the rows were made by."""
@@ -64,7 +64,7 @@ def affected_months(
                 return None
             if before.version != source.version:
                 months |= _changed(by_month, facts, before, source)
-        except (MedallionError, pl.exceptions.PolarsError, OSError):  # its files are gone: vacuumed, for example
+        except LAKEHOUSE_ERRORS:  # its files are gone: vacuumed, for example
             return None
     known = {month_of(day) for source in sources if source.table.partition_by for day in source.partitions if day}
     if len(months) > MOST * max(len(known), 1):

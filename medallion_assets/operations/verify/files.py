@@ -24,6 +24,7 @@ from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.files.parquet_footer import FooterError
 from medallion_assets.delta.files.writing import SHORTENED_BYTES, bounds_of, footer_of
 from medallion_assets.delta.log.replay import Logged, Replayed
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding, rebuild
@@ -177,7 +178,7 @@ def _decoded(snapshot: Snapshot, path: str, logged: Logged) -> Finding | None:
         # A hash of every value is the cheapest way to have each of them decoded, without holding the file in memory.
         hashes = pl.all().hash().sum().name.prefix("hash of ")
         found = _rows(snapshot, path).select(hashes, pl.len().alias("rows")).collect(engine="streaming")["rows"].item()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except READING_ERRORS as error:
         return _finding(snapshot, "file_is_readable", path, f"{logged.rows} rows", first_line(error))
     if logged.rows is not None and found != logged.rows:
         return _finding(snapshot, "file_has_its_rows", path, f"{logged.rows} rows, as the log says", f"{found} rows")

@@ -10,8 +10,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import polars as pl
-
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.committing import COMMIT_ID
@@ -24,6 +22,7 @@ from medallion_assets.delta.notes.source_versions import (
     source_app_id,
 )
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import MissingTableError, UnreadableTableError
 from medallion_assets.operations.tables.every import every_table
@@ -189,5 +188,5 @@ def last_runs(lakehouse: Lakehouse) -> dict[str, StageAttempt]:
     """What `operations.pipeline_runs` says of each table; nothing where its rows cannot be read."""
     try:
         return last_successes(lakehouse, [table.name for table in every_table(lakehouse.catalog)], days=None)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):  # `--digests` names the file
+    except READING_ERRORS:  # `--digests` names the file
         return {}

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import polars as pl
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.chain import LAST_COMMIT, LOST, PARENT, commit_path, parse_last_commit
 from medallion_assets.delta.log.replay import Replayed, checkpoint_differences, read_checkpoint
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding
@@ -176,7 +176,7 @@ class _Log:
         name = self._checkpoints[version]
         try:
             return read_checkpoint(read_bytes(self._store, name) or b"")
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, *_DAMAGED) as error:
+        except (*READING_ERRORS, *_DAMAGED) as error:
             self._find("checkpoint_is_readable", name, "a Parquet file", first_line(error), _BROKEN_CHECKPOINT)
             return None
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -21,13 +22,13 @@ from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Delivery, Found, Source
-from medallion_assets.delta.commits import COMMIT_ATTEMPTS, until_committed
+from medallion_assets.delta.commits import commit_while, until_committed
 from medallion_assets.delta.damage import damaged_files
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress
 from medallion_assets.delta.replacing.table_changes import Example, Rebuilt, TableChanges
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.errors import CommitConflictError
 from medallion_assets.errors.reasons import REASON, expect_reason
 from medallion_assets.refining.bronze import (
     DROPPED_EXPORTS_NOTE,
@@ -43,8 +44,6 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.write import counted, write_batch
 from medallion_assets.refining.versions import superseded_batches
 
-READING_ERRORS = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError)
-"""What reading a file raises that is gone or damaged."""
 Digest = tuple[int, int]
 """How many lines, and a hash of them with their numbers."""
 
@@ -154,15 +153,8 @@ class _Work:
 
     def _commit(self, notes: Mapping[str, object]) -> int:
         """Commit what was written; batches that others load meanwhile are no hindrance, their files are left alone."""
-        bronze = self.bronze
-        for attempt in range(COMMIT_ATTEMPTS):
-            try:
-                return bronze.commit(self.written, remove=self.removed, metadata=notes)
-            except CommitConflictError:
-                bronze = bronze.lakehouse.open(bronze.table)
-                if attempt == COMMIT_ATTEMPTS - 1 or not self._still_fits(bronze):
-                    raise
-        raise AssertionError("unreachable: the last attempt returned or raised")
+        commit = partial(Snapshot.commit, add=self.written, remove=self.removed, metadata=notes)
+        return commit_while(self.bronze, commit, self._still_fits)
 
     def _still_fits(self, bronze: Snapshot) -> bool:
         """Whether what is to go is still there, and nobody else has put back what was lost (rule B5)."""

@@ -20,6 +20,7 @@ from obstore.store import LocalStore, ObjectStore
 from medallion_assets.contracts.columns import RAW
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.parquet_footer import MAGIC
+from medallion_assets.delta.storage_errors import READING_ERRORS
 from medallion_assets.errors import OutOfMemoryError
 from medallion_assets.errors.native import as_error
 from medallion_assets.sources.files.verdicts import FileRefusedError, FileVerdict, reading
@@ -101,7 +102,7 @@ def _expect_parquet(store: ObjectStore, key: str) -> Iterator[None]:
     """
     try:
         yield
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+    except READING_ERRORS as error:
         if isinstance(as_error(key, error), OutOfMemoryError):
             raise
         if (said := of_disk(error)) is not None:

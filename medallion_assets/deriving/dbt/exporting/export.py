@@ -6,7 +6,7 @@ Does not: committing, or how a partition's files are written.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.damage import damaged_files
+from medallion_assets.delta.damage import damaged_files, readable_rows
 from medallion_assets.delta.duckdb.views import quoted
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.replacing.table_changes import Comparison
@@ -118,7 +118,7 @@ class _Writing:
         is_whole = self.base.table.partition_by is None
         files = self.base.files if is_whole else self.base.partition_files([partition])
         paths = files["path"].to_list()
-        held = self._held(paths)
+        held = readable_rows(self.base.scan(paths=paths, schema=self.stored))
         if self.rebuild is not None:
             self.rebuild.add(rows.clear() if held is None else held, rows, day=partition)
         is_sound = held is not None and not self.new_schema and not self.damaged.intersection(paths)
@@ -129,13 +129,6 @@ class _Writing:
             self.add.append(self.base.folder.write(rows.lazy(), partition=partition))
         if partition is not None:
             self.replaced.add(partition)
-
-    def _held(self, paths: Sequence[str]) -> pl.DataFrame | None:
-        """What some files hold; None when one of them is gone or cannot be read: then it is made anew."""
-        try:
-            return self.base.scan(paths=paths, schema=self.stored).collect(engine="streaming")
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-            return None
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: Table, where: str = "") -> pl.DataFrame:
