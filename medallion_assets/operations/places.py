@@ -18,6 +18,7 @@ from medallion_assets.contracts.place import FOLDERS_LOOKED_INTO, PlaceState, Pl
 from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import listed
 from medallion_assets.operations.stages import delta_tables
 from medallion_assets.operations.tables.refused import find_readable
 from medallion_assets.refining.bronze import bronze_table
@@ -28,8 +29,6 @@ from medallion_assets.storage.listing import is_there, list_folders, list_object
 from medallion_assets.storage.stores import open_store
 
 OPERATIONS = "operations"
-NAMED = 3
-"""So many tables of others are named as examples."""
 
 
 def looked_for_in(settings: Settings) -> list[PlaceStatus]:
@@ -109,9 +108,8 @@ class _Look:
             return self.of(PlaceState.MISPLACED, f"none, but in {nearest}", f"set MEDALLION_LAKEHOUSE_URL to {nearest}")
         others = sorted(set(self._tables_in(store, "")) - self._known)
         if others:
-            named = ", ".join(others[:NAMED])
             do = f"set MEDALLION_PIPELINES to the pipelines of these tables, or {self._elsewhere}"
-            return self.of(PlaceState.FOREIGN, f"tables of other pipelines: {named}", do)
+            return self.of(PlaceState.FOREIGN, f"tables of other pipelines: {listed(others)}", do)
         first = next((found.key for found in list_objects(store, passed_over=_kept) if not _kept(found.key)), None)
         if first is not None:
             return self.of(PlaceState.FOREIGN, f"other files, such as {first}", self._elsewhere)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from medallion_assets.errors.long_texts import largest_first
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -55,8 +57,7 @@ def format_number_of(count: int, word: str) -> str:
 
 def format_counts(figures: Mapping[str, int]) -> str:
     """Names with their counts, the largest first."""
-    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name}: {count:,}" for name, count in ordered)
+    return ", ".join(f"{name}: {count:,}" for name, count in largest_first(figures))
 
 
 def format_age(age: timedelta) -> str:

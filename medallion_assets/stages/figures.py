@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from medallion_assets.contracts.coverage import Coverage, furthest
-from medallion_assets.errors.long_texts import cut
+from medallion_assets.errors.long_texts import cut, largest_first, listed
 from medallion_assets.errors.visible_text import visible
 
 PREVIEW_CHARACTERS = 120
@@ -57,10 +57,8 @@ def markdown_table(rows: list[dict[str, Any]], *, longest: int = PREVIEW_CHARACT
 
 def counts(figures: Mapping[str, int]) -> str:
     """Names and counts in one line, the largest first; COUNTS_SHOWN of them, and long names cut: items choose them."""
-    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in ordered[:COUNTS_SHOWN]]
-    more = [f"and {len(ordered) - COUNTS_SHOWN:,} more"] if len(ordered) > COUNTS_SHOWN else []
-    return ", ".join([*shown, *more]) or "none"
+    shown = [f"{visible(cut(name, PREVIEW_CHARACTERS))}: {count:,}" for name, count in largest_first(figures)]
+    return listed(shown, COUNTS_SHOWN) or "none"
 
 
 def completeness_figures(days: Mapping[date, tuple[Coverage, datetime]]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Final, Literal
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.contracts.documents import from_json_or_none, to_json
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import listed
 from medallion_assets.settings import Settings
 from medallion_assets.settings.hints import with_variables
 
@@ -32,8 +33,6 @@ PIPELINES = (
     "medallion_assets.pipelines.ecommerce.pipeline:ECOMMERCE",
 )
 """What the demo runs, as MEDALLION_PIPELINES names it; for each table that comes in it writes samples."""
-NAMED = 5
-"""So many files are named in an error."""
 Stamp = list[int]
 """Size in bytes, and time of the last change in nanoseconds."""
 LINK: Stamp = [-1, -1]
@@ -113,7 +112,7 @@ def recording(home: Path) -> Iterator[None]:
         raise PermanentError(
             f"{home} contains data that no demo made, or that was changed since; nothing was removed",
             expected="only what an earlier demo made and recorded, or an empty folder",
-            found=f"{len(foreign)} other files: {_listed(foreign)}",
+            found=f"{len(foreign)} other files: {listed(foreign)}",
             do="move what you need elsewhere; then `medallion remove-demo` lists what is there, asks, and removes it",
         )
     for path in found:
@@ -207,8 +206,3 @@ def _remove(home: Path, path: str) -> None:
         for folder in file.relative_to(home).parents:
             if folder != Path():
                 (home / folder).rmdir()
-
-
-def _listed(paths: list[str]) -> str:
-    more = len(paths) - NAMED
-    return ", ".join(paths[:NAMED]) + (f" and {more} more" if more > 0 else "")

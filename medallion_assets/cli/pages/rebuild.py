@@ -16,6 +16,7 @@ from rich.text import Text
 from medallion_assets.cli.pages.section import grid
 from medallion_assets.cli.terminal import as_typed
 from medallion_assets.delta.replacing.table_changes import Rebuilt, TableChanges
+from medallion_assets.errors.long_texts import listed
 from medallion_assets.operations.sections import format_counts
 
 CHANGE_STYLES = {"added": "green", "changed": "yellow", "gone": "red"}
@@ -31,13 +32,13 @@ def rebuilt_page(done: Rebuilt) -> RenderableType:
     if changes.examples:
         parts.append(_examples(changes))
     notes = [
-        ("restated days", _some([str(day) for day in sorted(changes.restated)])),
+        ("restated days", listed([str(day) for day in sorted(changes.restated)], DAYS_SHOWN)),
         ("newly bad", format_counts(changes.newly_bad)),
         ("newly good", format_counts(changes.newly_good)),
-        ("accepted although they fail the gate", _some(done.accepted)),
-        ("left out, lost by Bronze or of another source", _some(done.dropped)),
-        ("kept unchanged: cannot be read again", _some(done.kept)),
-        ("of these, from another source", _some(list(done.foreign))),
+        ("accepted although they fail the gate", listed(done.accepted, DAYS_SHOWN)),
+        ("left out, lost by Bronze or of another source", listed(done.dropped, DAYS_SHOWN)),
+        ("kept unchanged: cannot be read again", listed(done.kept, DAYS_SHOWN)),
+        ("of these, from another source", listed(list(done.foreign), DAYS_SHOWN)),
     ]
     parts += [Text.assemble((f"{name}: ", "dim"), words) for name, words in notes if words]
     parts += [Text.assemble(("next: ", "dim"), as_typed(step)) for step in done.next_steps]
@@ -70,7 +71,3 @@ def _examples(changes: TableChanges) -> Grid:
 def _values(values: Mapping[str, Any]) -> str:
     shown = [f"{name} {value}" for name, value in list(values.items())[:VALUES_SHOWN]]
     return ", ".join(shown) + (" …" if len(values) > VALUES_SHOWN else "")
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:DAYS_SHOWN]) + (f" and {len(names) - DAYS_SHOWN} more" if len(names) > DAYS_SHOWN else "")

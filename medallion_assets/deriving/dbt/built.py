@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from medallion_assets.deriving.dbt.specs import Specs
 from medallion_assets.errors import MedallionError, ModelTestsError, PermanentError
+from medallion_assets.errors.long_texts import listed
 
 TESTS = ("test", "unit_test")
 PASSED = ("success", "pass", "warn", "no-op")
@@ -73,7 +74,7 @@ class Build:
             raise PermanentError(
                 "dbt has not built all of the project",
                 expected="a result of every published model and of every test",
-                found=f"none of {', '.join(missing[:NAMED])}",
+                found=f"none of {listed(missing)}",
                 do="look for what leaves them out, such as enabled: false; nothing was published",
             )
 
@@ -106,14 +107,14 @@ class Build:
                 else "keep its rows by a build that is no dry run"
             )
             raise ModelTestsError(
-                f"tests of models failed: {', '.join(sorted(node.name for node in tests)[:NAMED])}",
+                f"tests of models failed: {listed(sorted(node.name for node in tests))}",
                 expected="no row at fault",
-                found="; ".join([", ".join(f"{node.failures:,} of {node.name}" for node in tests[:NAMED]), *said]),
+                found="; ".join([listed([f"{node.failures:,} of {node.name}" for node in tests]), *said]),
                 do=f"{look}, fix their source, and run it again; nothing was published",
             )
         if broken:
             raise PermanentError(
-                f"dbt could not build {', '.join(node.name for node in broken[:NAMED])}",
+                f"dbt could not build {listed([node.name for node in broken])}",
                 expected="every model built, and every test run",
                 found="; ".join(said),
                 do="correct the SQL that it names, or what it reads; nothing was published",

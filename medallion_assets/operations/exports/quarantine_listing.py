@@ -18,6 +18,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.long_texts import largest_first
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.chosen_rows import chosen_rows
 from medallion_assets.refining.judging.events import POSITION
@@ -99,7 +100,7 @@ def list_held(
     return QuarantineListing(
         table=quarantine_table(table).name,
         total=counted.bad,
-        waiting_by_reason=dict(sorted(counted.reasons.items(), key=lambda reason: (-reason[1], reason[0]))),
+        waiting_by_reason=dict(largest_first(counted.reasons)),
         rows=rows.sort(*POSITION).head(limit).to_dicts(),
         held=export_id,
     )

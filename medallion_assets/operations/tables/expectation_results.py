@@ -16,6 +16,7 @@ import polars as pl
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.row_tables.rows import append_rows, row_table, scan_rows
 from medallion_assets.delta.table import Lakehouse
+from medallion_assets.errors.long_texts import largest_first
 from medallion_assets.operations.tables.pipeline_runs import DAYS_AT_ONCE
 from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, rules_of
 
@@ -93,8 +94,7 @@ def results_of(
 
 def _attributes(loaded: Loaded, counted: Counts) -> Iterator[tuple[str, str, int]]:
     """The attributes that a batch has too many or too few of, with kind and number of records."""
-    frequent = sorted(counted.unknown_attributes.items(), key=lambda found: (-found[1], found[0]))
-    for name, count in frequent[:MOST_ATTRIBUTES]:
+    for name, count in largest_first(counted.unknown_attributes)[:MOST_ATTRIBUTES]:
         yield name, UNKNOWN, count
     if (items := counted.records - counted.deletes - counted.bad) > 0:
         for column in loaded.table.columns:

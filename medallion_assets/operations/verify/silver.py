@@ -18,6 +18,7 @@ from medallion_assets.delta.notes.fingerprints import fingerprint, rules_of_rows
 from medallion_assets.delta.notes.source_versions import SOURCE_ID_NOTE, SOURCE_NOTE, marked_version, taken_version
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.errors.long_texts import listed
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.refining.bronze import bronze_table, loaded_ids, rebuilt_exports
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
@@ -49,7 +50,7 @@ def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, 
             table=name,
             check="settled_exports_are_in_bronze",
             expected=f"every {loaded.source.batch_word} that was applied in Bronze",
-            found=f"{len(lost)} that are not: {_some(lost)}",
+            found=f"{len(lost)} that are not: {listed(lost)}",
             do=LOAD_BRONZE,
         )
     kept = {batch_id for commit in effective(commits) for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
@@ -58,7 +59,7 @@ def verify_silver(loaded: Loaded, silver: Snapshot, bronze: Snapshot | None, *, 
             table=name,
             check="settled_exports_are_in_the_data",
             expected=f"the rows of every {loaded.source.batch_word} that counts as settled",
-            found=f"the table was rolled back behind {len(lost)} of them: {_some(lost)}",
+            found=f"the table was rolled back behind {len(lost)} of them: {listed(lost)}",
             do=rebuild(silver.table),
         )
     if bronze is not None:
@@ -103,7 +104,7 @@ def verify_quarantine(
             table=quarantine.table.name,
             check="exports_are_in_bronze",
             expected=f"rows of {loaded.source.batch_word}s that Bronze holds",
-            found=f"rows of {_some(lost)}",
+            found=f"rows of {listed(lost)}",
             do=LOAD_BRONZE,
         )
 
@@ -179,7 +180,7 @@ def _sources(silver: Snapshot, bronze: Snapshot, commits: Sequence[Mapping[str, 
             table=name,
             check="source_has_the_same_lines",
             expected=f"batches as {bronze_name} holds them",
-            found=f"{len(stale)} that were applied before {bronze_name} was rebuilt: {_some(stale)}",
+            found=f"{len(stale)} that were applied before {bronze_name} was rebuilt: {listed(stale)}",
             do=rebuild(silver.table),
         )
 
@@ -228,7 +229,3 @@ def effective(commits: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any
             kept = [*kept, commit]
         after[int(commit["version"])] = kept
     return kept
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")

@@ -22,7 +22,7 @@ from dagster import DagsterEventType as Kind
 
 from medallion_assets.contracts.run_days import days_named
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
-from medallion_assets.errors.long_texts import cut
+from medallion_assets.errors.long_texts import cut, listed
 from medallion_assets.operations.tables.incident import Incident
 from medallion_assets.operations.tables.pipeline_runs import TIME_LIMIT
 from medallion_assets.orchestration.run_records import readable_record
@@ -34,8 +34,6 @@ from medallion_assets.triggers.run_if import EndStatus
 ERROR_CHARACTERS = 4_000
 VALUE_CHARACTERS = 500
 """Of a value in a check or a sample."""
-MOST_NAMED = 5
-"""Tables that an incident names beside its own."""
 RUN_FAILURES = {Kind.RUN_CANCELING, Kind.RUN_FAILURE}
 OF_FAILURES = {Kind.STEP_FAILURE, Kind.ASSET_CHECK_EVALUATION, *RUN_FAILURES}
 LOST_DO = (
@@ -118,9 +116,7 @@ def _by_cause(failed: Mapping[str, str], cut_off: Collection[str]) -> dict[str, 
 
 
 def _not_made(assets: Sequence[str]) -> str:
-    named = ", ".join(asset.replace("/", ".") for asset in assets[:MOST_NAMED])
-    more = len(assets) - MOST_NAMED
-    return f"not made either: {named}" + (f" and {more} more" if more > 0 else "")
+    return f"not made either: {listed([asset.replace('/', '.') for asset in assets])}"
 
 
 def _cause(run: dg.DagsterRun, step: str) -> str | None:

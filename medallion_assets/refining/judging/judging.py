@@ -35,6 +35,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import Bounds, Engine, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import ParquetFiles
+from medallion_assets.errors.long_texts import largest_first
 from medallion_assets.refining.bronze import files_of
 from medallion_assets.refining.judging.duplicates import (
     KEY_HASH,
@@ -269,5 +270,4 @@ def _most(counts: Mapping[str, int]) -> Mapping[str, int]:
     """Of what duplicates are taken out of, a name may have been left out before: it is not there then."""
     if len(counts) <= MOST_UNKNOWN_NAMES and all(count > 0 for count in counts.values()):
         return counts
-    ordered = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-    return Counter({name: count for name, count in ordered[:MOST_UNKNOWN_NAMES] if count > 0})
+    return Counter({name: count for name, count in largest_first(counts)[:MOST_UNKNOWN_NAMES] if count > 0})

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -40,6 +40,7 @@ from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress,
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
+from medallion_assets.errors.long_texts import largest_first, listed
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.refining.judging.events import POSITION
@@ -184,7 +185,7 @@ class _Work:
             raise PermanentError(
                 f"{self.table.name} holds {len(lost)} {word}s that {bronze.name} has lost; nothing was changed",
                 expected=f"every {word} that was applied in {bronze.name}, to judge it again",
-                found=f"none of {', '.join(lost[:5])}{' ...' if len(lost) > 5 else ''}",
+                found=f"none of {listed(lost)}",
                 do=f"run {bronze.path}, which loads what the raw place still has, or take {bronze.name} from a backup; "
                 "or rebuild with --drop-lost, which makes the table without them",
             )
@@ -232,6 +233,7 @@ class _Work:
         policy = self.loaded.gate
         for batch in group:
             counted = judged.counts[batch.id]
+            reasons = ", ".join(f"{name}: {count}" for name, count in largest_first(counted.reasons)[:3])
             gate = Gate.of(self.loaded.gate, *self.by_hand.get(batch.id, ()))
             if gate.lets_through(counted) or ledger.decision(batch) is DecisionAction.ACCEPT:
                 continue
@@ -242,7 +244,7 @@ class _Work:
                     where=self.table.name,
                     expected=f"a score of {policy.quality_threshold}, or under {policy.quality_min_bad_records} "
                     "bad records",
-                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({_some(counted.reasons)})"
+                    found=f"{counted.score:.4f}, {counted.bad} bad of {counted.records} ({reasons})"
                     + "".join(f", {name} is null in every record" for name in counted.null_columns),
                     do="look at what would change with --dry-run --accept-all; then correct the contract, or rebuild "
                     "with --accept-all",
@@ -288,8 +290,3 @@ class _Work:
 def _reasons(rows: pl.LazyFrame) -> Counter[str]:
     counted = rows.select(pl.col("reasons").list.unique().explode().alias("reason")).drop_nulls()
     return Counter(dict(counted.group_by("reason").agg(pl.len()).collect(engine="streaming").iter_rows()))
-
-
-def _some(reasons: Mapping[str, int]) -> str:
-    ordered = sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
-    return ", ".join(f"{name}: {count}" for name, count in ordered[:3])
