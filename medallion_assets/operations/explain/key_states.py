@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.columns import BATCH_ID, IS_DELETE, IS_DELETED, IS_INCREMENTAL, SEQUENCE, VALID_FROM
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.refining.judging.events import event_schema, tombstones, winners
-from medallion_assets.refining.merging.history import versions
+from medallion_assets.refining.merging.history_table import version_rows
 
 Absence = tuple[str, int]
 """A full batch that lacks the key: its id, and its time in microseconds since 1970."""
@@ -42,13 +40,9 @@ def expected_rows(loaded: Loaded, events: pl.DataFrame, absences: Sequence[Absen
         schema={name: schema[name] for name in (SEQUENCE, IS_DELETE, IS_INCREMENTAL, BATCH_ID)},
         orient="row",
     ).join(key, how="cross")
-    nothing = [pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in absent.columns]
-    every = pl.concat([events, absent.with_columns(nothing).select(schema.names())])
+    every = pl.concat([events, absent], how="diagonal")
     if table.history:
-        found: pl.LazyFrame = versions(
-            nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
-        ).to_native()
-        return conform(found, table).collect().sort(VALID_FROM)
+        return version_rows(every, loaded).sort(VALID_FROM)
     return _row(table, winners(every.lazy(), table.key, loaded.source.order).collect())
 
 

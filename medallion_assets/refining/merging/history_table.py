@@ -167,11 +167,14 @@ def _log(lakehouse: Lakehouse, loaded: Loaded, good: Sequence[pl.LazyFrame], who
 def _versions(events: pl.DataFrame, fulls: FullBatches, loaded: Loaded) -> pl.DataFrame:
     table = loaded.table
     absent = absences(events, fulls, table)
-    every = pl.concat([events.select(event_schema(table).names()), absent])
-    found: pl.LazyFrame = versions(
-        nw.from_native(every.lazy()), table, loaded.source.uncertainty, loaded.source.order
-    ).to_native()
-    return conform(found, table).collect()
+    return version_rows(pl.concat([events.select(event_schema(table).names()), absent]), loaded)
+
+
+def version_rows(events: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
+    """The versions that events give, those of absences too, as rows of the table."""
+    source = loaded.source
+    found = versions(nw.from_native(events.lazy()), loaded.table, source.uncertainty, source.order)
+    return conform(found.to_native(), loaded.table).collect()
 
 
 def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataFrame:
@@ -182,7 +185,6 @@ def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataF
     so: years of full batches after it are not looked at.
     """
     key = list(table.key)
-    schema = event_schema(table)
     batches = [*fulls.applied, fulls.applying] if fulls.applying else list(fulls.applied)
     pictures = pl.DataFrame(
         [(full.decides_at, full.id) for full in batches],
@@ -209,7 +211,4 @@ def absences(events: pl.DataFrame, fulls: FullBatches, table: Table) -> pl.DataF
         .with_columns(pl.lit(value=True).alias(IS_DELETE), pl.lit(value=False).alias(IS_INCREMENTAL))
         .collect()
     )
-    missing = [name for name in schema.names() if name not in unlisted.columns]
-    return unlisted.with_columns(pl.lit(None, dtype=schema[name]).alias(name) for name in missing).select(
-        schema.names()
-    )
+    return pl.concat([pl.DataFrame(schema=event_schema(table)), unlisted], how="diagonal")
