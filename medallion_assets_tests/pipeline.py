@@ -155,7 +155,7 @@ def run_silver(lakehouse: Lakehouse, declarations: Iterable[Loaded] = TRANSACTIO
 
 def run_gold(lakehouse: Lakehouse, as_of_days: Iterable[date] = ()) -> None:
     """Build the summary of every day, and lifetime values as of some."""
-    days = [day for day in lakehouse.open(ENRICHED_TRANSACTIONS).partitions if day is not None]
+    days = lakehouse.open(ENRICHED_TRANSACTIONS).days
     if days:
         build(lakehouse, DAILY_SALES, days)
     if as_of_days:

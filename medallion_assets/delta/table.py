@@ -1,8 +1,7 @@
 """Delta tables: opening them, and snapshots to read from and to commit on.
 
 Belongs here: where tables lie, what opening one may do, and what a snapshot shows.
-Does not: what else may lie in the place of a table, writing files, the commit itself, or what is written, or when: this
-module knows no rule of the business.
+Does not: what else may lie in the place of a table, writing files, the commit itself, or any rule of the business.
 
 A commit lands as the next version of the snapshot that its content was computed from, or not at all. The snapshot's
 application transactions (`Snapshot.transaction`) are therefore as true as its rows.
@@ -102,8 +101,7 @@ class Lakehouse:
         """The table at its latest version, whatever its columns: for a rebuild, which brings it to its contract.
 
         Raises:
-            MissingTableError, UnreadableTableError, PermanentError, TransientError: as `open` does.
-            TableFeatureError: as `ready` does.
+            MissingTableError, TableFeatureError, UnreadableTableError, PermanentError, TransientError: as `load_table`.
         """
         delta = self._load(table, None)
         expect_features_written(delta, table, self.uri(table))
@@ -242,15 +240,18 @@ class Snapshot:
             return self.files
         if len(partitions) == 1:
             return self._by_partition.get(next(iter(partitions)), self.files.clear())
-        column = pl.col(f"partition.{self.table.partition_by}")
-        named = [value for value in partitions if value is not None]
-        return self.files.filter(column.is_in(named) | (column.is_null() & pl.lit(None in partitions)))
+        return self.files.filter(pl.col(f"partition.{self.table.partition_by}").is_in(partitions, nulls_equal=True))
 
     @cached_property
     def _by_partition(self) -> Mapping[Any, pl.DataFrame]:
         """The rows of `files` of each partition, for whoever asks day by day."""
         groups = self.files.partition_by(f"partition.{self.table.partition_by}", as_dict=True)
         return {value: files for (value,), files in groups.items()}
+
+    @property
+    def days(self) -> list[date]:
+        """The partitions that hold files, ascending, without the null partition."""
+        return [day for day in self.partitions if day is not None]
 
     @property
     def partitions(self) -> list[date | None]:

@@ -16,7 +16,7 @@ from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion
-from medallion_assets.delta.replacing.partitions import held_days, replace_days, write_days
+from medallion_assets.delta.replacing.partitions import replace_days, write_days
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.kept_days import housekeeping
@@ -72,5 +72,5 @@ def _build(lakehouse: Lakehouse, gold: Gold, days: Sequence[date], progress: Cal
 def _outdated(gold: Gold, table: Snapshot, source: Snapshot) -> set[date]:
     if gold.keep_days is None:
         return set()
-    greatest = max(held_days(source), default=None)
-    return set(housekeeping(held_days(table), greatest, keep_days=gold.keep_days))
+    greatest = max(source.days, default=None)
+    return set(housekeeping(table.days, greatest, keep_days=gold.keep_days))

@@ -19,7 +19,6 @@ from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.notes.commit_notes import RESTATED, restated_since
 from medallion_assets.delta.notes.coverage_notes import covered_with
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits, taken_version
-from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -132,7 +131,7 @@ def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progres
     table = lakehouse.open_any(derived.table)  # before its sources, as in `_update`
     sources = Sources(derived=derived, snapshots=tuple(map(lakehouse.open, derived.sources)))
     replacement = Replacement(table=table, writes=not dry_run)
-    days = sorted({*held_days(sources.first), *held_days(table)})
+    days = sorted({*sources.first.days, *table.days})
     done = 0
     with lakehouse.workspace() as folder:
         for item in sources.items(days, table, folder):
@@ -143,8 +142,7 @@ def _rebuild(lakehouse: Lakehouse, derived: Derived, why: str, progress: Progres
             progress(f"making {derived.table.name} again", done, len(days))
     changes, version = replacement.changes(), table.version
     if not dry_run:
-        restated = sorted(str(day) for day in changes.restated)
-        notes = {RESTATED: restated, REBUILT_NOTE: {"why": why}, **sources.notes}
+        notes = {RESTATED: sorted(changes.restated), REBUILT_NOTE: {"why": why}, **sources.notes}
         version = replacement.commit(sources.transactions, notes)
     return Rebuilt(table=derived.table.name, version=version, dry_run=dry_run, changes=changes)
 
@@ -166,14 +164,14 @@ def _update(lakehouse: Lakehouse, derived: Derived, progress: Callable[[str], No
             done.restated.update(made.differing)
             removed += made.removed
             written += made.written
-    notes = {RESTATED: sorted(str(day) for day in done.restated), **sources.notes}
+    notes = {RESTATED: sorted(done.restated), **sources.notes}
     done.version = table.commit(written, remove=removed, transactions=sources.transactions, metadata=notes)
     return done
 
 
 def _touched(sources: Sources, table: Snapshot) -> set[date]:
     """The days that may change; all of them where the logs do not tell."""
-    every = {*held_days(sources.first), *held_days(table)}
+    every = {*sources.first.days, *table.days}
     seen: dict[str, int] = {}
     for source in sources.snapshots:
         version = taken_version(table, source)

@@ -13,7 +13,7 @@ from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, commits_since, noted_days
 from medallion_assets.delta.notes.coverage_notes import COVERED, PROVISIONAL, read_note
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
-from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.day_ledger import NEVER, DayLedger, GoldBuild, SilverChange, advance
 
@@ -27,7 +27,7 @@ def ledger_of(gold: Gold) -> DayLedger:
 
 def read_ledger(gold: Gold, built: Snapshot, source: Snapshot) -> DayLedger:
     """What the whole logs of a Gold table and of its source, opened after it, say; no day counts as published."""
-    held = held_days(source)
+    held = source.days
     known = replace(ledger_of(gold), first_day=min(held, default=None), greatest_day=max(held, default=None))
     builds = gold_builds(gold, built, source, NEVER)
     return advance(known, silver_changes=silver_changes(source, built, NEVER), gold_builds=builds)
@@ -35,12 +35,12 @@ def read_ledger(gold: Gold, built: Snapshot, source: Snapshot) -> DayLedger:
 
 def silver_changes(silver: Snapshot, gold: Snapshot | None, version: int) -> Iterator[SilverChange]:
     """The commits after a version that restated days. One that says it in a way that cannot be read restated all."""
-    held = [day for day in silver.partitions if day is not None]
+    held = silver.days
     if version == NEVER:  # days that no commit speaks of
         yield SilverChange(version=0, days=held)
     for commit in reversed(commits_since(silver, version)):
         days = noted_days(commit, RESTATED)
-        every = {*held, *(day for day in (gold.partitions if gold else ()) if day is not None)}
+        every = {*held, *(gold.days if gold else ())}
         yield SilverChange(
             version=commit["version"],
             days=every if days is None else days,

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from datetime import date, timedelta
 
 from medallion_assets.contracts.declared import AS_OF_KEEP_DAYS
+from medallion_assets.contracts.run_days import days_in
 
 
 def kept_as_of_days(
@@ -41,7 +42,7 @@ def missing_as_of_days(
     """
     if greatest_silver_day is None:
         return ()
-    kept = kept_as_of_days(_days(first_silver_day, greatest_silver_day), greatest_silver_day, keep_days=keep_days)
+    kept = kept_as_of_days(days_in([(first_silver_day, greatest_silver_day)]), greatest_silver_day, keep_days=keep_days)
     return tuple(sorted(set(kept) - set(existing_as_of)))
 
 
@@ -51,10 +52,6 @@ def housekeeping(
     """The as-of days among `existing_as_of` that are not kept: partitions to drop, ascending."""
     kept = set(kept_as_of_days(existing_as_of, greatest_silver_day, keep_days=keep_days))
     return tuple(day for day in sorted(set(existing_as_of)) if day not in kept)
-
-
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 def _ends_month(day: date) -> bool:

@@ -15,7 +15,7 @@ from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.coverage_notes import covered_by_days, noted_coverage
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
-from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse
@@ -49,8 +49,8 @@ def _rebuild(lakehouse: Lakehouse, gold: Gold, why: str, progress: Progress, *, 
     table = lakehouse.open_any(gold.table)  # before its source, as in deriving.build
     source = lakehouse.open(gold.source)
     replacement = Replacement(table=table, writes=not dry_run)
-    held = set(held_days(table))
-    days = sorted(_days(gold, held, set(held_days(source))))
+    held = set(table.days)
+    days = sorted(_days(gold, held, set(source.days)))
     removed = sorted(held - set(days))
     with computation(gold, source) as computed:
         for number, (day, rows) in enumerate(computed.each(days), start=1):

@@ -183,5 +183,5 @@ def commit_change(
         change.written,
         remove=change.removed,
         transactions=transactions,
-        metadata={RESTATED: sorted(str(day) for day in change.restated), **notes},
+        metadata={RESTATED: sorted(change.restated), **notes},
     )

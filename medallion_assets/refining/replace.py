@@ -111,11 +111,11 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
         if not any((waits.id, waits.version) == (batch.id, batch.version) for waits in ledger.pending):
             return None
         ids, rejected = ([], [batch.id]) if change is None else ([batch.id], [])
-        restated = [] if change is None else sorted(str(day) for day in change.restated)
+        restated = [] if change is None else sorted(change.restated)
         replaced = silver.partition_files([batch.partition]) if change is not None else silver.files.clear()
         return silver.commit(
             [] if change is None else change.written,
-            remove=replaced["path"] if replaced.height else (),
+            remove=replaced["path"],
             transactions=ledger.transactions(ids, rejected),
             metadata={
                 RESTATED: restated,
@@ -138,7 +138,7 @@ def replace_partition(silver: Snapshot, good: Iterable[pl.LazyFrame], batch: Bat
     held = silver.partition_files([batch.partition])
     return Change(
         written=written,
-        removed=held["path"].to_list() if held.height else [],
+        removed=held["path"].to_list(),
         restated={batch.partition} if batch.partition is not None else set(),
         rows=sum(file.rows for file in written),
     )
@@ -171,8 +171,7 @@ def published_batches(silver: Snapshot) -> set[str]:
 
 def _with_shrinking(silver: Snapshot, batch: Batch, counted: Counts) -> Counts:
     """Rule C7 for a version of a partition: so many fewer good rows than the one that is published count as deleted."""
-    held = silver.partition_files([batch.partition])
-    live = int(held["num_records"].sum()) if held.height else 0
+    live = silver.rows_in([batch.partition])
     return replace(counted, live=live, absent=max(0, live - (counted.records - counted.bad)))
 
 

@@ -111,7 +111,7 @@ def is_of_days(gold: Gold) -> bool:
 
 def no_earlier_days(gold: Gold, source: Snapshot, first_day: date) -> Check:
     """A warning where the source holds days that are never built, with the setting that would have them built."""
-    earlier = [day for day in source.partitions if day is not None and day < first_day]
+    earlier = [day for day in source.days if day < first_day]
     do = f"set MEDALLION_FIRST_DAY to {earlier[0]}, or leave these days out on purpose" if earlier else "nothing"
     return check(
         gold.table,

@@ -14,7 +14,6 @@ from functools import cached_property
 
 from medallion_assets.contracts.pipeline import AsOf, Gold
 from medallion_assets.contracts.table import Table
-from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.kept_days import kept_as_of_days
 from medallion_assets.publishing.days.build_log import BuildLog
@@ -68,20 +67,20 @@ class Companion:
     def is_found_right(self, day: date) -> bool:
         """Whether its audit found right what readers will have of a day."""
         shown, log = self._shown(day), self._log
-        if log is None or shown not in held_days(log.built):
+        if log is None or shown not in log.built.days:
             return True
         version = log.built_at(shown)
         return self.others.found_right(log.built, shown, 0 if version is None else version)
 
     def _is_missing(self, day: date, up_to: int | None) -> bool:
         log = self._log
-        if log is not None and day in held_days(log.built):
+        if log is not None and day in log.built.days:
             return not log.is_up_to_date(day, up_to=up_to)
         return self._has_to_hold(day) and (log is None or not log.is_right(day, up_to=up_to))
 
     def _shown(self, day: date) -> date:
         """The day in which readers find the figures of a day: the last one, of a table as of days."""
-        held = held_days(self._log.built) if self._log is not None and isinstance(self.gold, AsOf) else []
+        held = self._log.built.days if self._log is not None and isinstance(self.gold, AsOf) else []
         return max([day, *held])
 
     def _has_to_hold(self, day: date) -> bool:
@@ -110,7 +109,7 @@ class Companion:
     @cached_property
     def _held(self) -> frozenset[date]:
         *_, source = self._opened
-        return frozenset() if source is None else frozenset(held_days(source))
+        return frozenset() if source is None else frozenset(source.days)
 
 
 def companions(lakehouse: Lakehouse, golds: Sequence[Gold], *, beside: Gold, others: OtherRuns) -> list[Companion]:

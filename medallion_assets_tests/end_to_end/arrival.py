@@ -95,7 +95,7 @@ class Destination:
             yield f"{table.name}: holds {sorted(held.elements())}, landed are {sorted(landed.elements())}"
 
     def _missing_figures(self, enriched: Snapshot) -> Iterator[str]:
-        days = [day for day in enriched.partitions if day is not None]
+        days = enriched.days
         sales, values = self.lakehouse.open(DAILY_SALES_SUMMARY), self.lakehouse.open(CUSTOMER_LTV)
         for day in sorted(days, reverse=True):  # the last days are those that change
             with computation(DAILY_SALES, enriched) as computed:

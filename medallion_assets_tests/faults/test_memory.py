@@ -64,7 +64,7 @@ def everything(lakehouse: Lakehouse, raw: Path) -> None:
     for table in pipeline.SILVER:
         ingest(lakehouse, str(raw), pipeline.declared(table), now=pipeline.NOW)
     pipeline.run_silver(lakehouse)
-    days = [day for day in lakehouse.open(pipeline.ENRICHED_TRANSACTIONS).partitions if day is not None]
+    days = lakehouse.open(pipeline.ENRICHED_TRANSACTIONS).days
     pipeline.run_gold(lakehouse, [max(days)])
 
 

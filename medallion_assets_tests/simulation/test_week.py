@@ -125,7 +125,7 @@ def test_gold_holds_every_day_as_it_is_recomputed(story: Lived) -> None:
     lakehouse, truth = story.daemon.graph.lakehouse, story.truth()
     assert pipeline.rows(lakehouse, pipeline.DAILY_SALES_SUMMARY) == truth.daily_sales_summary
     gold = lakehouse.open(LTV[0])
-    days = [day for day in gold.partitions if day is not None]
+    days = gold.days
     assert days == days_between(min(live_rows(truth.enriched)), story.week.day(DAYS))
     for day in days:
         assert partition(gold, day).to_dicts() == truth.customer_ltv(day)

@@ -118,7 +118,7 @@ class DemoPipeline:
 
     def days(self) -> list[date]:
         """The business days with transactions, ascending."""
-        return [day for day in self.lakehouse.open(ENRICHED_TRANSACTIONS).partitions if day is not None]
+        return self.lakehouse.open(ENRICHED_TRANSACTIONS).days
 
     def sales(self, days: list[date]) -> list[dict[str, object]]:
         """Sales by day, as Gold has them."""

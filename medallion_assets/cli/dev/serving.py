@@ -17,7 +17,6 @@ from medallion_assets.cli.dev import COMMAND
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
-from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.deriving.day_logs import ledger_of
 from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition, read_on
@@ -72,7 +71,7 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         for what in built:
             nothing = LogPosition(ledger=ledger_of(what.gold))
             ledger = read_on(nothing, lake, instance, what.gold, what.table, now=now).ledger
-            known = sorted(day for day in held_days(lake.open(what.gold.table)) if day not in ledger.unpublished)
+            known = sorted(day for day in lake.open(what.gold.table).days if day not in ledger.unpublished)
             if known:
                 again = publisher.publish(what, known)
                 days += len(again)

@@ -101,8 +101,3 @@ def parts_of(day: date | None, *snapshots: Snapshot) -> list[pl.Expr]:
         return everything
     last = max(int(known.to_physical().max() or 0) for known in bounds)  # type: ignore[arg-type]
     return [line.is_between(first, first + most - 1) for first in range(0, last + 1, most)]
-
-
-def held_days(snapshot: Snapshot) -> list[date]:
-    """The days of which a table has rows."""
-    return [day for day in snapshot.partitions if day is not None]

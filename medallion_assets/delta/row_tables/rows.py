@@ -99,7 +99,7 @@ def scan_rows(lakehouse: Lakehouse, table: Table, *, since: date | None = None) 
         return pl.LazyFrame(schema=polars_schema(table))
     if since is None:
         return snapshot.scan()
-    return snapshot.scan(partitions=[day for day in snapshot.partitions if day is not None and day >= since])
+    return snapshot.scan(partitions=[day for day in snapshot.days if day >= since])
 
 
 def read_rows(lakehouse: Lakehouse, table: RowTable[Row], *where: pl.Expr, since: date | None = None) -> list[Row]:

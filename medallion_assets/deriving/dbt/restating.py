@@ -147,5 +147,5 @@ def _changed_members(before: Snapshot, after: Snapshot, member: str) -> pl.DataF
 
 def _paths(source: Snapshot, months: Iterable[date]) -> list[str]:
     wanted = set(months)
-    days = [day for day in source.partitions if day is not None and month_of(day) in wanted]
-    return source.partition_files(days)["path"].to_list() if days else []
+    days = [day for day in source.days if month_of(day) in wanted]
+    return source.partition_files(days)["path"].to_list()

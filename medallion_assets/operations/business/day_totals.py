@@ -56,7 +56,7 @@ def _totals(lakehouse: Lakehouse, picture: DayTotals, covered_until: datetime | 
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
         return Totals(picture=picture, shares={})
-    newest = [day for day in snapshot.partitions if day is not None][-days:]
+    newest = snapshot.days[-days:]
     columns = pl.col(picture.partition, *picture.shares), pl.col(picture.figure).cast(pl.Float64)
     rows = snapshot.scan(partitions=newest).select(*columns).collect()
     by_day = dict(rows.group_by(picture.partition).agg(pl.col(picture.figure).sum()).sort(picture.partition).rows())

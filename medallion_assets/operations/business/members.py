@@ -60,7 +60,7 @@ def read_members(lakehouse: Lakehouse, picture: Members) -> Membership:
         TransientError: the storage did not answer.
     """
     snapshot = lakehouse.find(picture.table)
-    days = [] if snapshot is None else [day for day in snapshot.partitions if day is not None]
+    days = [] if snapshot is None else snapshot.days
     if snapshot is None or not days:
         return Membership(picture=picture)
     day = days[-1]

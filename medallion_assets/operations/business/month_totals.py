@@ -43,7 +43,7 @@ def read_months(lakehouse: Lakehouse, picture: MonthTotals, covered_until: datet
     snapshot = lakehouse.find(picture.table)
     if snapshot is None:
         return MonthFigures(picture=picture, top={})
-    newest = [month for month in snapshot.partitions if month is not None][-MONTHS:]
+    newest = snapshot.days[-MONTHS:]
     columns = [picture.partition, *([] if picture.top is None else [picture.top])]
     figure = pl.col(picture.figure).cast(pl.Float64)
     rows = snapshot.scan(partitions=newest).select(*columns, figure).collect()

@@ -141,4 +141,4 @@ def _watermark(snapshot: Snapshot, source: Snapshot) -> str | None:
 
 def _last_day(snapshot: Snapshot) -> date | None:
     """The greatest partition, of a table that has a partition a business day."""
-    return max((day for day in snapshot.partitions if day is not None), default=None)
+    return max(snapshot.days, default=None)

@@ -162,7 +162,7 @@ def read_events(lakehouse: Lakehouse, now: datetime) -> list[AlertEvent]:
 def events_in(alerts: Snapshot, now: datetime) -> list[AlertEvent]:
     """The events of the last KEPT_DAYS in a version of ALERTS, oldest first; those without key or time are left out."""
     first = (now - timedelta(days=KEPT_DAYS)).date()
-    days = [day for day in alerts.partitions if day is not None and day >= first]
+    days = [day for day in alerts.days if day >= first]
     events = rows_of(ALERTS, alerts.scan(partitions=days).drop_nulls(["alert_key", "happened_at"]).collect())
     place = {event: number for number, event in enumerate(Event)}
     return sorted(events, key=lambda row: (row.happened_at, place[row.event], row.alert_key, row.channel or ""))

@@ -123,9 +123,7 @@ def read_last_batches(
     """
     snapshot = lakehouse.find(EXPECTATION_RESULTS)
     found = read_results(lakehouse, since=since)
-    before = (
-        [] if snapshot is None else [day for day in snapshot.partitions if day is not None and first <= day < since]
-    )
+    before = [] if snapshot is None else [day for day in snapshot.days if first <= day < since]
     parts, judged = [found], set(found["table_name"].drop_nulls())
     while before and snapshot is not None:
         scored = pl.concat(parts).filter(expectation=QUALITY).group_by("table_name").agg(pl.col("export_id").n_unique())

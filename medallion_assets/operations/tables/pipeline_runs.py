@@ -264,6 +264,6 @@ def _days_back(
     snapshot = lakehouse.find(PIPELINE_RUNS)
     if snapshot is None:
         return
-    days = [day for day in reversed(snapshot.partitions) if day is not None and day >= since][:most]
+    days = [day for day in reversed(snapshot.days) if day >= since][:most]
     for first in range(0, len(days), at_once):
         yield snapshot.scan(partitions=days[first : first + at_once])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.run_days import days_text, ranges_of
-from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.computation import computation
@@ -25,7 +24,7 @@ def verify_gold(gold: Gold, built: Snapshot, source: Snapshot, *, progress: Prog
         TransientError: the storage did not answer.
     """
     answer, table = Verification(), built.table
-    ledger, held = read_ledger(gold, built, source), held_days(built)
+    ledger, held = read_ledger(gold, built, source), built.days
     if waiting := sorted(to_build(ledger).keys() & {*held, *ledger.built}):
         answer.notes.append(
             f"{table.name} was not compared where it waits to be built again, for {source.table.name} has changed "

@@ -16,7 +16,7 @@ from medallion_assets.contracts.coverage import Coverage
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.delta.notes.commit_notes import RESTATED, CommitLog, noted_days
 from medallion_assets.delta.notes.source_versions import SOURCE_NOTE, built_from
-from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, held_days
+from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.publishing.days.day_coverage import day_coverage
@@ -43,7 +43,7 @@ class BuildLog:
         A commit that may have taken rows away and says nothing of days, such as a restore, makes all before it
         uncertain.
         """
-        if not any(self.gold.counts(held, day) for held in held_days(self.source)):
+        if not any(self.gold.counts(held, day) for held in self.source.days):
             return True
         return self.is_up_to_date(day, up_to=up_to)
 

@@ -150,7 +150,7 @@ class _Work:
                 replace_events(self.lakehouse, self.loaded, self.scratch.ready(events_table(self.table)), decided)
             rebuild_id = uuid.uuid4().hex
             notes = {
-                RESTATED: sorted(str(day) for day in changes.restated),
+                RESTATED: sorted(changes.restated),
                 EXPORTS_NOTE: ids,
                 RULES_NOTE: [fingerprint(self.loaded)],
                 KEY_NOTE: list(self.table.key),

@@ -176,7 +176,7 @@ class _Work:
                 self.foreign[found.id] = str(refused)
             return False
         batch = counted(delivery.batch, written) if self.writes else delivery.batch
-        files = batch_files(self.bronze, batch.id) if self.bronze.files.height else self.bronze.files
+        files = batch_files(self.bronze, batch.id)
         before = int(files["num_records"].sum()) if is_held else 0
         self._count(batch, before)
         if self.writes:

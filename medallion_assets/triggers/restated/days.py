@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 
-from medallion_assets.contracts.run_days import contiguous
+from medallion_assets.contracts.run_days import contiguous, days_in
 from medallion_assets.deriving.day_ledger import DayLedger, to_build, to_publish
 
 
@@ -38,7 +38,7 @@ class RestatedRange:
     @property
     def days(self) -> list[date]:
         """Its days, ascending."""
-        return [self.first + timedelta(days=number) for number in range((self.last - self.first).days + 1)]
+        return days_in([(self.first, self.last)])
 
 
 def restated_ranges(ledger: DayLedger, *, first: date, last: date, live_from: date = date.min) -> list[RestatedRange]:

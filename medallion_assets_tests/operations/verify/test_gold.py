@@ -19,7 +19,6 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.log.replay import Replayed
-from medallion_assets.delta.replacing.partitions import held_days
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.deriving.rebuild import rebuild_gold
@@ -44,7 +43,7 @@ THIRD = "01746230400000-0000000c"
 
 
 def days_of(lakehouse: Lakehouse) -> list[date]:
-    return held_days(lakehouse.open(ENRICHED_TRANSACTIONS))
+    return lakehouse.open(ENRICHED_TRANSACTIONS).days
 
 
 @pytest.fixture

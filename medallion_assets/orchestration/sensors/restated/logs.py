@@ -99,7 +99,7 @@ def read_on(
         return read_on(nothing, lakehouse, instance, gold, serving, now=now)
     ledger = reading.ledger
     if silver.version > reading.silver_version:
-        days = [day for day in silver.partitions if day is not None]
+        days = silver.days
         ledger = replace(ledger, first_day=min(days, default=None), greatest_day=max(days, default=None))
     builds = list(gold_builds(gold, built, silver, reading.gold_version)) if built else []
     ledger = advance(
