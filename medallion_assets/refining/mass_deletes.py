@@ -17,7 +17,7 @@ import polars as pl
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID, IS_CURRENT, IS_DELETED, SEQUENCE
-from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.delta.table import Snapshot
 from medallion_assets.engines.engine import PutAside, groups_of
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import Judged
@@ -27,12 +27,7 @@ from medallion_assets.refining.merging.history_table import events_table
 
 
 def with_deletes(
-    lakehouse: Lakehouse,
-    silver: Snapshot,
-    ledger: Ledger,
-    group: Sequence[Batch],
-    judged: Judged,
-    gate: Gate,
+    silver: Snapshot, ledger: Ledger, group: Sequence[Batch], judged: Judged, gate: Gate
 ) -> Mapping[str, Counts]:
     """The counts of a group, with what its batches delete and of how many live rows.
 
@@ -46,7 +41,7 @@ def with_deletes(
             ends = ledger.ends_with(batch)
             if not without_outdated([batch], ends):
                 continue  # it counts as never delivered (rule B3), so it deletes nothing
-            older = _older_rows(lakehouse, silver, ledger.ignored, batch, ends)
+            older = _older_rows(silver, ledger.ignored, batch, ends)
             live, absent = _count_absent(silver, older, judged, batch)
             counts[batch.id] = replace(counted, absent=absent, live=live)
         elif counted.deletes and counted.deletes >= gate.policy.max_delete_min_rows:
@@ -59,15 +54,13 @@ def _live_rows(silver: Snapshot) -> list[pl.LazyFrame]:
     return [part.scan().filter(is_live) for part in silver.part().parts(silver.lakehouse.engine.bounds.keys)]
 
 
-def _older_rows(
-    lakehouse: Lakehouse, silver: Snapshot, ignored: Collection[str], full: Batch, ends: Mapping[str, int]
-) -> list[pl.LazyFrame]:
+def _older_rows(silver: Snapshot, ignored: Collection[str], full: Batch, ends: Mapping[str, int]) -> list[pl.LazyFrame]:
     """The keys of live rows that a full batch decides, in parts (rule K1).
 
     Nothing that counts is known of them from its S on. `ends` are those of once it is applied: the first one of a new
     table ends the former one (rule B3).
     """
-    table, key = silver.table, list(silver.table.key)
+    table, lakehouse, key = silver.table, silver.lakehouse, list(silver.table.key)
     live = _live_rows(silver)
     if not table.history:
         return [part.filter(counted_sequence(ends) < full.decides_at).select(key) for part in live]

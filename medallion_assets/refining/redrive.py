@@ -204,7 +204,7 @@ def _apply(lakehouse: Lakehouse, loaded: Loaded, judged: _JudgedAgain, why: str)
         if loaded.months is not None:
             change = add_rows(silver, judged.events)
         elif silver.table.history:
-            change = merge_history(lakehouse, loaded, silver, events, fulls, ledger.ignored, folder)
+            change = merge_history(loaded, silver, events, fulls, ledger.ignored, folder)
         else:
             change = merge(silver, events, fulls, folder)
     if not change.written and not change.removed:

@@ -20,7 +20,6 @@ from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.notes.commit_notes import RESTATED
-from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.engines.aside import Place
@@ -83,20 +82,16 @@ def _round(
     progress(f"{table.name}: judging {', '.join(batch.id for batch in asked) or 'nothing: all were rejected'}")
     with lakehouse.workspace() as folder:
         judged = judge_batches(bronze, loaded, asked, folder)
-        judged.counts.update(with_deletes(lakehouse, silver, ledger, asked, judged, gate))
+        judged.counts.update(with_deletes(silver, ledger, asked, judged, gate))
         gate_result = _pass_gate(group, judged, ledger, gate)
         if gate_result.applied or gate_result.rejected:
             source = SourceVersion.of(bronze)
-            change = _publish(lakehouse, loaded, silver, ledger, gate_result, judged, now, folder)
+            change = _publish(silver, ledger, gate_result, judged, now, folder)
             done.version = commit_change(
                 silver,
                 change,
                 ledger.transactions(gate_result.ids, gate_result.rejected),
-                {
-                    **settled_notes(silver, loaded, gate, source, gate_result.ids),
-                    **ledger.rejected_note(gate_result.rejected),
-                    **covered_note(ledger.coverage(applied=gate_result.ids, rejected=gate_result.rejected)),
-                },
+                settled_notes(silver, ledger, gate, source, gate_result.ids, gate_result.rejected),
             )
             done.applied += [judged.counts[batch_id] for batch_id in gate_result.ids]
             done.rejected += gate_result.rejected
@@ -143,8 +138,6 @@ def _pass_gate(group: list[Batch], judged: Judged, ledger: Ledger, gate: Gate) -
 
 
 def _publish(
-    lakehouse: Lakehouse,
-    loaded: Loaded,
     silver: Snapshot,
     ledger: Ledger,
     gate_result: _GateResult,
@@ -153,7 +146,7 @@ def _publish(
     workspace: Place,
 ) -> Change:
     """Quarantine the applied batches' bad records, and write what their good ones change in Silver."""
-    table, ids = silver.table, gate_result.ids
+    lakehouse, loaded, ids = silver.lakehouse, ledger.loaded, gate_result.ids
     if not ids:
         return Change()
     chosen = pl.col(BATCH_ID).is_in(ids)
@@ -170,8 +163,8 @@ def _publish(
         bad_keys=keys,
         order=loaded.source.order,
     )
-    if table.history:
-        return merge_history(lakehouse, loaded, silver, good, fulls, ledger.ignored - set(ids), workspace, whole=ids)
+    if silver.table.history:
+        return merge_history(loaded, silver, good, fulls, ledger.ignored - set(ids), workspace, whole=ids)
     return merge(silver, good, fulls, workspace)
 
 

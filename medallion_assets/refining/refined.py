@@ -16,6 +16,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REASONS, SOURCE_FILE
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import WRONG_TYPE
+from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
@@ -23,7 +24,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.refining.judging.gate import Counts, Gate
 from medallion_assets.refining.judging.judging import Judged
 from medallion_assets.refining.ledger.chain import Gap, UnprotectedMinute
-from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE
+from medallion_assets.refining.ledger.ledger import EXPORTS_NOTE, Ledger
 
 THRESHOLD_NOTE = "medallion_quality_threshold"
 """What the gate asked for: the declared threshold, or that of the run config."""
@@ -88,14 +89,16 @@ class Refined:
 
 
 def settled_notes(
-    silver: Snapshot, loaded: Loaded, gate: Gate, source: SourceVersion, ids: list[str]
+    silver: Snapshot, ledger: Ledger, gate: Gate, source: SourceVersion, applied: list[str], rejected: list[str]
 ) -> Mapping[str, object]:
-    """What a commit on `silver` notes that applies some batches (none: that rejects others), read from `source`."""
+    """What a commit on `silver` notes that settles some batches, read from `source`."""
     return {
-        EXPORTS_NOTE: ids,
+        EXPORTS_NOTE: applied,
         THRESHOLD_NOTE: gate.policy.quality_threshold,
         LEAST_NOTE: gate.policy.quality_min_bad_records,
-        **contract_notes(silver, [fingerprint(loaded)] if ids else []),
+        **contract_notes(silver, [fingerprint(ledger.loaded)] if applied else []),
         HAND_NOTE: gate.by_hand,
         **source_notes(source),
+        **ledger.rejected_note(rejected),
+        **covered_note(ledger.coverage(applied=applied, rejected=rejected)),
     }

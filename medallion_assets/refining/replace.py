@@ -23,7 +23,6 @@ from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.notes.commit_notes import RESTATED
-from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.source_versions import SourceVersion
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -111,17 +110,15 @@ def _commit(lakehouse: Lakehouse, loaded: Loaded, gate: Gate, batch: Batch, chan
         if not any((waits.id, waits.version) == (batch.id, batch.version) for waits in ledger.pending):
             return None
         ids, rejected = ([], [batch.id]) if change is None else ([batch.id], [])
-        restated = [] if change is None else sorted(change.restated)
+        made = change or Change()
         replaced = silver.partition_files([batch.partition]) if change is not None else silver.files.clear()
         return silver.commit(
-            [] if change is None else change.written,
+            made.written,
             remove=replaced["path"],
             transactions=ledger.transactions(ids, rejected),
             metadata={
-                RESTATED: restated,
-                **settled_notes(silver, loaded, gate, SourceVersion.of(bronze), ids),
-                **ledger.rejected_note(rejected),
-                **covered_note(ledger.coverage(applied=ids, rejected=rejected)),
+                RESTATED: sorted(made.restated),
+                **settled_notes(silver, ledger, gate, SourceVersion.of(bronze), ids, rejected),
             },
         )
 

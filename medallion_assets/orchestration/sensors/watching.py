@@ -42,7 +42,7 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
         return [_watched(bronze, checkpoint)]
     ledger = Ledger.read(loaded, bronze, silver)
     if loaded.months is not None:
-        return [_months_that_wait(lakehouse, loaded, bronze, ledger, checkpoint)]
+        return [_months_that_wait(bronze, ledger, checkpoint)]
     group = ledger.next_group(1)
     if not group:
         return [_watched(bronze, checkpoint, waits="; ".join(str(gap) for gap in ledger.gaps[:1]))]
@@ -55,15 +55,13 @@ def watch_bronze(lakehouse: Lakehouse, loaded: Loaded) -> list[Watched]:
     return [_watched(bronze, checkpoint, note=f"{decision or ''} {rules}".strip())]
 
 
-def _months_that_wait(
-    lakehouse: Lakehouse, loaded: Loaded, bronze: Snapshot, ledger: Ledger, checkpoint: int | None
-) -> Watched:
+def _months_that_wait(bronze: Snapshot, ledger: Ledger, checkpoint: int | None) -> Watched:
     """Bronze, with the months that can be settled: all but those that failed the gate and nobody decided about."""
-    table, rules = loaded.table, rules_of(loaded)
+    table, rules = ledger.loaded.table, rules_of(ledger.loaded)
     stuck = [
         batch
         for batch in ledger.pending
-        if ledger.decision(batch) is None and failed_gate(lakehouse, table, batch, rules)
+        if ledger.decision(batch) is None and failed_gate(bronze.lakehouse, table, batch, rules)
     ]
     months = sorted({batch.partition for batch in ledger.pending if batch not in stuck and batch.partition is not None})
     if not months:

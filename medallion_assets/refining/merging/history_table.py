@@ -57,7 +57,6 @@ def events_table(table: Table) -> Table:
 
 
 def merge_history(
-    lakehouse: Lakehouse,
     loaded: Loaded,
     silver: Snapshot,
     good: Sequence[pl.LazyFrame],
@@ -76,7 +75,7 @@ def merge_history(
     Raises:
         CommitConflictError: another writer logged events meanwhile.
     """
-    table = silver.table
+    lakehouse, table = silver.lakehouse, silver.table
     _log(lakehouse, loaded, good, whole)
     counted = lakehouse.open(events_table(table)).scan().filter(~pl.col(BATCH_ID).is_in(list(ignored)))
     counted = counted.filter(~is_outdated(fulls.ends))

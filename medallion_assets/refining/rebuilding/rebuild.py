@@ -32,7 +32,7 @@ from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.delta.commits import until_committed
 from medallion_assets.delta.damage import sound_files
 from medallion_assets.delta.notes.authors import STARTED_BY
-from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since
+from medallion_assets.delta.notes.commit_notes import RESTATED, commit_note, commits_since, every_noted
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import KEY_NOTE, RULES_NOTE, fingerprint
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
@@ -168,14 +168,13 @@ class _Work:
 
     def _lost(self, silver: Snapshot, ledger: Ledger) -> list[str]:
         """The batches that Silver holds and Bronze has lost: their rows could not be made again."""
-        commits = commits_since(silver, -1)
         self.by_hand = {
             batch_id: (commit_note(commit, THRESHOLD_NOTE), commit_note(commit, LEAST_NOTE))
-            for commit in commits
+            for commit in commits_since(silver, -1)
             if commit_note(commit, HAND_NOTE)
             for batch_id in commit_note(commit, EXPORTS_NOTE) or []
         }
-        noted = {batch_id for commit in commits for batch_id in commit_note(commit, EXPORTS_NOTE) or []}
+        noted = every_noted(silver, EXPORTS_NOTE)
         settled = {batch_id for batch_id in noted if silver.transaction(batch_id) == APPLIED}
         if self.loaded.months is not None:  # of versions of a month that gave way to later ones nothing is held
             settled = published_batches(silver)

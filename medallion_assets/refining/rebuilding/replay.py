@@ -62,7 +62,7 @@ class JudgedCopy:
             (batch,) = group
             change = replace_partition(copy, good, batch)
         elif self.loaded.table.history:
-            change = merge_history(self.scratch, self.loaded, copy, good, fulls, (), workspace)
+            change = merge_history(self.loaded, copy, good, fulls, (), workspace)
         else:
             change = merge(copy, good, fulls, workspace)
         commit_change(copy, change, {}, {})
