@@ -87,10 +87,7 @@ def explain(
             found="nothing",
             do=f"check MEDALLION_LAKEHOUSE_URL, or run bronze/{table.short_name}",
         )
-    silver, bronze = (
-        lakehouse.find(table),
-        lakehouse.open(bronze_table(table.short_name)),
-    )  # in this order, as refine
+    silver, bronze = lakehouse.find(table), lakehouse.open(bronze_table(table.short_name))  # in this order, as refine
     ledger = Ledger.read(loaded, bronze, silver)
     found = _with_quarantine(lakehouse, table, records_of_key(bronze, loaded, key, progress=progress))
     if not table.history:
