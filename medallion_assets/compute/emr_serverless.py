@@ -23,9 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from medallion_assets.compute.job import Job, JobLook, JobState
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
-from medallion_assets.errors.aws import REQUEST_KEYS, Repeat, advice
+from medallion_assets.errors.aws import REQUEST_KEYS
 from medallion_assets.settings.compute import EmrServerless
-from medallion_assets.storage.unanswered import may_pass
+from medallion_assets.storage.aws_answers import advice_of, may_pass
 
 if TYPE_CHECKING:
     from mypy_boto3_emr_serverless.client import EMRServerlessClient
@@ -153,11 +153,6 @@ def _errors(what: str) -> Iterator[None]:
 
 def _our_error(what: str, error: ClientError | BotoCoreError) -> MedallionError:
     """A refusal is permanent, and a request without an answer is not: the token says whether it was done."""
-    response: Mapping[str, Any] = getattr(error, "response", None) or {}
-    said = response.get("Error", {})
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    answer = advice(said.get("Code", ""), status, str(error)) if response else None
-    is_passing = answer.repeat is not Repeat.NEVER if answer else may_pass(error)
-    kind = TransientError if is_passing else PermanentError
-    do = answer.do if answer else _SETTINGS
+    kind = TransientError if may_pass(error) else PermanentError
+    do = advice_of(error).do if isinstance(error, ClientError) else _SETTINGS
     return kind(f"{what} failed", where="EMR Serverless", found=str(error), do=do)

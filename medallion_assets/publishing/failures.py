@@ -1,6 +1,6 @@
 """What goes wrong between this process and DynamoDB, as errors of ours that say what to set.
 
-Belongs here: the code of what boto3 raises, and what a person does about it.
+Belongs here: what a person does about it.
 Does not: what a code of AWS means, or repeating requests.
 """
 
@@ -12,11 +12,9 @@ from contextlib import contextmanager
 import botocore.exceptions as botocore
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
-from medallion_assets.errors.aws import REQUEST_KEYS, Advice, Repeat, advice
-from medallion_assets.storage.unanswered import NO_ANSWER, may_pass
+from medallion_assets.errors.aws import REQUEST_KEYS
+from medallion_assets.storage.aws_answers import NO_ANSWER, advice_of, code_of, may_pass
 
-CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
-CANCELLED = "TransactionCanceledException"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 RESUMES = "then run this publish again: it resumes"
 _NOT_DYNAMODB = f"set {ENDPOINT} to the address of a DynamoDB, or unset it to use AWS"
@@ -51,10 +49,10 @@ def dynamodb_errors(doing: str, table_name: str) -> Iterator[None]:
 
 def failure(doing: str, table_name: str, error: Exception) -> MedallionError:
     """The error of ours that stands for one of boto3's."""
-    if not passes(error):
+    if not may_pass(error):
         return PermanentError(f"DynamoDB refused {doing} on table {table_name}", found=_said(error), do=remedy(error))
     if isinstance(error, botocore.ClientError):
-        do = f"{_advice(error).do}; {RESUMES}"
+        do = f"{advice_of(error).do}; {RESUMES}"
     elif (code := code_of(error)) in REMEDIES:
         do = f"{REMEDIES[code]}; {RESUMES}"
     else:
@@ -65,26 +63,6 @@ def failure(doing: str, table_name: str, error: Exception) -> MedallionError:
     return TransientError(
         f"DynamoDB did not answer {doing} on table {table_name}", expected="an answer", found=_said(error), do=do
     )
-
-
-def passes(error: Exception) -> bool:
-    """Whether the same request may be answered later."""
-    if isinstance(error, botocore.ClientError):
-        return _advice(error).repeat is not Repeat.NEVER
-    return may_pass(error)
-
-
-def repeat_of(error: botocore.ClientError) -> Repeat:
-    """Whether and how DynamoDB may be asked again."""
-    return _advice(error).repeat
-
-
-def code_of(error: Exception) -> str:
-    """DynamoDB's code of an error, or the type of what boto3 itself raised; of a transaction, what cancelled it."""
-    if not isinstance(error, botocore.ClientError):
-        return type(error).__name__
-    code = str(error.response["Error"]["Code"])
-    return _cause(error) if code == CANCELLED else code
 
 
 def not_dynamodb(doing: str, table_name: str, endpoint: str) -> PermanentError:
@@ -106,22 +84,8 @@ def remedy(error: Exception) -> str:
         return _NOT_DYNAMODB
     if code in REMEDIES:
         return REMEDIES[code]
-    do = _advice(error).do if isinstance(error, botocore.ClientError) else "correct what boto3 names"
+    do = advice_of(error).do if isinstance(error, botocore.ClientError) else "correct what boto3 names"
     return f"{do}, {RESUMES}"
-
-
-def _advice(error: botocore.ClientError) -> Advice:
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    return advice(code_of(error), status, str(error.response["Error"].get("Message", "")))
-
-
-def _cause(error: botocore.ClientError) -> str:
-    """Of the reasons of a cancelled transaction the one that decides: what never passes, then a failed condition."""
-    reasons = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
-    failed = [code for code in reasons if code not in {"None", "null"}]
-    refused = [code for code in failed if code not in CONDITION_FAILED and advice(code).repeat is Repeat.NEVER]
-    conditions = [code for code in failed if code in CONDITION_FAILED]
-    return next(iter(refused + conditions + failed), CANCELLED)
 
 
 def _said(error: Exception) -> str:

@@ -14,6 +14,7 @@ import botocore.exceptions as botocore
 from obstore.store import S3Store
 
 from medallion_assets.errors import TransientError
+from medallion_assets.storage.aws_answers import code_of
 from medallion_assets.storage.s3 import s3_client
 
 EMPTY = "no byte"
@@ -91,7 +92,7 @@ class Bucket:
         try:
             answer = self._get(key, Range="bytes=0-0")
         except botocore.ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":
+            if code_of(error) == "InvalidRange":
                 return EMPTY
             raise
         answer["Body"].close()
@@ -101,6 +102,6 @@ class Bucket:
         try:
             return dict(self._client.get_object(Bucket=self.name, Key=f"{self.prefix}{key}", **options))
         except botocore.ClientError as error:
-            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            if code_of(error) in ("NoSuchKey", "404"):
                 raise FileNotFoundError(key) from error
             raise

@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError, InvalidPathError, PermissionDeniedErro
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import AWS_ERRORS, Advice, Repeat, advice
 from medallion_assets.errors.long_texts import first_line
+from medallion_assets.storage import aws_answers
 
 ARCHIVED = "InvalidObjectState"
 GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "NoSuchBucketException"})
@@ -105,15 +106,12 @@ def our_error(error: Exception, what: str, *, is_object: bool = False) -> Medall
 
 def code_of(error: Exception) -> str:
     """S3's code of an error, else the status of its answer, else the type of what was raised."""
-    if isinstance(error, botocore.ClientError):
-        code = str(error.response.get("Error", {}).get("Code") or "")
-        return code or str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
     text = str(error)
     if isinstance(error, BaseError | FileNotFoundError) and (match := _CODE.search(text) or _STATUS.search(text)):
         return match[1]
     if isinstance(error, PermissionDeniedError):
         return "403"
-    return type(error).__name__
+    return aws_answers.code_of(error)
 
 
 def words(error: Exception) -> str:
@@ -133,7 +131,7 @@ def _is_answer(error: Exception) -> bool:
 def _status(error: Exception) -> int:
     """The HTTP status of an answer; 0 of anything else."""
     if isinstance(error, botocore.ClientError):
-        return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        return aws_answers.status_of(error)
     match = _STATUS.search(str(error)) if isinstance(error, BaseError) else None
     return int(match[1]) if match else 0
 

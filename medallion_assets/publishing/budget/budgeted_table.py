@@ -17,15 +17,8 @@ from medallion_assets.errors.aws import Repeat
 from medallion_assets.publishing.attributes import Item, write_units
 from medallion_assets.publishing.batches import grouped
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.failures import (
-    CONDITION_FAILED,
-    REMEDIES,
-    RESUMES,
-    code_of,
-    failure,
-    passes,
-    repeat_of,
-)
+from medallion_assets.publishing.failures import REMEDIES, RESUMES, failure
+from medallion_assets.storage.aws_answers import CONDITION_FAILED, advice_of, code_of, may_pass
 from medallion_assets.storage.parallel import for_each
 
 if TYPE_CHECKING:
@@ -221,7 +214,7 @@ class BudgetedTable:
             try:
                 answer = getattr(self._client, operation)(ReturnConsumedCapacity="TOTAL", **request)
             except botocore.ClientError as error:
-                reason, repeat = code_of(error), repeat_of(error)
+                reason, repeat = code_of(error), advice_of(error).repeat
                 if reason in CONDITION_FAILED:
                     self._reconcile(cost, cost)
                     raise
@@ -232,7 +225,7 @@ class BudgetedTable:
                     self._reconcile(cost, 0.0)
                     raise failure(operation, self.name, error) from error
             except botocore.BotoCoreError as error:
-                if not passes(error):
+                if not may_pass(error):
                     raise failure(operation, self.name, error) from error
                 reason = code_of(error)
             else:
@@ -249,7 +242,7 @@ class BudgetedTable:
             try:
                 return dict(getattr(self._client, operation)(TableName=self.name, **request))
             except (botocore.ClientError, botocore.BotoCoreError) as error:
-                if not passes(error):
+                if not may_pass(error):
                     raise failure(operation, self.name, error) from error
                 reason = code_of(error)
             self.limiter.back_off()

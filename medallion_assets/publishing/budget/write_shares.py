@@ -26,7 +26,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from medallion_assets.errors import TransientError
 from medallion_assets.publishing.attributes import write_units
 from medallion_assets.publishing.budget.budget_table import BUDGET_KEY, BUDGET_TABLE, ensure_budget_table
-from medallion_assets.publishing.failures import CONDITION_FAILED, RESUMES, code_of, failure, passes
+from medallion_assets.publishing.failures import RESUMES, failure
+from medallion_assets.storage.aws_answers import CONDITION_FAILED, code_of, may_pass
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -118,7 +119,7 @@ class WriteShares:
                 self._sleep(self._random.uniform(0.0, 0.05))
                 began = self.clock()
         except (ClientError, BotoCoreError) as error:
-            if not passes(error):
+            if not may_pass(error):
                 raise failure("sharing the write budget", BUDGET_TABLE, error) from error
         return self._unanswered(consumed)
 
