@@ -6,9 +6,10 @@ Does not: which tables there are (pipelines), whether they may be made (settings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -51,34 +52,13 @@ class ServingTable:
                 do="shorten MEDALLION_SERVING_PREFIX",
             )
 
-    @property
-    def key_schema(self) -> list[dict[str, str]]:
-        """The keys as DynamoDB wants them: the partition key, then the sort key."""
-        kinds = ("HASH", "RANGE")
-        return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(self.keys, kinds, strict=False)]
-
     def request(self) -> dict[str, Any]:
-        """The request that creates it, on demand, and not to be deleted by mistake."""
-        return {
-            "TableName": self.name,
-            "KeySchema": self.key_schema,
-            "AttributeDefinitions": [
-                {"AttributeName": name, "AttributeType": kind} for name, kind in self.keys.items()
-            ],
-            "BillingMode": "PAY_PER_REQUEST",
-            "DeletionProtectionEnabled": True,
-        }
+        """The request that creates it, not to be deleted by mistake."""
+        return {**creation(self.name, self.keys), "DeletionProtectionEnabled": True}
 
     def commands(self, client: DynamoDBClient) -> str:
         """What to type to make it where the client looks."""
-        attributes = " ".join(f"AttributeName={name},AttributeType={kind}" for name, kind in self.keys.items())
-        schema = " ".join(
-            f"AttributeName={part['AttributeName']},KeyType={part['KeyType']}" for part in self.key_schema
-        )
-        create = (
-            f"aws dynamodb create-table --table-name {self.name} --attribute-definitions {attributes} "
-            f"--key-schema {schema} --billing-mode PAY_PER_REQUEST --deletion-protection-enabled{_place(client)}"
-        )
+        create = create_command(client, self.request())
         wait = f"aws dynamodb wait table-exists --table-name {self.name}{_place(client)}"
         return f"{create} && {wait} && {self.expiry_command(client)}"
 
@@ -125,11 +105,8 @@ def ensure_table(
         TransientError: it is being made, restored or deleted, or DynamoDB did not answer.
     """
     with dynamodb_errors("describe_table", table.name):
-        found = _describe(client, table, creates=creates)
+        found = found_or_made(client, table.request(), creates=creates, commands=partial(table.commands, client))
         wanted = table.wanted(client, target_wcu)
-        if found["TableStatus"] == "CREATING" and not table_settings.is_being_restored(found):
-            client.get_waiter("table_exists").wait(TableName=table.name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
-            found = _description(client, table)
         table_settings.expect_writable(wanted, found)
         table_settings.expect_keys(wanted, found)
         rules = table_settings.index_rules(wanted, found)
@@ -137,32 +114,65 @@ def ensure_table(
     return Publishable(index_rules=rules, advice=tuple(advice))
 
 
-def _describe(client: DynamoDBClient, table: ServingTable, *, creates: bool) -> dict[str, Any]:
+def creation(name: str, keys: Keys) -> dict[str, Any]:
+    """The request that creates a table on demand, with a partition key and perhaps a sort key."""
+    return {
+        "TableName": name,
+        "KeySchema": [
+            {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def create_command(client: DynamoDBClient, request: Mapping[str, Any]) -> str:
+    """What to type for such a request where the client looks."""
+    definitions, schema = (
+        " ".join(",".join(f"{name}={value}" for name, value in part.items()) for part in request[parts])
+        for parts in ("AttributeDefinitions", "KeySchema")
+    )
+    protected = " --deletion-protection-enabled" if "DeletionProtectionEnabled" in request else ""
+    return (
+        f"aws dynamodb create-table --table-name {request['TableName']} --attribute-definitions {definitions} "
+        f"--key-schema {schema} --billing-mode {request['BillingMode']}{protected}{_place(client)}"
+    )
+
+
+def found_or_made(
+    client: DynamoDBClient, request: Mapping[str, Any], *, creates: bool, commands: Callable[[], str], use: str = ""
+) -> dict[str, Any]:
+    """The description of a table once it is there; made by `request` where it is missing, if `creates`.
+
+    Raises:
+        PermanentError: it is missing, and a person has to type `commands`; or what answers is no DynamoDB.
+    """
+    name = request["TableName"]
     try:
-        return _description(client, table)
+        found = _description(client, name)
     except client.exceptions.ResourceNotFoundException:
-        if creates:
-            return _create(client, table)
-        raise PermanentError(
-            f"there is no DynamoDB table {table.name}",
-            expected=f"the table in {client.meta.region_name} at {client.meta.endpoint_url}",
-            found="no such table",
-            do=f"create it: {table.commands(client)}; or set MEDALLION_CREATE_TABLES=yes; or correct "
-            f"AWS_DEFAULT_REGION and {ENDPOINT}",
-        ) from None
+        if not creates:
+            raise PermanentError(
+                f"there is no DynamoDB table {name}{use}",
+                expected=f"the table in {client.meta.region_name} at {client.meta.endpoint_url}",
+                found="no such table",
+                do=f"create it: {commands()}; or set MEDALLION_CREATE_TABLES=yes; or correct AWS_DEFAULT_REGION and "
+                f"{ENDPOINT}",
+            ) from None
+        with dynamodb_errors("create_table", name):
+            with suppress(client.exceptions.ResourceInUseException):  # another run is creating it
+                client.create_table(**request)
+            found = _description(client, name)
+    if found["TableStatus"] == "CREATING" and not table_settings.is_being_restored(found):
+        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+        found = _description(client, name)
+    return found
 
 
-def _create(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
-    with dynamodb_errors("create_table", table.name):
-        with suppress(client.exceptions.ResourceInUseException):  # another run is creating it
-            client.create_table(**table.request())
-        return _description(client, table)
-
-
-def _description(client: DynamoDBClient, table: ServingTable) -> dict[str, Any]:
-    found: Any = client.describe_table(TableName=table.name).get("Table")
+def _description(client: DynamoDBClient, name: str) -> dict[str, Any]:
+    found: Any = client.describe_table(TableName=name).get("Table")
     if not isinstance(found, dict):
-        raise not_dynamodb("describe_table", table.name, client.meta.endpoint_url)
+        raise not_dynamodb("describe_table", name, client.meta.endpoint_url)
     return found
 
 
