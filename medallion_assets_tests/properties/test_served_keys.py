@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from random import Random
@@ -23,15 +23,15 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys, key_types
-from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult, publishing_client
+from medallion_assets.publishing.publisher import PublishResult, publishing_client
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
 from medallion_assets_tests.oracle.served_keys import ItemsPublish, Key, is_storable, items
 from medallion_assets_tests.properties.examples import examples
 from medallion_assets_tests.publishing.fake_clock import FakeClock
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 
-NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 NUMBERS = (
     *(("0", "-0", "0.00", "0E-7"), ("1", "1.0", "10E-1"), ("-1.5", "-1.50"), ("2", "2.000"), ("10", "1E1", "10.0")),
     *(("9223372036854775807",), ("-9223372036854775808",), ("9" * 38, f"{'9' * 38}.0"), (f"-0.{'1' * 38}",)),
@@ -111,16 +111,10 @@ class Serving:
         ]
         self.partitions[step.as_of, version] = rows
         clock = FakeClock()
+        limiter = CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7))
         watermark = read_watermark(self.client, self.name, keys=self.keys)
         return publish_items(
-            Publish(
-                table=BudgetedTable(
-                    self.client, self.name, CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7))
-                ),
-                source=GoldVersion(table_id="gold", version=version),
-                run_id="run-1",
-                now=NOW,
-            ),
+            under_way(BudgetedTable(self.client, self.name, limiter), version),
             rows,
             keys=self.keys,
             columns=self.contract.column_names,

@@ -7,7 +7,7 @@ Does not: expectations of any kind, or clients that fail (`faults.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,12 +17,12 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import VERSIONS, GoldVersion, Publish, PublishResult
+from medallion_assets.publishing.publisher import VERSIONS, PublishResult
 from medallion_assets.publishing.tombstones import is_tombstone
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 Figures = Mapping[str, int]
 COLUMNS = ("customer_id", "lifetime_value")
 START: Figures = {"ann": 1, "bob": 1, "cid": 1, "dan": 1}
@@ -56,11 +56,11 @@ class Gold:
         self.partitions.setdefault((as_of, generation * VERSIONS + version), figures)
         watermark = read_watermark(self.serving.client, self.serving.items, keys={"customer_id": "S"})
         return publish_items(
-            Publish(
-                table=BudgetedTable(client or self.serving.client, self.serving.items, self.limiter),
-                source=GoldVersion(table_id=f"gold-{generation}", version=version, generation=generation),
-                run_id="run-1",
-                now=NOW,
+            under_way(
+                BudgetedTable(client or self.serving.client, self.serving.items, self.limiter),
+                version,
+                table_id=f"gold-{generation}",
+                generation=generation,
             ),
             rows_of(figures),
             keys={"customer_id": "S"},

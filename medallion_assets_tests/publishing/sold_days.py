@@ -7,7 +7,7 @@ Does not: expectations of any kind, or clients that fail (`faults.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -15,13 +15,13 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.completeness import Completeness
 from medallion_assets.publishing.days.day_publisher import publish_day
-from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.unpublishable import KeyRule
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 KEY = ("product_category", "region")
 GOLD = "id-of-gold"
 Row = Mapping[str, object]
@@ -49,11 +49,12 @@ def publish(
     index_rules: Sequence[KeyRule] = (),
 ) -> PublishResult:
     return publish_day(
-        Publish(
-            table=BudgetedTable(client or serving.client, table or serving.days, limiter),
-            source=GoldVersion(table_id=GOLD, version=version, generation=generation),
+        under_way(
+            BudgetedTable(client or serving.client, table or serving.days, limiter),
+            version,
+            table_id=GOLD,
+            generation=generation,
             run_id=run_id,
-            now=NOW,
             index_rules=index_rules,
         ),
         day,

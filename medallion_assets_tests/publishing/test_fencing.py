@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import count
 from random import Random
 from typing import Any
@@ -21,15 +21,15 @@ from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import Keys
 from medallion_assets.publishing.owner import ServingOwner, claim, replace_owner
-from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.publishing.fake_clock import FakeClock
 from medallion_assets_tests.publishing.faults import InterleavedClient
+from medallion_assets_tests.publishing.under_way import NOW, under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 A_DAY = date(2025, 3, 4)
-NOW = datetime(2125, 3, 5, 9, tzinfo=UTC)  # to come: DynamoDB Local removes what has expired
 WISH = ServingOwner(lakehouse_id="lake", place="/lake", table_id="gold", by="ann", since=NOW)
 STEPS_TO_TAKE_A_TURN = 2
 READS = {"get_item", "query", "scan"}
@@ -48,11 +48,10 @@ def publish_version(
 ) -> PublishResult:
     client = client or serving.client
     return publish_day(
-        Publish(
-            table=BudgetedTable(client, serving.days, limiter, turn(client, serving.days, DAYS_KEY, limiter, run_id)),
-            source=GoldVersion(table_id="gold", version=version),
+        under_way(
+            BudgetedTable(client, serving.days, limiter, turn(client, serving.days, DAYS_KEY, limiter, run_id)),
+            version,
             run_id=run_id,
-            now=NOW,
         ),
         day,
         [{"region": f"r{i}", "units_sold": version} for i in range(3)],
@@ -66,12 +65,7 @@ def publish_pair(
     client = client or serving.client
     token = turn(client, serving.items, ITEMS_KEY, limiter, run_id)
     return publish_items(
-        Publish(
-            table=BudgetedTable(client, serving.items, limiter, token),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id=run_id,
-            now=NOW,
-        ),
+        under_way(BudgetedTable(client, serving.items, limiter, token), version, run_id=run_id),
         [{"customer_id": name, "orders": version} for name in ("ann", f"only-{version}")],
         keys={"customer_id": "S"},
         columns=("customer_id", "orders"),

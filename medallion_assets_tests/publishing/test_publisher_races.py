@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pytest
 
@@ -15,13 +15,12 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import publish_day
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import GoldVersion, Publish
 from medallion_assets.publishing.reader import read_day
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.processes import READY_SECONDS
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 ROWS = 12
 CUSTOMERS = [f"c{i:02}" for i in range(12)]
 
@@ -29,12 +28,7 @@ CUSTOMERS = [f"c{i:02}" for i in range(12)]
 def publish_version(serving: ServingTables, limiter: CapacityLimiter, version: int) -> str:
     """Each version has another number of rows, and its own number in every one of them."""
     return publish_day(
-        Publish(
-            table=BudgetedTable(serving.client, serving.days, limiter),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id=f"run-{version}",
-            now=NOW,
-        ),
+        under_way(BudgetedTable(serving.client, serving.days, limiter), version, run_id=f"run-{version}"),
         DAY,
         [{"region": f"r{i:02}", "units_sold": version} for i in range(ROWS + version % 7)],
         key_columns=("region",),
@@ -52,12 +46,7 @@ def publish_pair(serving: ServingTables, limiter: CapacityLimiter, version: int)
 
     watermark = read_watermark(serving.client, serving.items, keys={"customer_id": "S"})
     return publish_items(
-        Publish(
-            table=BudgetedTable(serving.client, serving.items, limiter),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id=f"run-{version}",
-            now=NOW,
-        ),
+        under_way(BudgetedTable(serving.client, serving.items, limiter), version, run_id=f"run-{version}"),
         rows(version),
         keys={"customer_id": "S"},
         columns=("customer_id", "order_count"),

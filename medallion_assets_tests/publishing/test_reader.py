@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -14,24 +14,18 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import publish_day, row_key
 from medallion_assets.publishing.items.item_publisher import publish_items
-from medallion_assets.publishing.publisher import GoldVersion, Publish
 from medallion_assets.publishing.reader import read_day
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import InterleavedClient
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 
 
 def publish(serving: ServingTables, limiter: CapacityLimiter, version: int) -> None:
     publish_day(
-        Publish(
-            table=BudgetedTable(serving.client, serving.days, limiter),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id="run-1",
-            now=NOW,
-        ),
+        under_way(BudgetedTable(serving.client, serving.days, limiter), version),
         DAY,
         [{"region": region, "units_sold": version} for region in ("east", "west")],
         key_columns=("region",),
@@ -78,13 +72,7 @@ def test_a_day_larger_than_a_page_is_read_whole(serving: ServingTables, limiter:
     rows: list[dict[str, Any]] = [{"region": f"r{i}", "note": "x" * 50_000} for i in range(30)]
     told: list[int] = []
     publish_day(
-        Publish(
-            table=BudgetedTable(serving.client, serving.days, limiter),
-            source=GoldVersion(table_id="gold", version=1),
-            run_id="run-1",
-            now=NOW,
-            progress=told.append,
-        ),
+        under_way(BudgetedTable(serving.client, serving.days, limiter), 1, progress=told.append),
         DAY,
         rows,
         key_columns=("region",),
@@ -106,12 +94,7 @@ def test_a_customer_is_read_with_what_only_the_clock_changes(serving: ServingTab
         "rfm_segment": "loyal",
     }
     publish_items(
-        Publish(
-            table=BudgetedTable(serving.client, serving.items, limiter),
-            source=GoldVersion(table_id="gold", version=1),
-            run_id="run-1",
-            now=NOW,
-        ),
+        under_way(BudgetedTable(serving.client, serving.items, limiter), 1),
         [row],
         keys={"customer_id": "S"},
         columns=row,

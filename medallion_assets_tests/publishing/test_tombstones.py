@@ -12,7 +12,8 @@ from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets_tests.pipeline import read_ltv
 from medallion_assets_tests.publishing.faults import FaultyClient, InterleavedClient, KilledError
-from medallion_assets_tests.publishing.gold_items import DAY, NOW, Gold
+from medallion_assets_tests.publishing.gold_items import DAY, Gold
+from medallion_assets_tests.publishing.under_way import NOW
 
 WEEK = 7 * 86_400
 

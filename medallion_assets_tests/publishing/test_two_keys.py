@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from medallion_assets.contracts.table import Column, Integer, Table, Text
@@ -10,9 +10,10 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import published_items, read_watermark
-from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
+from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.reader import read_item
 from medallion_assets.publishing.tables.serving_tables import ensure_table, item_table
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 KEYS = {"buyer": "S", "shop": "S"}
@@ -30,12 +31,7 @@ def publish(serving: ServingTables, limiter: CapacityLimiter, version: int, *row
     table = f"two-{serving.items}"
     ensure_table(serving.client, item_table(table, keys=KEYS), creates=True)
     return publish_items(
-        Publish(
-            table=BudgetedTable(serving.client, table, limiter),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id="run-1",
-            now=datetime(2025, 3, 5, 9, tzinfo=UTC),
-        ),
+        under_way(BudgetedTable(serving.client, table, limiter), version),
         [dict(zip((*KEYS, "orders"), row, strict=True)) for row in rows],
         keys=KEYS,
         columns=(*KEYS, "orders"),

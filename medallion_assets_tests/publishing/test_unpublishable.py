@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -23,10 +23,10 @@ from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.tombstones import is_tombstone
 from medallion_assets.publishing.unpublishable import KeyRule, key_rules
 from medallion_assets_tests.publishing.fake_clock import FakeClock
+from medallion_assets_tests.publishing.under_way import NOW, under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 DAY = date(2025, 3, 4)
-NOW = datetime(2025, 3, 5, 9, tzinfo=UTC)
 OURS = {"#watermark", "#owner"}
 Row = Mapping[str, object]
 
@@ -44,13 +44,7 @@ def publish(
     rules: tuple[KeyRule, ...] = (),
 ) -> PublishResult:
     return publish_items(
-        Publish(
-            table=BudgetedTable(serving.client, serving.items, limiter),
-            source=GoldVersion(table_id="gold", version=version),
-            run_id="run-1",
-            now=NOW,
-            index_rules=rules,
-        ),
+        under_way(BudgetedTable(serving.client, serving.items, limiter), version, index_rules=rules),
         rows,
         keys={"customer_id": "S"},
         columns=customer("ann"),
@@ -178,12 +172,7 @@ def test_a_column_of_another_type_is_no_matter_of_rows(serving: ServingTables, l
 def test_a_day_shows_the_rows_that_it_can(serving: ServingTables, limiter: CapacityLimiter, note: object) -> None:
     """The pointer counts what was written, and says how many are missing."""
     published = publish_day(
-        Publish(
-            table=BudgetedTable(serving.client, serving.days, limiter),
-            source=GoldVersion(table_id="gold", version=1),
-            run_id="run-1",
-            now=NOW,
-        ),
+        under_way(BudgetedTable(serving.client, serving.days, limiter), 1),
         DAY,
         [{"region": "east", "note": 1}, {"region": "west", "note": note}],
         key_columns=("region",),

@@ -13,7 +13,8 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.days.day_publisher import USUAL, published_days, row_key
 from medallion_assets.publishing.reader import read_day
-from medallion_assets_tests.publishing.sold_days import DAY, GOLD, NOW, Row, publish, revenues, rows_of, stored
+from medallion_assets_tests.publishing.sold_days import DAY, GOLD, Row, publish, revenues, rows_of, stored
+from medallion_assets_tests.publishing.under_way import NOW
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 

@@ -11,8 +11,8 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.item_publisher import publish_items
 from medallion_assets.publishing.items.watermark import read_watermark
-from medallion_assets.publishing.publisher import GoldVersion, Publish
-from medallion_assets_tests.publishing.gold_items import COLUMNS, DAY, NEWER, NOW, OLDER, START, Gold, rows_of
+from medallion_assets_tests.publishing.gold_items import COLUMNS, DAY, NEWER, OLDER, START, Gold, rows_of
+from medallion_assets_tests.publishing.under_way import under_way
 from medallion_assets_tests.services.serving_tables import ServingTables
 
 
@@ -56,12 +56,7 @@ def test_without_the_partition_of_the_watermark_the_table_itself_is_compared(gol
     gold.publish(START, 1)
     for version, previous in ((2, None), (3, rows_of({}))):
         published = publish_items(
-            Publish(
-                table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
-                source=GoldVersion(table_id="gold", version=version),
-                run_id="run-1",
-                now=NOW,
-            ),
+            under_way(BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter), version),
             rows_of({**OLDER, "ann": version}),
             keys={"customer_id": "S"},
             columns=COLUMNS,
@@ -90,12 +85,7 @@ def test_the_watermark_names_the_gold_table(gold: Gold) -> None:
 def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
     with pytest.raises(PermanentError, match="two rows have the same customer_id"):
         publish_items(
-            Publish(
-                table=BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter),
-                source=GoldVersion(table_id="gold", version=1),
-                run_id="run-1",
-                now=NOW,
-            ),
+            under_way(BudgetedTable(gold.serving.client, gold.serving.items, gold.limiter), 1),
             [*rows_of({"ann": 1}), *rows_of({"ann": 2})],
             keys={"customer_id": "S"},
             columns=COLUMNS,
@@ -108,13 +98,7 @@ def test_two_rows_of_one_customer_are_refused(gold: Gold) -> None:
 def test_progress_tells_how_many_items_are_in(serving: ServingTables, limiter: CapacityLimiter) -> None:
     told: list[int] = []
     publish_items(
-        Publish(
-            table=BudgetedTable(serving.client, serving.items, limiter),
-            source=GoldVersion(table_id="gold", version=1),
-            run_id="run-1",
-            now=NOW,
-            progress=told.append,
-        ),
+        under_way(BudgetedTable(serving.client, serving.items, limiter), 1, progress=told.append),
         rows_of({f"c{i}": 1 for i in range(250)}),
         keys={"customer_id": "S"},
         columns=COLUMNS,
