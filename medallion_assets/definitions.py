@@ -46,6 +46,7 @@ from medallion_assets.orchestration.sensors.completed import completed_sensors
 from medallion_assets.orchestration.sensors.restated.sensors import restated_sensors
 from medallion_assets.orchestration.sensors.run_if import run_if_sensors
 from medallion_assets.orchestration.sensors.update import update_sensors
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.refining.judging.checked_contracts import checked, expect_conditions
 from medallion_assets.settings import Settings, load_settings
 from medallion_assets.settings.environment import inherited_environment
@@ -111,7 +112,7 @@ def build_defs(
         asset_checks=[fresh_checks(catalog)] if fresh_keys else [],
         resources={
             "lakehouse": LakehouseResource.of_settings(settings, catalog, code=code),
-            "dynamodb": DynamoDBResource.of_settings(settings),
+            "dynamodb": DynamoDBResource(serving=Serving.of(settings)),
             **(resources or {}),
         },
         jobs=[

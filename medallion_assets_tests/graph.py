@@ -7,7 +7,7 @@ Does not: expectations of any kind; exports and tables without Dagster (pipeline
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,7 @@ from medallion_assets.orchestration.assets.fresh_checks import FRESHNESS, IS_FRE
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource, utc_now
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import Settings, load_settings
 
 
@@ -35,6 +36,7 @@ def _assets(*kinds: Kind) -> tuple[str, ...]:
 REGION = "us-east-1"
 BRONZE, SILVER, GOLD, SERVING = _assets("bronze"), _assets("judged", "derived"), _assets("gold"), _assets("serving")
 TABLES = tuple(published.to for published in TRANSACTIONS.published)
+MOTO = Serving(region=REGION, creates_tables=True, publish_samples=TABLES)
 """Samples go there: to boto3 moto is AWS."""
 STORY: dict[str, Any] = {"seed": 7, "transactions": 400, "customers": 40, "days": 12, "first_day": date(2025, 1, 2)}
 """A small history of samples; its first business day is the day before, as UTC is ahead."""
@@ -120,9 +122,8 @@ class Graph:
     settings: Settings
     instance: dg.DagsterInstance
     pipelines: tuple[Pipeline, ...] = (TRANSACTIONS,)
-    dynamodb_resource: DynamoDBResource = field(
-        default_factory=lambda: DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES])
-    )
+    serving: Serving = MOTO
+    dynamodb_resource: type[DynamoDBResource] = DynamoDBResource
     clock: Callable[[], datetime] = utc_now
     draws: bool = False
     engine: Engine | None = None
@@ -131,7 +132,8 @@ class Graph:
     def definitions(self) -> dg.Definitions:
         lakehouse = LakehouseResource.of_settings(self.settings, self.catalog, engine=self.engine, clock=self.clock)
         host = lakehouse.host if self.draws else None
-        resources = {"lakehouse": lakehouse.model_copy(update={"host": host}), "dynamodb": self.dynamodb_resource}
+        dynamodb = self.dynamodb_resource(serving=self.serving)
+        resources = {"lakehouse": lakehouse.model_copy(update={"host": host}), "dynamodb": dynamodb}
         return build_defs(self.settings, self.pipelines, resources=resources)
 
     @cached_property
@@ -171,11 +173,12 @@ class Graph:
         return Run(result)
 
 
-def resource_of(lakehouse: Lakehouse, **given: Any) -> LakehouseResource:
-    """What assets and sensors over a lakehouse are handed; `given` are further fields. No raw data lies anywhere."""
-    places = {"url": lakehouse.url, "storage_options": lakehouse.storage_options, "raw_url": lakehouse.url}
+def resource_of(lakehouse: Lakehouse, *, clock: Callable[[], datetime] = utc_now, **settings: Any) -> LakehouseResource:
+    """What assets and sensors over a lakehouse are handed, with further `settings`. No raw data lies anywhere."""
+    places = {"lakehouse_url": lakehouse.url, "storage_options": lakehouse.storage_options, "raw_url": lakehouse.url}
     resource = LakehouseResource.of(lakehouse.catalog, lakehouse.engine)
-    return resource(**{**places, "store": lakehouse.store, **given})
+    given = replace(load_settings({}), **{**places, **settings})
+    return resource(settings=given, store=lakehouse.store, clock=clock)
 
 
 def graph_at(home: Path, instance: dg.DagsterInstance, **variables: str) -> Graph:

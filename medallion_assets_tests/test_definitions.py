@@ -16,6 +16,7 @@ from medallion_assets.contracts.sensor_names import SHARED, of_pipeline
 from medallion_assets.definitions import build_defs
 from medallion_assets.errors import SettingsError
 from medallion_assets.orchestration.resources import DynamoDBResource, LakehouseResource
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.asset_graph import PICTURES, drawn
 from medallion_assets_tests.services.processes import free_port
@@ -81,11 +82,11 @@ def test_credentials_reach_the_resources_and_not_what_dagster_stores_and_shows()
     lakehouse: LakehouseResource = resources["lakehouse"]
     assert lakehouse.lakehouse().storage_options == keys | {"AWS_REGION": "eu-west-1"}
     assert "hush" not in repr(lakehouse.lakehouse())
-    assert resources["dynamodb"].region == "eu-west-1"  # boto3 reads AWS_DEFAULT_REGION alone
+    assert resources["dynamodb"].serving.region == "eu-west-1"  # boto3 reads AWS_DEFAULT_REGION alone
 
 
 def test_resources_stand_in_for_the_usual_ones() -> None:
-    mine = DynamoDBResource(region="eu-west-1")
+    mine = DynamoDBResource(serving=Serving(region="eu-west-1"))
     resources = build_defs(load_settings({}), resources={"dynamodb": mine}).resources or {}
     assert resources["dynamodb"] is mine
     assert isinstance(resources["lakehouse"], LakehouseResource)

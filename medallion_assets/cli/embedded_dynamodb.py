@@ -1,6 +1,6 @@
 """A DynamoDB inside this process (moto), for the demo and for development.
 
-Belongs here: starting it, and the options of its clients.
+Belongs here: starting it, and how it is reached.
 Does not: what is published to it. It is empty at first, and its tables are gone when it starts again.
 """
 
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from medallion_assets.errors import PermanentError
+from medallion_assets.publishing.serving import Serving
 
 REGION = "us-west-2"
 KEY = "embedded"
@@ -25,14 +26,15 @@ class EmbeddedDynamoDB:
     endpoint: str
 
     @property
-    def client_options(self) -> dict[str, str]:
-        """The options of its boto3 client."""
-        return {
-            "endpoint_url": self.endpoint,
-            "region_name": REGION,
-            "aws_access_key_id": KEY,
-            "aws_secret_access_key": KEY,
-        }
+    def serving(self) -> Serving:
+        """What it is to those who publish: all tables are to be made."""
+        return Serving(
+            endpoint_url=self.endpoint,
+            region=REGION,
+            access_key_id=KEY,
+            secret_access_key=KEY,
+            creates_tables=True,
+        )
 
 
 @contextmanager

@@ -5,11 +5,11 @@ Does not: any logic of a stage; assets call the rooms below and report.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import dagster as dg
 from pydantic import Field
@@ -17,6 +17,7 @@ from pydantic import Field
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
+from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
 from medallion_assets.delta.store import TableStore
 from medallion_assets.delta.table import Lakehouse
@@ -41,15 +42,11 @@ from medallion_assets.orchestration.runs.stage_limits import StageLimit
 from medallion_assets.orchestration.steps import step_names
 from medallion_assets.orchestration.trigger_context import TriggeredConfig, format_trigger
 from medallion_assets.orchestration.wakes.downstream import wake_downstream
-from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
-from medallion_assets.settings.retries import STEP_RETRY_SECONDS
 from medallion_assets.stages.reports import Report
-from medallion_assets.stages.work import Repeating, Serving, StageBody, Work
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+from medallion_assets.stages.work import Repeating, StageBody, Work
 
 Value = TypeVar("Value")
 
@@ -68,7 +65,7 @@ def utc_now() -> datetime:
 
 
 class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The Delta tables, and where raw exports lie. Both URLs are absolute paths or `s3://bucket/prefix`.
+    """The Delta tables, and where raw exports lie, by the settings.
 
     Catalog, engine, and where stages run are the class's: `of` gives one of its own to each. `host` is where those are
     who read the page that a run renews when it ends (None: no run does). `clock` is that of stages and sensors, `store`
@@ -78,13 +75,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     catalog: ClassVar[Catalog] = Catalog()
     engine: ClassVar[Engine] = PolarsEngine()
     elsewhere: ClassVar[Elsewhere | None] = None
-    url: dg.ResourceDependency[str]
-    raw_url: dg.ResourceDependency[str]
-    stops_for_stale_sources: dg.ResourceDependency[bool] = _given(True)
-    storage_options: dg.ResourceDependency[Mapping[str, str]] = _given({})
-    repetitions: dg.ResourceDependency[int] = _given(Repeating.attempts)
-    first_wait_seconds: dg.ResourceDependency[float] = _given(Repeating.first_wait_seconds)
-    step_retry_seconds: dg.ResourceDependency[float] = _given(STEP_RETRY_SECONDS)
+    settings: dg.ResourceDependency[Settings]
     host: dg.ResourceDependency[Host | None] = _given(None)
     clock: dg.ResourceDependency[Callable[[], datetime]] = _given(utc_now)
     store: dg.ResourceDependency[TableStore] = _given(TableStore())
@@ -114,18 +105,8 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         code: str | None = None,
     ) -> "LakehouseResource":
         """The one that the settings say, for the tables of `catalog`; another `engine` may compute."""
-        return cls.of(catalog, engine or engine_of(settings), Elsewhere.of(settings))(
-            url=settings.lakehouse_url,
-            raw_url=settings.raw_url,
-            stops_for_stale_sources=settings.stops_for_stale_sources,
-            storage_options=settings.storage_options,
-            repetitions=settings.repetitions,
-            first_wait_seconds=settings.first_wait_seconds,
-            step_retry_seconds=settings.step_retry_seconds,
-            host=Host.of(settings),
-            clock=clock,
-            code=code,
-        )
+        resource = cls.of(catalog, engine or engine_of(settings), Elsewhere.of(settings))
+        return resource(settings=settings, host=Host.of(settings), clock=clock, code=code)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["LakehouseResource"]:
@@ -141,7 +122,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         with carried_out_here(context):
             yield self
             if context.run is not None and self.host is not None:
-                renew_dashboard(self.lakehouse(), self.now(), host=self.host, raw_url=self.raw_url)
+                renew_dashboard(self.lakehouse(), self.now(), host=self.host, raw_url=self.settings.raw_url)
 
     @contextmanager
     def attempt(self, context: dg.AssetExecutionContext, table: Table, limits: Limits) -> Iterator[Attempt]:
@@ -178,7 +159,7 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
         ):
             work = Work(
                 lake=attempt.lake,
-                raw_url=self.raw_url,
+                raw_url=self.settings.raw_url,
                 now=attempt.now,
                 run_id=context.run.run_id,
                 log=context.log,
@@ -202,24 +183,18 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def repeating(self) -> Repeating:
         """How a stage tries again what failed transiently."""
-        return Repeating(attempts=self.repetitions, first_wait_seconds=self.first_wait_seconds)
+        return Repeating.of(self.settings)
 
     @contextmanager
     def retried(self, context: dg.AssetExecutionContext, limits: Limits) -> Iterator[None]:
         """Fail the step with what an error of this project says, and try it again as the limits say."""
-        wait = self.step_retry_seconds if limits.first_retry_seconds is None else limits.first_retry_seconds
+        wait = self.settings.step_retry_seconds if limits.first_retry_seconds is None else limits.first_retry_seconds
         with step_retries(limits, attempt=context.retry_number + 1, first_wait_seconds=wait), stage_errors():
             yield
 
     def lakehouse(self) -> Lakehouse:
         """The lakehouse, for sensors and others that only read it."""
-        return Lakehouse(
-            url=self.url,
-            storage_options=self.storage_options,
-            catalog=self.catalog,
-            engine=self.engine,
-            store=self.store,
-        )
+        return replace(lakehouse_of(self.settings, self.catalog, engine=self.engine), store=self.store)
 
     def lakehouse_of(self, context: dg.AssetExecutionContext) -> Lakehouse:
         """The lakehouse as an asset writes it: every commit carries the run's id and who started it."""
@@ -232,55 +207,9 @@ class LakehouseResource(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class DynamoDBResource(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """DynamoDB, by the standard AWS variables (endpoint included) where a field is not set.
+    """DynamoDB, where serving tables lie."""
 
-    `creates_tables`: serving tables that are missing are made. Their names begin with `prefix`. `publish_samples` names
-    tables, or the lakehouse, for which sample data may leave this machine. All publishers of an account use at most
-    `total_wcu` write capacity units a second (None: each its own `target_wcu`).
-    """
-
-    endpoint_url: dg.ResourceDependency[str | None] = _given(None)
-    region: dg.ResourceDependency[str | None] = _given(None)
-    access_key_id: dg.ResourceDependency[str | None] = _given(None)
-    secret_access_key: dg.ResourceDependency[str | None] = _given(None)
-    creates_tables: dg.ResourceDependency[bool] = _given(False)
-    prefix: dg.ResourceDependency[str] = _given("")
-    publish_samples: dg.ResourceDependency[Sequence[str]] = _given(())
-    total_wcu: dg.ResourceDependency[float | None] = _given(None)
-
-    @classmethod
-    def of_settings(cls, settings: Settings) -> Self:
-        """The one that the settings say."""
-        return cls(
-            region=settings.aws_region,
-            creates_tables=settings.creates_tables,
-            prefix=settings.serving_prefix,
-            publish_samples=list(settings.publish_samples),
-            total_wcu=settings.total_wcu,
-        )
-
-    def serving(self) -> Serving:
-        """The same for a stage that publishes."""
-        return Serving(
-            client=self.client,
-            creates_tables=self.creates_tables,
-            prefix=self.prefix,
-            publish_samples=tuple(self.publish_samples),
-            total_wcu=self.total_wcu,
-        )
-
-    def client(self) -> "DynamoDBClient":
-        """A client that leaves repeating to the limiter.
-
-        Raises:
-            PermanentError: the settings name no region, or an endpoint that is no URL.
-        """
-        return publishing_client(
-            endpoint_url=self.endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-        )
+    serving: dg.ResourceDependency[Serving]
 
 
 def started_by(context: dg.AssetExecutionContext) -> str:

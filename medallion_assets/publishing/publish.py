@@ -6,7 +6,7 @@ Does not: how a day or an item becomes visible, what readers then find, or Dagst
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from medallion_assets.publishing.items.watermark import Pair, read_watermark
 from medallion_assets.publishing.keys import WATERMARK
 from medallion_assets.publishing.publisher import GoldVersion, Publish, PublishResult
 from medallion_assets.publishing.put_back import expect_not_behind, expect_same_commits
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import refuse_samples, serving_table
 from medallion_assets.publishing.tables.serving_tables import ServingTable, ensure_table
 from medallion_assets.publishing.tables.table_settings import Publishable
@@ -55,21 +56,18 @@ class Turn:
 class Publisher:
     """Publishes from one lakehouse within one budget, on behalf of one run.
 
-    `identify` says which lakehouse that is; `knows_run` whether a run was one of its own. `now` dates pointers and
-    expiries; a table that is missing is made if `creates_tables`. Names of tables begin with `prefix`;
-    `publish_samples` names tables, or the lakehouse, for which sample data may leave this machine.
+    `client` reaches what `serving` says. `identify` says which lakehouse that is; `knows_run` whether a run was one of
+    its own. `now` dates pointers and expiries.
     """
 
     client: DynamoDBClient
+    serving: Serving
     lakehouse: Lakehouse
     identify: Callable[[], Identity]
     knows_run: Callable[[str], bool]
     limiter: CapacityLimiter
     run_id: str
     now: datetime
-    creates_tables: bool = False
-    prefix: str = ""
-    publish_samples: Collection[str] = ()
     progress: Callable[[str], None] = lambda _: None
 
     def publish(self, what: pipeline.Published, days: Sequence[date]) -> dict[date, PublishResult]:
@@ -80,32 +78,32 @@ class Publisher:
                 or ahead of Gold; samples would leave this machine; DynamoDB refuses.
             TransientError: DynamoDB gave no answer or no capacity.
         """
-        serving = serving_table(what, self.prefix)
-        with dynamodb_errors("publishing", serving.name):
+        table = serving_table(what, self.serving.prefix)
+        with dynamodb_errors("publishing", table.name):
             gold = self.lakehouse.open(what.gold.table)
             log = BuildLog(what.gold, gold)
             if isinstance(what, PublishItems):
                 rows = _rows(what, log, days[-1])
-                turn = self._take_turn(serving, gold)
+                turn = self._take_turn(table, gold)
                 coverage = log.coverage(days[-1])
-                items = self._publish_items(what, serving, turn, days[-1], rows, log.built, coverage)
+                items = self._publish_items(what, table, turn, days[-1], rows, log.built, coverage)
                 published = {days[-1]: replace(items, coverage=coverage)}
             else:
-                turn = self._take_turn(serving, gold)
-                published = {day: self._publish_day(what, serving.name, log, turn, day) for day in days}
+                turn = self._take_turn(table, gold)
+                published = {day: self._publish_day(what, table.name, log, turn, day) for day in days}
         return _with_turn(published, turn)
 
-    def _take_turn(self, serving: ServingTable, gold: Snapshot) -> Turn:
+    def _take_turn(self, wanted: ServingTable, gold: Snapshot) -> Turn:
         """See that the table is as it must be, and that this lakehouse may publish there (rule P5); then begin."""
         identity, endpoint = self.identify(), self.client.meta.endpoint_url
-        refuse_samples(self.lakehouse, identity, serving.name, endpoint=endpoint, named=self.publish_samples)
+        refuse_samples(self.lakehouse, identity, wanted.name, endpoint=endpoint, named=self.serving.publish_samples)
         target = self.limiter.target_wcu
-        state = ensure_table(self.client, serving, creates=self.creates_tables, target_wcu=target)
-        table = BudgetedTable(self.client, serving.name, self.limiter)
+        state = ensure_table(self.client, wanted, creates=self.serving.creates_tables, target_wcu=target)
+        table = BudgetedTable(self.client, wanted.name, self.limiter)
         wish = claim_of(self.lakehouse, identity, gold, self.now)
-        owner = take(table, serving, wish, gold, knows_run=self.knows_run)
-        expect_same_commits(table, serving.keys, owner, gold)
-        token = take_turn(table, serving.keys, owner, self.run_id, self.now)
+        owner = take(table, wanted, wish, gold, knows_run=self.knows_run)
+        expect_same_commits(table, wanted.keys, owner, gold)
+        token = take_turn(table, wanted.keys, owner, self.run_id, self.now)
         source = GoldVersion(table_id=gold.table_id, version=gold.version, generation=owner.generation)
         return Turn(source=source, token=token, state=state, consumed_wcu=table.consumed_wcu)
 
@@ -128,27 +126,27 @@ class Publisher:
     def _publish_items(
         self,
         what: PublishItems,
-        serving: ServingTable,
+        table: ServingTable,
         turn: Turn,
         as_of: date,
         rows: pl.DataFrame,
         gold: Snapshot,
         coverage: Coverage,
     ) -> PublishResult:
-        watermark = read_watermark(self.client, serving.name, keys=serving.keys)
+        watermark = read_watermark(self.client, table.name, keys=table.keys)
         if watermark is not None:
-            expect_not_behind(gold, serving.name, WATERMARK, turn.source.version_of(watermark.version))
+            expect_not_behind(gold, table.name, WATERMARK, turn.source.version_of(watermark.version))
         published = publish_items(
-            self._begun(turn, serving.name, f"as of {as_of}", rows.height),
+            self._begun(turn, table.name, f"as of {as_of}", rows.height),
             rows.to_dicts(),
-            keys=serving.keys,
+            keys=table.keys,
             columns=what.value_columns,
             previous_rows=_rows_at(self.lakehouse, what, turn.source, watermark),
             previous_watermark=watermark,
             as_of=as_of,
             completeness=Completeness.of(coverage, what.gold.end_of(as_of)),
         )
-        expect_not_behind(gold, serving.name, WATERMARK, published.superseded_by)
+        expect_not_behind(gold, table.name, WATERMARK, published.superseded_by)
         return published
 
     def _begun(self, turn: Turn, table_name: str, of_what: str, rows: int) -> Publish:

@@ -47,7 +47,7 @@ class ReadBack:
 
 def read_back(publisher: Publisher, what: pipeline.Published, published: Mapping[date, PublishResult]) -> ReadBack:
     """Read what was published as an API does. A day that does not show all its rows counts as unreadable."""
-    table_name = serving_table(what, publisher.prefix).name
+    table_name = serving_table(what, publisher.serving.prefix).name
     table = BudgetedTable(publisher.client, table_name, publisher.limiter)
     readable, sample = dict[date, int](), list[dict[str, object]]()
     with dynamodb_errors("reading back", table_name):

@@ -32,7 +32,7 @@ from medallion_assets.delta.notes.authors import RUN_ID, STARTED_BY
 from medallion_assets.engines.choice import engine_of
 from medallion_assets.errors import MedallionError, SettingsError
 from medallion_assets.errors.native import native_failures
-from medallion_assets.publishing.publisher import publishing_client
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.remote.messages import send, send_end
 from medallion_assets.remote.pipes import open_pipes
 from medallion_assets.remote.place import RemotePlace
@@ -42,7 +42,7 @@ from medallion_assets.settings import Settings, load_settings
 from medallion_assets.settings.account import account
 from medallion_assets.stages.all import stage_named
 from medallion_assets.stages.reports import Report
-from medallion_assets.stages.work import BY_HAND, Log, Repeating, Serving, Work
+from medallion_assets.stages.work import BY_HAND, Log, Repeating, Work
 
 FAILED, TOLD_TO_END = 1, 130
 
@@ -99,14 +99,8 @@ def run_stage(
         trigger=request.trigger,
         started_by=request.started_by,
         rows_loaded=request.rows_loaded,
-        repeating=Repeating(attempts=settings.repetitions, first_wait_seconds=settings.first_wait_seconds),
-        serving=Serving(
-            client=partial(publishing_client, region_name=settings.aws_region),
-            creates_tables=settings.creates_tables,
-            prefix=settings.serving_prefix,
-            publish_samples=settings.publish_samples,
-            total_wcu=settings.total_wcu,
-        ),
+        repeating=Repeating.of(settings),
+        serving=Serving.of(settings),
     )
     with native_failures(request.table):
         for report in stage.reports(work, stage.asked.model_validate(request.asked)):

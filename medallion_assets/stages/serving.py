@@ -25,6 +25,7 @@ from medallion_assets.publishing.budget.write_shares import WriteShares
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import PublishResult
 from medallion_assets.publishing.read_back import ReadBack, read_back
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.publishing.tables.serving_tables import ensure_table
 from medallion_assets.refining.loading.samples import identify
@@ -34,7 +35,7 @@ from medallion_assets.stages.figures import as_table, completeness_figures, coun
 from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
 from medallion_assets.stages.together import companions, holding_back, wait_until_none
-from medallion_assets.stages.work import Serving, Work
+from medallion_assets.stages.work import Work
 
 CHECKS = {
     "published_together": "Its days exist in the Gold tables that they are published together with (rule P6).",
@@ -207,15 +208,13 @@ def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
     serving = _place(work)
     return Publisher(
         client=serving.client(),
+        serving=serving,
         lakehouse=work.lake,
         identify=partial(identify, work.lake, work.now),
         knows_run=partial(knows_run, work.lake),
         limiter=_limiter(work, serving, asked.target_wcu),
         run_id=work.run_id,
         now=work.now,
-        creates_tables=serving.creates_tables,
-        prefix=serving.prefix,
-        publish_samples=serving.publish_samples,
         progress=work.log.info,
     )
 
@@ -248,7 +247,7 @@ def _result(
         table_version=version,
         table_id=table_id,
         row_count=found.rows_readable,
-        location=f"DynamoDB table {publisher.prefix}{table.short_name}",
+        location=f"DynamoDB table {publisher.serving.prefix}{table.short_name}",
         sample=found.sample,
         partitions=days,
         trigger=trigger,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import tenacity
 from pydantic import BaseModel
@@ -19,12 +19,13 @@ from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import TransientError
+from medallion_assets.settings import Settings
 from medallion_assets.settings.retries import FIRST_WAIT_SECONDS, REPETITIONS
 from medallion_assets.stages.reports import Report
 from medallion_assets.stages.together import OtherRuns
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import DynamoDBClient
+    from medallion_assets.publishing.serving import Serving
 
 Result = TypeVar("Result")
 Wish = TypeVar("Wish", bound=BaseModel)
@@ -38,6 +39,11 @@ class Repeating:
 
     attempts: int = REPETITIONS
     first_wait_seconds: float = FIRST_WAIT_SECONDS
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(attempts=settings.repetitions, first_wait_seconds=settings.first_wait_seconds)
 
     def run(
         self,
@@ -77,17 +83,6 @@ class Log(Protocol):
 
     def warning(self, message: str, /) -> None:
         """A line on what is wrong and stops nothing."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Serving:
-    """Where serving tables lie; what stands in it means what it means in the settings."""
-
-    client: Callable[[], DynamoDBClient]
-    creates_tables: bool = False
-    prefix: str = ""
-    publish_samples: tuple[str, ...] = ()
-    total_wcu: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

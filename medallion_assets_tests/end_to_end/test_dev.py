@@ -24,7 +24,6 @@ from medallion_assets.cli.home_lock import only_one
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.runs.forks.launches import last
 from medallion_assets.orchestration.wakes.messages import is_heard
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.dynamodb_export.find import find_exports
 from medallion_assets.sources.dynamodb_export.manifest import Export
@@ -66,7 +65,7 @@ class Dev:
 
     @property
     def dynamodb(self) -> Any:
-        return publishing_client(**EmbeddedDynamoDB(f"http://127.0.0.1:{self.ports['--dynamodb-port']}").client_options)
+        return EmbeddedDynamoDB(f"http://127.0.0.1:{self.ports['--dynamodb-port']}").serving.client()
 
     def start(self) -> None:
         """Start it as a shell starts a job in the background (SIGINT ignored), and wait until it says that it is up."""

@@ -18,7 +18,6 @@ from medallion_assets.cli.embedded_dynamodb import embedded_dynamodb
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_bad_export, write_demo_history
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.ledger.decisions import read_decisions
@@ -88,7 +87,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             "AWS_SECRET_ACCESS_KEY": "test",
         }
         with web_server(dagster_home, variables) as url:
-            yield Served(settings, url, bad.export_id, variables, publishing_client(**dynamodb.client_options))
+            yield Served(settings, url, bad.export_id, variables, dynamodb.serving.client())
 
 
 def test_runs_with_parameters_are_started_and_followed_to_their_end(served: Served) -> None:

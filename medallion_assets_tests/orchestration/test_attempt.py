@@ -17,14 +17,15 @@ import pytest
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, QualityGateError, TransientError, UnreadableTableError
 from medallion_assets.operations.tables.expectation_results import ExpectationResult, read_results
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, read_attempts
 from medallion_assets.orchestration.attempt import Attempt
 from medallion_assets.orchestration.reporting import check, check_specs
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
 from medallion_assets.stages.work import Repeating
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.instances import MONITORED, NO_TIME
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -61,8 +62,11 @@ class Flow:
         def after() -> None:
             self.downstream.append("after")
 
-        place, no_wait = str(self.folder), {"first_wait_seconds": 0, "step_retry_seconds": 0}
-        resource = LakehouseResource.of(CATALOG)(url=place, raw_url=place, repetitions=repetitions, **no_wait)
+        lake, no_wait = (
+            Lakehouse(url=str(self.folder), catalog=CATALOG),
+            {"first_wait_seconds": 0, "step_retry_seconds": 0},
+        )
+        resource = resource_of(lake, repetitions=repetitions, **no_wait)
         selection = None if "tags" not in options else [things]
         self.result = dg.materialize(
             [things, after], instance=self.instance, raise_on_error=False, selection=selection, **options

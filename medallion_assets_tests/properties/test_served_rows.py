@@ -29,6 +29,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.decode import Row
@@ -85,13 +86,13 @@ class Served:
         clock = FakeClock()
         publisher = Publisher(
             client=self.client,
+            serving=Serving(creates_tables=True),
             lakehouse=self.lakehouse,
             identify=partial(identify, self.lakehouse, now),
             knows_run=partial(knows_run, self.lakehouse),
             limiter=CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7)),
             run_id=f"run-{now:%H}",
             now=now,
-            creates_tables=True,
         )
         if sales_days:
             publisher.publish(SALES_METRICS, sales_days)

@@ -31,6 +31,7 @@ from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.deriving.planting import Sale
@@ -50,13 +51,13 @@ class House:
         self.lake = Lakehouse(url=str(folder), author={"started_by": "ann"})
         self.publisher = Publisher(
             client=client,
+            serving=Serving(creates_tables=True),
             lakehouse=self.lake,
             identify=partial(identify, self.lake, datetime.now(UTC)),
             knows_run=partial(knows_run, self.lake),
             limiter=limiter,
             run_id=folder.name,
             now=datetime.now(UTC),
-            creates_tables=True,
         )
         self.sell(amount)
 

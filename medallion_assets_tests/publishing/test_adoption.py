@@ -15,6 +15,7 @@ from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METR
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.read_back import read_back
+from medallion_assets.publishing.serving import Serving
 from medallion_assets_tests.publishing.house import DAY, LTV, PUBLISHED, SALES, House, gold_of, house_with
 
 
@@ -108,18 +109,20 @@ def test_a_copy_is_the_same_lakehouse(house: House, tmp_path: Path, limiter: Cap
 
 def test_samples_are_not_published_and_no_table_is_made(house: House) -> None:
     mark_as_sample(house.lake, now=datetime.now(UTC), note="export 1")
+    prefixed = Serving(creates_tables=True, prefix="x.")
     for table in PUBLISHED:
         with pytest.raises(PermanentError, match=f"sample data is not published to DynamoDB table x.{table}"):
-            house_with(house, prefix="x.").publish(table)
+            house_with(house, serving=prefixed).publish(table)
     assert house.publisher.client.list_tables()["TableNames"] == []
-    assert house_with(house, prefix="x.", publish_samples=[f"x.{SALES}"]).publish(SALES) == "published"
+    named = replace(prefixed, publish_samples=(f"x.{SALES}",))
+    assert house_with(house, serving=named).publish(SALES) == "published"
     assert house.publisher.client.list_tables()["TableNames"] == [f"x.{SALES}"]
 
 
 def test_lakehouses_with_a_prefix_of_their_own_do_not_meet(house: House, other: House) -> None:
     for table in PUBLISHED:
         house.publish(table)
-        prefixed = house_with(other, prefix="staging-")
+        prefixed = house_with(other, serving=Serving(creates_tables=True, prefix="staging-"))
         assert prefixed.publish(table) == "published"
     names = house.publisher.client.list_tables()["TableNames"]
     assert sorted(names) == sorted([*PUBLISHED, *(f"staging-{table}" for table in PUBLISHED)])

@@ -32,6 +32,7 @@ from medallion_assets.publishing.keys import key_types
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_completeness, read_day, read_item
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import serving_table
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets_tests.pipeline import lakehouse_at
@@ -80,14 +81,13 @@ class Shop:
         self.prefix = serving.name
         self.publisher = Publisher(
             client=serving.client,
+            serving=Serving(creates_tables=True, prefix=serving.name),
             lakehouse=self.lake,
             identify=partial(identify, self.lake, NOW),
             knows_run=partial(knows_run, self.lake),
             limiter=limiter,
             run_id="run-1",
             now=NOW,
-            creates_tables=True,
-            prefix=serving.name,
         )
 
     def sell(self, what: PublishDays | PublishItems, *orders: tuple[str, int, str]) -> None:

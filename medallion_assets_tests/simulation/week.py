@@ -26,7 +26,7 @@ from deltalake import DeltaTable
 
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
 from medallion_assets.operations.alerts.delivery import deliver_due
-from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run, resource_of
 from medallion_assets_tests.operations.small_lakehouse import rewrite_commit
@@ -135,8 +135,8 @@ class Daemon:
     dated: set[Path] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
-        self.cut_off = replace(self.graph, dynamodb_resource=nowhere)
+        nowhere = Serving(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
+        self.cut_off = replace(self.graph, serving=nowhere)
         self.sensors = [
             sensor for sensor in self.graph.definitions.sensors or () if isinstance(sensor, dg.SensorDefinition)
         ]

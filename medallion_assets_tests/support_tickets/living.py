@@ -14,8 +14,8 @@ import dagster as dg
 
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.definitions import pipeline_sensors
-from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import REGION, Graph, Run
 from medallion_assets_tests.orchestration.sensors.sensing import Sensing
@@ -74,6 +74,6 @@ class Living:
 def living_at(home: Path, instance: dg.DagsterInstance) -> Living:
     """Both pipelines over a home, without timers; samples may be published to moto."""
     settings = load_settings({"MEDALLION_HOME": str(home), "MEDALLION_TIMERS": "none", "MEDALLION_PIPELINES": NAMES})
-    tables = [published.to for pipeline in BOTH for published in pipeline.published]
-    resource = DynamoDBResource(region=REGION, creates_tables=True, publish_samples=tables)
-    return Living(Graph(settings, instance, pipelines=BOTH, dynamodb_resource=resource))
+    tables = tuple(published.to for pipeline in BOTH for published in pipeline.published)
+    serving = Serving(region=REGION, creates_tables=True, publish_samples=tables)
+    return Living(Graph(settings, instance, pipelines=BOTH, serving=serving))

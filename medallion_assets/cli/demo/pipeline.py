@@ -38,8 +38,8 @@ from medallion_assets.orchestration.runs.watch import conclude_all
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.settings import Settings
 
@@ -54,22 +54,14 @@ def tables_of(pipeline: Pipeline, *kinds: Kind) -> list[Table]:
 class DemoPipeline:
     """The graph, its instance, and the tables that it makes."""
 
-    def __init__(self, settings: Settings, dynamodb: dict[str, str], view: DemoView) -> None:
+    def __init__(self, settings: Settings, serving: Serving, view: DemoView) -> None:
         self.view = view
-        self.client = publishing_client(**dynamodb)
         catalog = load_catalog(settings.pipelines)
         self.lakehouse = lakehouse_of(settings, catalog)
         self._settings = settings
-        resource = DynamoDBResource(
-            endpoint_url=dynamodb["endpoint_url"],
-            region=dynamodb["region_name"],
-            access_key_id=dynamodb["aws_access_key_id"],
-            secret_access_key=dynamodb["aws_secret_access_key"],
-            creates_tables=True,
-        )
-        definitions = build_defs(
-            settings, catalog.pipelines, resources={"dynamodb": resource}, loggers={"demo": _logger(view)}
-        )
+        self.client = serving.client()
+        resources = {"dynamodb": DynamoDBResource(serving=serving)}
+        definitions = build_defs(settings, catalog.pipelines, resources=resources, loggers={"demo": _logger(view)})
         self.job = definitions.resolve_implicit_global_asset_job_def()
         self.instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         conclude_all(self.instance)

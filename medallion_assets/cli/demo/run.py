@@ -84,7 +84,7 @@ def _run_story(settings: Settings, view: DemoView, size: DemoSize) -> DemoResult
         exports = write_demo_history(settings.raw_url, **story)
         view.note(f"{len(exports)} exports: a full one of each table, the others incremental")
     with embedded_dynamodb() as dynamodb:
-        pipeline = DemoPipeline(settings, dynamodb.client_options, view)
+        pipeline = DemoPipeline(settings, dynamodb.serving, view)
         up_to_silver = tables_of(TRANSACTIONS, *UP_TO_SILVER)
         pipeline.run("Bronze and Silver: load, judge, publish, enrich", up_to_silver)
         days = pipeline.days()

@@ -36,7 +36,6 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
 from medallion_assets.publishing.failures import ENDPOINT
-from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX
 from medallion_assets.settings.hints import with_variables
@@ -171,7 +170,7 @@ def _expect_definitions(environment: Mapping[str, str]) -> None:
 def _publish_again(settings: Settings, dynamodb: EmbeddedDynamoDB) -> PublishedAgain:
     from medallion_assets.cli.dev.serving import publish_again
 
-    return publish_again(settings, publishing_client(**dynamodb.client_options), datetime.now(UTC))
+    return publish_again(settings, dynamodb.serving.client(), datetime.now(UTC))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ Does not: publishing, or days that nobody has published yet: the sensors ask for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition, read_on
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.publish import Publisher
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
@@ -57,15 +58,13 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
         return PublishedAgain(days=days, items=items)
     publisher = Publisher(
         client=client,
+        serving=replace(Serving.of(settings), creates_tables=True),
         lakehouse=lake,
         identify=partial(identify, lake, now),
         knows_run=partial(knows_run, lake),
         limiter=CapacityLimiter(NO_BUDGET),
         run_id=COMMAND,
         now=now,
-        creates_tables=True,
-        prefix=settings.serving_prefix,
-        publish_samples=settings.publish_samples,
     )
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for what in built:

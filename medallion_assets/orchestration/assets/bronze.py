@@ -56,10 +56,10 @@ def source_fresh(attempt: Attempt, *, lakehouse: LakehouseResource, loaded: Load
     Raises:
         StaleSourceError: a source of the run is stale, and the setting does not say that this is a warning.
     """
-    known = reach_of_sources(attempt, lakehouse.raw_url, loaded)
+    known = reach_of_sources(attempt, lakehouse.settings.raw_url, loaded)
     if known is None:
         return
-    stops, name = lakehouse.stops_for_stale_sources, loaded.table.short_name
+    stops, name = lakehouse.settings.stops_for_stale_sources, loaded.table.short_name
     yield check(
         bronze_table(name),
         SOURCE_FRESH,

@@ -31,12 +31,12 @@ def business_asset(settings: Settings) -> dg.AssetsDefinition:
         owners=["team:data-platform"],
         kinds={"html"},
         pool="operations_business",
-        metadata={"page": link(settings, settings.lakehouse_url, PAGE)},
+        metadata={"page": link(settings, PAGE)},
     )
     def business(lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
         with stage_errors():
             size_bytes = write_business_page(lakehouse.lakehouse(), lakehouse.now())
-            metadata = {"page": link(settings, lakehouse.url, PAGE), "size_bytes": dg.MetadataValue.int(size_bytes)}
+            metadata = {"page": link(lakehouse.settings, PAGE), "size_bytes": dg.MetadataValue.int(size_bytes)}
             return dg.MaterializeResult(metadata=metadata)
 
     return business

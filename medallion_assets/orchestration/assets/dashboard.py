@@ -37,7 +37,7 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
         kinds={"html"},
         pool="operations_dashboard",
         deps=[asset_key(table) for table in (PIPELINE_RUNS, *MONITORING_TABLES)],
-        metadata={"dashboard": link(settings, settings.lakehouse_url, PAGE)},
+        metadata={"dashboard": link(settings, PAGE)},
     )
     def dashboard(context: dg.AssetExecutionContext, lakehouse: LakehouseResource) -> dg.MaterializeResult[None]:
         with stage_errors():
@@ -45,14 +45,14 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
                 lakehouse.lakehouse(),
                 lakehouse.now(),
                 ui_url=settings.ui_url,
-                raw_url=lakehouse.raw_url,
+                raw_url=lakehouse.settings.raw_url,
                 command_prefix=settings.command_prefix,
             )
-            context.log.info("%s/%s: %s bytes", lakehouse.url, PAGE, f"{written.size_bytes:,}")
+            context.log.info("%s/%s: %s bytes", lakehouse.settings.lakehouse_url, PAGE, f"{written.size_bytes:,}")
             return dg.MaterializeResult(
                 metadata={
-                    "dashboard": link(settings, lakehouse.url, PAGE),
-                    "location": dg.MetadataValue.path(f"{lakehouse.url}/{PAGE}"),
+                    "dashboard": link(lakehouse.settings, PAGE),
+                    "location": dg.MetadataValue.path(f"{lakehouse.settings.lakehouse_url}/{PAGE}"),
                     "size_bytes": written.size_bytes,
                     "needs": len(needs_of(written.facts)),
                     "summary": dg.MetadataValue.md(summary(written.facts)),
@@ -62,11 +62,11 @@ def dashboard_asset(settings: Settings) -> dg.AssetsDefinition:
     return dashboard
 
 
-def link(settings: Settings, lakehouse_url: str, page: str) -> dg.MetadataValue[Any]:
+def link(settings: Settings, page: str) -> dg.MetadataValue[Any]:
     """A link where the pages are served; else where the page lies, for a browser opens no file from the UI."""
     if settings.pages_url:
         return dg.MetadataValue.url(f"{settings.pages_url}/{page.rsplit('/', 1)[-1]}")
-    return dg.MetadataValue.path(f"{lakehouse_url}/{page}")
+    return dg.MetadataValue.path(f"{settings.lakehouse_url}/{page}")
 
 
 def summary(facts: DashboardFacts) -> str:

@@ -66,8 +66,8 @@ def fetched_asset(loaded: Loaded, environment: Mapping[str, str]) -> dg.AssetsDe
 
         def work() -> None:
             """What an attempt that failed had landed stays, and the next one goes on after it."""
-            options, now = lakehouse.storage_options, lakehouse.now()
-            for found in fetch(loaded, lakehouse.raw_url, options, environment, now, report=report):
+            options, now = lakehouse.settings.storage_options, lakehouse.now()
+            for found in fetch(loaded, lakehouse.settings.raw_url, options, environment, now, report=report):
                 context.log.info("%s: window %s is landed", loaded.table.short_name, found.id)
                 windows.append(found)
 
@@ -77,7 +77,7 @@ def fetched_asset(loaded: Loaded, environment: Mapping[str, str]) -> dg.AssetsDe
             limit.heard(),
         ):
             lakehouse.repeating.run(work, report)
-        figures = fetched_metadata(loaded, lakehouse.raw_url, windows, asked_again)
+        figures = fetched_metadata(loaded, lakehouse.settings.raw_url, windows, asked_again)
         return dg.MaterializeResult(metadata=metadata(figures))
 
     return fetched

@@ -45,7 +45,7 @@ def serving_asset(what: pipeline.Published, first_day: date, together: Sequence[
         lakehouse: LakehouseResource,
         dynamodb: DynamoDBResource,
     ) -> Iterator[AssetEvent]:
-        yield from lakehouse.run(context, stage, config, serving=dynamodb.serving())
+        yield from lakehouse.run(context, stage, config, serving=dynamodb.serving)
         renew_business_page(context, lakehouse, table)
 
     return asset

@@ -107,7 +107,7 @@ def _look(
 ) -> SensorLook[ArrivalCursor, Found]:
     known = KnownBatches(lakehouse.lakehouse(), loaded)
     word = loaded.source.batch_word
-    arrivals = replace(look(known, lakehouse.raw_url, cursor, now, limits), word=word)
+    arrivals = replace(look(known, lakehouse.settings.raw_url, cursor, now, limits), word=word)
     asking = evaluate(now, cursor, arrivals, timers)
     return SensorLook(
         asking=asking,

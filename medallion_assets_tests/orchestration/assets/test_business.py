@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -12,7 +11,6 @@ from medallion_assets.errors import TransientError
 from medallion_assets.operations.business.writing import PAGE
 from medallion_assets.orchestration.assets import business
 from medallion_assets.orchestration.assets.business import KEY, business_asset
-from medallion_assets.settings import load_settings
 from medallion_assets_tests.graph import GOLD, SERVING, STORY_DAYS, Graph, resource_of
 from medallion_assets_tests.operations.business.gold import empty_lakehouse, plant_everything
 
@@ -20,9 +18,10 @@ from medallion_assets_tests.operations.business.gold import empty_lakehouse, pla
 def test_the_asset_writes_the_page_and_links_to_it(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> None:
     lakehouse = empty_lakehouse(tmp_path)
     plant_everything(lakehouse)
-    settings = replace(load_settings({}), pages_url="http://127.0.0.1:3001")
-    resource = resource_of(lakehouse)
-    result = dg.materialize([business_asset(settings)], resources={"lakehouse": resource}, instance=dagster_instance)
+    resource = resource_of(lakehouse, pages_url="http://127.0.0.1:3001")
+    result = dg.materialize(
+        [business_asset(resource.settings)], resources={"lakehouse": resource}, instance=dagster_instance
+    )
     (made,) = result.asset_materializations_for_node(KEY.to_python_identifier())
     assert made.metadata["page"] == dg.MetadataValue.url("http://127.0.0.1:3001/business.html")
     assert made.metadata["size_bytes"].value == Path(lakehouse.url, PAGE).stat().st_size

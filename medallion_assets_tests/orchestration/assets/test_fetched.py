@@ -26,6 +26,7 @@ from medallion_assets.refining.bronze import bronze_table
 from medallion_assets.settings import load_settings
 from medallion_assets.sources.rest.endpoint import ByNumber
 from medallion_assets.sources.rest.windows import RestWindows
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.sources.rest.api import Api, Failure, serving
 from medallion_assets_tests.sources.rest.test_windows import ENDPOINT, FIRST, ORDERS
 
@@ -48,8 +49,9 @@ def declared(api: Api | None = None, **options: Any) -> Loaded:
 
 def run(folder: Path, loaded: Loaded) -> dg.ExecuteInProcessResult:
     """Fetch, then load, as one run; a source that reaches less than an hour back is stale."""
-    places = {"url": str(folder / "lakehouse"), "raw_url": str(folder / "raw")}
-    lakehouse = LakehouseResource(**places, repetitions=0, clock=lambda: NOW)
+    lakehouse = resource_of(
+        Lakehouse(url=str(folder / "lakehouse")), raw_url=str(folder / "raw"), repetitions=0, clock=lambda: NOW
+    )
     assets = [bronze_asset(replace(loaded, source_freshness_hours=1)), fetched_asset(loaded, {"SHOP_TOKEN": SECRET})]
     with dg.DagsterInstance.ephemeral() as instance:
         return dg.materialize(assets, resources={"lakehouse": lakehouse}, instance=instance, raise_on_error=False)
@@ -85,8 +87,7 @@ def test_secrets_are_those_of_the_environment_that_settings_were_read_from(
 ) -> None:
     """Nothing looks them up later, and no text of the settings has them."""
     settings = load_settings({"MEDALLION_HOME": str(tmp_path), "SHOP_TOKEN": SECRET})
-    places = {"url": settings.lakehouse_url, "raw_url": settings.raw_url}
-    lakehouse = LakehouseResource(**places, repetitions=0, clock=lambda: NOW)
+    lakehouse = LakehouseResource(settings=replace(settings, repetitions=0), clock=lambda: NOW)
     shop = Pipeline(name="shop", loaded=(declared(api),))
     job = build_defs(settings, [shop], resources={"lakehouse": lakehouse}).resolve_job_def("shop_fetch_orders")
     assert job.execute_in_process(instance=dagster_instance).success

@@ -17,11 +17,11 @@ import pytest
 from medallion_assets.contracts.pipeline import Pipeline
 from medallion_assets.operations.fetching import fetched_tables
 from medallion_assets.operations.stages import stages_of
-from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, Graph, Run
@@ -167,7 +167,7 @@ def graph_of(
     settings: Mapping[str, str], instance: dg.DagsterInstance, pipelines: tuple[Pipeline, ...] = (TRANSACTIONS,)
 ) -> Graph:
     """The graph over whatever these settings name, with DynamoDB as the environment says."""
-    return Graph(load_settings(settings), instance, pipelines, dynamodb_resource=DynamoDBResource())
+    return Graph(load_settings(settings), instance, pipelines, serving=Serving())
 
 
 @pytest.mark.parametrize("start", first_quick(*STARTS))

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.publishing.budget.budget_table import BUDGET_TABLE
+from medallion_assets.publishing.serving import Serving
 from medallion_assets_tests.graph import REGION, SERVING, TABLES, Graph
 from medallion_assets_tests.orchestration.assets.served import DAYS
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -52,8 +52,8 @@ def called(built: Graph, monkeypatch: pytest.MonkeyPatch) -> dict[str, set[str]]
                 found[table].add(action)
         return call(client, operation, arguments)
 
-    resource = DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES], total_wcu=1000.0)
-    graph = replace(built, dynamodb_resource=resource)
+    resource = Serving(region=REGION, creates_tables=True, publish_samples=TABLES, total_wcu=1000.0)
+    graph = replace(built, serving=resource)
     with monkeypatch.context() as patched:
         patched.setattr(BaseClient, "_make_api_call", noted)
         for day in (*DAYS, DAYS[0]):

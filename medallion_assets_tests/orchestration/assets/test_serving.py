@@ -18,6 +18,7 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.refining.loading.samples import identify
 from medallion_assets.stages.serving import count_equals_gold
 from medallion_assets_tests.graph import SERVING, TABLES, Graph
@@ -30,14 +31,13 @@ def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
     """Publishes what `built` has, without Dagster."""
     return Publisher(
         client=built.dynamodb,
+        serving=Serving(creates_tables=True, publish_samples=TABLES),
         lakehouse=built.lakehouse,
         identify=partial(identify, built.lakehouse, NOW),
         knows_run=partial(knows_run, built.lakehouse),
         limiter=limiter,
         run_id="run",
         now=NOW,
-        creates_tables=True,
-        publish_samples=TABLES,
     )
 
 

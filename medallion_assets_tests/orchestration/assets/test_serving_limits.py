@@ -11,11 +11,11 @@ import pytest
 from botocore.client import BaseClient
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.budget.budget_table import BUDGET_TABLE
 from medallion_assets.publishing.budget.write_shares import KEY
 from medallion_assets.publishing.reader import read_day
+from medallion_assets.publishing.serving import Serving
 from medallion_assets_tests.graph import REGION, SERVING, STORY_DAYS, TABLES, Graph
 from medallion_assets_tests.orchestration.runs.ringing import ring_now
 
@@ -66,8 +66,8 @@ def test_in_the_middle_of_a_write(refined: Graph, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.slow
 def test_its_lease_on_the_common_write_budget_is_given_back(refined: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     """At once: the others need not wait until it ends by itself."""
-    resource = DynamoDBResource(region=REGION, creates_tables=True, publish_samples=[*TABLES], total_wcu=1000.0)
-    graph = replace(refined, dynamodb_resource=resource)
+    resource = Serving(region=REGION, creates_tables=True, publish_samples=TABLES, total_wcu=1000.0)
+    graph = replace(refined, serving=resource)
     (held,) = timed_out(graph, monkeypatch)
     assert len(held) == 1
     assert leases(graph) == set()

@@ -12,9 +12,9 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
 from medallion_assets.definitions import build_defs
-from medallion_assets.orchestration.resources import DynamoDBResource
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.settings import load_settings
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.graph import REGION, SERVING, TABLES, Graph
@@ -25,7 +25,7 @@ from medallion_assets_tests.services.processes import free_port
 @pytest.mark.parametrize("asset", first_quick(*SERVING))
 def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
     """The failure has the command that makes it, and nothing is tried again."""
-    careful = replace(built, dynamodb_resource=DynamoDBResource(region=REGION, publish_samples=[*TABLES]))
+    careful = replace(built, serving=Serving(region=REGION, publish_samples=TABLES))
     run = careful.run(asset, first=LAST)
     assert f"create it: aws dynamodb create-table --table-name {asset.split('/')[1]} " in run.failure
     assert run.retries == 0
@@ -41,7 +41,7 @@ def test_a_missing_table_is_not_made_unasked(built: Graph, asset: str) -> None:
     ],
 )
 def test_settings_that_lead_to_no_dynamodb_say_what_to_set(built: Graph, options: dict[str, str], remedy: str) -> None:
-    run = replace(built, dynamodb_resource=DynamoDBResource(**options)).run(SALES, first=LAST)
+    run = replace(built, serving=Serving(**options)).run(SALES, first=LAST)
     assert remedy in run.failure
     assert run.retries == 0
 
@@ -60,18 +60,18 @@ def test_without_an_endpoint_or_an_account_it_says_what_to_set(
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it remembers the credentials of before
-    resource = DynamoDBResource(region=region, publish_samples=[*TABLES])
-    run = replace(built, dynamodb_resource=resource).run(SALES, first=LAST)
+    resource = Serving(region=region, publish_samples=TABLES)
+    run = replace(built, serving=resource).run(SALES, first=LAST)
     assert remedy in run.failure
     assert run.retries == 0
 
 
 def test_an_endpoint_where_nobody_listens_is_asked_again(built: Graph) -> None:
     """Within the step first, then by the step's own retries; in the end the error says what to set."""
-    nowhere = DynamoDBResource(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
+    nowhere = Serving(endpoint_url=f"http://127.0.0.1:{free_port()}", region=REGION)
     settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_RETRY_SECONDS": "0"})
     patient = replace(settings, step_retry_seconds=0.0)
-    run = replace(built, settings=patient, dynamodb_resource=nowhere).run(SALES, first=LAST)
+    run = replace(built, settings=patient, serving=nowhere).run(SALES, first=LAST)
     assert not run.success
     assert run.retries == SALES_METRICS.limits.retries
     failure = [event for event in run.result.all_events if event.event_type is dg.DagsterEventType.STEP_FAILURE][-1]
@@ -113,13 +113,13 @@ def test_the_settings_reach_what_publishes(built: Graph) -> None:
             {"MEDALLION_HOME": str(built.settings.home), "MEDALLION_CREATE_TABLES": creates, **more}
         )
         resource = (build_defs(settings).resources or {})["dynamodb"]
-        assert resource.prefix == settings.serving_prefix
-        assert resource.publish_samples == list(settings.publish_samples)
-    mine = DynamoDBResource(region=REGION, creates_tables=True, prefix="x.", publish_samples=["x.daily_sales_metrics"])
-    run = replace(built, dynamodb_resource=mine).run(SALES, first=LAST)
+        assert resource.serving.prefix == settings.serving_prefix
+        assert resource.serving.publish_samples == settings.publish_samples
+    mine = Serving(region=REGION, creates_tables=True, prefix="x.", publish_samples=("x.daily_sales_metrics",))
+    run = replace(built, serving=mine).run(SALES, first=LAST)
     assert run.figures(SALES)["location"] == "DynamoDB table x.daily_sales_metrics"
     assert run.failed_checks == set()
-    refused = replace(built, dynamodb_resource=mine).run(LTV, first=LAST)
+    refused = replace(built, serving=mine).run(LTV, first=LAST)
     assert "sample data is not published to DynamoDB table x.customer_ltv_metrics" in refused.failure
     assert refused.retries == 0
     assert built.dynamodb.list_tables()["TableNames"] == ["x.daily_sales_metrics"]
@@ -130,4 +130,4 @@ def test_tables_are_made_when_the_settings_say_so(built: Graph) -> None:
     for said, creates in (("yes", True), ("no", False)):
         settings = load_settings({"MEDALLION_HOME": str(built.settings.home), "MEDALLION_CREATE_TABLES": said})
         resources = build_defs(settings).resources or {}
-        assert resources["dynamodb"].creates_tables is creates
+        assert resources["dynamodb"].serving.creates_tables is creates

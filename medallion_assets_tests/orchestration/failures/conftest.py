@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from moto import mock_aws
 
-from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.publishing.serving import Serving
 from medallion_assets_tests.graph import REGION, Graph, graph_at
 from medallion_assets_tests.orchestration.failures.foreign import DAY
 from medallion_assets_tests.support_tickets.help_desk import HelpDesk, agent, ticket
@@ -24,8 +24,8 @@ def desk_at(home: Path, instance: dg.DagsterInstance) -> Graph:
     """The graph of the help desk, in which nothing waits before it is tried again."""
     sound = graph_at(home, instance)
     settings = replace(sound.settings, repetitions=0, step_retry_seconds=0)
-    dynamodb = DynamoDBResource(region=REGION, creates_tables=True)
-    return replace(sound, settings=settings, pipelines=(SUPPORT_TICKETS,), dynamodb_resource=dynamodb)
+    dynamodb = Serving(region=REGION, creates_tables=True)
+    return replace(sound, settings=settings, pipelines=(SUPPORT_TICKETS,), serving=dynamodb)
 
 
 @pytest.fixture(scope="session")

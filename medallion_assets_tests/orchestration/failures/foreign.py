@@ -18,6 +18,7 @@ import narwhals as nw
 from deltalake import DeltaTable
 
 from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.publishing.serving import Serving
 from medallion_assets_tests.graph import REGION, Graph
 from medallion_assets_tests.services.processes import free_port
 from medallion_assets_tests.support_tickets.pipeline import SUPPORT_TICKETS
@@ -85,13 +86,11 @@ def a_bug_in_silver(graph: Graph) -> Graph:
 
 
 def no_endpoint(graph: Graph) -> Graph:
-    return replace(
-        graph, dynamodb_resource=DynamoDBResource(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}")
-    )
+    return replace(graph, serving=Serving(region=REGION, endpoint_url=f"http://127.0.0.1:{free_port()}"))
 
 
 def no_table(graph: Graph) -> Graph:
-    return replace(graph, dynamodb_resource=DynamoDBResource(region=REGION))
+    return replace(graph, serving=Serving(region=REGION))
 
 
 class Vault(DynamoDBResource):
@@ -102,7 +101,7 @@ class Vault(DynamoDBResource):
 
 
 def no_resource(graph: Graph) -> Graph:
-    return replace(graph, dynamodb_resource=Vault(region=REGION))
+    return replace(graph, dynamodb_resource=Vault)
 
 
 def a_table_of_a_user(graph: Graph) -> Graph:

@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from medallion_assets.cli.embedded_dynamodb import EmbeddedDynamoDB, embedded_dynamodb
-from medallion_assets.orchestration.resources import DynamoDBResource
+from medallion_assets.cli.embedded_dynamodb import KEY, REGION, EmbeddedDynamoDB, embedded_dynamodb
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
+from medallion_assets.publishing.serving import Serving
 from medallion_assets.stages.all import all_stages
 from medallion_assets_tests.graph import BRONZE, GOLD, SERVING, SILVER, STORY, STORY_DAYS, TABLES, Graph
 from medallion_assets_tests.orchestration.remote.remote_graph import OURS, remote_graph, settings_of
@@ -24,12 +24,11 @@ OF_A_HOME = {"table_id", "location", "ran_on", "publishing_seconds", "consumed_w
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedDynamoDB]:
     with embedded_dynamodb() as running:
-        options = running.client_options
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", running.endpoint)
-        monkeypatch.setenv("AWS_REGION", options["region_name"])
-        monkeypatch.setenv("AWS_DEFAULT_REGION", options["region_name"])
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", options["aws_access_key_id"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", options["aws_secret_access_key"])
+        for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+            monkeypatch.setenv(name, REGION)
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, KEY)
         yield running
 
 
@@ -42,7 +41,7 @@ def outcome(home: Path, raw: Path, monkeypatch: pytest.MonkeyPatch, compute: dic
         monkeypatch.setenv(name, value)
     with dg.DagsterInstance.ephemeral() as instance:
         made = remote_graph(home, instance, compute, **extra)
-        graph = Graph(made.settings, instance, dynamodb_resource=_dynamodb(prefix))
+        graph = Graph(made.settings, instance, serving=_serving(prefix))
         assert graph.settings.compute == made.settings.compute
         runs = [graph.run(*BRONZE, *SILVER), graph.run(*GOLD, *SERVING, first=STORY_DAYS[0], last=STORY_DAYS[1])]
         assert [run.success for run in runs] == [True, True]
@@ -70,8 +69,8 @@ def _any_rows(asset: str) -> set[str]:
     return {"preview"} if asset in BRONZE or asset == "silver/enriched_transactions" else set()
 
 
-def _dynamodb(prefix: str) -> DynamoDBResource:
-    return DynamoDBResource(creates_tables=True, prefix=prefix, publish_samples=[*TABLES])
+def _serving(prefix: str) -> Serving:
+    return Serving(creates_tables=True, prefix=prefix, publish_samples=TABLES)
 
 
 @pytest.mark.slow

@@ -14,12 +14,13 @@ import dagster as dg
 
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.trigger_context import TriggeredConfig
 from medallion_assets.stages.asked import Asked
 from medallion_assets.stages.reports import AttemptFigures, Report
 from medallion_assets.stages.work import Work
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
 
 THINGS = Table(name="silver.things", description="Things.", columns=(Column("name", Text(), "its name"),))
@@ -45,7 +46,7 @@ def carried_out(
     context: dg.AssetExecutionContext, folder: Path, do: Callable[[], object], limits: Limits
 ) -> Iterator[Any]:
     """The body of the asset, whose lakehouse is in a folder."""
-    resource = LakehouseResource.of(CATALOG)(url=str(folder), raw_url=str(folder), first_wait_seconds=0)
+    resource = resource_of(Lakehouse(url=str(folder), catalog=CATALOG), first_wait_seconds=0)
     yield from resource.run(context, Stage(do, limits), TriggeredConfig())
     yield dg.MaterializeResult()
 

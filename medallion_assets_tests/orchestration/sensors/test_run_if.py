@@ -13,21 +13,22 @@ import pytest
 
 from medallion_assets.contracts.documents import to_json
 from medallion_assets.contracts.triggers import Condition
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.orchestration.assets.incidents import DIAGNOSE
 from medallion_assets.orchestration.dagster_tags import RETRIED_BY
 from medallion_assets.orchestration.jobs import job_tables
-from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.runs.outcomes import WILL_RETRY_TAG
 from medallion_assets.orchestration.sensors.run_if import SENSOR_TAG, UNTIL_TAG, run_if, run_if_sensors
 from medallion_assets.orchestration.trigger_context import CAUSE_TAG, TRIGGER_TAG
 from medallion_assets.settings import load_settings
 from medallion_assets.triggers.run_if import RunIfCursor
+from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.pipeline import CATALOG
 
 FIRST, SECOND = dg.AssetKey(["demo", "first"]), dg.AssetKey(["demo", "second"])
 CONDITION = Condition.AT_LEAST_ONE_FAILED
-NOWHERE = LakehouseResource(url="/nowhere", raw_url="/nowhere")
+NOWHERE = resource_of(Lakehouse(url="/nowhere"))
 
 
 @dg.asset(key=FIRST)
