@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medallion_assets.contracts import pipeline
 from medallion_assets.contracts.coverage import UNKNOWN, furthest
 from medallion_assets.contracts.policies import Limits
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.shown_rows import SAMPLE_ROWS
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.operations.tables.pipeline_runs import knows_run, last_covered
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
@@ -36,6 +37,9 @@ from medallion_assets.stages.partitions import asked_days
 from medallion_assets.stages.reports import Check, Made, Report, check, made
 from medallion_assets.stages.together import companions, holding_back, wait_until_none
 from medallion_assets.stages.work import Work
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.client import DynamoDBClient
 
 CHECKS = {
     "published_together": "Its days exist in the Gold tables that they are published together with (rule P6).",
@@ -198,6 +202,22 @@ def count_equals_gold(table: Table, found: ReadBack) -> Check:
     )
 
 
+def publisher_of(
+    lake: Lakehouse, serving: Serving, client: DynamoDBClient, limiter: CapacityLimiter, *, run_id: str, now: datetime
+) -> Publisher:
+    """What publishes from a lakehouse, and knows it and its runs by its tables."""
+    return Publisher(
+        client=client,
+        serving=serving,
+        lakehouse=lake,
+        identify=partial(identify, lake, now),
+        knows_run=partial(knows_run, lake),
+        limiter=limiter,
+        run_id=run_id,
+        now=now,
+    )
+
+
 def _place(work: Work) -> Serving:
     if work.serving is None:
         raise PermanentError("no place of serving tables was given", do="report this: it is a fault of the project")
@@ -206,17 +226,9 @@ def _place(work: Work) -> Serving:
 
 def _publisher(work: Work, asked: AskedPublishing) -> Publisher:
     serving = _place(work)
-    return Publisher(
-        client=serving.client(),
-        serving=serving,
-        lakehouse=work.lake,
-        identify=partial(identify, work.lake, work.now),
-        knows_run=partial(knows_run, work.lake),
-        limiter=_limiter(work, serving, asked.target_wcu),
-        run_id=work.run_id,
-        now=work.now,
-        progress=work.log.info,
-    )
+    limiter = _limiter(work, serving, asked.target_wcu)
+    publisher = publisher_of(work.lake, serving, serving.client(), limiter, run_id=work.run_id, now=work.now)
+    return replace(publisher, progress=work.log.info)
 
 
 def _limiter(work: Work, serving: Serving, target_wcu: float) -> CapacityLimiter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -17,7 +16,6 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.pipeline import (
     DAILY_SALES,
     LIFETIME_VALUE,
@@ -26,11 +24,10 @@ from medallion_assets.pipelines.transactions.pipeline import (
 )
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.publisher import publishing_client
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.serving import Serving
-from medallion_assets.refining.loading.samples import identify
+from medallion_assets.stages.serving import publisher_of
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.decode import Row
 from medallion_assets_tests.oracle.lines import delete_line, full, item_line, key_of, transaction, upsert_line, window
@@ -84,16 +81,9 @@ class Served:
     def publish(self, as_of: date, sales_days: list[date], now: datetime) -> None:
         """Publish every day of sales, and the lifetime values as of a day."""
         clock = FakeClock()
-        publisher = Publisher(
-            client=self.client,
-            serving=Serving(creates_tables=True),
-            lakehouse=self.lakehouse,
-            identify=partial(identify, self.lakehouse, now),
-            knows_run=partial(knows_run, self.lakehouse),
-            limiter=CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7)),
-            run_id=f"run-{now:%H}",
-            now=now,
-        )
+        limiter = CapacityLimiter(500, clock=clock, sleep=clock.sleep, random=Random(7))
+        place, run_id = Serving(creates_tables=True), f"run-{now:%H}"
+        publisher = publisher_of(self.lakehouse, place, self.client, limiter, run_id=run_id, now=now)
         if sales_days:
             publisher.publish(SALES_METRICS, sales_days)
         publisher.publish(LIFETIME_VALUE_METRICS, [as_of])

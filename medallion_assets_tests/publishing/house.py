@@ -9,14 +9,13 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
-from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, knows_run, record_attempts
+from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import (
@@ -29,11 +28,10 @@ from medallion_assets.publishing.adoption import claim_of, hand_over
 from medallion_assets.publishing.attributes import from_item
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.reader import read_day
 from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import serving_table
-from medallion_assets.refining.loading.samples import identify
+from medallion_assets.stages.serving import publisher_of
 from medallion_assets_tests.deriving.planting import Sale
 from medallion_assets_tests.deriving.test_build import plant
 from medallion_assets_tests.pipeline import read_ltv
@@ -49,15 +47,8 @@ class House:
 
     def __init__(self, folder: Path, client: Any, limiter: CapacityLimiter, amount: str = "10") -> None:
         self.lake = Lakehouse(url=str(folder), author={"started_by": "ann"})
-        self.publisher = Publisher(
-            client=client,
-            serving=Serving(creates_tables=True),
-            lakehouse=self.lake,
-            identify=partial(identify, self.lake, datetime.now(UTC)),
-            knows_run=partial(knows_run, self.lake),
-            limiter=limiter,
-            run_id=folder.name,
-            now=datetime.now(UTC),
+        self.publisher = publisher_of(
+            self.lake, Serving(creates_tables=True), client, limiter, run_id=folder.name, now=datetime.now(UTC)
         )
         self.sell(amount)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,19 +21,17 @@ from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.errors import PermanentError
-from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.ecommerce.pipeline import ECOMMERCE
 from medallion_assets.publishing.adoption import claim_of, hand_over
 from medallion_assets.publishing.budget.budgeted_table import BudgetedTable
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.keys import key_types
-from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
 from medallion_assets.publishing.reader import read_completeness, read_day, read_item
 from medallion_assets.publishing.serving import Serving
 from medallion_assets.publishing.tables.destination import serving_table
-from medallion_assets.refining.loading.samples import identify
+from medallion_assets.stages.serving import publisher_of
 from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.serving_tables import ServingTables
 
@@ -79,16 +76,8 @@ class Shop:
         self.client = serving.client
         self.limiter = limiter
         self.prefix = serving.name
-        self.publisher = Publisher(
-            client=serving.client,
-            serving=Serving(creates_tables=True, prefix=serving.name),
-            lakehouse=self.lake,
-            identify=partial(identify, self.lake, NOW),
-            knows_run=partial(knows_run, self.lake),
-            limiter=limiter,
-            run_id="run-1",
-            now=NOW,
-        )
+        place = Serving(creates_tables=True, prefix=serving.name)
+        self.publisher = publisher_of(self.lake, place, serving.client, limiter, run_id="run-1", now=NOW)
 
     def sell(self, what: PublishDays | PublishItems, *orders: tuple[str, int, str]) -> None:
         """Make (region, number, rate) all orders of the day, and build Gold."""

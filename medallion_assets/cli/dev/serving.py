@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,14 +17,12 @@ from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.delta.lakehouse import lakehouse_of
 from medallion_assets.delta.notes.authors import STARTED_BY, TYPED
 from medallion_assets.deriving.day_logs import ledger_of
-from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.orchestration.sensors.restated.logs import LogPosition, read_on
 from medallion_assets.publishing.budget.limiter import CapacityLimiter
-from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.serving import Serving
-from medallion_assets.refining.loading.samples import identify
 from medallion_assets.settings import Settings
 from medallion_assets.settings.account import account
+from medallion_assets.stages.serving import publisher_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.client import DynamoDBClient
@@ -56,16 +53,8 @@ def publish_again(settings: Settings, client: DynamoDBClient, now: datetime) -> 
     days = items = 0
     if not built:
         return PublishedAgain(days=days, items=items)
-    publisher = Publisher(
-        client=client,
-        serving=replace(Serving.of(settings), creates_tables=True),
-        lakehouse=lake,
-        identify=partial(identify, lake, now),
-        knows_run=partial(knows_run, lake),
-        limiter=CapacityLimiter(NO_BUDGET),
-        run_id=COMMAND,
-        now=now,
-    )
+    serving = replace(Serving.of(settings), creates_tables=True)
+    publisher = publisher_of(lake, serving, client, CapacityLimiter(NO_BUDGET), run_id=COMMAND, now=now)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for what in built:
             nothing = LogPosition(ledger=ledger_of(what.gold))

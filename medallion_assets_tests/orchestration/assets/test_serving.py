@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import partial
 
 import pytest
 
 from medallion_assets.contracts.coverage import NOTHING
 from medallion_assets.delta.replacing.partitions import partition
 from medallion_assets.operations.freshness.coverage import read_coverage
-from medallion_assets.operations.tables.pipeline_runs import knows_run
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.pipeline import LIFETIME_VALUE_METRICS, SALES_METRICS
@@ -18,10 +16,8 @@ from medallion_assets.publishing.budget.limiter import CapacityLimiter
 from medallion_assets.publishing.items.watermark import read_watermark
 from medallion_assets.publishing.publish import Publisher
 from medallion_assets.publishing.read_back import read_back
-from medallion_assets.publishing.serving import Serving
-from medallion_assets.refining.loading.samples import identify
-from medallion_assets.stages.serving import count_equals_gold
-from medallion_assets_tests.graph import SERVING, TABLES, Graph
+from medallion_assets.stages.serving import count_equals_gold, publisher_of
+from medallion_assets_tests.graph import SERVING, Graph
 from medallion_assets_tests.orchestration.assets.served import DAYS, LAST, LTV, SALES, days_read
 from medallion_assets_tests.pipeline import NOW, read_ltv
 
@@ -29,16 +25,7 @@ from medallion_assets_tests.pipeline import NOW, read_ltv
 @pytest.fixture
 def publisher(built: Graph, limiter: CapacityLimiter) -> Publisher:
     """Publishes what `built` has, without Dagster."""
-    return Publisher(
-        client=built.dynamodb,
-        serving=Serving(creates_tables=True, publish_samples=TABLES),
-        lakehouse=built.lakehouse,
-        identify=partial(identify, built.lakehouse, NOW),
-        knows_run=partial(knows_run, built.lakehouse),
-        limiter=limiter,
-        run_id="run",
-        now=NOW,
-    )
+    return publisher_of(built.lakehouse, built.serving, built.dynamodb, limiter, run_id="run", now=NOW)
 
 
 def days_of_gold(graph: Graph) -> dict[date, int]:
