@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from medallion_assets.orchestration.hosting.instance_settings import DEV_NAME, dev_yaml, missing
+from medallion_assets.orchestration.hosting.instance_settings import DAGSTER_YAML, DEV_NAME, dev_yaml, missing
 
-NAME = "dagster.yaml"
 WRITTEN_BEFORE = (
     "1111d57b60ac249ac68600a794f5cabdb9712912dc01b634e22d969936a14242",
     "5a47260b41eecc43ec1c2b5d9c9bf02ce06c7748658b7f4a8f6a675b49b45df0",
@@ -23,7 +22,7 @@ WRITTEN_BEFORE = (
 def link_dev_yaml(dagster_home: Path) -> bool:
     """Link the settings into a Dagster home; a file of somebody's own is kept, and the answer false."""
     dagster_home.mkdir(parents=True, exist_ok=True)
-    link = dagster_home / NAME
+    link = dagster_home / DAGSTER_YAML
     if not _is_ours(link):
         return False
     link.unlink(missing_ok=True)

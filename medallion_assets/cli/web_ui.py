@@ -13,14 +13,14 @@ import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.demo.home import PIPELINES, RECORD, demo_home, is_demo_home
 from medallion_assets.cli.shown_variables import chosen_variables
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.hosting.instance_settings import DAGSTER_YAML
 from medallion_assets.orchestration.hosting.ports import expect_free
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX
@@ -56,11 +56,11 @@ def web_ui(settings: Settings, environment: Mapping[str, str], *, port: int, dem
     place = demo_home(settings.home)
     if demo and not is_demo_home(place):
         raise PermanentError(f"there is no demo in {place}", do="run `medallion demo` first")
-    is_demo = is_demo_home(place) and (demo or (demo is None and not _has_runs(settings.home)))
+    is_demo = is_demo_home(place) and (demo or (demo is None and not _has_runs(settings)))
     home = place if is_demo else settings.home
     left_out = ("MEDALLION_RAW_URL", "MEDALLION_LAKEHOUSE_URL", DBT_DOCS_URL) if is_demo else ()
     pipelines = {"MEDALLION_PIPELINES": " ".join(PIPELINES)} if is_demo else {}
-    dagster_home = home / "dagster_home"
+    dagster_home = replace(settings, home=home).dagster_home
     is_ours = link_dev_yaml(dagster_home)
     url, pages_url = ui_address(port), ui_address(pages_port(port))
     kept = {name: value for name, value in environment.items() if name not in left_out}
@@ -109,6 +109,6 @@ def check_port(port: int, option: str, *, host: str = HOST) -> None:
     expect_free(host, port, do=f"choose another with {option}")
 
 
-def _has_runs(home: Path) -> bool:
+def _has_runs(settings: Settings) -> bool:
     """Whether a person ran something there, and not an old demo, which lay in the home itself with its record."""
-    return (home / "dagster_home" / "history").is_dir() and not (home / RECORD).exists()
+    return (settings.dagster_home / "history").is_dir() and not (settings.home / RECORD).exists()

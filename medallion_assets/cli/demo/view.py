@@ -18,7 +18,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from medallion_assets.cli.demo.home import PIPELINES, DemoContents
+from medallion_assets.cli.demo.home import PIPELINES, RAW, DemoContents
 from medallion_assets.cli.demo.result import DemoResult
 from medallion_assets.cli.terminal import as_typed, command_line
 from medallion_assets.settings.hints import to_type
@@ -108,7 +108,7 @@ def _next_commands(home: str) -> list[tuple[str, str]]:
         (to_type("verify"), "check the lakehouse: ledger, files, row counts"),
         (to_type('sql "from gold.mart_revenue"'), "any question about any table"),
         (to_type("quarantine show customer_transactions"), "the bad rows and their reasons"),
-        (to_type(f"exports verify {shlex.quote(f'{home}/raw-dynamodb-exports')}"), "every export"),
+        (to_type(f"exports verify {shlex.quote(f'{home}/{RAW}')}"), "every export"),
         (to_type("remove-demo"), "lists everything in it, asks, and removes it"),
     ]
 

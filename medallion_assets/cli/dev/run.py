@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from medallion_assets.cli.dagster_home import NAME as DAGSTER_YAML
 from medallion_assets.cli.dagster_home import link_dev_yaml
 from medallion_assets.cli.dev import COMMAND
 from medallion_assets.cli.dev.child import END_SECONDS
@@ -35,6 +34,7 @@ from medallion_assets.cli.web_ui import check_port, pages_port, ui_address
 from medallion_assets.contracts.catalog import load_catalog
 from medallion_assets.deriving.dbt.docs_place import FOLDER as DOCS
 from medallion_assets.errors import PermanentError
+from medallion_assets.orchestration.hosting.instance_settings import DAGSTER_YAML
 from medallion_assets.publishing.failures import ENDPOINT
 from medallion_assets.settings import DBT_DOCS_URL, PAGES_URL, Settings, load_settings
 from medallion_assets.settings.command_prefix import COMMAND_PREFIX

@@ -18,7 +18,7 @@ import yaml
 
 from medallion_assets.settings.looks import DEV_CLI
 
-DEV_NAME = "dagster.dev.yaml"
+DAGSTER_YAML, DEV_NAME = "dagster.yaml", "dagster.dev.yaml"
 LOG = logging.getLogger(__name__)
 MOST_RUNS = 3
 LAUNCHER = "WatchedRunLauncher"
@@ -54,7 +54,7 @@ def warn_in_dagster_dev(environment: Mapping[str, str]) -> None:
             "; ".join(lacks),
             f"DAGSTER_HOME {home}" if home else "no DAGSTER_HOME, so runs are forgotten at the end as well",
             dev_yaml(),
-            folder / "dagster.yaml",
+            folder / DAGSTER_YAML,
         )
 
 
@@ -76,7 +76,7 @@ def _missing(settings: Mapping[str, Any]) -> Iterator[str]:
 def _settings_in(folder: Path) -> Mapping[str, Any]:
     """The dagster.yaml of a folder; empty where it is missing or unreadable, which Dagster reports itself."""
     try:
-        found = yaml.safe_load((folder / "dagster.yaml").read_text())
+        found = yaml.safe_load((folder / DAGSTER_YAML).read_text())
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     return found if isinstance(found, Mapping) else {}
