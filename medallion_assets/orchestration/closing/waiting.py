@@ -175,7 +175,7 @@ def may_be_made(context: dg.ScheduleEvaluationContext, pipeline: Pipeline, month
     try:
         resource = getattr(context.resources, RESOURCE)
         lakehouse = resource.lakehouse()
-        return any(has_month(lakehouse, resource.raw_url, loaded, month) for loaded in pipeline.loaded)
+        return any(has_month(lakehouse, resource.settings.raw_url, loaded, month) for loaded in pipeline.loaded)
     except LAKEHOUSE_ERRORS as error:
         context.log.warning(
             "%s: it is not known whether %s is there, so it is asked for: %s", pipeline.name, month, error

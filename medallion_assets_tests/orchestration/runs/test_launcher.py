@@ -17,14 +17,13 @@ from dagster._core.launcher import LaunchRunContext, WorkerStatus
 from dagster._core.storage.dagster_run import RunOpConcurrency
 from dagster._daemon.monitoring.run_monitoring import check_run_timeout
 
-from medallion_assets.delta.table import Lakehouse
 from medallion_assets.orchestration.runs import launcher as run_launcher
 from medallion_assets.orchestration.runs.locks import Hold, RunLockError, is_held, known_runs, noted, take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets_tests.graph import resource_of
 from medallion_assets_tests.orchestration.runs.launching import Launching, health, launching
 from medallion_assets_tests.orchestration.runs.test_processes import gone
-from medallion_assets_tests.pipeline import CATALOG
+from medallion_assets_tests.pipeline import lakehouse_at
 from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.waiting import wait_until
 
@@ -239,7 +238,7 @@ def test_a_run_of_the_command_line_tells_its_process_and_host(runs: Launching) -
         seen.append((run_id, health(runs, run_id)[0]))
         assert is_held(folder_of(runs.instance), run_id)
 
-    lakehouse = resource_of(Lakehouse(url="/nowhere", catalog=CATALOG))
+    lakehouse = resource_of(lakehouse_at(Path("/nowhere")))
     result = dg.materialize([one], instance=runs.instance, resources={"lakehouse": lakehouse})
     assert seen == [(result.run_id, WorkerStatus.RUNNING)]
     assert f"Process {os.getpid()} on" in runs.said(result.run_id)
