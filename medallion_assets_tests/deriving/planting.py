@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import polars as pl
 
+from medallion_assets.delta.schema import polars_schema
+from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
+
 
 class Sale(NamedTuple):
     """One live transaction."""
@@ -43,6 +46,15 @@ def enriched(*sales: Sale) -> nw.LazyFrame[Any]:
     """The columns of silver.enriched_transactions that Gold reads."""
     rows = [sale._replace(amount=Decimal(sale.amount)) for sale in sales]  # type: ignore[arg-type]
     return nw.from_native(pl.LazyFrame(rows, schema=SCHEMA, orient="row"))
+
+
+def whole_rows(*sales: Sale) -> pl.DataFrame:
+    """The same with every column of the contract: null where Gold does not read it."""
+    rows = enriched(*sales).collect().to_native()
+    return rows.select(
+        pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
+        for name, kind in polars_schema(ENRICHED_TRANSACTIONS).items()
+    )
 
 
 def polars_types(table_columns: tuple[Any, ...]) -> dict[str, pl.DataType]:

@@ -10,14 +10,13 @@ import polars as pl
 
 from medallion_assets.delta.notes.commit_notes import commit_note, commits_since
 from medallion_assets.delta.replacing.partitions import REMOVED, REPLACED, partition
-from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.pipelines.transactions.customer_ltv import CUSTOMER_LTV
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import DAILY_SALES, LIFETIME_VALUE
-from medallion_assets_tests.deriving.planting import Sale, enriched
+from medallion_assets_tests.deriving.planting import Sale, whole_rows
 from medallion_assets_tests.pipeline import lakehouse_at
 
 DAY = date(2025, 3, 10)
@@ -26,11 +25,7 @@ DAY = date(2025, 3, 10)
 def plant(lakehouse: Lakehouse, *sales: Sale) -> None:
     """Make these sales all that Silver holds."""
     snapshot = lakehouse.ready(ENRICHED_TRANSACTIONS)
-    rows = enriched(*sales).collect().to_native()
-    whole = rows.select(
-        pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
-        for name, kind in polars_schema(snapshot.table).items()
-    )
+    whole = whole_rows(*sales)
     written = [
         snapshot.folder.write(whole.filter(pl.col("transaction_date") == day).lazy(), partition=day)
         for day in {sale.day for sale in sales}

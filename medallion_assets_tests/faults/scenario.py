@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from obstore.store import LocalStore
 
 from medallion_assets.delta.notes.source_versions import taken_version
 from medallion_assets.delta.table import Lakehouse
@@ -19,6 +20,8 @@ from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.ledger.ledger import Ledger
 from medallion_assets.refining.loading.load import ingest
 from medallion_assets.refining.merging.history_table import events_table
+from medallion_assets.sources.dynamodb_export.manifest import ExportType
+from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.oracle.lines import (
     customer,
@@ -78,6 +81,20 @@ EXPORTS: tuple[ExportInput, ...] = (
     ),
 )
 """Updates, a day move, deletes, a duplicate, an absence from a full export, bad rows, a segment that changes late."""
+
+
+def write_exports(raw: Path) -> Path:
+    """Write them all as files, and give their place."""
+    for export in EXPORTS:
+        write_export(
+            LocalStore(raw / export.table, mkdir=True),
+            table_name=export.table,
+            export_type=ExportType(export.export_type),
+            from_at=export.from_at,
+            to_at=export.to_at,
+            files=export.files,
+        )
+    return raw
 
 
 def run(lakehouse: Lakehouse, exports: tuple[ExportInput, ...] = EXPORTS) -> None:

@@ -9,30 +9,18 @@ import sys
 from pathlib import Path
 
 import pytest
-from obstore.store import LocalStore
 
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.sources.dynamodb_export.manifest import ExportType
-from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.faults.injection import Call, Disturbance
-from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump, everything
+from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, everything, write_exports
 from medallion_assets_tests.services.processes import REPOSITORY
 
 
 @pytest.mark.slow
 def test_a_process_killed_at_any_of_several_steps_is_made_good_by_the_next(tmp_path: Path) -> None:
     """One lakehouse: each process gets further by what those before it committed, until one comes to its end."""
-    for export in EXPORTS:
-        store = LocalStore(tmp_path / "raw" / export.table, mkdir=True)
-        write_export(
-            store,
-            table_name=export.table,
-            export_type=ExportType(export.export_type),
-            from_at=export.from_at,
-            to_at=export.to_at,
-            files=export.files,
-        )
+    write_exports(tmp_path / "raw")
     everything(Lakehouse(url=str(tmp_path / "undisturbed")), tmp_path / "raw")
     for step in (2, 5, 14, 17):
         assert child(tmp_path / "killed", tmp_path / "raw", step) == -signal.SIGKILL

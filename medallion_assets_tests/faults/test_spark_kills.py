@@ -16,17 +16,14 @@ from typing import Any
 import dagster as dg
 import psutil
 import pytest
-from obstore.store import LocalStore
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.orchestration.runs.watch import GRACE_SECONDS
 from medallion_assets.pipelines.star_schema.orders import ORDERS
-from medallion_assets.sources.dynamodb_export.manifest import ExportType
-from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.shared_workspace import shared_workspace
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.deriving.dbt.planting import lakehouse_at, plant
-from medallion_assets_tests.faults.scenario import EXPORTS, assert_same, check_ledger, dump, everything
+from medallion_assets_tests.faults.scenario import assert_same, check_ledger, dump, everything, write_exports
 from medallion_assets_tests.faults.spark_driver import NUMBERS, ROW
 from medallion_assets_tests.faults.spark_items import GO, SLOW, WAITING
 from medallion_assets_tests.orchestration.judged_exports import base, land
@@ -56,16 +53,7 @@ ELSEWHERE = {
 
 @pytest.fixture
 def raw(tmp_path: Path) -> Path:
-    for export in EXPORTS:
-        write_export(
-            LocalStore(tmp_path / "raw" / export.table, mkdir=True),
-            table_name=export.table,
-            export_type=ExportType(export.export_type),
-            from_at=export.from_at,
-            to_at=export.to_at,
-            files=export.files,
-        )
-    return tmp_path / "raw"
+    return write_exports(tmp_path / "raw")
 
 
 def driver(*arguments: Any, named: Mapping[str, str] | None = None, **options: Any) -> subprocess.Popen[str]:

@@ -18,7 +18,6 @@ import polars as pl
 from medallion_assets.contracts.run_days import days_in, days_named, parse_days
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.notes.commit_notes import RESTATED
-from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.build import build
 from medallion_assets.orchestration.reporting import asset_key
@@ -29,7 +28,7 @@ from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SA
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
 from medallion_assets.settings import Settings
-from medallion_assets_tests.deriving.planting import Sale, enriched
+from medallion_assets_tests.deriving.planting import Sale, whole_rows
 from medallion_assets_tests.pipeline import CATALOG
 
 NOON = datetime(2025, 6, 1, 19, tzinfo=UTC)
@@ -50,11 +49,7 @@ def plant(lakehouse: Lakehouse, amounts: Mapping[date, str]) -> int:
     changed = {sale_day for sale_day in {*held, *amounts} if str(held.get(sale_day)) != f"{amounts.get(sale_day)}.0000"}
     if not changed:
         return snapshot.version
-    rows = enriched(*(Sale(sale_day, amount) for sale_day, amount in amounts.items())).collect().to_native()
-    whole = rows.select(
-        pl.col(name) if name in rows.columns else pl.lit(None, dtype=kind).alias(name)
-        for name, kind in polars_schema(snapshot.table).items()
-    )
+    whole = whole_rows(*(Sale(sale_day, amount) for sale_day, amount in amounts.items()))
     written = [
         snapshot.folder.write(whole.filter(pl.col("transaction_date") == sale_day).lazy(), partition=sale_day)
         for sale_day in sorted(changed & set(amounts))

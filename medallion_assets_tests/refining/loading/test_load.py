@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
-import threading
 from datetime import date, timedelta
 from pathlib import Path
 
-import boto3
 import pytest
 from moto import mock_aws
 
@@ -20,6 +17,7 @@ from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.storage.stores import write_bytes
 from medallion_assets_tests.pipeline import EXPORTS
 from medallion_assets_tests.refining.landing import AT, HOUR, NOW, TABLE, Landing, ids, keys
+from medallion_assets_tests.services.moto_exports import exported_by_moto
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import change_manifest
 from medallion_assets_tests.sources.dynamodb_export.test_read import REAL_EXPORT
 from medallion_assets_tests.sources.dynamodb_export.test_verify import BAD_INPUT
@@ -137,25 +135,7 @@ def test_a_real_export_loads_as_it_is(tmp_path: Path) -> None:
 @mock_aws
 def test_what_moto_exports_loads(landing: Landing) -> None:
     """B1: a table exported through ExportTableToPointInTime; moto leaves the manifests out, the writer adds them."""
-    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="lake")
-    table = dynamodb.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )["TableDescription"]
-    backups = {"PointInTimeRecoveryEnabled": True}
-    dynamodb.update_continuous_backups(TableName=TABLE, PointInTimeRecoverySpecification=backups)
-    for key in "abc":
-        dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": key}})
-    dynamodb.export_table_to_point_in_time(TableArn=table["TableArn"], S3Bucket="lake", S3Prefix="x")
-    for thread in threading.enumerate():  # moto exports in a thread of its own
-        if type(thread).__name__ == "TableExport":
-            thread.join()
-    (entry,) = s3.list_objects_v2(Bucket="lake")["Contents"]
-    lines = gzip.decompress(s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read())
+    lines = exported_by_moto([{"pk": {"S": key}} for key in "abc"])
     export = landing._write(ExportType.FULL, AT, AT, [[lines]])
     landing.ingest()
     compact = [(export_id, line.replace(" ", "")) for export_id, line in landing.lines()]

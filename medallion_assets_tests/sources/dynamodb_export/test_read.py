@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 import pytest
 from moto import mock_aws
 from obstore.store import ObjectStore
@@ -21,6 +19,7 @@ from medallion_assets.sources.dynamodb_export.verdicts import Verdict
 from medallion_assets.sources.dynamodb_export.verify import verified_file, verify_export
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store, write_bytes
+from medallion_assets_tests.services.moto_exports import exported_by_moto
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import (
     EXPORT_AT,
     WINDOW,
@@ -159,28 +158,8 @@ def test_checksums_may_have_either_name_or_be_absent(store: ObjectStore, tmp_pat
 @mock_aws
 def test_items_that_dynamodb_exports_are_read(store: ObjectStore) -> None:
     """Moto answers ExportTableToPointInTime with a data file only: its bytes, and manifests as DynamoDB adds them."""
-    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
-    s3 = boto3.client("s3", region_name="us-east-1")
-    s3.create_bucket(Bucket="lake")
-    table = dynamodb.create_table(
-        TableName="orders",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )["TableDescription"]
-    dynamodb.update_continuous_backups(
-        TableName="orders", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-    )
     items = [{"pk": {"S": f"é{n}"}, "tags": {"SS": ["a", "b"]}, "n": {"N": "1.50"}} for n in range(3)]
-    for item in items:
-        dynamodb.put_item(TableName="orders", Item=item)
-    dynamodb.export_table_to_point_in_time(TableArn=table["TableArn"], S3Bucket="lake", S3Prefix="x")
-    for thread in threading.enumerate():  # moto exports in a thread of its own
-        if type(thread).__name__ == "TableExport":
-            thread.join()
-    (entry,) = s3.list_objects_v2(Bucket="lake")["Contents"]
-    exported = gzip.decompress(s3.get_object(Bucket="lake", Key=entry["Key"])["Body"].read())
-
+    exported = exported_by_moto(items)
     write_export(
         store,
         table_name="orders",
