@@ -33,7 +33,7 @@ from medallion_assets_tests.end_to_end.test_production import (
 )
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG
-from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.daemon import Deployment, deployment_on
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -59,15 +59,9 @@ def postgres(small_disk: SmallDisk, request: pytest.FixtureRequest) -> Iterator[
 def production(
     tmp_path: Path, small_disk: SmallDisk, postgres: PostgresServer, dynamodb_local: DynamoDBLocal
 ) -> Iterator[Deployment]:
-    environment = {
-        **dynamodb_local.environment,
-        "DAGSTER_POSTGRES_URL": postgres.make_database(),
-        "DAGSTER_HOME": str(small_disk.path / "dagster_home"),
-        "MEDALLION_TIMERS": "none",
-        "MEDALLION_CREATE_TABLES": "yes",
-    }
-    dynamodb_local.empty()
-    with deployment(tmp_path, environment) as production:
+    settings = {"MEDALLION_TIMERS": "none", "MEDALLION_CREATE_TABLES": "yes"}
+    home = str(small_disk.path / "dagster_home")
+    with deployment_on(tmp_path, postgres, dynamodb_local, DAGSTER_HOME=home, **settings) as production:
         yield production
 
 

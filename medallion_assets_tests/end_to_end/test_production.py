@@ -22,9 +22,10 @@ from medallion_assets.sources.dynamodb_export.manifest import Export
 from medallion_assets_tests.end_to_end.arrival import Destination, land
 from medallion_assets_tests.graph import STORY
 from medallion_assets_tests.pipeline import CATALOG
-from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services.daemon import Deployment, deployment_on
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.waiting import wait_until
 
 KILLS = int(os.environ.get("MEDALLION_KILLS") or 0)
 MOMENTS = (
@@ -49,14 +50,8 @@ FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 @pytest.fixture
 def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoDBLocal) -> Iterator[Deployment]:
     """A deployment on empty services; timers count as 0, so that nobody waits for them."""
-    environment = {
-        **dynamodb_local.environment,
-        "DAGSTER_POSTGRES_URL": postgres.make_database(),
-        "MEDALLION_TIMERS": "none",
-        "MEDALLION_CREATE_TABLES": "yes",
-    }
-    dynamodb_local.empty()
-    with deployment(tmp_path, environment) as production:
+    settings = {"MEDALLION_TIMERS": "none", "MEDALLION_CREATE_TABLES": "yes"}
+    with deployment_on(tmp_path, postgres, dynamodb_local, **settings) as production:
         yield production
 
 
@@ -129,10 +124,8 @@ def seconds_until_arrived(
 def seconds_until_no_run_is_left(production: Deployment, since: float) -> float:
     """Seconds from `since` until every run has ended."""
     production.wait_until_ready()
-    while any(run.status not in FINISHED for run in production.runs()):
-        if time.monotonic() - since > ARRIVAL_SECONDS:
-            pytest.fail(f"runs hang:\n{story_of(production)}")
-        time.sleep(1)
+    left = since + ARRIVAL_SECONDS - time.monotonic()
+    wait_until(lambda: all(run.status in FINISHED for run in production.runs()), lambda: story_of(production), left)
     return time.monotonic() - since
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.delta.table import Lakehouse
@@ -16,7 +13,8 @@ from medallion_assets.operations.verify.lakehouse import verify
 from medallion_assets.pipelines.transactions.pipeline import SALES_METRICS
 from medallion_assets.publishing.reader import read_day, read_item
 from medallion_assets.settings import load_settings
-from medallion_assets_tests.services.daemon import Deployment, deployment
+from medallion_assets_tests.services import waiting
+from medallion_assets_tests.services.daemon import Deployment, deployment_on
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.processes import REPOSITORY
@@ -30,16 +28,13 @@ LONGEST_SECONDS = 300.0
 
 
 def test_everything_of_both_arrives(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoDBLocal) -> None:
-    dynamodb_local.empty()
-    environment = {
-        **dynamodb_local.environment,
-        "DAGSTER_POSTGRES_URL": postgres.make_database(),
+    variables = {
         "MEDALLION_PIPELINES": NAMES,
         "MEDALLION_TIMERS": "none",
         "MEDALLION_CREATE_TABLES": "yes",
         "PYTHONPATH": str(REPOSITORY),
     }
-    with deployment(tmp_path, environment) as production:
+    with deployment_on(tmp_path, postgres, dynamodb_local, **variables) as production:
         settings = load_settings(production.environment)
         lakehouse = Lakehouse(catalog=Catalog(BOTH), url=settings.lakehouse_url)
         desk = HelpDesk(settings.raw_url)
@@ -94,11 +89,10 @@ def expected(desk: HelpDesk) -> dict[str, Any]:
 
 def wait_until(production: Deployment, found: Callable[[], dict[str, Any]], wanted: dict[str, Any]) -> None:
     """Until readers find what is wanted; fails when that takes too long, and says what they find instead."""
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while (there := found()) != wanted:
-        if time.monotonic() > deadline:
-            runs = [(run.job, run.status) for run in production.runs(30)]
-            differing = {key: (there.get(key), value) for key, value in wanted.items() if there.get(key) != value}
-            too_late = f"not there after {LONGEST_SECONDS:.0f} s, (found, wanted): {differing}"
-            pytest.fail(f"{too_late}\n{runs}\n{production.end_of_log()}")
-        time.sleep(1)
+
+    def story() -> str:
+        runs, there = [(run.job, run.status) for run in production.runs(30)], found()
+        differing = {key: (there.get(key), value) for key, value in wanted.items() if there.get(key) != value}
+        return f"(found, wanted): {differing}\n{runs}\n{production.end_of_log()}"
+
+    waiting.wait_until(lambda: found() == wanted, story, LONGEST_SECONDS)

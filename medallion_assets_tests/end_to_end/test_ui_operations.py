@@ -26,9 +26,10 @@ from medallion_assets.settings import load_settings
 from medallion_assets_tests.end_to_end.test_production import FINISHED, story_of
 from medallion_assets_tests.graph import BRONZE, SILVER, STORY, STORY_DAYS
 from medallion_assets_tests.pipeline import CATALOG
-from medallion_assets_tests.services.daemon import Deployment, Run, deployment
+from medallion_assets_tests.services.daemon import Deployment, Run, deployment_on
 from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
 from medallion_assets_tests.services.postgres import PostgresServer
+from medallion_assets_tests.services.waiting import wait_until
 
 SECONDS = 240.0
 SALES = ("gold/daily_sales_summary", "serving/daily_sales_metrics")
@@ -49,13 +50,7 @@ STEPS = """query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { 
 @pytest.fixture
 def production(tmp_path: Path, postgres: PostgresServer, dynamodb_local: DynamoDBLocal) -> Iterator[Deployment]:
     """A deployment that starts nothing by itself, with exports that have landed, and no table in DynamoDB yet."""
-    environment = {
-        **dynamodb_local.environment,
-        "DAGSTER_POSTGRES_URL": postgres.make_database(),
-        "MEDALLION_TRIGGERS": "off",
-    }
-    dynamodb_local.empty()
-    with deployment(tmp_path, environment) as production:
+    with deployment_on(tmp_path, postgres, dynamodb_local, MEDALLION_TRIGGERS="off") as production:
         write_demo_history(load_settings(production.environment).raw_url, **STORY)
         production.start()
         yield production
@@ -141,13 +136,12 @@ def wait(production: Deployment, run_id: str, statuses: set[str]) -> Run:
 
 def wait_for_backfill(production: Deployment, backfill_id: str) -> str:
     """What has become of a backfill."""
-    deadline = time.monotonic() + SECONDS
-    while True:
+
+    def come_to() -> str:
         status = str(production.ask(STATE, id=backfill_id)["partitionBackfillOrError"]["status"])
-        if status not in ("REQUESTED", "CANCELING", "FAILING"):
-            return status
-        assert time.monotonic() < deadline, story_of(production)
-        time.sleep(0.5)
+        return "" if status in ("REQUESTED", "CANCELING", "FAILING") else status
+
+    return wait_until(come_to, lambda: story_of(production), SECONDS)
 
 
 def steps(production: Deployment, run_id: str) -> set[str]:

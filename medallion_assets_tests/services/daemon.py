@@ -19,6 +19,8 @@ from typing import Any
 import psutil
 import requests
 
+from medallion_assets_tests.services.dynamodb_local import DynamoDBLocal
+from medallion_assets_tests.services.postgres import PostgresServer
 from medallion_assets_tests.services.processes import REPOSITORY, free_port
 
 START_SECONDS = 300.0
@@ -219,6 +221,17 @@ def deployment(folder: Path, environment: Mapping[str, str]) -> Iterator[Deploym
         yield deployed
     finally:
         deployed.kill()
+
+
+@contextmanager
+def deployment_on(
+    folder: Path, postgres: PostgresServer, dynamodb: DynamoDBLocal, **variables: str
+) -> Iterator[Deployment]:
+    """The same on a database of its own and an empty DynamoDB; `variables` are further settings."""
+    dynamodb.empty()
+    environment = {**dynamodb.environment, "DAGSTER_POSTGRES_URL": postgres.make_database(), **variables}
+    with deployment(folder, environment) as made:
+        yield made
 
 
 def _send(process: psutil.Process, what: str) -> None:

@@ -19,18 +19,18 @@ Found = TypeVar("Found")
 
 def wait_until(
     ready: Callable[[], Found],
-    what: str,
+    what: str | Callable[[], str],
     seconds: float = SECONDS,
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Found:
-    """What `ready` gives, as soon as that is true; `what` is told when it is not within so many seconds."""
+    """What `ready` gives, as soon as that is true; `what` is told, or asked, when it is not within so many seconds."""
     deadline = clock() + seconds
     while True:
         asked_at = clock()
         if found := ready():
             return found
         answered_at = clock()
-        assert answered_at < deadline, f"not within {seconds:g} s: {what}"
+        assert answered_at < deadline, f"not within {seconds:g} s: {what if isinstance(what, str) else what()}"
         sleep(max(POLL_SECONDS, min(REST * (answered_at - asked_at), LONGEST_REST_SECONDS)))
