@@ -16,6 +16,7 @@ import pytest
 
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.verify.lakehouse import verify
+from medallion_assets.orchestration.assets.fresh_checks import FRESHNESS
 from medallion_assets.pipelines.transactions.customer_transactions import CUSTOMER_TRANSACTIONS
 from medallion_assets.pipelines.transactions.daily_sales_summary import DAILY_SALES_SUMMARY
 from medallion_assets.pipelines.transactions.samples.history import write_demo_history
@@ -42,7 +43,7 @@ STATE = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
   ... on PartitionBackfill { status } ... on PythonError { message } } }"""
 CANCEL = "mutation ($id: String!) { cancelPartitionBackfill(backfillId: $id) { __typename } }"
 TERMINATE = """mutation ($id: String!) { terminateRun(runId: $id, terminatePolicy: SAFE_TERMINATE) {
-  __typename ... on PythonError { message } } }"""
+  __typename ... on TerminateRunFailure { message } ... on PythonError { message } } }"""
 STEPS = """query ($id: ID!) { logsForRun(runId: $id) { ... on EventConnection { events {
   __typename ... on StepEvent { stepKey } } } } }"""
 
@@ -64,7 +65,7 @@ def test_what_people_do_in_the_ui_does_once_what_it_says(production: Deployment,
     # Ended in the middle, then run again: everything is in, once.
     loading = production.launch_run("ingest_and_refine", *BRONZE, *SILVER)
     wait(production, loading, {"STARTED"})
-    assert production.ask(TERMINATE, id=loading)["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    assert production.ask(TERMINATE, id=loading)["terminateRun"] == {"__typename": "TerminateRunSuccess"}
     assert wait(production, loading, FINISHED).status == "CANCELED"
     assert wait(production, again(production, loading, "ALL_STEPS"), FINISHED).status == "SUCCESS"
     loaded, refined = (
@@ -85,7 +86,7 @@ def test_what_people_do_in_the_ui_does_once_what_it_says(production: Deployment,
     ensure_table(dynamodb_local.client, day_table(SERVED), creates=True)
     retried = again(production, failed.run_id, "FROM_FAILURE")
     assert wait(production, retried, FINISHED).status == "SUCCESS"
-    assert steps(production, retried) == {"serving__daily_sales_metrics"}
+    assert steps(production, retried) == {"serving__daily_sales_metrics", FRESHNESS}  # which waited for it
     assert lakehouse.open(DAILY_SALES_SUMMARY).version == built.version
     assert all(read_day(dynamodb_local.client, SERVED, day) for day in days[:3])
 
