@@ -45,6 +45,10 @@ BUDGET_SECONDS = 4.0
 """After this nothing more is begun; what is left is due again when it is free again."""
 CHANNELS_AT_ONCE = 8
 TITLE_CHARACTERS = 120
+LEAST_CHARACTERS = 120
+"""So much of what happened stays in a message, however little the service takes."""
+BESIDE_THE_BODY = 16
+"""What Apprise may put between a title and a body, where a service takes both as one text."""
 TALKATIVE = ("apprise", "urllib3", "urllib3.connectionpool", "urllib3.util.retry", "requests")
 """The loggers that may log a URL, each by the exact name that it logs under."""
 HTTP_STATUS = re.compile(r"error=(\d{3})\b")
@@ -155,12 +159,12 @@ def send(channel: Channel, alert: Alert, *, host: Host, seconds: float) -> str |
     from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
 
     types = {"failure": NotifyType.FAILURE, "skipped": NotifyType.INFO, "success": NotifyType.SUCCESS}
-    title, body = message(alert, host=host)
     is_over = alert.key.startswith(RECOVERED)
     with _silent() as statuses:
         service = _service(channel.url)
         if service is None:
             return "Apprise cannot send to this URL"
+        title, body = message(alert, host=host, longest=service.body_maxlen)
         result = Apprise(service).notify(
             body=body,
             title=title,
@@ -175,26 +179,37 @@ def send(channel: Channel, alert: Alert, *, host: Host, seconds: float) -> str |
     return f"answered with HTTP status {statuses[-1]}" if statuses else "could not be reached, or refused the message"
 
 
-def message(alert: Alert, *, host: Host) -> tuple[str, str]:
-    """Title and body: what happened, where, what to do, and where to look; commands are as they are typed there."""
+def message(alert: Alert, *, host: Host, longest: int | None = None) -> tuple[str, str]:
+    """Title and body: what happened, where, what to do, and where to look; commands are as they are typed there.
+
+    Of a message of more than `longest` characters what happened is cut, so that the rest is still read.
+    """
     what, do = (typed_in(text, prefix=host.command_prefix) for text in (alert.what, alert.do))
     short = cut(" ".join(what.split()), TITLE_CHARACTERS)
     link = f"{host.ui_url}/runs/{alert.run_id}" if alert.run_id else host.ui_url
-    lines = [what, "", f"Where: {alert.where}", f"What to do: {do}"]
+    lines = ["", "", f"Where: {alert.where}", f"What to do: {do}"]
     lines += [f"Job: {alert.job}"] if alert.job else []
     kind = "recovered" if alert.key.startswith(RECOVERED) else alert.kind
-    return f"{kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])
+    title, rest = f"{kind.capitalize().replace('_', ' ')}: {short}", "\n".join([*lines, f"Look: {link}"])
+    if longest is not None:
+        what = cut(what, max(LEAST_CHARACTERS, longest - len(title) - len(rest) - BESIDE_THE_BODY))
+    return title, f"{what}{rest}"
 
 
 def _service(url: str) -> NotifyBase | None:
-    """What Apprise makes of a URL, with our timeouts; None when it can make nothing of it."""
+    """What Apprise makes of a URL, with our timeouts; None when it can make nothing of it.
+
+    A message that is too long for the service is refused for good, so it is cut, unless the URL says `overflow=split`.
+    """
     _load_apprise()
-    from apprise import Apprise, AppriseAsset
+    from apprise import Apprise, AppriseAsset, OverflowMode
 
     service = Apprise.instantiate(url, asset=AppriseAsset(app_id="medallion", app_desc="medallion"))
     if service is not None:
         service.socket_connect_timeout = min(service.socket_connect_timeout, SOCKET_SECONDS)
         service.socket_read_timeout = min(service.socket_read_timeout, SOCKET_SECONDS)
+        if service.overflow_mode == OverflowMode.UPSTREAM:  # what holds where a URL says nothing
+            service.overflow_mode = OverflowMode.TRUNCATE
     return service
 
 

@@ -99,6 +99,27 @@ def test_a_title_is_one_short_line() -> None:
     assert body.endswith(f"Look: {UI}")
 
 
+@pytest.mark.parametrize(("what", "do"), [("w" * 4000, "d" * 700), ("w", "d" * 4000)], ids=["what", "do"])
+def test_a_message_fits_the_service_that_refuses_longer_ones_for_good(
+    empty_lakehouse: Lakehouse, hook: Webhook, what: str, do: str
+) -> None:
+    """Mattermost here; Discord takes 2,000 characters, Pushover 1,024. What to do and where to look go before."""
+    long = Alert(key="a", kind="failure", what=what, where="silver.customers", do=do, run_id="r1")
+    raise_alerts(empty_lakehouse, [long], NOW)
+    deliver(empty_lakehouse, f"mmost://127.0.0.1:{hook.port}/3ccdd113474722377935511fc85d3dd4")
+    ((_, post),) = hook.posts
+    assert len(post["text"]) <= 4000
+    assert "\nWhere: silver.customers\nWhat to do: ddd" in post["text"]
+    assert post["text"].endswith(f"Look: {UI}/runs/r1") == (len(do) == 700)
+
+
+def test_a_url_may_ask_for_the_rest_of_a_message(empty_lakehouse: Lakehouse, hook: Webhook) -> None:
+    long = Alert(key="a", kind="failure", what="w", where="silver.customers", do="d" * 4000)
+    raise_alerts(empty_lakehouse, [long], NOW)
+    deliver(empty_lakehouse, f"mmost://127.0.0.1:{hook.port}/3ccdd113474722377935511fc85d3dd4?overflow=split")
+    assert sum(post["text"].count("d") for _, post in hook.posts) > 4000
+
+
 def test_mail_comes_once_with_its_link(empty_lakehouse: Lakehouse) -> None:
     with mail_server() as mailbox:
         url = f"mailto://127.0.0.1:{mailbox.port}?from=us@example.com&to=them@example.com&format=text"
