@@ -17,7 +17,7 @@ from medallion_assets.delta.files.data_files import file_in_the_way, file_withou
 from medallion_assets.delta.storage_errors import not_a_table, storage_errors
 from medallion_assets.delta.store import TableStore
 from medallion_assets.errors import MissingTableError
-from medallion_assets.storage.credentials import expect_credentials
+from medallion_assets.storage.credentials import expect_credentials, for_delta
 
 
 def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
@@ -28,7 +28,7 @@ def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
     """
     expect_credentials(table.name, uri, options)
     with storage_errors(table.name, uri):
-        return DeltaTable.is_deltatable(uri, storage_options=dict(options))
+        return DeltaTable.is_deltatable(uri, storage_options=for_delta(options))
 
 
 def load_table(

@@ -16,6 +16,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.schema import delta_schema
+from medallion_assets.storage.credentials import for_delta
 from medallion_assets.storage.options import StorageOptions
 
 CONFIGURATION: dict[str, str | None] = {"delta.logRetentionDuration": "interval 3650 days"}
@@ -28,7 +29,7 @@ class TableStore:
 
     def open(self, uri: str, options: Mapping[str, str], version: int | None = None) -> DeltaTable:
         """The table at a version; at the latest for None."""
-        return DeltaTable(uri, version=version, storage_options=dict(options))
+        return DeltaTable(uri, version=version, storage_options=for_delta(options))
 
     def create(self, table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable:
         """Make an empty table, which is no error where one lies already."""
@@ -40,7 +41,7 @@ class TableStore:
             name=table.name,
             description=table.description,
             configuration=CONFIGURATION,
-            storage_options=dict(options),
+            storage_options=for_delta(options),
             commit_properties=CommitProperties(max_commit_retries=0),
         )
 

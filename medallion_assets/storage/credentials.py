@@ -1,28 +1,94 @@
 """Credentials of AWS: whether this process has any, asked before a library that would look for them for half a minute.
 
-Belongs here: the question, and the error where the answer is no.
-Does not: finding them for a request, which each library does itself, or whether AWS accepts them.
+Belongs here: the question, the error where the answer is no, and handing on those that boto3 alone finds.
+Does not: finding others for a request, which each library does itself, or whether AWS accepts them.
 
 boto3 knows every place that the others know: variables, profiles, SSO, web identity, containers, and the host's role.
 It asks the host's metadata service here three times and waits a second each (unless AWS_METADATA_SERVICE_NUM_ATTEMPTS
 and AWS_METADATA_SERVICE_TIMEOUT say otherwise); delta-rs and obstore ask ten times. All of them read the environment of
-the process by themselves, so it counts here as it is, whatever settings were read before.
+the process by themselves, so it counts here as it is, whatever settings were read before. Profiles (also those of SSO,
+of a role or of a process) obstore does not know, nor does delta-rs beside an endpoint: both asked the host instead.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import REQUEST_KEYS
 from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
 
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from obstore.store import S3Credential
+
 SIGNING_KEYS = AWS_KEYS[:2]
 """What signs a request; a third one goes with them where they are temporary."""
 UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
 TRIES = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
+FOUND_BY_ALL = frozenset({"env", "iam-role", "container-role", "assume-role-with-web-identity"})
+"""What boto3 calls the ways to credentials that obstore and delta-rs find by themselves."""
+READ_AGAIN_SECONDS = 60.0
+"""So often a file of keys is read again: whoever signs in writes new ones there when the old ones end."""
+LIFETIME = timedelta(seconds=300 + READ_AGAIN_SECONDS)
+"""obstore asks again for what ends within five minutes."""
+FORCED = "AWS_FORCE_CREDENTIAL_LOAD"
+"""Has delta-rs look for credentials as it does without an endpoint."""
+
+
+@dataclass(slots=True)
+class ProfileCredentials:
+    """What obstore asks for the keys of a profile, however it has them. They are renewed, or read again."""
+
+    read_again_seconds: float = READ_AGAIN_SECONDS
+    _found: Credentials | None = None
+    _read_at: float = 0.0
+    _reading: Lock = field(default_factory=Lock)
+
+    def __call__(self) -> S3Credential:
+        """The keys as they are now."""
+        keys = self._now().get_frozen_credentials()
+        return {
+            "access_key_id": str(keys.access_key),
+            "secret_access_key": str(keys.secret_key),
+            "token": keys.token,
+            "expires_at": datetime.now(UTC) + LIFETIME,
+        }
+
+    def _now(self) -> Credentials:
+        from botocore.credentials import RefreshableCredentials
+        from botocore.session import get_session
+
+        with self._reading:
+            renews_itself = isinstance(self._found, RefreshableCredentials)
+            age = time.monotonic() - self._read_at
+            if self._found is None or (not renews_itself and age >= self.read_again_seconds):
+                self._found, self._read_at = get_session().get_credentials(), time.monotonic()
+            if self._found is None:
+                raise without_credentials("the profile of this process")
+            return self._found
+
+
+def of_profile(options: Mapping[str, str]) -> ProfileCredentials | None:
+    """What to ask for the keys of requests, where a profile alone has them."""
+    if _are_given(options) or _are_given(inherited_environment()):
+        return None
+    try:
+        return _find()
+    except LookupError:
+        return None
+
+
+def for_delta(options: Mapping[str, str]) -> dict[str, str]:
+    """Storage options as delta-rs needs them to find the credentials that others find."""
+    return dict(options) if of_profile(options) is None else {**options, FORCED: "true"}
 
 
 def expect_credentials(where: str, url: str, options: Mapping[str, str]) -> None:
@@ -60,8 +126,12 @@ def _are_given(options: Mapping[str, str]) -> bool:
 
 
 @cache
-def _find() -> None:
-    """Ask boto3 until it has found some; raises LookupError where it knows none, which is asked again each time."""
+def _find() -> ProfileCredentials | None:
+    """Ask boto3 until it has found some; gives those that others would not find.
+
+    Raises:
+        LookupError: it knows none, and is asked again the next time.
+    """
     from botocore.exceptions import BotoCoreError
     from botocore.session import get_session
 
@@ -71,6 +141,7 @@ def _find() -> None:
             session.set_config_variable("metadata_service_num_attempts", 3)
         found = session.get_credentials()
     except BotoCoreError:  # they are somewhere, and the library that needs them says what is wrong with them
-        return
+        return None
     if found is None:
         raise LookupError
+    return None if found.method in FOUND_BY_ALL else ProfileCredentials()

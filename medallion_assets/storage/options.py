@@ -15,6 +15,7 @@ import polars as pl
 from medallion_assets.settings import storage_options
 from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
+from medallion_assets.storage.credentials import of_profile
 
 
 class StorageOptions(dict[str, str]):
@@ -35,7 +36,8 @@ class StorageOptions(dict[str, str]):
         """The arguments of Polars' readers and writers; a plan that is pickled has no secrets in it either."""
         known = {name: value for name, value in self.items() if name not in AWS_KEYS}
         arguments: dict[str, Any] = {"storage_options": known or None}
-        return arguments | ({"credential_provider": _Credentials(self)} if len(known) < len(self) else {})
+        has_own = len(known) < len(self) or of_profile(self) is not None
+        return arguments | ({"credential_provider": _Credentials(self)} if has_own else {})
 
 
 def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
@@ -50,12 +52,17 @@ class _Credentials:
     options: StorageOptions
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
-        """The secrets, and that they do not expire."""
+        """The secrets, and when they are to be asked for again; None: never."""
         secrets = {name.lower(): self.options[name] for name in AWS_KEYS if name in self.options}
-        if not secrets:
-            found: tuple[dict[str, str], int | None] = pl.CredentialProviderAWS()()
-            return found
-        return secrets, None
+        if secrets:
+            return secrets, None
+        if (profile := of_profile(self.options)) is not None:
+            keys = profile()
+            values = (keys["access_key_id"], keys["secret_access_key"], keys["token"])
+            found = {name.lower(): value for name, value in zip(AWS_KEYS, values, strict=True) if value}
+            return found, int(keys["expires_at"].timestamp())
+        elsewhere: tuple[dict[str, str], int | None] = pl.CredentialProviderAWS()()
+        return elsewhere
 
     def __hash__(self) -> int:
         return hash(tuple(self.options.items()))

@@ -1,7 +1,7 @@
 """S3: how storage options become clients, for all that is not done by delta-rs and Polars, which take them as they are.
 
-Belongs here: the one set-up of obstore and of boto3. Options that are not set (credentials of a role or of a profile,
-a region) are found by each library itself, at use, and renewed by it.
+Belongs here: the one set-up of obstore and of boto3. Options that are not set (credentials of a role, a region) are
+found by each library itself, at use, and renewed by it; those of a profile by boto3 alone (`credentials`).
 Does not: reading and writing, or which options there are (settings).
 """
 
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from obstore.store import S3Store
 
 from medallion_assets.errors import SettingsError
-from medallion_assets.storage.credentials import expect_credentials
+from medallion_assets.storage.credentials import ProfileCredentials, expect_credentials, of_profile
+from medallion_assets.storage.failures import store_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -44,14 +45,24 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
             found=options["AWS_ENDPOINT_URL"],
             do="set AWS_ALLOW_HTTP to true if the server is on this machine or its network",
         )
-    store = S3Store.from_url(url, config=options, client_options={"allow_http": allow_http})  # type: ignore[arg-type]
+    given: dict[str, Any] = {"config": options, "client_options": {"allow_http": allow_http}}
+    store = S3Store.from_url(url, **given)
     expect_credentials(url, url, options)
-    return store
+    profile = of_profile(options)
+    return store if profile is None else S3Store.from_url(url, **given, credential_provider=profile)
 
 
 def s3_client(store: S3Store) -> S3Client:
-    """A boto3 client for the bucket of a store; one for all stores that were set up alike."""
-    config: Mapping[str, Any] = store.config
+    """A boto3 client for the bucket of a store; one for all stores that were set up alike, and have the same keys.
+
+    Raises:
+        PermanentError, TransientError: a profile gives none.
+    """
+    config: dict[str, Any] = dict(store.config)
+    if isinstance(profile := store.credential_provider, ProfileCredentials):
+        with store_errors("the keys of a profile"):
+            keys = profile()
+        config |= {**keys, "session_token": keys["token"]}
     names = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
     return _client(*(config.get(name) for name in names))
 

@@ -9,13 +9,20 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import polars as pl
 import pytest
 
+from medallion_assets.contracts.table import Column, Table, Text
+from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.storage import credentials
 from medallion_assets.storage.credentials import expect_credentials
+from medallion_assets.storage.listing import list_objects
+from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
+from medallion_assets_tests.services.s3 import S3Server
 
 BUCKET = "s3://bucket/lake"
+NOTES = Table(name="operations.notes", description="", columns=(Column("note", Text(), "what"),))
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
@@ -84,6 +91,47 @@ def test_others_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given
     for name, value in given(tmp_path).items():
         monkeypatch.setenv(name, value)
     expect_credentials(BUCKET, BUCKET, {})
+
+
+@pytest.fixture
+def of_people(s3_server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process whose keys for the server stand in a profile alone, and whose host has no role."""
+    keys = s3_server.environment
+    own = tmp_path / "own"
+    own.write_text(
+        f"[people]\naws_access_key_id = {keys['AWS_ACCESS_KEY_ID']}\n"
+        f"aws_secret_access_key = {keys['AWS_SECRET_ACCESS_KEY']}\n"
+    )
+    monkeypatch.setenv("AWS_PROFILE", "people")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(own))
+    for name in ("AWS_METADATA_ENDPOINT", "AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+
+
+@pytest.mark.usefixtures("of_people")
+def test_a_profile_serves_objects_and_tables(s3_server: S3Server) -> None:
+    """obstore, and delta-rs beside an endpoint, know none: they asked the host for its role."""
+    bucket = s3_server.make_bucket()
+    options = {name: value for name, value in s3_server.environment.items() if name not in KEYS}
+    store = open_store(f"s3://{bucket}/raw", options)
+    write_bytes(store, "a", b"1")
+    assert read_bytes(store, "a") == b"1"
+    assert [found.key for found in list_objects(store)] == ["a"]
+    lakehouse = Lakehouse(url=f"s3://{bucket}/tables", storage_options=options)
+    assert not lakehouse.exists(NOTES)
+    snapshot = lakehouse.ready(NOTES)
+    snapshot.commit(add=[snapshot.folder.write(pl.LazyFrame({"note": ["a"]}))])
+    assert lakehouse.open(NOTES).scan().collect().rows() == [("a",)]
+
+
+def test_keys_that_somebody_wrote_anew_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As tools for signing in do each hour: the client that lists was kept with the first ones."""
+    for name, value in profile(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    given = credentials.ProfileCredentials(read_again_seconds=0.0)
+    assert given()["access_key_id"] == "key"
+    (tmp_path / "own").write_text("[people]\naws_access_key_id = new\naws_secret_access_key = s\n")
+    assert given()["access_key_id"] == "new"
 
 
 class _Role(BaseHTTPRequestHandler):
