@@ -3,8 +3,8 @@
 Belongs here: reading row groups in bounded memory, one text for each value, and those texts again.
 Does not: flags and sequences, or typing.
 
-A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), bytes
-are base64, a duration is ISO 8601. What is nested is JSON in a text.
+A value's text is exact: a decimal has all its digits, a timestamp is ISO 8601 (with Z, if the column has a zone), so
+are a time and a duration, bytes are base64. What is nested is JSON in a text, a map a list of its entries.
 """
 
 from __future__ import annotations
@@ -121,37 +121,48 @@ def _text(name: str, kind: pl.DataType) -> pl.Expr:
         if kind.time_zone is None:
             return micros.dt.to_string("iso:strict")
         return micros.dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.to_string("iso:strict") + "Z"
-    if isinstance(kind, pl.Duration):
+    if isinstance(kind, pl.Duration | pl.Time):  # a cast leaves out the parts of a second
         return value.dt.to_string("iso")
-    value = _without_bytes(value, kind)
-    if isinstance(kind, pl.Struct):
-        return value.struct.json_encode()
-    if isinstance(kind, pl.List | pl.Array):
-        return pl.struct(value).struct.json_encode()
-    return value.cast(pl.String)
+    if not isinstance(kind, pl.Struct | pl.List | pl.Array | pl.Map):
+        return _as_json_has_it(value, kind).cast(pl.String)
+    nested = _as_json_has_it(value, kind)
+    encoded = (nested if isinstance(kind, pl.Struct) else pl.struct(nested)).struct.json_encode()
+    return pl.when(value.is_not_null()).then(encoded)  # else it would be the text `null`
 
 
-def _without_bytes(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    """With base64 in the place of bytes, however deep they lie: JSON has none."""
+def _as_json_has_it(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """With base64 in the place of bytes, and a list of entries in that of a map, however deep: JSON has neither.
+
+    Keys of a map may be anything, and there may be two of one.
+    """
     if isinstance(kind, pl.Binary):
         return value.bin.encode("base64")
-    if not _has_bytes(kind):
+    if not _json_lacks(kind):
         return value
+    if isinstance(kind, pl.Map):
+        return _as_json_has_it(value.map.entries(), _entries(kind))
     if isinstance(kind, pl.Struct):
         fields = (
-            _without_bytes(value.struct.field(field.name), _kind(field.dtype)).alias(field.name)
+            _as_json_has_it(value.struct.field(field.name), _kind(field.dtype)).alias(field.name)
             for field in kind.fields
         )
         return pl.when(value.is_not_null()).then(pl.struct(fields))
     assert isinstance(kind, pl.List | pl.Array)  # noqa: S101 - nothing else is nested
     values = value.arr.to_list() if isinstance(kind, pl.Array) else value
-    return values.list.eval(_without_bytes(pl.element(), _kind(kind.inner)))
+    inner = _kind(kind.inner)
+    return values.list.eval(_as_json_has_it(pl.element(), inner)) if _json_lacks(inner) else values
 
 
-def _has_bytes(kind: pl.DataType) -> bool:
+def _json_lacks(kind: pl.DataType) -> bool:
     if isinstance(kind, pl.Struct):
-        return any(_has_bytes(_kind(field.dtype)) for field in kind.fields)
-    return _has_bytes(_kind(kind.inner)) if isinstance(kind, pl.List | pl.Array) else isinstance(kind, pl.Binary)
+        return any(_json_lacks(_kind(field.dtype)) for field in kind.fields)
+    if isinstance(kind, pl.List | pl.Array):
+        return _json_lacks(_kind(kind.inner))
+    return isinstance(kind, pl.Binary | pl.Map)
+
+
+def _entries(kind: pl.Map) -> pl.DataType:
+    return pl.List(pl.Struct({"key": kind.key, "value": kind.value}))
 
 
 def _kind(kind: PolarsDataType) -> pl.DataType:

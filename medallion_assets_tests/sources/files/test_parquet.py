@@ -6,7 +6,7 @@ import errno
 import io
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from unittest.mock import Mock
@@ -68,6 +68,33 @@ def test_each_value_has_an_exact_text(tmp_path: Path) -> None:
     }
 
 
+def test_maps_times_and_missing_nested_values_have_texts_too(tmp_path: Path) -> None:
+    """Spark writes maps: a file with one was refused, whoever read the column. Half a second of a time was left out."""
+    entries = pl.Map(pl.Int32, pl.Binary)
+    rows = pl.DataFrame(
+        {
+            "id": ["a", "b"],
+            "price": ["1", "2"],
+            "codes": pl.Series([{1: b"\xff\0", 2: None}, None], dtype=entries),
+            "deep": pl.Series([{"m": [{1: b"\xff\0"}]}, None], dtype=pl.Struct({"m": pl.List(entries)})),
+            "tags": [["x"], None],
+            "point": [{"x": 1}, None],
+            "at": [time(1, 2, 3, 500_000), None],
+        }
+    )
+    given, missing = map(json.loads, records(tmp_path, parquet(rows), name="a.parquet", source=SOURCE))
+    assert given == {
+        "id": "a",
+        "price": "1",
+        "codes": '{"codes":[{"key":1,"value":"/wA="},{"key":2,"value":null}]}',
+        "deep": '{"m":[[{"key":1,"value":"/wA="}]]}',
+        "tags": '{"tags":["x"]}',
+        "point": '{"x":1}',
+        "at": "01:02:03.500",
+    }
+    assert missing == {"id": "b", "price": "2", **dict.fromkeys(("codes", "deep", "tags", "point", "at"))}
+
+
 def test_rows_are_read_by_name_with_flag_and_moment(tmp_path: Path) -> None:
     """F3: in whatever order their columns come."""
     rows = pl.DataFrame({"gone": [False, True], "id": ["a", "b"], "price": [1.5, 2.5], "at": ["t1", "t2"]})
@@ -111,7 +138,7 @@ def test_a_file_of_which_fewer_rows_can_be_read_than_it_has_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker that panics ends the rows without an error: here, over bytes in JSON."""
-    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._without_bytes", lambda value, _: value)
+    monkeypatch.setattr("medallion_assets.sources.files.parquet_format._as_json_has_it", lambda value, _: value)
     rows = pl.DataFrame({"id": ["a", "b"], "price": [1, 2], "blobs": [[b"x"], [b"y"]]})
     refused = refusal(tmp_path, parquet(rows), name="a.parquet", source=SOURCE)
     assert (refused.verdict, refused.expected) == ("corrupt_parquet", "2 rows, as its footer says")
