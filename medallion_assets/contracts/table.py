@@ -183,8 +183,8 @@ class Table:
         names = self.column_names
         if "." not in self.name:
             raise self.wrong("a name of the form layer.table", self.name)
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise self.wrong("columns of different names", f"several of {', '.join(repeated)}")
+        if repeated := sorted({name for name in names if [each.lower() for each in names].count(name.lower()) > 1}):
+            raise self.wrong("columns of names that differ, and not by case alone", f"several of {', '.join(repeated)}")
         used = [*self.key, *([self.partition_by] if self.partition_by else [])]
         used += [column.business_date_of for column in self.columns if column.business_date_of]
         if missing := [name for name in used if name not in names]:

@@ -37,6 +37,11 @@ def without(table: Table, *names: str) -> dict[str, Any]:
         (CUSTOMER_TRANSACTIONS, {"partition_by": "order_date"}, "columns order_date"),
         (CUSTOMER_TRANSACTIONS, without(CUSTOMER_TRANSACTIONS, "transaction_at"), "columns transaction_at"),
         (CUSTOMER_TRANSACTIONS, {"columns": (*CUSTOMER_TRANSACTIONS.columns, DAY, DAY)}, "several of day"),
+        (
+            CUSTOMER_TRANSACTIONS,
+            {"columns": (*CUSTOMER_TRANSACTIONS.columns, DAY, replace(DAY, name="Day"))},
+            "not by case alone; found: several of Day, day",
+        ),
     ],
 )
 def test_a_contradiction_is_named(table: Table, change: dict[str, Any], says: str) -> None:
