@@ -67,7 +67,9 @@ class Parquet:
                         FileVerdict.WRONG_HEADER, file=key, expected=f"columns {', '.join(required)}", found=found
                     )
                 texts = rows.select(
-                    pl.struct(_text(name, kind).alias(name) for name, kind in schema.items()).alias(RAW)
+                    pl.struct(
+                        _text(pl.nth(number), kind).alias(name) for number, (name, kind) in enumerate(schema.items())
+                    ).alias(RAW)
                 )
                 raw = texts.select(pl.col(RAW).struct.json_encode())
                 count = 0
@@ -114,8 +116,8 @@ def _expect_parquet(store: ObjectStore, key: str) -> Iterator[None]:
         ) from error
 
 
-def _text(name: str, kind: pl.DataType) -> pl.Expr:
-    value = pl.col(name)
+def _text(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """The text of a column, which is not called by its name: Polars would take `*` and `^...$` for patterns."""
     if isinstance(kind, pl.Datetime):
         micros = value.dt.cast_time_unit("us")
         if kind.time_zone is None:

@@ -95,6 +95,13 @@ def test_maps_times_and_missing_nested_values_have_texts_too(tmp_path: Path) -> 
     assert missing == {"id": "b", "price": "2", **dict.fromkeys(("codes", "deep", "tags", "point", "at"))}
 
 
+def test_names_of_columns_are_no_patterns(tmp_path: Path) -> None:
+    """A column called `^.*$` had the text of another one."""
+    rows = pl.DataFrame({"id": ["a"], "price": ["1"], "*": ["2"], "^.*$": [{"^.*$": "c", "b": 1}]})
+    (raw,) = records(tmp_path, parquet(rows), name="a.parquet", source=SOURCE)
+    assert json.loads(raw) == {"id": "a", "price": "1", "*": "2", "^.*$": '{"^.*$":"c","b":1}'}
+
+
 def test_rows_are_read_by_name_with_flag_and_moment(tmp_path: Path) -> None:
     """F3: in whatever order their columns come."""
     rows = pl.DataFrame({"gone": [False, True], "id": ["a", "b"], "price": [1.5, 2.5], "at": ["t1", "t2"]})
