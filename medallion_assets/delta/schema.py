@@ -28,6 +28,9 @@ from medallion_assets.contracts.table import (
 )
 from medallion_assets.errors import PermanentError
 
+MOST_WITH_BOUNDS = 32
+ALL_BOUNDS = {"delta.dataSkippingNumIndexedCols": "-1"}
+"""Of so many columns delta-rs gives the bounds that a log has, unless the log says otherwise."""
 FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
 STORED_TYPES: dict[str, pl.DataType] = {
     "string": pl.String(),
@@ -125,8 +128,18 @@ def _partitioned(columns: list[str]) -> str:
     return f"partitioned by {', '.join(columns)}" if columns else "no partitions"
 
 
-def migrate(delta: DeltaTable, table: Table, add_columns: Callable[[DeltaTable, list[Field]], None]) -> bool:
-    """Have `add_columns` give the table the columns that its contract has gained; give whether there were any.
+def properties_of(table: Table) -> dict[str, str]:
+    """What the log of a table says so that delta-rs gives the bounds of all its columns: ours come last."""
+    return ALL_BOUNDS if len(table.columns) > MOST_WITH_BOUNDS else {}
+
+
+def migrate(
+    delta: DeltaTable,
+    table: Table,
+    add_columns: Callable[[DeltaTable, list[Field]], None],
+    set_properties: Callable[[DeltaTable, dict[str, str]], None],
+) -> bool:
+    """Have the table given the columns that its contract has gained, and properties; give whether there were any.
 
     Rows that came before hold null in them. Only stages that write call this: a look changes nothing.
 
@@ -145,12 +158,16 @@ def migrate(delta: DeltaTable, table: Table, add_columns: Callable[[DeltaTable, 
             found=f"columns {', '.join(field.name for field in delta.schema().fields)}",
             do=rebuild_command(table),
         )
-    if gained:
-        try:
+    said = delta.metadata().configuration
+    properties = {name: value for name, value in properties_of(table).items() if said.get(name) != value}
+    try:
+        if gained:
             add_columns(delta, gained)
-        except DeltaError:  # another writer added them at this moment, or the next stage that writes tries again
-            return True
-    return bool(gained)
+        if properties:
+            set_properties(delta, properties)
+    except DeltaError:  # another writer did it at this moment, or the next stage that writes tries again
+        return True
+    return bool(gained or properties)
 
 
 def stored_schema(delta: DeltaTable) -> pl.Schema:

@@ -15,7 +15,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.files.writing import TableFolder
-from medallion_assets.delta.schema import delta_schema
+from medallion_assets.delta.schema import delta_schema, properties_of
 from medallion_assets.storage.credentials import for_delta
 from medallion_assets.storage.options import StorageOptions
 
@@ -40,7 +40,7 @@ class TableStore:
             partition_by=[table.partition_by] if table.partition_by else None,
             name=table.name,
             description=table.description,
-            configuration=CONFIGURATION,
+            configuration={**CONFIGURATION, **properties_of(table)},
             storage_options=for_delta(options),
             commit_properties=CommitProperties(max_commit_retries=0),
         )
@@ -48,6 +48,10 @@ class TableStore:
     def add_columns(self, delta: DeltaTable, fields: list[Field]) -> None:
         """Commit columns that rows from before have no value in."""
         delta.alter.add_columns(fields)
+
+    def set_properties(self, delta: DeltaTable, properties: dict[str, str]) -> None:
+        """Commit what the log is to say of the table."""
+        delta.alter.set_table_properties(properties)
 
     def commit(
         self,

@@ -126,7 +126,7 @@ class Lakehouse:
             snapshot = self.create(table)
         expect_features_written(snapshot.delta, table, snapshot.uri)
         with storage_errors(table.name, self.uri(table)):
-            has_gained = migrate(snapshot.delta, table, self.store.add_columns)
+            has_gained = migrate(snapshot.delta, table, self.store.add_columns, self.store.set_properties)
         return self.open(table) if has_gained else snapshot
 
     def source(self, table: Table) -> Snapshot:

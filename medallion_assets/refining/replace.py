@@ -160,9 +160,10 @@ def published_batches(silver: Snapshot) -> set[str]:
     files = silver.files
     if not files.height:
         return set()
-    bounds = files.select(LOWEST_BATCH_ID, HIGHEST_BATCH_ID)
-    if bounds.filter(pl.col(LOWEST_BATCH_ID).eq_missing(pl.col(HIGHEST_BATCH_ID))).drop_nulls().height == files.height:
-        return set(bounds[LOWEST_BATCH_ID])
+    if LOWEST_BATCH_ID in files.columns:  # not yet in a wide table that an earlier release made
+        bounds = files.select(LOWEST_BATCH_ID, HIGHEST_BATCH_ID).drop_nulls()
+        if bounds.filter(pl.col(LOWEST_BATCH_ID) == pl.col(HIGHEST_BATCH_ID)).height == files.height:
+            return set(bounds[LOWEST_BATCH_ID])
     return set(silver.scan().select(pl.col(BATCH_ID).unique()).collect(engine="streaming")[BATCH_ID])
 
 
