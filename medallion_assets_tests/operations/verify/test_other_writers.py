@@ -45,6 +45,13 @@ def test_a_column_may_be_added(lakehouse: Lakehouse) -> None:
     assert found(lakehouse, deep=True) == []
 
 
+def test_properties_may_be_set(lakehouse: Lakehouse) -> None:
+    """A stage sets one of a table of many columns, and so may other engines."""
+    theirs(lakehouse, CUSTOMERS).alter.set_table_properties({"delta.dataSkippingNumIndexedCols": "-1"})
+    run_silver(lakehouse)
+    assert found(lakehouse, deep=True) == []
+
+
 def test_rows_that_are_deleted_or_changed_are_missed(lakehouse: Lakehouse) -> None:
     """DELETE, UPDATE, MERGE: the ledger knows nothing of it, and whoever makes the table again sees what differs."""
     theirs(lakehouse, CUSTOMER_TRANSACTIONS).update(updates={"payment_method": "'barter'"})
