@@ -60,7 +60,8 @@ class _Credentials:
             keys = profile()
             values = (keys["access_key_id"], keys["secret_access_key"], keys["token"])
             found = {name.lower(): value for name, value in zip(AWS_KEYS, values, strict=True) if value}
-            return found, int(keys["expires_at"].timestamp())
+            ends = keys["expires_at"]
+            return found, None if ends is None else int(ends.timestamp())
         elsewhere: tuple[dict[str, str], int | None] = pl.CredentialProviderAWS()()
         return elsewhere
 
