@@ -30,6 +30,8 @@ class Catalog:
     def __post_init__(self) -> None:
         """Refuse what two pipelines make both, and what one makes twice, with what is kept beside loaded tables.
 
+        Names that differ by case alone are one name: SQL has one view for them, and some disks have one folder.
+
         Raises:
             PermanentError: with the table, job or sensor, and the pipelines.
         """
@@ -38,9 +40,9 @@ class Catalog:
             for name in (*_names(pipeline), pipeline.job("")):
                 if name in sensor_names.SHARED:
                     raise _shared(name, pipeline)
-                if name in seen:
-                    raise _twice(name, seen[name], pipeline)
-                seen[name] = pipeline
+                if name.lower() in seen:
+                    raise _twice(name, seen[name.lower()], pipeline)
+                seen[name.lower()] = pipeline
 
     @cached_property
     def loaded(self) -> tuple[Loaded, ...]:
@@ -149,8 +151,8 @@ def _twice(name: str, first: Pipeline, second: Pipeline) -> PermanentError:
         what, found = "belongs to two pipelines", f"it in {first.name} and in {second.name}"
     return PermanentError(
         f"{name or 'a job without a prefix'} {what}",
-        expected="tables, jobs and sensors of different names; bronze.x, quarantine.x and the events of a history are "
-        "kept beside a loaded table x",
+        expected="tables, jobs and sensors of names that differ by more than case; bronze.x, quarantine.x and the "
+        "events of a history are kept beside a loaded table x",
         found=found,
         do="give one of them another name",
     )
