@@ -100,7 +100,7 @@ def test_the_page_followed_explains_the_good_order_and_holds_the_bad_one(shop: P
     """The good one alone is in Gold, and what the API reads."""
     done(shop, "python", "-", text=EXPORT)
     materialize, explain, quarantine = (line.partition("#")[0] for line in COMMANDS.splitlines() if line)
-    done(shop, "bash", "-c", materialize)
+    done(shop, "bash", "-c", materialize, pipeline="shop.pipeline:SHOP")  # it loads, also where Gold is declared
     assert "decided the row" in done(shop, "bash", "-c", explain)
     bad = done(shop, "bash", "-c", quarantine)
     assert "timestamp_without_zone" in bad

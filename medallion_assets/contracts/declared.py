@@ -20,8 +20,10 @@ from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.policies import (
     ARRIVAL_TIMERS,
     EXPORT_AGE_HOURS,
+    FRESHNESS_HOURS,
     GOLD_FRESHNESS_HOURS,
     LOADING_LIMITS,
+    MONTHS_FRESHNESS_HOURS,
     USUAL_GATE,
     GatePolicy,
     Limits,
@@ -50,7 +52,7 @@ class Loaded(Policies):
     and `loading_limits` are those of loading, as `limits` are of judging.
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
-    table has no key, and is partitioned by a column `of_batch`.
+    table has no key, is partitioned by a column `of_batch`, and is stale 35 days after the end of its last month.
     `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
     F8); None when nothing promises one.
     Where the source's batches name their owner, `source_arn` is the DynamoDB table that they are of, else that of the
@@ -88,6 +90,8 @@ class Loaded(Policies):
                 where="months",
             )
         object.__setattr__(self, "source", self.source.of(self.table, self.months))
+        if self.months is not None and self.freshness_hours == FRESHNESS_HOURS:  # which no month can keep
+            object.__setattr__(self, "freshness_hours", MONTHS_FRESHNESS_HOURS)
         gate, source = "gate=GatePolicy", f"source={type(self.source).__name__}"
         for where, name, value, most in (
             (gate, "quality_threshold", self.gate.quality_threshold, 1),

@@ -97,6 +97,8 @@ USUAL_GATE = GatePolicy()
 
 FRESHNESS_HOURS = 24.0
 """How far behind now an exported table, and Silver, may be, unless their declaration says otherwise (rule V4)."""
+MONTHS_FRESHNESS_HOURS = 35 * 24.0
+"""The same where each batch is a month: the next one, of 31 days at most, is there within four days of its end."""
 GOLD_FRESHNESS_HOURS = 26.0
 """The same of Gold and what is published: days are closed an hour after their end, and a day may have 25 hours."""
 

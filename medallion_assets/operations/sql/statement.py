@@ -17,6 +17,7 @@ import duckdb
 from medallion_assets.errors import PermanentError
 
 EXPLAIN = re.compile(r"\s*explain\b(?:\s+analyze\b)?", re.IGNORECASE)
+BARE_VERSION = re.compile(r"(\w+)@(\w+)")
 AT = "at_clause"
 LITERAL = "literal"
 
@@ -64,7 +65,9 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
     ((answer,),) = connection.execute("select json_serialize_sql(?::varchar)", [text]).fetchall()
     tree: dict[str, Any] = json.loads(answer)
     if tree["error"] and tree["error_type"] == "parser":
-        raise PermanentError("the query cannot be read", found=tree["error_message"], do="correct it")
+        version = BARE_VERSION.search(text)
+        do = f'put a name with its version in quotes, "{version[0]}"' if version else "correct it"
+        raise PermanentError("the query cannot be read", found=tree["error_message"], do=do)
     if tree["error"] or len(tree["statements"]) != 1:
         raise PermanentError(
             "this is not a single read-only query",

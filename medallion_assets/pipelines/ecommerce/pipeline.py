@@ -16,15 +16,12 @@ from medallion_assets.pipelines.ecommerce.ecommerce_events import ECOMMERCE_EVEN
 from medallion_assets.sources.files.files import Files
 
 MONTHS = Months(first=date(2019, 10, 1))
-LATEST_DAYS = 35
-"""After a month the next one, of 31 days at most, is there within four more."""
 EVENTS = Loaded(
     table=ECOMMERCE_EVENTS,
     source=Files(pattern="????-???.csv{,.gz,.zst}", kind=BatchKind.PARTITION, partition="%Y-%b", header=FILE_COLUMNS),
     months=MONTHS,
     update_timers=AT_ONCE,
     limits=Limits(time_limit_seconds=7200),
-    freshness_hours=LATEST_DAYS * 24,
 )
 REVENUE = Monthly(
     table=BRAND_REVENUE,

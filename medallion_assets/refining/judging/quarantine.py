@@ -198,8 +198,8 @@ def bad_keys(lakehouse: Lakehouse, loaded: Loaded, fulls: Iterable[Batch]) -> pl
     """The keys whose record was bad in full batches: key columns and `_export_id` (rule K1: these stay untouched)."""
     table = loaded.table
     batches = {batch.id: batch for batch in fulls}
-    schema = {name: kind for name, kind in polars_schema(table).items() if name in table.key}
-    empty = pl.DataFrame(schema={**schema, BATCH_ID: pl.String})
+    schema = polars_schema(table)
+    empty = pl.DataFrame(schema={**{name: schema[name] for name in table.key}, BATCH_ID: pl.String})
     contract = quarantine_table(table)
     if not batches or not lakehouse.exists(contract):
         return empty

@@ -134,6 +134,7 @@ def test_a_moment_stands_for_the_version_of_then(ask: Any, lakehouse: Lakehouse)
         ("from gold.daily_sales_summary", "does not exist yet"),
         ("select nothing from silver.customers", "nothing"),
         ("select 1 from", "cannot be read"),
+        ("from silver.customers@3", 'in quotes, "customers@3"'),
         ("", "found: nothing"),
         ("select 1; select 2", "one SELECT"),
     ],

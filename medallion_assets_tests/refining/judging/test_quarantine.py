@@ -135,6 +135,8 @@ def test_bad_keys_are_those_of_full_exports_whose_key_can_be_read(tmp_path: Path
     assert found.rows() == [("bad", picture.export_id), ("twice", picture.export_id)]
     fulls = [export for export in exports if export.is_full]
     everything = bad_keys(lakehouse, pipeline.declared(SILVER), fulls)
+    other_order = replace(SILVER, key=("customer_id", "transaction_id"))
+    assert bad_keys(lakehouse, pipeline.declared(other_order), fulls).columns == [*other_order.key, "_export_id"]
     assert set(everything["transaction_id"]) == {"bad", "twice", "late"}
     assert bad_keys(lakehouse, pipeline.declared(SILVER), []).schema == everything.schema
     assert bad_keys(lake(tmp_path / "new"), pipeline.declared(SILVER), exports).height == 0
