@@ -28,7 +28,7 @@ def is_table(table: Table, uri: str, options: Mapping[str, str]) -> bool:
     """
     expect_credentials(table.name, uri, options)
     with storage_errors(table.name, uri):
-        return DeltaTable.is_deltatable(uri, storage_options=for_delta(options))
+        return DeltaTable.is_deltatable(uri, storage_options=for_delta(uri, options))
 
 
 def load_table(

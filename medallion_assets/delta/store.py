@@ -29,7 +29,7 @@ class TableStore:
 
     def open(self, uri: str, options: Mapping[str, str], version: int | None = None) -> DeltaTable:
         """The table at a version; at the latest for None."""
-        return DeltaTable(uri, version=version, storage_options=for_delta(options))
+        return DeltaTable(uri, version=version, storage_options=for_delta(uri, options))
 
     def create(self, table: Table, uri: str, options: Mapping[str, str]) -> DeltaTable:
         """Make an empty table, which is no error where one lies already."""
@@ -41,7 +41,7 @@ class TableStore:
             name=table.name,
             description=table.description,
             configuration={**CONFIGURATION, **properties_of(table)},
-            storage_options=for_delta(options),
+            storage_options=for_delta(uri, options),
             commit_properties=CommitProperties(max_commit_retries=0),
         )
 

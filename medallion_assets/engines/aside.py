@@ -61,11 +61,12 @@ class Aside:
 
 def streamed_aside(rows: pl.LazyFrame, place: Place, *, row_bytes: int) -> pl.LazyFrame:
     """Rows of about so many bytes each, of which nobody knows how many there are, in one file of a place."""
-    path, options = _new_path(place), place.storage_options
+    path = _new_path(place)
+    options = place.storage_options.of_polars(path)
     height = rows_of_group(row_bytes, place.row_group_bytes)
     compression = compression_aside(path, row_bytes)
-    rows.sink_parquet(path, compression=compression, row_group_size=height, **options.of_polars)
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+    rows.sink_parquet(path, compression=compression, row_group_size=height, **options)
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, **options)
 
 
 def streamed_apart(
@@ -86,7 +87,7 @@ def streamed_apart(
         paths.setdefault(file.partition_keys.item(), []).append(path)
         return path
 
-    options = place.storage_options.of_polars
+    options = place.storage_options.of_polars(place.url)
     files = pl.PartitionBy(
         place.url, key=by, include_key=True, file_path_provider=path_of, approximate_bytes_per_file=place.file_bytes
     )

@@ -67,7 +67,7 @@ class ParquetFiles:
             missing_columns="insert",
             extra_columns="ignore",
             schema={name: kind for name, kind in self.schema.items() if name != partition},
-            **self.storage_options.of_polars,
+            **self.storage_options.of_polars(self.uri),
         ).select(self.schema.names())
         if self.only is None:
             return rows

@@ -116,9 +116,9 @@ def spilled(
         compression=compression_aside(path, row_bytes),
         row_group_size=height,
         statistics=is_sorted,
-        **options.of_polars,
+        **options.of_polars(path),
     )
-    spilled_rows = pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars)
+    spilled_rows = pl.scan_parquet(path, glob=False, hive_partitioning=False, **options.of_polars(path))
     return spilled_rows.with_columns(constants).select(rows.columns) if same else spilled_rows
 
 

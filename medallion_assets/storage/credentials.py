@@ -76,9 +76,9 @@ class ProfileCredentials:
             return self._found
 
 
-def of_profile(options: Mapping[str, str]) -> ProfileCredentials | None:
-    """What to ask for the keys of requests, where a profile alone has them."""
-    if _are_given(options) or _are_given(inherited_environment()):
+def of_profile(url: str, options: Mapping[str, str]) -> ProfileCredentials | None:
+    """What to ask for the keys of requests to `url`, where a profile alone has them; of a local place, nothing."""
+    if not _are_looked_for(url, options):
         return None
     try:
         return _find()
@@ -86,9 +86,9 @@ def of_profile(options: Mapping[str, str]) -> ProfileCredentials | None:
         return None
 
 
-def for_delta(options: Mapping[str, str]) -> dict[str, str]:
+def for_delta(url: str, options: Mapping[str, str]) -> dict[str, str]:
     """Storage options as delta-rs needs them to find the credentials that others find."""
-    return dict(options) if of_profile(options) is None else {**options, FORCED: "true"}
+    return dict(options) if of_profile(url, options) is None else {**options, FORCED: "true"}
 
 
 def expect_credentials(where: str, url: str, options: Mapping[str, str]) -> None:
@@ -97,9 +97,7 @@ def expect_credentials(where: str, url: str, options: Mapping[str, str]) -> None
     Raises:
         TransientError, PermanentError: it is a bucket, and nobody hands out credentials (`without_credentials`).
     """
-    if not url.startswith("s3://") or _are_given(options):
-        return
-    if _are_given(inherited_environment()):
+    if not _are_looked_for(url, options):
         return
     try:
         _find()
@@ -117,6 +115,11 @@ def without_credentials(where: str) -> MedallionError:
         found="none of them",
         do="set them where this process is started, or give the host a role; with a role, run it again",
     )
+
+
+def _are_looked_for(url: str, options: Mapping[str, str]) -> bool:
+    """Whether requests are to be signed, with keys that neither options nor variables give."""
+    return url.startswith("s3://") and not (_are_given(options) or _are_given(inherited_environment()))
 
 
 def _are_given(options: Mapping[str, str]) -> bool:

@@ -31,13 +31,12 @@ class StorageOptions(dict[str, str]):
     def __reduce__(self) -> tuple[Any, ...]:
         return _with_own_secrets, ({name: value for name, value in self.items() if name not in AWS_KEYS},)
 
-    @property
-    def of_polars(self) -> dict[str, Any]:
-        """The arguments of Polars' readers and writers; a plan that is pickled has no secrets in it either."""
+    def of_polars(self, url: str) -> dict[str, Any]:
+        """The arguments of Polars' readers and writers of `url`; a plan that is pickled has no secrets in it either."""
         known = {name: value for name, value in self.items() if name not in AWS_KEYS}
         arguments: dict[str, Any] = {"storage_options": known or None}
-        has_own = len(known) < len(self) or of_profile(self) is not None
-        return arguments | ({"credential_provider": _Credentials(self)} if has_own else {})
+        has_own = len(known) < len(self) or of_profile(url, self) is not None
+        return arguments | ({"credential_provider": _Credentials(url, self)} if has_own else {})
 
 
 def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
@@ -49,6 +48,7 @@ def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
 class _Credentials:
     """What Polars asks for the secrets of some options, in the process that reads or writes."""
 
+    url: str
     options: StorageOptions
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
@@ -56,7 +56,7 @@ class _Credentials:
         secrets = {name.lower(): self.options[name] for name in AWS_KEYS if name in self.options}
         if secrets:
             return secrets, None
-        if (profile := of_profile(self.options)) is not None:
+        if (profile := of_profile(self.url, self.options)) is not None:
             keys = profile()
             values = (keys["access_key_id"], keys["secret_access_key"], keys["token"])
             found = {name.lower(): value for name, value in zip(AWS_KEYS, values, strict=True) if value}

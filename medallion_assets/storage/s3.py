@@ -48,7 +48,7 @@ def s3_store(url: str, storage_options: Mapping[str, str]) -> S3Store:
     given: dict[str, Any] = {"config": options, "client_options": {"allow_http": allow_http}}
     store = S3Store.from_url(url, **given)
     expect_credentials(url, url, options)
-    profile = of_profile(options)
+    profile = of_profile(url, options)
     return store if profile is None else S3Store.from_url(url, **given, credential_provider=profile)
 
 

@@ -54,6 +54,14 @@ def test_a_role_that_does_not_answer_may_do_so_later(monkeypatch: pytest.MonkeyP
         expect_credentials(BUCKET, BUCKET, {})
 
 
+def test_none_are_looked_for_to_use_a_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 may wait for seconds, each time, on a host that has none."""
+    monkeypatch.setattr(credentials, "_find", lambda: pytest.fail("looked for"))
+    lakehouse = Lakehouse(url=str(tmp_path / "lake"))
+    assert lakehouse.ready(NOTES).scan().collect().height == 0
+    assert lakehouse.exists(NOTES)
+
+
 def test_keys_of_options_and_of_the_environment_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(credentials, "_find", lambda: pytest.fail("looked for"))
     expect_credentials(BUCKET, BUCKET, KEYS)

@@ -29,6 +29,7 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors.long_texts import first_line
 from medallion_assets.operations.verify.findings import Finding, rebuild
 from medallion_assets.storage.listing import list_objects
+from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import local_path, open_store
 
 OURS = re.compile(r"part-[0-9a-f]{32}\.parquet")
@@ -189,8 +190,8 @@ def _rows(snapshot: Snapshot, path: str) -> pl.LazyFrame:
     """The file's rows in the contract's types; of a table without a contract in their own."""
     if snapshot.table.columns:
         return snapshot.scan(paths=[path])
-    options = dict(snapshot.lakehouse.storage_options) or None
-    return pl.scan_parquet(f"{snapshot.uri}/{path}", glob=False, hive_partitioning=False, storage_options=options)
+    options = StorageOptions(snapshot.lakehouse.storage_options).of_polars(snapshot.uri)
+    return pl.scan_parquet(f"{snapshot.uri}/{path}", glob=False, hive_partitioning=False, **options)
 
 
 def _finding(snapshot: Snapshot, check: str, path: str, expected: str, found: str) -> Finding:
