@@ -22,6 +22,7 @@ from medallion_assets.delta.notes.commit_notes import CommitLog, commits_since
 from medallion_assets.delta.notes.source_versions import built_from, taken_version
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.computation import computation
+from medallion_assets.deriving.made_rows import transform_errors
 
 ZERO = Decimal(0)
 
@@ -90,7 +91,8 @@ def _totals(gold: Gold, reconciled: Reconciled, source: Snapshot, days: Sequence
     """What Gold has to reconcile with on each of `days`; as of a day that is all that came up to it."""
     before = source if reconciled.table.name == source.table.name else made_from(source, reconciled.table)
     engine = before.lakehouse.engine
-    totals = engine.fetch(reconciled.totals(engine.scan(before.part())))
+    with transform_errors(gold.table, "totals of reconciled"):
+        totals = engine.fetch(reconciled.totals(engine.scan(before.part())))
     by_day: dict[date, Decimal] = dict(totals.iter_rows())
     if not gold.is_cumulative:
         return {day: by_day.get(day, ZERO) for day in days}

@@ -43,6 +43,7 @@ def build(
     A day that is asked for is built although it is not kept; the next build removes it.
 
     Raises:
+        PermanentError: a transform fails, or its rows are not as the contract says (rule G6).
         CommitConflictError: other writers were faster, every time.
     """
     return until_committed(lambda: _build(lakehouse, gold, days, progress))

@@ -7,7 +7,7 @@ Does not: the transforms (pipelines), or what becomes of the rows (building, aud
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -18,8 +18,8 @@ import polars as pl
 
 from medallion_assets.contracts.declared import Frame
 from medallion_assets.contracts.pipeline import AsOf, Daily, Gold
-from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.table import Snapshot
+from medallion_assets.deriving.made_rows import columns_of, expect_fits, fitted, transform_errors
 from medallion_assets.engines.aside import TRAVELLING_BYTES, Aside, Place
 from medallion_assets.engines.engine import Engine, PutAside, groups_of, in_groups
 from medallion_assets.engines.files import ParquetFiles
@@ -56,7 +56,11 @@ class Computation:
     base_rows: int = BASE_ROWS
 
     def groups(self, days: Sequence[date]) -> Iterator[tuple[list[date], pl.DataFrame]]:
-        """The days in their order, a group at a time, each with all its rows: the columns of the contract."""
+        """The days in their order, a group at a time, each with all its rows: the columns of the contract.
+
+        Raises:
+            PermanentError: a transform fails, or its rows are not as the contract says (rule G6).
+        """
         if isinstance(self.gold, Daily):
             for start in range(0, len(days), DAYS_AT_ONCE):
                 group = list(days[start : start + DAYS_AT_ONCE])
@@ -90,10 +94,15 @@ class Computation:
         return str(self.gold.table.partition_by)
 
     def _daily(self, gold: Daily, days: list[date]) -> pl.DataFrame:
-        return conform(self._by_days(gold.compute, gold.grouped_by, days).rows, gold.table).collect()
+        rows = self._by_days(gold.compute, gold.grouped_by, days, "compute").rows
+        with transform_errors(gold.table):
+            made = columns_of(rows, gold.table).collect()
+        return expect_fits(fitted(made, gold.table), gold.table)
 
     def _as_of(self, gold: AsOf, base: Frame, day: date) -> pl.DataFrame:
-        return conform(gold.compute(base, day).to_native(), gold.table).collect(engine="streaming")
+        with transform_errors(gold.table):
+            made = columns_of(gold.compute(base, day).to_native(), gold.table).collect(engine="streaming")
+        return expect_fits(fitted(made, gold.table), gold.table)
 
     def _ungrouped(self, days: Sequence[date]) -> Callable[[Frame], Frame] | None:
         """What a day takes in place of a base: where no other shares it, and its rows can be streamed here."""
@@ -109,9 +118,10 @@ class Computation:
         if not isinstance(self.gold, AsOf):
             raise TypeError(self.gold)
         if self.gold.base_by_day and self.source.partitions:
-            base = self._by_days(self.gold.base, self.gold.base_grouped_by, list(self.source.partitions))
+            base = self._by_days(self.gold.base, self.gold.base_grouped_by, list(self.source.partitions), "base")
             return self._grouped(base, self.gold.base_grouped_by)
-        rows = self._engine.fetch(self.gold.base(self._engine.scan(self.source.part())))
+        with transform_errors(self.gold.table, "base"):
+            rows = self._engine.fetch(self.gold.base(self._engine.scan(self.source.part())))
         return _Made(parts=[rows.lazy()], height=rows.height)
 
     def _grouped(self, base: _Made, by: Sequence[str]) -> _Made:
@@ -127,8 +137,9 @@ class Computation:
         compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
         grouped_by: Sequence[str],
         days: Sequence[date | None],
+        what: str,
     ) -> _Made:
-        """What a function of days makes of these, some of them at a time, and of a long one some groups."""
+        """What `what` of the declaration makes of days: of some of them at a time, and of a long one of some groups."""
         bounds = self._engine.bounds
         items = [
             _Days(rows=self.source.part(partitions=some), groups=self._groups(some) if grouped_by else 1)
@@ -137,7 +148,13 @@ class Computation:
             )
         ]
         place = self._engine.memory_or(self.workspace) if len(items) == 1 else self.workspace
-        make = partial(_made, compute=compute, grouped_by=grouped_by, aside=Aside(place, memory_bytes=TRAVELLING_BYTES))
+        make = partial(
+            _made,
+            compute=compute,
+            grouped_by=grouped_by,
+            aside=Aside(place, memory_bytes=TRAVELLING_BYTES),
+            errors=partial(transform_errors, self.gold.table, what),
+        )
         return _Made.of(list(self._engine.map_items(make, items, are_large=True)))
 
     def _groups(self, days: Sequence[date | None]) -> int:
@@ -183,11 +200,13 @@ def _made(
     compute: Callable[[nw.LazyFrame[Any]], nw.LazyFrame[Any]],
     grouped_by: Sequence[str],
     aside: Aside,
+    errors: Callable[[], AbstractContextManager[None]],
 ) -> _Made:
     made = []
     for number in range(days.groups):
         some = days.rows.scan().filter(of_group(grouped_by, number, days.groups))
-        rows: pl.DataFrame = compute(nw.from_native(some)).to_native().collect(engine="streaming")
+        with errors():
+            rows: pl.DataFrame = compute(nw.from_native(some)).to_native().collect(engine="streaming")
         made.append(_Made(parts=[aside(rows)], height=rows.height))
     return _Made.of(made)
 

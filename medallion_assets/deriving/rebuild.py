@@ -38,7 +38,7 @@ def rebuild_gold(
     is built (rule G5), and the others are removed.
 
     Raises:
-        PermanentError: `why` is blank, or the table or its source has not been made yet.
+        PermanentError: `why` is blank, the table or its source has not been made yet, or as `build`.
         CommitConflictError: other writers were faster, every time.
     """
     expect_reason("the rebuild", why, where=gold.table.name)

@@ -30,6 +30,11 @@ def rebuild(table: Table) -> str:
     return f'`medallion rebuild {table.rebuilt_with} --why "{REASON}"`; it rebuilds {table.name} as well'
 
 
+def rebuild_computed(table: Table) -> str:
+    """What makes the rows of a pipeline's transform anew, where the transform itself may be at fault."""
+    return f"{rebuild(table)}; if its compute is at fault, the rebuild says what to correct and changes nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """Something that must not be. `check` names the rule that was looked at; `file` is below the table's folder."""

@@ -1,10 +1,12 @@
-"""Gold once more from its source, day by day, and whether that is what it holds (rules G1 to G4).
+"""Gold by its contract, and once more from its source, day by day, and whether that is what it holds (rules G1 to G6).
 
-Belongs here: choosing the days that can be compared, and comparing them.
+Belongs here: the rows that a table may not hold; choosing the days that can be compared, and comparing them.
 Does not: computing rows. Days that wait to be built again are no findings: they are said in a note.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from medallion_assets.contracts.pipeline import Gold
 from medallion_assets.contracts.run_days import days_text, ranges_of
@@ -13,8 +15,23 @@ from medallion_assets.delta.table import Snapshot
 from medallion_assets.deriving.computation import computation
 from medallion_assets.deriving.day_ledger import settled_days, to_build
 from medallion_assets.deriving.day_logs import read_ledger
-from medallion_assets.operations.verify.findings import Verification
+from medallion_assets.deriving.made_rows import misfits
+from medallion_assets.operations.verify.findings import Finding, Verification, rebuild_computed
 from medallion_assets.operations.verify.recomputation import difference
+
+
+def verify_rows(built: Snapshot) -> Iterator[Finding]:
+    """Rows that an earlier release committed and a build would refuse now (rule G6)."""
+    table = built.table
+    for day in built.partitions:
+        for misfit in misfits(built.scan(partitions=[day]).collect(engine="streaming"), table):
+            yield Finding(
+                table=table.name,
+                check="rows_fit_the_contract",
+                expected=misfit.expected,
+                found=f"{misfit.found}, in {table.partition_by} {day}",
+                do=rebuild_computed(table),
+            )
 
 
 def verify_gold(gold: Gold, built: Snapshot, source: Snapshot, *, progress: Progress) -> Verification:

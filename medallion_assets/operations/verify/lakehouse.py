@@ -36,6 +36,7 @@ from medallion_assets.operations.verify.findings import (
     of_place,
     rebuild,
 )
+from medallion_assets.operations.verify.gold import verify_rows
 from medallion_assets.operations.verify.history import compare_histories, last_runs, lost_since_its_run, without_log
 from medallion_assets.operations.verify.log import verify_log
 from medallion_assets.operations.verify.silver import (
@@ -159,6 +160,9 @@ class _Look:
             self.progress("comparing tables", number, len(catalog.loaded))
         for derived in catalog.derived:
             self._compare_derived(derived)
+        for table in (gold.table for gold in catalog.gold) if self._reads_rows else ():
+            if held := self.well.get(table.name):
+                self._found(table.name, list(verify_rows(held)))
         for table in self.absent:
             self.answer.findings.extend(lost_since_its_run(table, self.runs.get(table.name)))
         for finding in compare_histories(catalog, tables, self.replays, self.runs):

@@ -19,7 +19,7 @@ from medallion_assets.delta.notes.source_versions import SOURCE_ID_NOTE, SOURCE_
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors.long_texts import listed
-from medallion_assets.operations.verify.findings import Finding, rebuild
+from medallion_assets.operations.verify.findings import Finding, rebuild, rebuild_computed
 from medallion_assets.refining.bronze import bronze_table, loaded_ids, rebuilt_exports
 from medallion_assets.refining.integrity import leaked_tombstones, repeated_keys
 from medallion_assets.refining.judging.events import POSITION
@@ -120,7 +120,7 @@ def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterat
                 check="rows_are_the_live_ones",
                 expected=f"{live} rows, the live ones of {source.table.name}",
                 found=f"{derived.row_count} rows",
-                do=rebuild(derived.table),
+                do=rebuild_computed(derived.table),
             )
         if rows and (leaked := leaked_tombstones(source, derived)):
             yield Finding(
@@ -128,10 +128,10 @@ def verify_derived(derived: Snapshot, source: Snapshot, *, rows: bool) -> Iterat
                 check="no_tombstone_leaks",
                 expected="no row of a deleted key",
                 found=f"{leaked}",
-                do=rebuild(derived.table),
+                do=rebuild_computed(derived.table),
             )
     if rows:
-        yield from _unique(derived, rebuild(derived.table))
+        yield from _unique(derived, rebuild_computed(derived.table))
 
 
 def is_behind(derived: Snapshot, source: Snapshot) -> bool:

@@ -167,7 +167,7 @@ def _row_items(
                 where=publish.table.name,
                 expected=f"one row of {day} for each {', '.join(key_columns)}",
                 found=key,
-                do="recompute the Gold partition of that day",
+                do="see that compute of the Gold table groups by its key, then run `medallion rebuild` for the table",
             )
         seen.add(key)
         item, reason = item_or_reason(row, keys.key(day, key), rules, later=EXPIRY)

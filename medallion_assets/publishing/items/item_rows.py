@@ -40,7 +40,7 @@ def sifted(
                 where=table,
                 expected=f"one row a {', '.join(keys)}",
                 found=", ".join(map(repr, value))[:100],
-                do="recompute the Gold partition",
+                do="see that compute of the Gold table groups by its key, then run `medallion rebuild` for the table",
             )
         seen.add(value)
         encoded = encoded_row(keys, row)

@@ -73,6 +73,29 @@ def test_figures_that_somebody_changed_are_found(with_gold: Lakehouse, gold: Gol
 
 
 @pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
+def test_rows_that_no_build_makes_any_more_are_found_in_what_an_earlier_release_wrote(
+    with_gold: Lakehouse, gold: Gold
+) -> None:
+    """G6: a key twice, and a required value missing; the rebuild puts it right."""
+    table = with_gold.open(gold.table)
+    day, required = table.days[-1], gold.table.column_names[-1]
+    rows = table.scan(partitions=[day]).collect()
+    nothing = pl.lit(None, dtype=rows.schema[required]).alias(required)
+    written = [table.folder.write(some.lazy(), partition=day) for some in (rows, rows.with_columns(nothing))]
+    table.commit(written, remove=table.partition_files([day])["path"].to_list())
+    nulls, twice = verify(with_gold, deep=True).findings
+    assert {nulls.check, twice.check} == {"rows_fit_the_contract"}
+    assert (nulls.expected, twice.expected) == (
+        f"a value in {required}, a column that is not nullable",
+        f"one row for each {', '.join(gold.table.key)}",
+    )
+    assert "with 2 rows" in twice.found
+    assert f"medallion rebuild {gold.table.name}" in twice.do
+    rebuild_gold(with_gold, gold, why="verify said so")
+    assert found(with_gold, deep=True) == []
+
+
+@pytest.mark.parametrize("gold", [DAILY_SALES, LIFETIME_VALUE], ids=["daily", "as of"])
 def test_a_day_that_was_built_and_is_gone_is_found(with_gold: Lakehouse, gold: Gold) -> None:
     DeltaTable(with_gold.uri(gold.table)).delete()
     assert found(with_gold, deep=True) == [(gold.table.name, "equals_recomputation")]
