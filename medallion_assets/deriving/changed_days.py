@@ -22,6 +22,7 @@ from medallion_assets.delta.notes.source_versions import SourceVersion, source_a
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.deriving.made_rows import transform_errors
 from medallion_assets.deriving.making_days import DaysItem, make_days
 from medallion_assets.engines.aside import Aside, Place
 from medallion_assets.engines.engine import groups_of, in_groups
@@ -73,7 +74,8 @@ class Sources:
         engine = self.first.lakehouse.engine
         bounds = engine.bounds
         aside = Aside(engine.memory_or(workspace))
-        prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
+        with transform_errors(self.derived.table, "prepare of a lookup"):
+            prepared = tuple(aside(_prepared(lookup, snapshot)) for lookup, snapshot in self.lookups())
         for group in in_groups(days, lambda day: self.first.rows_in([day]), bounds.days_rows, alone=bounds.group_rows):
             rows = self.first.rows_in(group)
             yield DaysItem(
@@ -104,6 +106,7 @@ def update_derived(
     """Bring a derived table up to the latest versions of its sources.
 
     Raises:
+        PermanentError: a transform fails, or its rows are not what the declaration says (rule G6).
         CommitConflictError: other writers were faster, every time.
     """
     return until_committed(lambda: _update(lakehouse, derived, progress))
@@ -120,7 +123,7 @@ def rebuild_derived(
     """Make every day again, from the latest versions of the sources, or say what that would change.
 
     Raises:
-        PermanentError: `why` is blank, or the table or one of its sources has not been made yet.
+        PermanentError: `why` is blank, the table or one of its sources has not been made yet, or as `update_derived`.
         CommitConflictError: other writers were faster, every time.
     """
     expect_reason("the rebuild", why, where=derived.table.name)
@@ -186,7 +189,8 @@ def _touched(sources: Sources, table: Snapshot) -> set[date]:
             before = after.lakehouse.open(after.table, version=seen[after.table.name])
             engine = table.lakehouse.engine
             rows, *states = (engine.scan(snapshot.part()) for snapshot in (sources.first, before, after))
-            days |= set(engine.fetch(lookup.changed_days(rows, *states)).to_series())
+            with transform_errors(table.table, "changed_days of a lookup"):
+                days |= set(engine.fetch(lookup.changed_days(rows, *states)).to_series())
         except (UnreadableTableError, FileNotFoundError):
             return every  # the old version was vacuumed away
     return days

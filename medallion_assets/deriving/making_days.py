@@ -18,6 +18,8 @@ from medallion_assets.contracts.pipeline import Derived
 from medallion_assets.delta.files.data_files import WrittenFile
 from medallion_assets.delta.files.writing import TableFolder
 from medallion_assets.delta.replacing.partitions import conform
+from medallion_assets.deriving.made_rows import columns_of, expect_exact, fitted, transform_errors
+from medallion_assets.deriving.one_to_one import Live
 from medallion_assets.engines.aside import Place, streamed_aside
 from medallion_assets.engines.blocks import in_turns
 from medallion_assets.engines.files import ParquetFiles
@@ -42,22 +44,42 @@ class DaysItem:
     folder: TableFolder
     place: Place
 
-    def rows(self, chosen: pl.Expr | None = None) -> pl.DataFrame:
-        """The derived rows of all of its days, or those of the `chosen` keys, each of its own source row alone."""
-        source = self.source.scan() if chosen is None else self.source.scan().filter(chosen)
-        return self._made_of(source).collect(engine="streaming")
+    @property
+    def live(self) -> Live | None:
+        """The live rows that have one row each, where the table promises that."""
+        return Live(derived=self.derived, source=self.source.scan()) if self.derived.one_to_one else None
+
+    def rows(self) -> pl.DataFrame:
+        """The derived rows of all of its days.
+
+        Raises:
+            PermanentError: the transform fails, or its rows are not what the declaration says (rule G6).
+        """
+        rows, live = self._rows_of(self.source.scan()), self.live
+        if live is not None:
+            live.expect_each_once([live.counted(rows)])
+        return rows
 
     def in_parts(self) -> Callable[[pl.Expr], pl.DataFrame]:
         """The derived rows of chosen keys; where a row is made of others too, all of them are made first, in a file."""
+        source, table = self.source.scan(), self.derived.table
         if self.derived.row_by_row:
-            return self.rows
-        source = self.source.scan()
-        rows = streamed_aside(self._made_of(source), self.place, row_bytes=text_bytes(source) // self.rows_in)
+            return lambda chosen: self._rows_of(source.filter(chosen))
+        with transform_errors(table):
+            made = self._made_of(source)
+            rows = streamed_aside(made, self.place, row_bytes=text_bytes(source) // self.rows_in)
+        expect_exact(rows, table)
+        rows = conform(rows, table)
         return lambda chosen: rows.filter(chosen).collect(engine="streaming")
+
+    def _rows_of(self, source: pl.LazyFrame) -> pl.DataFrame:
+        with transform_errors(self.derived.table):
+            made = self._made_of(source).collect(engine="streaming")
+        return fitted(made, self.derived.table)
 
     def _made_of(self, source: pl.LazyFrame) -> pl.LazyFrame:
         lookups = (nw.from_native(frame) for frame in self.prepared)
-        return conform(self.derived.compute(nw.from_native(source), *lookups).to_native(), self.derived.table)
+        return columns_of(self.derived.compute(nw.from_native(source), *lookups).to_native(), self.derived.table)
 
     def held_rows(self, day: date, chosen: pl.Expr | None = None) -> pl.DataFrame:
         """What the table has of a day, or of the `chosen` keys of it, in the order of its key."""
@@ -130,15 +152,19 @@ def _make_long_day(item: DaysItem) -> MadeDays:
     (day,), key, made = item.days, list(item.derived.table.key), item.in_parts()
     parts = [of_group(key, number, item.parts) for number in range(item.parts)]
     written: list[WrittenFile | None] = []
-    rows_out, differs = 0, False
+    rows_out, differs, live, counted = 0, False, item.live, []
     for number, chosen in enumerate(parts):
         new = made(chosen).sort(key)
         rows_out += new.height
+        if live is not None:
+            counted.append(live.counted(new))
         if not differs and not item.held_rows(day, chosen).equals(new):
             differs = True
             written = [item.write(item.held_rows(day, earlier), day) for earlier in parts[:number]]
         if differs:
             written.append(item.write(new, day))
+    if live is not None:
+        live.expect_each_once(counted)
     return MadeDays(
         days=item.days,
         rows_in=item.rows_in,
