@@ -3,18 +3,20 @@
 Belongs here: the questions that say so, asked of the whole model in SQL, and the error that names what does not fit.
 Does not: reading its rows, or what a project's own tests ask.
 
-A cast alone would round, cut and shift silently: 1.6 becomes 2, and a moment its day. So a value of another type counts
-as it would be published only if casting it back gives the same value again.
+A cast alone would round, cut and shift silently: 1.6 becomes 2, and a moment its day. Which values of another type may
+be published is the rule of all tables (`contracts/exactness.py`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import duckdb
 
-from medallion_assets.contracts.table import Column, Float, Table
+from medallion_assets.contracts.exactness import Kind, Passing, passing
+from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.duckdb.views import duckdb_type, quoted
 from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
 from medallion_assets.errors import MedallionError, PermanentError
@@ -22,6 +24,14 @@ from medallion_assets.errors.long_texts import first_line
 
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """Types that DuckDB describes by another name."""
+KINDS = (
+    (re.compile(r".*\[\d*\]"), Kind.LIST),
+    (re.compile(r"DOUBLE|FLOAT"), Kind.FLOAT),
+    (re.compile(r"BOOLEAN|DECIMAL.*|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?"), Kind.NUMBER),
+    (re.compile(r"DATE|TIMESTAMP.*"), Kind.TIME),
+    (re.compile(r".*"), Kind.TEXT),
+)
+"""What DuckDB's types are about; of those that are left, such as UUID and ENUM, each value is its text."""
 
 
 def relation(table: Table) -> str:
@@ -100,10 +110,22 @@ def _faults(connection: duckdb.DuckDBPyConnection, table: Table) -> Iterator[_Fa
         if not column.nullable:
             said = f"a value in {column.name}"
             yield _Fault(condition=f"{name} is null", example=key, expected=said, found=f"no {column.name}")
-        if given not in (None, SAME.get(wanted, wanted)) and not isinstance(column.type, Float):
+        if given is not None and given != SAME.get(wanted, wanted):
             yield _Fault(
-                condition=f"try_cast({cast(column)} as {given}) is distinct from {name}",
+                condition=_changed(column, given),
                 example=name,
-                expected=f"values of {column.name} that are exact as {wanted}",
+                expected=f"values of {column.name} that {wanted} holds as they are",
                 found=f"{column.name} ({given}) would be another value",
             )
+
+
+def _changed(column: Column, given: str) -> str:
+    name = quoted(column.name)
+    kind = next(kind for types, kind in KINDS if types.fullmatch(given))
+    match passing(kind, column.type):
+        case Passing.NONE:
+            return f"{name} is not null"
+        case Passing.HELD:
+            return f"{name} is not null and try_{cast(column)} is null"
+        case Passing.EXACT:
+            return f"try_cast({cast(column)} as {given}) is distinct from {name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -137,6 +138,9 @@ def test_a_build_without_a_change_keeps_out_one_that_opened_the_tables_before(tm
         (("insert into gold.fact from gold.fact"), "2 rows with month = 2025-01-01, number = 1"),
         (("alter table gold.fact alter amount type decimal(18, 6) using 0.123456"), "such as 0.123456"),
         (("alter table gold.fact alter number type double using 1.6"), "1 rows: number (DOUBLE) would be another"),
+        (("alter table gold.fact alter number type varchar using '1'"), "1 rows: number (VARCHAR) would be another"),
+        (("alter table gold.fact alter amount type double using 1e15"), "1000000000000000.0"),
+        (("alter table gold.fact alter amount type double using 'nan'"), "nan"),
         (("alter table gold.fact alter month type timestamp using month + interval 10 hours"), "2025-01-01 10:00:00"),
     ],
 )
@@ -159,6 +163,16 @@ def test_a_partition_of_another_type_becomes_a_day(tmp_path: Path) -> None:
     assert [str(day) for day in lake.open(FACT).partitions] == ["2025-01-01", "2025-02-01"]
 
 
+def test_a_float_is_rounded_to_the_decimals_of_its_column(tmp_path: Path) -> None:
+    """As of a mean: it has no exact digits to lose."""
+    lake = Lakehouse(url=str(tmp_path))
+    with built(1, 1) as connection:
+        connection.execute("alter table gold.fact alter amount type double using 2.0 / 3")
+        model = write_model(connection, lake.ready(FACT))
+    list(Publication(release_id="x", sources=[], models=[model]).burst())
+    assert lake.open(FACT).scan().collect()["amount"].to_list() == [decimal.Decimal("0.6667")]
+
+
 def test_a_file_that_is_gone_is_written_again(tmp_path: Path) -> None:
     lake = Lakehouse(url=str(tmp_path))
     publish(publication(lake, 1, 1), build="star", run_id=None, now=NOW)
@@ -173,7 +187,7 @@ def test_a_contract_that_gained_a_column_is_published(tmp_path: Path) -> None:
     publish(publication(lake, 1, 1), build="star", run_id=None, now=NOW)
     more = replace(DIMENSION, columns=(NUMBER, Column("more", NUMBER.type, "gained", nullable=True)))
     with built(1, 1) as connection:
-        connection.execute("update gold.dimension set more = '5'")
+        connection.execute("alter table gold.dimension alter more type integer using 5")
         model = write_model(connection, lake.ready(more))
     list(Publication(release_id="x", sources=[], models=[model]).burst())
     assert lake.open(more).scan().collect().to_dicts() == [{"number": 1, "more": 5}]
