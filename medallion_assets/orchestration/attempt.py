@@ -39,7 +39,7 @@ from medallion_assets.orchestration.partitions import report_days
 from medallion_assets.orchestration.reporting import AssetEvent, check_result, materialization
 from medallion_assets.orchestration.runs.ends import kind_of_interrupt
 from medallion_assets.orchestration.trigger_context import TRIGGER_TAG
-from medallion_assets.stages.reports import AttemptFigures, Check, Made, Report, RuleResults
+from medallion_assets.stages.reports import FOUND, AttemptFigures, Check, Made, Report, RuleResults
 from medallion_assets.stages.work import Repeating, Result
 
 FIGURES = {
@@ -75,7 +75,7 @@ class Attempt:
     _figures: dict[str, Any] = field(default_factory=dict)
     _others: dict[str, dict[str, Any]] = field(default_factory=dict)
     _results: list[ExpectationResult] = field(default_factory=list)
-    _broken: list[str] = field(default_factory=list)
+    _broken: dict[str, str] = field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -126,7 +126,7 @@ class Attempt:
         blocking = {spec.name for spec in self.context.assets_def.check_specs if spec.blocking}
         for result in checks:
             if result.check_name in blocking and not result.passed and result.severity is dg.AssetCheckSeverity.ERROR:
-                self._broken.append(str(result.check_name))
+                self._broken[str(result.check_name)] = _said(result)
             yield result
 
     def end(
@@ -175,8 +175,8 @@ class Attempt:
             self.end(Outcome.of_failure(limit) if limit else Outcome.CANCELED, why, kind=limit)
             raise
         if self._broken:
-            names = ", ".join(self._broken)
-            why = f"blocking checks failed: {names}; what to do: look at them"
+            failed = ", ".join(f"{name}{said}" for name, said in self._broken.items())
+            why = f"blocking checks failed: {failed}; what to do: look at their figures on the asset's page in the UI"
             self.end(Outcome.FAILED, why, kind=failed_checks(self._broken))
         else:
             self.end(Outcome.SUCCEEDED)
@@ -193,6 +193,12 @@ class Attempt:
         entries = self.context.instance.all_logs(run_id, of_type=ENDING)
         said = (entry.dagster_event and entry.dagster_event.message for entry in entries)
         return "; ".join(["the run was ended", *filter(None, said)])
+
+
+def _said(result: dg.AssetCheckResult) -> str:
+    """What a check that failed says in words."""
+    found = result.metadata.get(FOUND) if result.metadata else None
+    return "" if found is None else f" ({getattr(found, 'value', found)})"
 
 
 def _typed(figures: Mapping[str, Any]) -> dict[str, Any]:

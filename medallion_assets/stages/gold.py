@@ -32,7 +32,7 @@ from medallion_assets.stages.made import expect_made
 from medallion_assets.stages.months import expect_settled
 from medallion_assets.stages.partitions import asked_partitions
 from medallion_assets.stages.rebuild import rebuild_figures, rebuild_if_asked
-from medallion_assets.stages.reports import Check, Made, Report, check, made_version
+from medallion_assets.stages.reports import FOUND, Check, Made, Report, check, made_version
 from medallion_assets.stages.work import Work
 
 RECOMPUTED = "equals_recomputation"
@@ -143,6 +143,12 @@ def audit_checks(gold: Gold, found: Audit) -> Iterator[Check]:
     figures[gold.reconciled.figure] = as_table(
         [{"day": day, "gold": stored, "silver": expected} for day, (stored, expected) in sample]
     )
+    if wrong:
+        stored, expected = wrong[day := min(wrong)]
+        sums = f"{stored} in {gold.table.name}, {expected} in {gold.reconciled.table.name}"
+        figures[FOUND] = (
+            f"{gold.reconciled.figure} of {day} is {sums}; {len(wrong):,} of {len(found.sums):,} days differ"
+        )
     yield check(gold.table, gold.reconciled.check, passed=not wrong, **figures)
 
 

@@ -21,6 +21,8 @@ from medallion_assets.operations.tables.expectation_results import ExpectationRe
 from medallion_assets.stages.figures import Location, as_table
 
 PREVIEW_ROWS = 5
+FOUND = "found"
+"""The figure of a check that failed which says in words what is wrong: it stands in the error of the attempt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,8 +79,8 @@ def flow(tmp_path: Path, dagster_instance: dg.DagsterInstance) -> Flow:
     return Flow(tmp_path / "lakehouse", dagster_instance)
 
 
-def sound(*, passed: bool, name: str = "sound") -> dg.AssetCheckResult:
-    return check(THINGS, name, passed=passed)
+def sound(*, passed: bool, name: str = "sound", **figures: str) -> dg.AssetCheckResult:
+    return check(THINGS, name, passed=passed, **figures)
 
 
 def judged(attempt: Attempt) -> ExpectationResult:
@@ -208,6 +208,19 @@ def test_a_blocking_check_that_failed_makes_a_failed_attempt(flow: Flow) -> None
     assert (flow.result.success, flow.downstream) == (False, [])
     assert (row["outcome"], row["records_in"]) == ("failed", 5)
     assert "blocking checks failed: sound" in row["error"]
+    assert row["error_kind"] == "failed checks: sound"
+
+
+def test_what_a_failed_check_found_stands_in_the_error(flow: Flow) -> None:
+    """In words, for whoever reads it without the UI; the kind stays the same."""
+    words = "total of 2025-03-04 is 90 in gold.a, 100 in silver.b; 1 of 2 days differ"
+
+    def body(attempt: Attempt) -> Iterator[Any]:
+        yield from attempt.checked([sound(passed=False, found=words)])
+        yield attempt.report(REPORTED)
+
+    (row,) = flow.run(body)
+    assert f"blocking checks failed: sound ({words}); what to do:" in row["error"]
     assert row["error_kind"] == "failed checks: sound"
 
 

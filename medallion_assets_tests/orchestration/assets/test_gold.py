@@ -169,6 +169,9 @@ def test_revenue_that_is_off_on_two_days_does_not_cancel_out(graph: Graph) -> No
         days[0]: (Decimal("10.01"), Decimal(10)),
         days[1]: (Decimal("9.99"), Decimal(10)),
     }
+    (check,) = (check for check in audit_checks(DAILY_SALES, found) if check.name == "revenue_reconciles")
+    sums = "10.0100 in gold.daily_sales_summary, 10.0000 in silver.customer_transactions"
+    assert check.figures["found"] == f"net_revenue of {days[0]} is {sums}; 2 of 2 days differ"
 
 
 @pytest.mark.slow
