@@ -11,7 +11,7 @@ from enum import Enum, auto
 from medallion_assets.contracts.table import Date, Decimal, Float, Text, TextList, TimestampUtc, Type
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a type of an engine is about; `NUMBER` is an exact one, or a boolean."""
 
     NUMBER = auto()
@@ -32,22 +32,22 @@ class Passing(Enum):
     """All that the column's type has room for: a float has no exact digits to lose."""
 
 
-def passing(given: Kind, wanted: Type) -> Passing:
+def passing(given: ValueKind, wanted: Type) -> Passing:
     """Which values of a kind may stand in a column of a type."""
     exact = _kind(wanted)
-    if (Kind.NUMBER if given is Kind.FLOAT else given) is not exact:
+    if (ValueKind.NUMBER if given is ValueKind.FLOAT else given) is not exact:
         return Passing.NONE
-    rounds = isinstance(wanted, Float) or (given is Kind.FLOAT and isinstance(wanted, Decimal))
-    return Passing.HELD if rounds or exact in (Kind.TEXT, Kind.LIST) else Passing.EXACT
+    rounds = isinstance(wanted, Float) or (given is ValueKind.FLOAT and isinstance(wanted, Decimal))
+    return Passing.HELD if rounds or exact in (ValueKind.TEXT, ValueKind.LIST) else Passing.EXACT
 
 
-def _kind(wanted: Type) -> Kind:
+def _kind(wanted: Type) -> ValueKind:
     match wanted:
         case Text():
-            return Kind.TEXT
+            return ValueKind.TEXT
         case TextList():
-            return Kind.LIST
+            return ValueKind.LIST
         case Date() | TimestampUtc():
-            return Kind.TIME
+            return ValueKind.TIME
         case _:
-            return Kind.NUMBER
+            return ValueKind.NUMBER

@@ -16,7 +16,7 @@ from typing import Any
 import narwhals.exceptions as nw_errors
 import polars as pl
 
-from medallion_assets.contracts.exactness import Kind, Passing, passing
+from medallion_assets.contracts.exactness import Passing, ValueKind, passing
 from medallion_assets.contracts.table import Column, Decimal, Table
 from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.schema import polars_type
@@ -169,16 +169,16 @@ def _changed(column: Column, given: pl.DataType) -> pl.Expr:
             return there.cast(given, strict=False).ne_missing(value)
 
 
-def _kind(given: pl.DataType) -> Kind:
+def _kind(given: pl.DataType) -> ValueKind:
     if given.is_float():
-        return Kind.FLOAT
+        return ValueKind.FLOAT
     if given.is_numeric() or given == pl.Boolean:
-        return Kind.NUMBER
+        return ValueKind.NUMBER
     if isinstance(given, pl.String | pl.Categorical | pl.Enum):
-        return Kind.TEXT
+        return ValueKind.TEXT
     if isinstance(given, pl.Date | pl.Datetime):
-        return Kind.TIME
-    return Kind.LIST if isinstance(given, pl.List) else Kind.OTHER
+        return ValueKind.TIME
+    return ValueKind.LIST if isinstance(given, pl.List) else ValueKind.OTHER
 
 
 def _identity(table: Table) -> list[str]:

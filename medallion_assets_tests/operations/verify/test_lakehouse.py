@@ -206,7 +206,9 @@ def test_enriched_rows_that_are_missing_or_of_deleted_keys_are_found(lakehouse: 
     leaked = enriched.scan().with_columns(pl.lit("t2").alias("transaction_id"))
     enriched.commit([enriched.folder.write(leaked, partition=enriched.partitions[0])])
     name = ENRICHED_TRANSACTIONS.name
-    assert found(lakehouse) == [(name, "rows_are_the_live_ones")]
+    (finding,) = verify(lakehouse).findings
+    assert (finding.table, finding.check) == (name, "rows_are_the_live_ones")
+    assert finding.do.endswith("if its compute is at fault, the rebuild says what to correct and changes nothing")
     assert found(lakehouse, deep=True) == [(name, "rows_are_the_live_ones"), (name, "no_tombstone_leaks")]
 
 

@@ -4,7 +4,7 @@ Belongs here: the questions that say so, asked of the whole model in SQL, and th
 Does not: reading its rows, or what a project's own tests ask.
 
 A cast alone would round, cut and shift silently: 1.6 becomes 2, and a moment its day. Which values of another type may
-be published is the rule of all tables (`contracts/exactness.py`).
+be published is the same rule as for transforms (G6).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from medallion_assets.contracts.exactness import Kind, Passing, passing
+from medallion_assets.contracts.exactness import Passing, ValueKind, passing
 from medallion_assets.contracts.table import Column, Table
 from medallion_assets.delta.duckdb.views import duckdb_type, quoted
 from medallion_assets.deriving.dbt.warehouses.in_duckdb import IN_DUCKDB
@@ -25,11 +25,11 @@ from medallion_assets.errors.long_texts import first_line
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """Types that DuckDB describes by another name."""
 KINDS = (
-    (re.compile(r".*\[\d*\]"), Kind.LIST),
-    (re.compile(r"DOUBLE|FLOAT"), Kind.FLOAT),
-    (re.compile(r"BOOLEAN|DECIMAL.*|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?"), Kind.NUMBER),
-    (re.compile(r"DATE|TIMESTAMP.*"), Kind.TIME),
-    (re.compile(r".*"), Kind.TEXT),
+    (re.compile(r".*\[\d*\]"), ValueKind.LIST),
+    (re.compile(r"DOUBLE|FLOAT"), ValueKind.FLOAT),
+    (re.compile(r"BOOLEAN|DECIMAL.*|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?"), ValueKind.NUMBER),
+    (re.compile(r"DATE|TIMESTAMP.*"), ValueKind.TIME),
+    (re.compile(r".*"), ValueKind.TEXT),
 )
 """What DuckDB's types are about; of those that are left, such as UUID and ENUM, each value is its text."""
 
