@@ -107,7 +107,7 @@ def expect_exact(rows: pl.LazyFrame, table: Table) -> None:
                 table,
                 Misfit(
                     what=f"the type of {column.name} would change values that its compute gives",
-                    expected=f"values of {column.name} that {polars_type(column.type)} holds as they are",
+                    expected=f"values of {column.name} that {column.type} holds as they are",
                     found=short(f"{count:,} of {types[column.name]}, such as {found[column.name]!s}"),
                     do=f"cast or round {column.name} in compute of {table.name}, or give the column another type",
                 ),

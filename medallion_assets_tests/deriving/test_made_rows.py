@@ -193,4 +193,5 @@ def test_a_fraction_of_an_integer_is_refused_by_a_build(tmp_path: Path) -> None:
     """The number that was published before: 18 in place of 18.5."""
     half = spoilt(DAILY_SALES, lambda rows: rows.with_columns(units_sold=nw.col("units_sold") / 2))
     error = refusal(lakehouse_at(tmp_path), half, BUILDS["run"])
+    assert error.expected == "values of units_sold that Integer() holds as they are"
     assert (str(error.found), "round units_sold" in str(error.do)) == ("1 of Float64, such as 0.5", True)
