@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -35,6 +36,7 @@ from medallion_assets.orchestration.runs.locks import take
 from medallion_assets.orchestration.runs.whereabouts import folder_of
 from medallion_assets.orchestration.wakes.event_notes import EventNotes
 from medallion_assets_tests.contracts.misspelt_condition import MISSPELT
+from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.instances import instance_on_disk
 from medallion_assets_tests.orchestration.runs.run_jobs import waiting
 from medallion_assets_tests.services.postgres import PostgresServer, postgres_server
@@ -44,14 +46,8 @@ from medallion_assets_tests.services.small_disk import SmallDisk
 
 def health(*options: str, **environment: str) -> tuple[int, dict[str, dict[str, Any]]]:
     """The exit code, and the answers by part."""
-    done = subprocess.run(
-        [sys.executable, REPOSITORY / "deploy" / "health.py", "--json", *options],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=180,
-    )
+    command = [sys.executable, REPOSITORY / "deploy" / "health.py", "--json", *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=180)
     assert done.stdout, done.stderr
     return done.returncode, {answer["part"]: answer for answer in json.loads(done.stdout)["parts"]}
 
@@ -187,11 +183,7 @@ def test_a_part_that_does_not_answer_is_not_well() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [
-        ("TIMERS", "often"),
-        pytest.param("ALERTS_FAILURE", "nonsense", marks=pytest.mark.slow),
-        pytest.param("QUERY_ALERTS", "/nowhere.toml", marks=pytest.mark.slow),
-    ],
+    first_quick(*starmap(pytest.param, [("TIMERS", "often"), ("ALERTS_FAILURE", "x"), ("QUERY_ALERTS", "/none.toml")])),
 )
 def test_a_wrong_setting_is_told(name: str, value: str) -> None:
     """Each is refused when the definitions are loaded."""
