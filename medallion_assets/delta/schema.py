@@ -26,20 +26,21 @@ from medallion_assets.contracts.table import (
     TimestampUtc,
     Type,
 )
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import OtherContractError, PermanentError
 
 MOST_WITH_BOUNDS = 32
 ALL_BOUNDS = {"delta.dataSkippingNumIndexedCols": "-1"}
 """Of so many columns delta-rs gives the bounds that a log has, unless the log says otherwise."""
 FROM_BACKUP = "restore it from a backup: its content exists nowhere else"
-STORED_TYPES: dict[str, pl.DataType] = {
-    "string": pl.String(),
-    "long": pl.Int64(),
-    "double": pl.Float64(),
-    "timestamp": pl.Datetime("us", "UTC"),
-    "date": pl.Date(),
-    "boolean": pl.Boolean(),
+STORED_TYPES: dict[str, Type] = {
+    "string": Text(),
+    "long": Integer(),
+    "double": Float(),
+    "timestamp": TimestampUtc(),
+    "date": Date(),
+    "boolean": Boolean(),
 }
+"""What a primitive type of Delta holds, besides decimals."""
 
 
 def polars_type(column_type: Type) -> pl.DataType:
@@ -77,13 +78,13 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
     """Refuse a table whose rows cannot be read by the contract.
 
     Raises:
-        PermanentError: it is somebody else's table, with none of the contract's columns or without its key; or a
+        OtherContractError: it is somebody else's table, with none of the contract's columns or without its key; or a
             column has another type than the contract says: no rows are converted silently.
     """
     held = {field.name: field.type for field in delta.schema().fields}
     ours = set(table.key or table.column_names)
     if ours and not (held.keys() >= ours if table.key else held.keys() & ours):
-        raise PermanentError(
+        raise OtherContractError(
             f"another table is in the place of {table.name}",
             expected=f"columns {', '.join(table.key or table.column_names)}",
             found=f"columns {', '.join(held)}",
@@ -92,11 +93,11 @@ def expect_readable(delta: DeltaTable, table: Table) -> None:
     expect_partition(delta, table)
     for field in delta_schema(table).fields:
         if field.name in held and held[field.name] != field.type:
-            raise PermanentError(
+            raise OtherContractError(
                 f"column {field.name} has another type than its contract",
                 where=table.name,
-                expected=str(field.type),
-                found=str(held[field.name]),
+                expected=_contract_words(field.type),
+                found=_contract_words(held[field.name]),
                 do=f"{rebuild_command(table)}; or give the changed column a new name",
             )
 
@@ -112,11 +113,11 @@ def expect_partition(delta: DeltaTable, table: Table) -> None:
     """Refuse a contract whose partition is another one than the table was made with.
 
     Raises:
-        PermanentError: with both, and what to do.
+        OtherContractError: with both, and what to do.
     """
     held, wanted = delta.metadata().partition_columns, [table.partition_by] if table.partition_by else []
     if table.columns and held != wanted:
-        raise PermanentError(
+        raise OtherContractError(
             f"the contract of {table.name} partitions it by another column than the table has",
             expected=_partitioned(held),
             found=f"{_partitioned(wanted)} in the contract",
@@ -209,10 +210,22 @@ def _stored_type(stored: object) -> pl.DataType | None:
     if isinstance(stored, ArrayType):
         inner = _stored_type(stored.element_type)
         return None if inner is None else pl.List(inner)
+    kind = _contract_type(stored)
+    return None if kind is None else polars_type(kind)
+
+
+def _contract_type(stored: object) -> Type | None:
+    if stored == _delta_type(TextList()):
+        return TextList()
     name = stored.type if isinstance(stored, PrimitiveType) else ""
     if match := re.fullmatch(r"decimal\((\d+),\s*(\d+)\)", name):
-        return pl.Decimal(int(match[1]), int(match[2]))
+        return Decimal(int(match[1]), int(match[2]))
     return STORED_TYPES.get(name)
+
+
+def _contract_words(stored: object) -> str:
+    """A stored type as a contract says it; Delta's own words for one that no contract has."""
+    return str(_contract_type(stored) or stored)
 
 
 def _delta_type(column_type: Type) -> PrimitiveType | ArrayType:

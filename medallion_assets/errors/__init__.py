@@ -104,6 +104,10 @@ class UnreadableTableError(PermanentError):
     """Where a table should lie there is something else, a broken table, or not the version that was asked for."""
 
 
+class OtherContractError(UnreadableTableError):
+    """A table is whole, but was made by another contract, or is not one of this project's: nothing in it is damaged."""
+
+
 class TableFeatureError(PermanentError):
     """A table uses features of Delta that this project cannot read or write: somebody switched them on."""
 

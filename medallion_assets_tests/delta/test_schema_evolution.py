@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 
-from medallion_assets.contracts.table import Column, Integer, Table, Text
+from medallion_assets.contracts.table import Column, Decimal, Integer, Table, Text, TextList, Type
 from medallion_assets.errors import PermanentError
 from medallion_assets_tests.pipeline import lakehouse_at
 
@@ -30,8 +30,14 @@ def test_a_gained_column_is_in_the_schema_and_null_in_older_rows(tmp_path: Path)
     assert DeltaTable(after.uri).protocol().min_writer_version == 2
 
 
-def test_a_changed_type_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [Integer(), Decimal(20, 2), TextList()], ids=str)
+def test_a_changed_type_is_refused_in_the_words_of_contracts(tmp_path: Path, kind: Type) -> None:
+    """In both directions: what the table holds is said as the contract would."""
     lakehouse = lakehouse_at(tmp_path)
-    lakehouse.ready(NOTES)
-    with pytest.raises(PermanentError, match="column note has another type"):
-        lakehouse.open(replace(NOTES, columns=(Column("note", Integer(), "what"),)))
+    other = replace(NOTES, name="operations.others", columns=(Column("note", kind, "what"),))
+    for made, asked in ((NOTES, replace(other, name=NOTES.name)), (other, replace(NOTES, name=other.name))):
+        lakehouse.ready(made)
+        with pytest.raises(PermanentError, match="column note has another type") as refused:
+            lakehouse.open(asked)
+        assert refused.value.expected == str(asked.column("note").type)
+        assert refused.value.found == str(made.column("note").type)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import FROM_BACKUP
-from medallion_assets.errors import TableFeatureError
+from medallion_assets.errors import OtherContractError, TableFeatureError
 from medallion_assets.errors.reasons import REASON
 
 MADE_ANEW = (
@@ -51,6 +51,12 @@ def of_features(table: Table, error: TableFeatureError) -> Finding:
     """About a table whose features are in the way."""
     expected, found, do = str(error.expected), str(error.found), str(error.do)
     return Finding(table=table.name, check="table_features", expected=expected, found=found, do=do)
+
+
+def of_contract(table: Table, error: OtherContractError) -> Finding:
+    """About a table that its contract does not fit: nothing in it is damaged, so nothing is to be removed."""
+    expected, found = str(error.expected), f"{error.what}: {error.found}"
+    return Finding(table=table.name, check="table_fits_contract", expected=expected, found=found, do=str(error.do))
 
 
 def of_place(place: PlaceStatus) -> list[Finding]:

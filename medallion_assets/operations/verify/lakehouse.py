@@ -19,7 +19,7 @@ from medallion_assets.delta.files.data_files import LOG_FOLDER
 from medallion_assets.delta.log.replay import Replayed
 from medallion_assets.delta.replacing.replacement import Progress
 from medallion_assets.delta.table import Lakehouse, Snapshot
-from medallion_assets.errors import PermanentError, TableFeatureError, UnreadableTableError
+from medallion_assets.errors import OtherContractError, PermanentError, TableFeatureError, UnreadableTableError
 from medallion_assets.operations.places import lakehouse_place
 from medallion_assets.operations.tables.every import every_table, tables_without_contract
 from medallion_assets.operations.tables.pipeline_runs import PIPELINE_RUNS, StageAttempt
@@ -32,6 +32,7 @@ from medallion_assets.operations.verify.findings import (
     Finding,
     TableFacts,
     Verification,
+    of_contract,
     of_features,
     of_place,
     rebuild,
@@ -220,6 +221,9 @@ class _Look:
                 table=table.name, version=snapshot.version, files=snapshot.files.height, rows=snapshot.row_count
             )
         except TableFeatureError:
+            return
+        except OtherContractError as error:
+            self.answer.findings.append(of_contract(table, error))
             return
         except PermanentError as error:
             found = error.found if isinstance(error, UnreadableTableError) else error

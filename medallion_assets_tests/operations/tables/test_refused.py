@@ -13,7 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from medallion_assets.contracts.table import Table
+from medallion_assets.contracts.catalog import Catalog
+from medallion_assets.contracts.table import Decimal, Table
 from medallion_assets.delta.row_tables.releases import RELEASES
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
@@ -36,7 +37,17 @@ from medallion_assets.refining.loading.refused_batches import RefusedBatch, reco
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.crossed import first_quick
 from medallion_assets_tests.operations.small_lakehouse import data_file, exports
-from medallion_assets_tests.pipeline import CATALOG, CUSTOMER_TRANSACTIONS, CUSTOMERS, NOW, land
+from medallion_assets_tests.pipeline import (
+    CATALOG,
+    CUSTOMER_TRANSACTIONS,
+    CUSTOMERS,
+    ENRICHED_TRANSACTIONS,
+    ENRICHMENT,
+    NOW,
+    declared,
+    land,
+    pipeline_with,
+)
 
 BRONZE = bronze_table("customer_transactions")
 QUARANTINE = quarantine_table(CUSTOMER_TRANSACTIONS)
@@ -89,6 +100,57 @@ def test_verify_names_it_and_looks_at_the_rest(lakehouse: Lakehouse, table: Tabl
     assert (f"DROP FEATURE {feature}" in finding.do) == (feature == WRITTEN)
     assert [line.rows for line in answer.tables if line.table == "silver.customers"] == [2]
     assert {finding.check for finding in answer.findings} == {"table_features"}
+
+
+def with_decimal(table: Table) -> Table:
+    """The contract after `quantity` became a decimal."""
+    columns = (
+        replace(column, type=Decimal(20, 2)) if column.name == "quantity" else column for column in table.columns
+    )
+    return replace(table, columns=tuple(columns))
+
+
+@pytest.fixture
+def changed(lakehouse: Lakehouse) -> Lakehouse:
+    """The lakehouse after a column of Silver, and of what is derived from it, has got another type."""
+    silver, enriched = with_decimal(CUSTOMER_TRANSACTIONS), with_decimal(ENRICHED_TRANSACTIONS)
+    derived = replace(ENRICHMENT, table=enriched, source=silver)
+    pipeline = replace(pipeline_with(declared(silver)), derived=(derived,), gold=(), published=(), pictures=())
+    return replace(lakehouse, catalog=Catalog((pipeline,)))
+
+
+def test_a_changed_contract_is_named_with_what_to_do_and_hides_no_other_table(
+    lakehouse: Lakehouse, changed: Lakehouse
+) -> None:
+    """First the table that has to be rebuilt first."""
+    at = datetime(2025, 5, 8, tzinfo=UTC)
+    before, status = read_status(lakehouse, at), read_status(changed, at)
+    said = [problem for problem in status.problems if "has another type than its contract" in problem]
+    assert [problem.split(":")[0] for problem in said] == [
+        "silver.customer_transactions",
+        "silver.enriched_transactions",
+    ]
+    assert "`medallion rebuild silver.customer_transactions " in said[0]
+    other = "silver.customers"
+    assert [line for line in status.freshness if line.table == other] == [
+        line for line in before.freshness if line.table == other
+    ]
+    needs = needs_of(read_dashboard_facts(changed, at))
+    assert "column quantity has another type than its contract" in [need.what for need in needs]
+
+
+def test_verify_takes_a_changed_contract_for_no_damage(changed: Lakehouse) -> None:
+    """What to do is to rebuild, and nothing is to be removed."""
+    answer = verify(changed, deep=True)
+    found = [finding for finding in answer.findings if finding.check == "table_fits_contract"]
+    assert [finding.table for finding in found] == ["silver.enriched_transactions", "silver.customer_transactions"]
+    assert {finding.check for finding in answer.findings} == {"table_fits_contract", "judged_by_one_contract"}
+    for finding in found:
+        assert finding.expected == "Decimal(precision=20, scale=2)"
+        assert finding.found == "column quantity has another type than its contract: Integer()"
+        assert finding.do.startswith(f"`medallion rebuild {finding.table} ")
+        assert "_delta_log" not in finding.do
+    assert [line.rows for line in answer.tables if line.table == "silver.customers"] == [2]
 
 
 def test_stages_of_other_tables_go_on(lakehouse: Lakehouse) -> None:
