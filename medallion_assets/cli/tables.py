@@ -195,7 +195,7 @@ def quarantine_show(
     table: TableName,
     export: Exports = None,
     reason: Reasons = None,
-    held: Annotated[str, typer.Option(help="Show the bad rows of this export, held at the gate.")] = "",
+    held: Annotated[str, typer.Option(help="Show the rows of this export for which the gate holds it.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="How many rows to show.")] = 20,
     json: Json = False,
 ) -> None:

@@ -63,15 +63,19 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
     failing, *others = held
     batch_id, counted = failing.batch.id, failing.counted
     policy = gate.policy
-    expected, found, look_at = [], [], []
-    if gate.is_too_bad(counted) or counted.failures:
-        failures = f"; failed: {counts(counted.failures)}" if counted.failures else ""
+    expected, found, look_at, rows = [], [], [], []
+    if gate.is_too_bad(counted):
         least = policy.quality_min_bad_records
         expected.append(f"a score of at least {policy.quality_threshold}, or fewer than {least} bad records")
-        found.append(
-            f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)}{failures})"
-        )
-        look_at.append(f"the bad rows (`medallion quarantine show {table.short_name} --held {shlex.quote(batch_id)}`)")
+        found.append(f"{counted.score:.4f}, {counted.bad:,} bad of {counted.records:,} ({counts(counted.reasons)})")
+        rows.append("the bad rows")
+    if counted.failures:
+        expected.append(f"no record that breaks {' or '.join(sorted(counted.failures))} (expect_or_fail)")
+        found.append(f"{counts(counted.failures)}, of {counted.records:,} records")
+        rows.append("the records that break it" if len(counted.failures) == 1 else "the records that break them")
+    if rows:
+        show = f"`medallion quarantine show {table.short_name} --held {shlex.quote(batch_id)}`"
+        look_at.append(f"{' and '.join(rows)} ({show})")
     paths = counted.unreachable_columns
     if nulls := [name for name in counted.null_columns if name not in paths]:
         expected.append(f"a value of {' and of '.join(nulls)} in at least one record: required, or expected by a rule")

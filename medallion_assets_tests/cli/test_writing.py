@@ -148,7 +148,7 @@ def test_redrive_applies_what_is_good_now(lakehouse: Lakehouse, monkeypatch: pyt
     (row,) = answer("quarantine", "show", "customer_transactions")["rows"]
     assert datetime.fromisoformat(row["redriven_at"]) >= before
     assert answer("quarantine", "redrive", "customer_transactions")["looked_at"] == 0
-    assert "0 rows wait, 1 were redriven" in run("quarantine", "show", "customer_transactions").stdout
+    assert "0 rows wait, 1 was redriven" in run("quarantine", "show", "customer_transactions").stdout
 
 
 # Serving

@@ -1,4 +1,4 @@
-"""The gate in Dagster where it is about deletes, and about types that no column reads (rule C7)."""
+"""The gate as people read it: of deletes, of types that no column reads, of expectations that stop a batch (C3, C7)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ import re
 from typing import Any
 
 import dagster as dg
+import polars as pl
 import pytest
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
+from medallion_assets.refining.judging.gate import Counts, Gate
+from medallion_assets.refining.refined import Failing
+from medallion_assets.stages.gate_report import gate_error
 from medallion_assets_tests.graph import Graph
 from medallion_assets_tests.oracle import lines
 from medallion_assets_tests.oracle.model import ExportInput, micros
@@ -23,6 +27,7 @@ from medallion_assets_tests.orchestration.judged_exports import (
     land,
     window,
 )
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, batch_of, declared
 
 
 def shrunk(number: int, *more: str, keys: int = 1) -> ExportInput:
@@ -35,6 +40,34 @@ def many(count: int = 200) -> ExportInput:
     """A full export of so many items."""
     items = [lines.item_line(lines.transaction(f"k{key}")) for key in range(count)]
     return lines.full("customer_transactions", export_id(0), at(1 / 60), items)
+
+
+def error_of(counted: Counts) -> dict[str, str | None]:
+    """What the gate says of a batch of which this was counted."""
+    loaded = declared(CUSTOMER_TRANSACTIONS)
+    batch = batch_of(lines.full("customer_transactions", counted.export_id, at(1), []))
+    failing = Failing(batch=batch, counted=counted, sample=pl.DataFrame())
+    return gate_error(loaded, [failing], Gate.of(loaded.gate)).parts
+
+
+def test_an_expectation_that_stops_an_export_is_named_and_no_score_is_asked_for() -> None:
+    """C3: `expect_or_fail` fails it whatever its score; the records that break it can be listed."""
+    said = error_of(Counts(export_id="e1", records=3, failures={"total_insane": 1}))
+    assert said["expected"] == "no record that breaks total_insane (expect_or_fail)"
+    assert said["found"] == "total_insane: 1, of 3 records"
+    show = "`medallion quarantine show customer_transactions --held e1`"
+    assert str(said["do"]).startswith(f"look at the records that break it ({show}), then run ")
+
+
+def test_an_export_that_is_bad_and_breaks_expectations_says_both() -> None:
+    failures = {"total_insane": 1, "far_ahead": 2}
+    said = error_of(Counts(export_id="e1", records=20, bad=10, reasons={"missing": 10}, failures=failures))
+    assert said["expected"] == (
+        "a score of at least 0.98, or fewer than 10 bad records, and "
+        "no record that breaks far_ahead or total_insane (expect_or_fail)"
+    )
+    assert said["found"] == "0.5000, 10 bad of 20 (missing: 10), and far_ahead: 2, total_insane: 1, of 20 records"
+    assert str(said["do"]).startswith("look at the bad rows and the records that break them (`medallion quarantine")
 
 
 def test_a_full_export_that_has_shrunk_is_told_with_both_figures(graph: Graph) -> None:

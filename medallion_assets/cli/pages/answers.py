@@ -25,7 +25,7 @@ from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord
 from medallion_assets.operations.exports.quarantine_listing import QuarantineListing
 from medallion_assets.operations.exports.report import ExportReport
-from medallion_assets.operations.sections import format_counts, format_minute
+from medallion_assets.operations.sections import format_counts, format_minute, format_number_of
 from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.publishing.adoption import HandedOver
 from medallion_assets.refining.redrive import Redriven
@@ -142,12 +142,7 @@ def place_panel(place: PlaceStatus) -> RenderableType:
 
 def quarantine_page(listing: QuarantineListing) -> RenderableType:
     """Figures, then the first rows."""
-    waiting = listing.total - listing.redriven
-    head = Text(f"{listing.table}: {waiting:,} rows wait, {listing.redriven:,} were redriven", style="bold")
-    if listing.held:
-        head = Text(
-            f"batch {listing.held} waits: {waiting:,} of its rows are bad, and none is in any table", style="bold"
-        )
+    head = Text(_held(listing) if listing.held else _quarantined(listing), style="bold")
     reasons = Text(format_counts(listing.waiting_by_reason))
     if not listing.rows:
         return head
@@ -159,6 +154,19 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
         )
     shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))
+
+
+def _quarantined(listing: QuarantineListing) -> str:
+    waiting = listing.total - listing.redriven
+    waits = f"{format_number_of(waiting, 'row')} {'waits' if waiting == 1 else 'wait'}"
+    return f"{listing.table}: {waits}, {listing.redriven:,} {'was' if listing.redriven == 1 else 'were'} redriven"
+
+
+def _held(listing: QuarantineListing) -> str:
+    rows = f"{listing.total:,} of its rows {'is' if listing.total == 1 else 'are'} bad"
+    if listing.stops:
+        rows += f" or {'breaks' if listing.total == 1 else 'break'} {', '.join(listing.stops)} (expect_or_fail)"
+    return f"batch {listing.held} waits: {rows}, and none is in any table"
 
 
 def _reasons(row: Mapping[str, Any]) -> Iterator[str]:

@@ -7,13 +7,14 @@ Does not: putting rows there, or driving them again.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from medallion_assets.contracts.columns import REDRIVEN_AT
+from medallion_assets.contracts.expectations import Action
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse
@@ -32,7 +33,8 @@ class QuarantineListing:
     """The rows that were asked for: how many, how many of them were redriven since, and the first of them.
 
     `waiting_by_reason` counts those that were not redriven; a row with several reasons counts for each. `held` is the
-    export whose bad rows these are, if it waits.
+    export whose rows these are, if it waits: its bad ones, and those that break an `expect_or_fail`, whose names are
+    in `stops`.
     """
 
     table: str
@@ -41,6 +43,7 @@ class QuarantineListing:
     waiting_by_reason: dict[str, int] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     held: str = ""
+    stops: list[str] = field(default_factory=list)
 
 
 def list_quarantine(
@@ -75,7 +78,9 @@ def list_quarantine(
 def list_held(
     lakehouse: Lakehouse, loaded: Loaded, export_id: str, *, now: datetime, limit: int = 20
 ) -> QuarantineListing:
-    """List the bad rows of an export that is not settled, as the current contract judges them; writes no table.
+    """List rows of an export that is not settled, as the current contract judges them; writes no table.
+
+    Rows that break an `expect_or_fail` stop the export: they are listed as bad ones are, with its name as a reason.
 
     Raises:
         PermanentError: no batch of that id waits; the message names those that do.
@@ -94,7 +99,7 @@ def list_held(
             do="correct --held, or list rows of settled batches with --export",
         )
     with lakehouse.workspace() as folder:
-        judged = judge_batches(bronze, loaded, [export], folder)
+        judged = judge_batches(bronze, _with_all_listed(loaded), [export], folder)
         rows = quarantine_rows(pl.concat(judged.bad), now).collect(engine="streaming")
     counted = judged.counts[export_id]
     return QuarantineListing(
@@ -103,4 +108,18 @@ def list_held(
         waiting_by_reason=dict(largest_first(counted.reasons)),
         rows=rows.sort(*POSITION).head(limit).to_dicts(),
         held=export_id,
+        stops=[name for name in _stopping(table) if counted.reasons.get(name)],
     )
+
+
+def _stopping(table: Table) -> list[str]:
+    return [expectation.name for expectation in table.expectations if expectation.action is Action.FAIL]
+
+
+def _with_all_listed(loaded: Loaded) -> Loaded:
+    """The declaration by which a row that breaks an `expect_or_fail` is listed among the bad ones."""
+    listed = (
+        replace(expectation, action=Action.DROP) if expectation.action is Action.FAIL else expectation
+        for expectation in loaded.table.expectations
+    )
+    return replace(loaded, table=replace(loaded.table, expectations=tuple(listed)))

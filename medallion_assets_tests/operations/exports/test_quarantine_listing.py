@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
+from medallion_assets.contracts.expectations import expect_or_fail
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
 from medallion_assets.operations.exports.quarantine_listing import list_held, list_quarantine
@@ -111,3 +114,28 @@ def test_rows_of_an_export_that_is_held_are_listed_before_they_are_in_quarantine
     assert not lakehouse.exists(quarantine_table(CUSTOMER_TRANSACTIONS))
     with pytest.raises(PermanentError, match=f"one of those that wait: {FIRST}"):
         list_held(lakehouse, loaded, "another", now=NOW)
+
+
+def test_rows_that_break_an_expect_or_fail_are_listed_with_its_name(tmp_path: Path) -> None:
+    """C3: they are not bad, and yet they are what the export waits for; bad rows stand beside them."""
+    insane = expect_or_fail("quantity_insane", nw.col("quantity") < 1_000, "quantity")
+    unused = expect_or_fail("quantity_negative", nw.col("quantity") > -1)
+    table = replace(CUSTOMER_TRANSACTIONS, expectations=(*CUSTOMER_TRANSACTIONS.expectations, insane, unused))
+    lakehouse, loaded = lakehouse_at(tmp_path), declared(table)
+    items = [
+        transaction("t1"),
+        transaction("t2", quantity={"N": "5000"}),
+        transaction("t3", quantity={"N": "5000"}, amount={"N": "0"}),
+        transaction("t4", amount={"N": "0"}),
+    ]
+    land(lakehouse, full("customer_transactions", FIRST, AT, [item_line(item) for item in items]))
+    (failing,) = refine(lakehouse, loaded, now=NOW).held
+    assert (failing.counted.bad, dict(failing.counted.failures)) == (2, {"quantity_insane": 2})
+    listing = list_held(lakehouse, loaded, FIRST, now=NOW)
+    assert (listing.total, listing.stops) == (3, ["quantity_insane"])
+    assert listing.waiting_by_reason == {"amount_out_of_range": 2, "quantity_insane": 2}
+    assert [(row["_line_number"], row["reasons"], row["reason_columns"]) for row in listing.rows] == [
+        (2, ["quantity_insane"], ["quantity"]),
+        (3, ["amount_out_of_range", "quantity_insane"], ["amount", "quantity"]),
+        (4, ["amount_out_of_range"], ["amount"]),
+    ]
