@@ -147,7 +147,8 @@ def validate(json: Json = False) -> None:
     """Check whether contracts can be kept, and whether existing items fill their columns; writes nothing.
 
     Alerts must have valid URLs and queries, and recipients that name existing tables and jobs. Exit 1: a column that no
-    item fills, or a place of exports that is missing or wrong. Exit 2: a contract that cannot be kept.
+    item fills, or none with a value that can be read, or a place of exports that is missing or wrong. Exit 2: a
+    contract that cannot be kept.
     """
     with Terminal(as_json=json) as terminal:
         from medallion_assets.cli.pages.validation import validation_page

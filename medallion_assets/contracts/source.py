@@ -253,7 +253,7 @@ class Source(Protocol):
         ...
 
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
-        """What to say of bad records (`raw`, `_reasons`, `_reason_columns`) that hold what no contract can read."""
+        """What to say of bad records (`raw`, `_reasons`, `_reason_columns`) that no data can mend."""
         ...
 
 
@@ -289,6 +289,8 @@ class AsItIs:
         return []
 
 
+MISSING = "missing"
+"""The reason of a required column without a value."""
 WRONG_TYPE = "wrong_type"
 """The reason of a value where the column `wrong(...)` is true."""
 

@@ -15,7 +15,7 @@ import polars as pl
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REASONS, SOURCE_FILE
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import WRONG_TYPE
+from medallion_assets.contracts.source import MISSING, WRONG_TYPE
 from medallion_assets.delta.notes.coverage_notes import covered_note
 from medallion_assets.delta.notes.fingerprints import contract_notes, fingerprint
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_notes
@@ -49,12 +49,12 @@ class Failing:
         """What judging found in it."""
         bad = pl.concat(judged.bad).filter(pl.col(BATCH_ID) == batch.id)
         columns = [SOURCE_FILE, LINE_NUMBER, REASONS, RAW]
-        of_wrong_type = bad.filter(pl.col(REASONS).list.contains(WRONG_TYPE)).head(HINT_ROWS).collect()
+        telling = [bad.filter(pl.col(REASONS).list.contains(each)).head(HINT_ROWS) for each in (WRONG_TYPE, MISSING)]
         return cls(
             batch=batch,
             counted=judged.counts[batch.id],
             sample=bad.select(columns).head(SAMPLE_ROWS).collect(),
-            hints=loaded.source.hints(of_wrong_type, loaded.table),
+            hints=loaded.source.hints(pl.concat(telling).collect(), loaded.table),
         )
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from medallion_assets.cli.pages.answers import quarantine_page
 from medallion_assets.delta.row_tables.identity import mark_as_sample
 from medallion_assets.delta.table import Lakehouse
-from medallion_assets.operations.exports.quarantine_listing import QuarantineListing
 from medallion_assets.operations.tables.pipeline_runs import Outcome, StageAttempt, record_attempts
 from medallion_assets.refining.refine import refine
 from medallion_assets_tests.cli.command_line import answer, run
@@ -236,24 +231,6 @@ def test_the_bad_rows_of_a_held_export_are_listed_with_the_column_of_each_reason
     assert {(*row["reason_columns"], *row["reasons"]) for row in shown["rows"]} == {
         ("amount", "currency", "amount_out_of_range", "currency_unsupported")
     }
-
-
-def test_the_head_says_what_the_listed_rows_are() -> None:
-    """One row or several; bad ones, or those that an expectation stopped the export for."""
-
-    def head(listing: QuarantineListing) -> str:
-        out = io.StringIO()
-        Console(file=out, width=250).print(quarantine_page(listing))
-        return out.getvalue().strip()
-
-    quarantine = QuarantineListing(table="quarantine.orders")
-    assert head(replace(quarantine, total=2, redriven=1)) == "quarantine.orders: 1 row waits, 1 was redriven"
-    assert head(replace(quarantine, total=2)) == "quarantine.orders: 2 rows wait, 0 were redriven"
-    held = replace(quarantine, held="e1", total=1)
-    assert head(held) == "batch e1 waits: 1 of its rows is bad, and none is in any table"
-    assert head(replace(held, total=2, stops=["insane"])) == (
-        "batch e1 waits: 2 of its rows are bad or break insane (expect_or_fail), and none is in any table"
-    )
 
 
 @pytest.mark.usefixtures("lakehouse")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,18 @@ DESK = Pipeline(name="desk", loaded=(Loaded(table=TICKETS, source=DynamoDBExport
 """A pipeline whose contract names a value in a map."""
 
 
+def export(raw: Path, attributes: dict[str, Any]) -> None:
+    """A full export of one item."""
+    write_export(
+        open_store(str(raw / "tickets")),
+        table_name="tickets",
+        export_type=ExportType.FULL,
+        from_at=AT,
+        to_at=AT,
+        files=[[full_record({"id": {"S": "1"}, **attributes})]],
+    )
+
+
 @pytest.fixture
 def raw(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the exports of the pipeline are looked for; nothing is there."""
@@ -51,18 +64,28 @@ def test_a_place_into_which_no_export_has_come_yet_is_well(raw: Path) -> None:
 
 
 def test_a_column_that_no_item_fills_is_not_well(raw: Path) -> None:
-    item = {"id": {"S": "1"}, "assignee": {"M": {"name": {"S": "Ada"}}}}
-    write_export(
-        open_store(str(raw / "tickets")),
-        table_name="tickets",
-        export_type=ExportType.FULL,
-        from_at=AT,
-        to_at=AT,
-        files=[[full_record(item)]],
-    )
+    export(raw, {"assignee": {"M": {"name": {"S": "Ada"}}}})
     page = run("validate")
     assert page.exit_code == 1
     assert "silver.tickets: no record fills who (source assignee.name); assignee exists as an attribute" in page.stdout
+    assert "its contract does not fit its records; looked for its columns in 1 record\n" in page.stdout
+
+
+def test_an_optional_column_that_few_items_lack_is_well_and_is_named(raw: Path) -> None:
+    export(raw, {})
+    page = run("validate")
+    assert page.exit_code == 0
+    assert "silver.tickets: its contract can be kept; looked for its columns in 1 record\n" in page.stdout
+    assert "silver.tickets: of 1 record none fills who (source assignee.name); nobody can tell" in page.stdout
+
+
+def test_a_column_whose_type_reads_no_value_is_not_well(raw: Path) -> None:
+    export(raw, {"assignee.name": {"N": "7"}})
+    page = run("validate")
+    words = " ".join(page.stdout.split())
+    assert page.exit_code == 1
+    assert "who (source assignee.name) is bad in the one record that has it; found: wrong_type: 1 (numbers)" in words
+    assert answer("validate")["misread"][0]["records"] == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,6 +13,7 @@ import pytest
 
 from medallion_assets.operations.tables.pipeline_runs import read_attempts
 from medallion_assets.refining.judging.gate import Counts, Gate
+from medallion_assets.refining.refine import refine
 from medallion_assets.refining.refined import Failing
 from medallion_assets.stages.gate_report import gate_error
 from medallion_assets_tests.graph import Graph
@@ -27,7 +30,8 @@ from medallion_assets_tests.orchestration.judged_exports import (
     land,
     window,
 )
-from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, batch_of, declared
+from medallion_assets_tests.pipeline import CUSTOMER_TRANSACTIONS, NOW, batch_of, declared, lakehouse_at
+from medallion_assets_tests.pipeline import land as land_lines
 
 
 def shrunk(number: int, *more: str, keys: int = 1) -> ExportInput:
@@ -68,6 +72,22 @@ def test_an_export_that_is_bad_and_breaks_expectations_says_both() -> None:
     )
     assert said["found"] == "0.5000, 10 bad of 20 (missing: 10), and far_ahead: 2, total_insane: 1, of 20 records"
     assert str(said["do"]).startswith("look at the bad rows and the records that break them (`medallion quarantine")
+
+
+def test_a_key_that_is_not_of_dynamodbs_key_is_said(tmp_path: Path) -> None:
+    """C8: changes name their items by DynamoDB's key, so a key of other attributes is null in all of them."""
+    lakehouse, loaded = lakehouse_at(tmp_path), declared(replace(CUSTOMER_TRANSACTIONS, key=("customer_id",)))
+    items = [lines.transaction(f"t{number}", customer_id={"S": f"c{number}"}) for number in range(3)]
+    full = lines.full("customer_transactions", export_id(0), at(1 / 60), map(lines.item_line, items))
+    for batch in (full, window(1, *(lines.upsert_line(micros(at(0.5)), item) for item in items))):
+        land_lines(lakehouse, batch)
+    done = refine(lakehouse, loaded, now=NOW)
+    said = gate_error(loaded, done.held, Gate.of(loaded.gate)).parts
+    assert "null_columns: customer_id, null in all of 4 records" in str(said["found"])
+    assert str(said["do"]).endswith(
+        "customer_id is of the key, but attribute 'customer_id' is not of DynamoDB's key, which is all that Keys of a "
+        "window has: transaction_id; the key of the contract must be DynamoDB's key"
+    )
 
 
 def test_a_full_export_that_has_shrunk_is_told_with_both_figures(graph: Graph) -> None:

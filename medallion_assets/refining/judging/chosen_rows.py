@@ -13,7 +13,7 @@ import polars as pl
 
 from medallion_assets.contracts.columns import BATCH_ID
 from medallion_assets.contracts.expectations import UNREADABLE, Action
-from medallion_assets.contracts.source import WRONG_TYPE
+from medallion_assets.contracts.source import MISSING, WRONG_TYPE
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
@@ -22,7 +22,7 @@ from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.quarantine import quarantine_table
 from medallion_assets.refining.typing.numbers import TOO_MANY_DECIMALS
-from medallion_assets.refining.typing.values import MISSING, NOT_A_BOOLEAN
+from medallion_assets.refining.typing.values import NOT_A_BOOLEAN
 
 GENERAL_REASONS = frozenset(
     {

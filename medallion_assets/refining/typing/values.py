@@ -11,7 +11,7 @@ from string import ascii_lowercase, ascii_uppercase
 import polars as pl
 
 from medallion_assets.contracts.columns import IS_DELETE, VERDICT
-from medallion_assets.contracts.source import WRONG_TYPE, wrong
+from medallion_assets.contracts.source import MISSING, WRONG_TYPE, wrong
 from medallion_assets.contracts.table import (
     Boolean,
     Column,
@@ -33,7 +33,6 @@ from medallion_assets.refining.typing.timestamps import (
     timestamps,
 )
 
-MISSING = "missing"
 NOT_A_BOOLEAN = "not_a_boolean"
 ASCII_WHITESPACE = " \t\n\r\x0b\x0c"
 

@@ -24,11 +24,11 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.sources.dynamodb_export.canonical import canonical
 from medallion_assets.sources.dynamodb_export.columns import ExportLines
 from medallion_assets.sources.dynamodb_export.find import list_exports
+from medallion_assets.sources.dynamodb_export.hints import hints
 from medallion_assets.sources.dynamodb_export.manifest import UNCERTAINTY, DataFile, Export
 from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.read import read_export
 from medallion_assets.sources.dynamodb_export.strays import find_strays
-from medallion_assets.sources.dynamodb_export.unread_types import unread_types
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verified_lines import ReadSizes, export_lines
 from medallion_assets.sources.dynamodb_export.verify import expect_readable, verify_file
@@ -114,8 +114,8 @@ class DynamoDBExports(AsItIs):
         return json_text(text)
 
     def hints(self, bad: pl.DataFrame, table: Table) -> list[str]:
-        """Attributes of types that no contract can read yet."""
-        return unread_types(bad, table)
+        """Attributes of types that no contract can read yet, and keys that are not DynamoDB's."""
+        return hints(bad, table)
 
 
 def _state_when_refused(place: ObjectStore, export: Export, refused: ExportRefusedError) -> str | None:
