@@ -20,9 +20,9 @@ from typing import Literal
 
 from medallion_assets.contracts.documents import Moment
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.contracts.source import Found, Listing
+from medallion_assets.contracts.source import FULL_BATCH_MISSING, TABLE_RECREATED, Found, Listing
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
-from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_AT_AGAIN, TABLE_RECREATED
+from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
 from medallion_assets.refining.loading.refusals import is_due
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.triggers.asking import Asking, asking

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 
+from medallion_assets.contracts.source import TABLE_RECREATED
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.loading.load import ingest
-from medallion_assets.refining.loading.owner import TABLE_RECREATED
 from medallion_assets.sources.dynamodb_export.manifest import ExportType
 from medallion_assets.sources.dynamodb_export.write import write_export
 from medallion_assets.storage.stores import open_store

@@ -6,21 +6,22 @@ Does not: verifying exports; recording whose they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import Found
-from medallion_assets.delta.table import Lakehouse
+from medallion_assets.contracts.source import BatchRefusedError, Found
+from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.operations.tables.refused import find_readable
-from medallion_assets.refining.bronze import bronze_table
-from medallion_assets.refining.loading.owner import owner_known
+from medallion_assets.refining.bronze import bronze_table, loaded_ids
+from medallion_assets.refining.ledger.decisions import Decision, read_decisions
+from medallion_assets.refining.loading.owner import expect_same_table, owner_known
 from medallion_assets.refining.loading.raw_place import nearest_raw_url
 from medallion_assets.sources.dynamodb_export.find import folder_of
-from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME
+from medallion_assets.sources.dynamodb_export.manifest import ROOT, SUMMARY_NAME, Export
 from medallion_assets.sources.dynamodb_export.owner import expect_owner
 from medallion_assets.sources.dynamodb_export.verdicts import ExportRefusedError, Verdict
 from medallion_assets.sources.dynamodb_export.verify import VerifiedExport
@@ -36,6 +37,36 @@ class UnclaimedExport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Claimant:
+    """A table that takes exports: its `owner`, and what Bronze has and people decided; None: nothing is loaded yet."""
+
+    owner: Owner
+    bronze: Snapshot | None = None
+    held: Collection[str] = ()
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, loaded: Loaded, lakehouse: Lakehouse) -> Self:
+        """By the declaration and by what was loaded."""
+        name = loaded.table.short_name
+        bronze = find_readable(lakehouse, bronze_table(name)) if loaded.source.names_owner else None
+        owner = owner_known(loaded, bronze)
+        if bronze is None:
+            return cls(owner=owner)
+        return cls(owner=owner, bronze=bronze, held=loaded_ids(bronze), decisions=read_decisions(lakehouse, name))
+
+    def expect_taken(self, export: Export) -> None:
+        """Refuse an export that loading would refuse, whole as it is.
+
+        Raises:
+            BatchRefusedError: WRONG_TABLE, TABLE_RECREATED, FULL_BATCH_MISSING.
+        """
+        expect_owner(export, self.owner)
+        if self.bronze is not None and export.export_id not in self.held:
+            expect_same_table(self.bronze, export.batch, self.owner, self.decisions)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claims:
     """The tables whose folders lie below the raw URL (`root`, if it is known), seen from another URL.
 
@@ -44,7 +75,7 @@ class Claims:
     Neither is known (None) where no tables are known.
     """
 
-    tables: Mapping[str, Owner]
+    tables: Mapping[str, Claimant]
     inside: str | None = None
     below: str | None = None
     root: str | None = None
@@ -52,8 +83,8 @@ class Claims:
     @classmethod
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
         """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
-        declared = lakehouse.catalog.loaded if lakehouse is not None else ()
-        named = {loaded.table.short_name: _owner(loaded, lakehouse) for loaded in declared}
+        declared = {} if lakehouse is None else dict.fromkeys(lakehouse.catalog.loaded, lakehouse)
+        named = {loaded.table.short_name: Claimant.of(loaded, known) for loaded, known in declared.items()}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"), root=raw_url)
         if raw_url is not None and raw_url.startswith(f"{place}/"):
@@ -63,16 +94,24 @@ class Claims:
         folder = place.rpartition("/")[2]
         return cls(tables=named, inside="", below=f"{folder}/" if folder in named else "")
 
-    def with_owner(self, verified: VerifiedExport) -> VerifiedExport:
-        """With the verdict `wrong_table` where an export that is whole lies in the folder of another table."""
-        name = self._folder(verified.found) or ""
-        owner = self.tables.get(name)
-        if owner is None or verified.export is None or verified.verdict is not Verdict.COMPLETE:
+    def as_taken(self, verified: VerifiedExport) -> VerifiedExport:
+        """With another verdict where an export that is whole would be refused by the table in whose folder it lies."""
+        claimant, export = self.tables.get(self._folder(verified.found) or ""), verified.export
+        if claimant is None or export is None or verified.verdict is not Verdict.COMPLETE:
             return verified
         try:
-            expect_owner(verified.export, owner)
-        except ExportRefusedError as refused:
-            return replace(verified, verdict=refused.verdict, detail=refused)
+            claimant.expect_taken(export)
+        except BatchRefusedError as refused:
+            verdict = next(verdict for verdict in Verdict if verdict == refused.verdict)
+            detail = ExportRefusedError(
+                verdict,
+                export_id=export.export_id,
+                table=export.table_name,
+                expected=refused.expected,
+                found=refused.found,
+                do=refused.do,
+            )
+            return replace(verified, verdict=verdict, detail=detail)
         return verified
 
     def unclaimed(self, exports: Iterable[VerifiedExport]) -> Iterator[UnclaimedExport]:
@@ -115,8 +154,3 @@ class Claims:
         if self.inside is None or self.below is None or not folder_of(found).startswith(self.inside):
             return None
         return f"{self.below}{folder_of(found).removeprefix(self.inside)}"
-
-
-def _owner(loaded: Loaded, lakehouse: Lakehouse | None) -> Owner:
-    bronze = None if lakehouse is None else find_readable(lakehouse, bronze_table(loaded.table.short_name))
-    return owner_known(loaded, bronze)

@@ -111,7 +111,7 @@ def verify_exports(
     claims = Claims.of(place, raw_url, lakehouse)
     verified = []
     for number, export in enumerate(listing.batches, start=1):
-        verified.append(claims.with_owner(verify_export(store, export)))
+        verified.append(claims.as_taken(verify_export(store, export)))
         progress(number, len(listing.batches))
     complete = [
         found.export.batch for found in verified if found.export is not None and found.verdict is Verdict.COMPLETE

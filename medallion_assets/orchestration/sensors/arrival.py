@@ -19,7 +19,7 @@ from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.search import Search, Share
-from medallion_assets.contracts.source import Found
+from medallion_assets.contracts.source import FULL_BATCH_MISSING, Found
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
@@ -29,7 +29,7 @@ from medallion_assets.orchestration.sensors.cadence import arrivals_every, is_no
 from medallion_assets.orchestration.trigger_context import ArrivedBatch, TriggerContext
 from medallion_assets.refining.bronze import bronze_table, latest_origin, loaded_ids
 from medallion_assets.refining.ledger.decisions import Decision, read_decisions
-from medallion_assets.refining.loading.owner import FULL_BATCH_MISSING, LOOKED_AT_AGAIN, owner_known
+from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN, owner_known
 from medallion_assets.refining.loading.raw_place import RawPlace
 from medallion_assets.refining.loading.refusals import fingerprints_now
 from medallion_assets.refining.loading.refused_batches import RefusedBatch, read_refusals

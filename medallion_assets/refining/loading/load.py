@@ -16,7 +16,7 @@ from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.beside import bronze_name
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Source
+from medallion_assets.contracts.source import TABLE_RECREATED, BatchRefusedError, Delivery, Found, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError
@@ -24,7 +24,6 @@ from medallion_assets.refining.bronze import bronze_table, load_batch, loaded_id
 from medallion_assets.refining.ledger.decisions import read_decisions
 from medallion_assets.refining.loading.owner import (
     LOOKED_AT_AGAIN,
-    TABLE_RECREATED,
     expect_same_table,
     owner_known,
     owner_notes,

@@ -18,7 +18,13 @@ from obstore.store import ObjectStore
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.owner import Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import BatchRefusedError, Found, Source
+from medallion_assets.contracts.source import (
+    FULL_BATCH_MISSING,
+    TABLE_RECREATED,
+    BatchRefusedError,
+    Found,
+    Source,
+)
 from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError
@@ -30,10 +36,6 @@ SOURCE_ARN_NOTE = "medallion_source_arn"
 """The commit note with the owner of the batch that was loaded first."""
 SOURCE_PRESUMED_NOTE = "medallion_source_presumed_from"
 """Beside it: the batch that told the owner, where nothing but an equal origin said that it is the table's own."""
-TABLE_RECREATED = "table_recreated"
-"""The table was dropped and made anew: loading stops until a person confirms it."""
-FULL_BATCH_MISSING = "full_export_missing"
-"""A person confirmed the new table, and this batch of it waits for the full one that begins its chain."""
 FORMER_TABLE = "former_table"
 """A batch is in, but of a table that another one followed, and taken after that: it is told once."""
 LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_BATCH_MISSING)
@@ -41,7 +43,7 @@ LOOKED_AT_AGAIN = (TABLE_RECREATED, FULL_BATCH_MISSING)
 
 
 class TableRecreatedError(BatchRefusedError):
-    """A batch of a table that was made anew cannot be loaded yet; `verdict` is one of the two above."""
+    """A batch of a table that was made anew cannot be loaded yet; `verdict` is one of LOOKED_AT_AGAIN."""
 
 
 def owner_known(loaded: Loaded, bronze: Snapshot | None) -> Owner:

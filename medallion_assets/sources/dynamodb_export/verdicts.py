@@ -9,7 +9,15 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from medallion_assets.contracts.source import ARCHIVED, BY_ACCESS, UNREADABLE, WRONG_TABLE, BatchRefusedError
+from medallion_assets.contracts.source import (
+    ARCHIVED,
+    BY_ACCESS,
+    FULL_BATCH_MISSING,
+    TABLE_RECREATED,
+    UNREADABLE,
+    WRONG_TABLE,
+    BatchRefusedError,
+)
 from medallion_assets.sources.dynamodb_export.manifest import ROOT
 
 
@@ -81,6 +89,8 @@ class Verdict(StrEnum):
     INVALID_UTF8 = "invalid_utf8", ExportStatus.TAMPERED, _EXPORT_AGAIN
     LINE_COUNT_MISMATCH = "line_count_mismatch", ExportStatus.TAMPERED, _EXPORT_AGAIN
     WRONG_TABLE = WRONG_TABLE, ExportStatus.REFUSED, "move this export into the folder of its own table"
+    TABLE_RECREATED = TABLE_RECREATED, ExportStatus.WAITING, "confirm the new table, if that was meant"
+    FULL_EXPORT_MISSING = FULL_BATCH_MISSING, ExportStatus.WAITING, "make a full export of the new table"
     ION_NOT_SUPPORTED = "ion_not_supported", ExportStatus.REFUSED, "export again with ExportFormat DYNAMODB_JSON"
 
     @property

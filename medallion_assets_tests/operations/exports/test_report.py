@@ -16,13 +16,16 @@ from medallion_assets.operations.exports.report import verify_exports
 from medallion_assets.operations.places import raw_place
 from medallion_assets.pipelines.star_schema.pipeline import STAR_SCHEMA
 from medallion_assets.pipelines.transactions.pipeline import TRANSACTIONS
+from medallion_assets.refining.ledger.decisions import record_decisions
 from medallion_assets.sources.dynamodb_export.verdicts import ExportStatus, Verdict
 from medallion_assets.storage.stores import open_store
 from medallion_assets_tests.pipeline import CATALOG, lakehouse_at
-from medallion_assets_tests.refining.landing import Landing
+from medallion_assets_tests.refining.landing import Landing, decision
 from medallion_assets_tests.sources.dynamodb_export.planted_exports import EXPORT_AT, key_of, write_full, write_window
 
 DAY = timedelta(days=1)
+ANEW = "0b0b0b0b-0000-4000-8000-000000000000"
+"""The id of a table that was made anew."""
 
 
 def test_exports_of_every_prefix_with_their_gaps(tmp_path: Path) -> None:
@@ -151,6 +154,33 @@ def test_whose_a_tables_exports_are_is_known_from_what_was_loaded(tmp_path: Path
         ours.export_id: Verdict.COMPLETE,
         strangers.export_id: Verdict.WRONG_TABLE,
     }
+
+
+def test_exports_of_a_table_that_was_made_anew_are_not_complete_until_it_is_confirmed(tmp_path: Path) -> None:
+    """B3: as ingest judges them: with what to do; what is loaded stays as it is."""
+    place = Landing(tmp_path, "customers")
+    lakehouse = replace(place.lakehouse, catalog=CATALOG)
+    ours = place.full("a")
+    place.ingest()
+    window = place.window("b", begin=EXPORT_AT + DAY, table_id=ANEW)
+    full = place.full("b", at=EXPORT_AT + 2 * DAY, table_id=ANEW)
+    (refused,) = place.ingest().refused
+    assert (refused.export_id, refused.verdict) == (window.export_id, "table_recreated"), "loading stops there"
+    report = verify_exports(place.raw_url, raw_url=place.raw_url, lakehouse=lakehouse)
+    do = f"if that was meant, run bronze/customers with confirm_table_id: {ANEW}"
+    assert {export.export_id: (export.verdict, export.do) for export in report.exports} == {
+        ours.export_id: (Verdict.COMPLETE, None),
+        window.export_id: (Verdict.TABLE_RECREATED, do),
+        full.export_id: (Verdict.TABLE_RECREATED, do),
+    }
+    assert not report.is_well
+    record_decisions(lakehouse, [replace(decision(ANEW), table_name="customers")])
+    report = verify_exports(place.raw_url, raw_url=place.raw_url, lakehouse=lakehouse)
+    assert [export.verdict for export in report.exports] == [
+        Verdict.COMPLETE,
+        Verdict.FULL_EXPORT_MISSING,
+        Verdict.COMPLETE,
+    ]
 
 
 def test_objects_that_belong_to_no_export_are_counted(tmp_path: Path) -> None:
