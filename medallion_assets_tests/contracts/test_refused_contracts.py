@@ -37,6 +37,14 @@ def declare(**other: Any) -> None:
     [
         ({"expectations": (expect_or_drop("x", nw.col("totl") > 0),)}, ["expectation x", "did you mean total?"]),
         ({"expectations": (expect("x", nw.col("total") > 0, "totl"),)}, ["column 'totl'", "did you mean total?"]),
+        (
+            {"expectations": (expect("x", nw.col("order_id") <= 100, "total"),)},
+            ["cannot compare string with numeric", "what to do: correct the condition of x"],
+        ),
+        (
+            {"expectations": (expect("x", nw.col("total").str.len_chars() > 1),)},
+            ["expected `String`", "with name `total`", "what to do: correct the condition of x"],
+        ),
         ({"expectations": (expect("x", nw.col("total")),)}, ["not yes or no", "nw.col(...) > 0"]),
         ({"partition_by": "placed_at"}, ["placed_at: TimestampUtc", "partition by order_date, the business day"]),
         (

@@ -91,13 +91,19 @@ def _expect_condition(table: Table, expectation: Expectation) -> None:
         nothing = nw.from_native(pl.DataFrame(schema=kinds).lazy())
         answer = nothing.select(expectation.condition.alias("is_met")).collect()["is_met"]
     except Exception as error:  # whatever a condition of somebody's raises
-        unknown = re.search(r"'([^']+)'|\"([^\"]+)\"", str(error))
-        name = next(filter(None, unknown.groups()), "") if unknown else ""
-        do = nearest(name, kinds, otherwise=f"correct the condition of {expectation.name}")
+        do = nearest(_unknown_column(error), kinds, otherwise=f"correct the condition of {expectation.name}")
         raise table.wrong(expected, f"{type(error).__name__}: {first_line(error)}", do=do) from error
     if answer.dtype != nw.Boolean:
         do = f"compare something in {expectation.name}, such as nw.col(...) > 0"
         raise table.wrong(expected, f"it gives {answer.dtype}, not yes or no", do=do)
+
+
+def _unknown_column(error: Exception) -> str:
+    """The name of a column that there is not; empty where that is not what is wrong: other errors name columns too."""
+    if not isinstance(error, nw.exceptions.ColumnNotFoundError):
+        return ""
+    unknown = re.search(r"'([^']+)'|\"([^\"]+)\"", str(error))
+    return next(filter(None, unknown.groups()), "") if unknown else ""
 
 
 def _expect_partition(table: Table, column: Column) -> None:
