@@ -10,6 +10,11 @@ from dataclasses import dataclass, replace
 
 from medallion_assets.contracts.batch import Batch
 
+TABLE_RECREATED = "table_recreated"
+"""The verdict on a batch of a table that was dropped and made anew: loading stops until a person confirms it (B3)."""
+FULL_BATCH_MISSING = "full_export_missing"
+"""The verdict on one of a table that a person confirmed: it waits for the full batch that begins the new chain."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 
 WRONG_TABLE = "wrong_table"
 """The verdict on a batch of another table than the declaration takes; another declaration may take it (rule B3)."""
-TABLE_RECREATED = "table_recreated"
-"""The verdict on a batch of a table that was dropped and made anew: loading stops until a person confirms it (B3)."""
-FULL_BATCH_MISSING = "full_export_missing"
-"""The verdict on one of a table that a person confirmed: it waits for the full batch that begins the new chain."""
 ARCHIVED, UNREADABLE = "archived", "unreadable"
 """The verdicts on a batch of which a store gives some file only later, or to somebody else."""
 BY_ACCESS = frozenset({ARCHIVED, UNREADABLE})

@@ -50,11 +50,6 @@ def format_count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
 
 
-def format_number_of(count: int, word: str) -> str:
-    """How many there are of something: `1 export`, or `2,000 exports`."""
-    return f"1 {word}" if count == 1 else f"{count:,} {word}s"
-
-
 def format_counts(figures: Mapping[str, int]) -> str:
     """Names with their counts, the largest first."""
     return ", ".join(f"{name}: {count:,}" for name, count in largest_first(figures))

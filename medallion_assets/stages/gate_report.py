@@ -13,6 +13,7 @@ from typing import Any
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.table import Table
 from medallion_assets.errors import QualityGateError
+from medallion_assets.errors.counted import number_of
 from medallion_assets.refining.judging.gate import MASS_DELETE, Counts, Gate
 from medallion_assets.refining.judging.unfilled_columns import meant_attributes
 from medallion_assets.refining.refined import Failing, Refined
@@ -71,7 +72,7 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
         rows.append("the bad rows")
     if counted.failures:
         expected.append(f"no record that breaks {' or '.join(sorted(counted.failures))} (expect_or_fail)")
-        found.append(f"{counts(counted.failures)}, of {counted.records:,} records")
+        found.append(f"{counts(counted.failures)}, of {number_of(counted.records, 'record')}")
         rows.append("the records that break it" if len(counted.failures) == 1 else "the records that break them")
     if rows:
         show = f"`medallion quarantine show {table.short_name} --held {shlex.quote(batch_id)}`"
@@ -79,12 +80,12 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
     paths = counted.unreachable_columns
     if nulls := [name for name in counted.null_columns if name not in paths]:
         expected.append(f"a value of {' and of '.join(nulls)} in at least one record: required, or expected by a rule")
-        found.append(f"null_columns: {', '.join(nulls)}, null in all of {counted.upserts:,} records")
+        found.append(f"null_columns: {', '.join(nulls)}, null in all of {number_of(counted.upserts, 'record')}")
         look_at.append("whether the source still writes these attributes, and under the names in the contract")
     if paths:
         sources = ", ".join(f"{name} (source {table.column(name).source})" for name in paths)
         expected.append("attributes of items as the sources of columns")
-        found.append(f"null_columns: {sources}, null in all of {counted.upserts:,} records")
+        found.append(f"null_columns: {sources}, null in all of {number_of(counted.upserts, 'record')}")
         meant = meant_attributes(table, map(table.column, paths), counted.unknown_attributes)
         look_at.append(f"the contract ({'; '.join(meant.values())})")
     if gate.is_mass_delete(counted):
@@ -92,7 +93,7 @@ def gate_error(loaded: Loaded, held: Sequence[Failing], gate: Gate) -> QualityGa
             f"a full {word} that lacks at most {policy.max_delete_share:.0%} of the live rows that are older, or fewer "
             f"than {policy.max_delete_min_rows:,} of them; an empty one none"
         )
-        items = f"it has {counted.records:,} items" if counted.records else "it is empty"
+        items = f"it has {number_of(counted.records, 'item')}" if counted.records else "it is empty"
         found.append(f"{MASS_DELETE}: {counted.absent:,} of {counted.live:,} live rows would be deleted ({items})")
         look_at.append("what was delivered: a filter, a table that was just restored, or really so few items")
     return QualityGateError(

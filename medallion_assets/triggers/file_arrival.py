@@ -19,8 +19,10 @@ from operator import attrgetter
 from typing import Literal
 
 from medallion_assets.contracts.documents import Moment
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, TABLE_RECREATED
 from medallion_assets.contracts.policies import Timers
-from medallion_assets.contracts.source import FULL_BATCH_MISSING, TABLE_RECREATED, Found, Listing
+from medallion_assets.contracts.source import Found, Listing
+from medallion_assets.errors.counted import number_of
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
 from medallion_assets.refining.loading.owner import LOOKED_AT_AGAIN
 from medallion_assets.refining.loading.refusals import is_due
@@ -241,7 +243,7 @@ def evaluate(now: datetime, cursor: ArrivalCursor, arrivals: Arrivals, timers: T
     if arrivals.pending:
         wanted = [[found.id, found.prefix, found.fingerprint] for found in arrivals.pending]
         observation = Observation(signature=signature_of(wanted), changed_at=changed_at)
-        what = f"1 {arrivals.word}" if len(arrivals.pending) == 1 else f"{len(arrivals.pending)} {arrivals.word}s"
+        what = number_of(len(arrivals.pending), arrivals.word)
     after = replace(
         cursor,
         position=_position(cursor, arrivals),

@@ -137,6 +137,7 @@ def test_samples_are_written_elsewhere_when_that_is_said(home: Path, monkeypatch
 def test_redrive_applies_what_is_good_now(lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     """C6: nothing under the old contract; under the new one the row, the day and who did it; then nothing again."""
     page = run("quarantine", "redrive", "customer_transactions")
+    assert "silver.customer_transactions: 1 row judged again, 0 are good now" in page.stdout
     assert (page.exit_code, "still bad: currency_unsupported: 1" in page.stdout) == (0, True)
     monkeypatch.setenv("MEDALLION_PIPELINES", f"{__name__}:EURO_PIPELINE")
     before = datetime.now(UTC)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 
-from medallion_assets.contracts.source import TABLE_RECREATED
+from medallion_assets.contracts.owner import TABLE_RECREATED
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction, record_decisions
 from medallion_assets.refining.loading.load import ingest

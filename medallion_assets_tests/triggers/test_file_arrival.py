@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medallion_assets.contracts.documents import from_json_or_none, to_json
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, TABLE_RECREATED
 from medallion_assets.contracts.policies import AT_ONCE, Timers
-from medallion_assets.contracts.source import DATED_AHEAD, FULL_BATCH_MISSING, TABLE_RECREATED, Found
+from medallion_assets.contracts.source import DATED_AHEAD, Found
 from medallion_assets.refining.ledger.decisions import Decision, DecisionAction
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.sources.dynamodb_export.exports import DynamoDBExports

@@ -20,12 +20,13 @@ from medallion_assets.contracts.columns import BATCH_ID, LINE_NUMBER, RAW, REDRI
 from medallion_assets.contracts.moments import LAST_MICROS, moment
 from medallion_assets.contracts.place import PlaceStatus
 from medallion_assets.delta.shown_rows import moment_text
+from medallion_assets.errors.counted import number_of
 from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.explain.explanation import Explanation
 from medallion_assets.operations.explain.key_verdicts import Fate, KeyRecord
 from medallion_assets.operations.exports.quarantine_listing import QuarantineListing
 from medallion_assets.operations.exports.report import ExportReport
-from medallion_assets.operations.sections import format_counts, format_minute, format_number_of
+from medallion_assets.operations.sections import format_counts, format_minute
 from medallion_assets.operations.verify.findings import Verification
 from medallion_assets.publishing.adoption import HandedOver
 from medallion_assets.refining.redrive import Redriven
@@ -124,10 +125,12 @@ def exports_page(report: ExportReport) -> RenderableType:
     notes += [Text(as_typed(line), style="red") for line in trouble]
     well = sum(export.is_well for export in report.exports)
     items, outside = sum(export.items for export in report.exports), len(report.unclaimed)
+    foreign = report.foreign_objects
+    exports = f"{number_of(len(report.exports), 'export')} {'is' if len(report.exports) == 1 else 'are'}"
     last = Text(
-        f"{well} of {len(report.exports)} exports are complete and joined; {items:,} items verified; "
+        f"{well} of {exports} complete and joined; {number_of(items, 'item')} verified; "
         + (f"{outside} {'is' if outside == 1 else 'are'} in no table's folder; " if outside else "")
-        + f"{report.foreign_objects:,} objects belong to no export"
+        + f"{number_of(foreign, 'object')} {'belongs' if foreign == 1 else 'belong'} to no export"
     )
     last.stylize("green" if report.is_well else "red")
     return Group(page, *notes, last)
@@ -152,13 +155,14 @@ def quarantine_page(listing: QuarantineListing) -> RenderableType:
         rows.add_row(
             *place, ", ".join(_reasons(row)), format_minute(row[REDRIVEN_AT]), Text(cut(row[RAW], RAW_CHARACTERS))
         )
-    shown = f"{len(listing.rows):,} of {listing.total:,} rows shown; --limit shows more, --json shows them in full"
+    of_all = f"{len(listing.rows):,} of {number_of(listing.total, 'row')}"
+    shown = f"{of_all} shown; --limit shows more, --json shows them in full"
     return Group(head, reasons, rows, Text(shown, style="dim"))
 
 
 def _quarantined(listing: QuarantineListing) -> str:
     waiting = listing.total - listing.redriven
-    waits = f"{format_number_of(waiting, 'row')} {'waits' if waiting == 1 else 'wait'}"
+    waits = f"{number_of(waiting, 'row')} {'waits' if waiting == 1 else 'wait'}"
     return f"{listing.table}: {waits}, {listing.redriven:,} {'was' if listing.redriven == 1 else 'were'} redriven"
 
 
@@ -177,24 +181,28 @@ def _reasons(row: Mapping[str, Any]) -> Iterator[str]:
 
 def redriven_page(table: str, done: Redriven) -> RenderableType:
     """What a redrive did, and what follows from it."""
-    lines = [
-        Text(f"{table}: {done.looked_at:,} rows judged again, {done.redriven:,} of them are good now", style="bold")
-    ]
+    changed = f"{number_of(done.rows_changed, 'key')} changed"
+    good = f"{done.redriven:,} {'is' if done.redriven == 1 else 'are'} good now"
+    lines = [Text(f"{table}: {number_of(done.looked_at, 'row')} judged again, {good}", style="bold")]
     if done.still_bad:
         lines.append(Text(f"still bad: {format_counts(done.still_bad)}"))
     if done.conflicting:
-        lines.append(Text(f"{done.conflicting:,} rows stay: two records of one key differ in one batch (rule R3)"))
+        lines.append(Text(f"{_stay(done.conflicting)}: two records of one key differ in one batch (rule R3)"))
     if done.not_settled:
-        lines.append(Text(f"{done.not_settled:,} rows stay: their batches are not settled; run the Silver asset first"))
+        lines.append(Text(f"{_stay(done.not_settled)}, of batches that are not settled; run the Silver asset first"))
     if done.restated:
         days = ", ".join(str(day) for day in sorted(done.restated))
-        lines.append(Text(f"{done.rows_changed:,} keys changed in version {done.version}; days restated: {days}"))
+        lines.append(Text(f"{changed} in version {done.version}; days restated: {days}"))
         lines.append(
             Text("what to do: nothing if the sensors are on; otherwise run what is made from it for these days")
         )
     elif done.redriven:
-        lines.append(Text(f"{done.rows_changed:,} keys changed; no day is restated"))
+        lines.append(Text(f"{changed}; no day is restated"))
     return Group(*lines)
+
+
+def _stay(rows: int) -> str:
+    return f"{number_of(rows, 'row')} {'stays' if rows == 1 else 'stay'}"
 
 
 def handed_over_page(done: HandedOver) -> RenderableType:
@@ -242,7 +250,8 @@ def _sample_line(export: Export) -> str:
     window = format_minute(export.to_at)
     if export.from_at != export.to_at:
         window = f"{format_minute(export.from_at)} to {window}"
-    words = f"{export.item_count:,} items of {export.table_name} in {len(export.files)} files, {window}"
+    items, files = number_of(export.item_count, "item"), number_of(len(export.files), "file")
+    words = f"{items} of {export.table_name} in {files}, {window}"
     return f"export {export.export_id}: {words}"
 
 

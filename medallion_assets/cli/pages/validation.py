@@ -11,7 +11,7 @@ from rich.text import Text
 
 from medallion_assets.cli.pages.answers import place_panel
 from medallion_assets.errors import message_of
-from medallion_assets.operations.sections import format_number_of
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.unfit_columns import Unfilled
 from medallion_assets.operations.validation import Validation
 
@@ -21,7 +21,7 @@ def validation_page(found: Validation) -> RenderableType:
     lines: list[RenderableType] = []
     unfit = {column.table for column in (*found.misread, *(each for each in found.unfilled if each.is_sure))}
     for table, records in found.tables.items():
-        looked = f"looked for its columns in {format_number_of(records, 'record')}"
+        looked = f"looked for its columns in {number_of(records, 'record')}"
         verdict = "its contract does not fit its records" if table in unfit else "its contract can be kept"
         lines.append(Text(f"{table}: {verdict}; {looked if records else 'no batch of it was found to check'}"))
     for unkept in found.unkept:
@@ -42,6 +42,6 @@ def _unfilled(unfilled: Unfilled) -> str:
     """Of a column that may only be rare nothing is to be done."""
     what = f"fills {unfilled.column} (source {unfilled.source})"
     if not unfilled.is_sure:
-        looked = format_number_of(unfilled.records, "record")
+        looked = number_of(unfilled.records, "record")
         return f"{unfilled.table}: of {looked} none {what}; nobody can tell from so few whether it is only rare"
     return f"{unfilled.table}: no {'change' if unfilled.of_changes else 'record'} {what}; {unfilled.do}"

@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from medallion_assets.contracts.pipeline import Loaded
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.alerts.facts import FEWEST_BATCHES, AlertFacts
 from medallion_assets.operations.tables.alerts import Alert
 from medallion_assets.operations.tables.expectation_results import ABSENT, QUALITY, UNKNOWN
@@ -86,7 +87,7 @@ def _vanished(loaded: Loaded, results: pl.DataFrame) -> Iterator[Alert]:
             {**row, "export_id": large[first]},
             f"vanished/{name}/{large[first]}",
             what=f"{table.name}: no record has the attribute {name} any more; expected: some in each {word}, as in the "
-            f"{first} before; found: none of {row['failed']:,} records",
+            f"{first} before; found: none of {number_of(row['failed'], 'record')}",
             do="ask who writes them whether it was renamed or dropped; then change the contract",
         )
 

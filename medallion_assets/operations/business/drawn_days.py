@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.business.day_totals import Totals
 from medallion_assets.operations.business.drawn_periods import DAY, not_made, periods_picture, spanned, unreadable
 from medallion_assets.operations.drawing.bars import stacked_bar
 from medallion_assets.operations.drawing.markup import Content
 from medallion_assets.operations.drawing.picture import Figures, Picture
-from medallion_assets.operations.sections import format_number_of
 
 
 def days_picture(totals: Totals) -> Picture:
@@ -23,7 +23,7 @@ def days_picture(totals: Totals) -> Picture:
         return unreadable(picture.title, picture.table.name)
     if not days:
         return not_made(picture.title, picture.table.name)
-    summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {format_number_of(len(days), 'day')}"
+    summed = f"{sum(day.total for day in days):,.0f} {picture.unit} in {number_of(len(days), 'day')}"
     note = f"{summed}, {spanned(days, DAY.row)}"
     return periods_picture(picture.title, picture.unit, days, note, DAY)
 
@@ -44,6 +44,6 @@ def share_pictures(totals: Totals) -> Iterator[Picture]:
         words, unit = column.replace("_", " "), totals.picture.unit
         yield Picture(
             title=f"{totals.picture.title.removesuffix(' by day')} by {words}",
-            note=f"of the {format_number_of(len(totals.days), 'day')} above",
+            note=f"of the {number_of(len(totals.days), 'day')} above",
             figures=Figures(columns=(words, "", "share", unit), rows=rows, numbers=frozenset({"share", unit})),
         )

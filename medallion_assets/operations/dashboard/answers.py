@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from medallion_assets.contracts.moments import last_business_day
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.dashboard.facts import DashboardFacts
 from medallion_assets.operations.dashboard.held import held_batches
 from medallion_assets.operations.dashboard.tables import Mood
-from medallion_assets.operations.sections import format_number_of
 from medallion_assets.operations.stages import Stage, ends_of, stages
 
 
@@ -53,7 +53,7 @@ def _complete(facts: DashboardFacts) -> Answer:
     day = last_business_day(min(known))
     is_sample = facts.status.identity is not None and facts.status.identity.is_sample
     days = max((last_business_day(facts.now) - day).days, 0) if promised else 0
-    behind = "sample data" if is_sample else f"{format_number_of(days, 'day')} behind" if days else ""
+    behind = "sample data" if is_sample else f"{number_of(days, 'day')} behind" if days else ""
     unpromised = "" if promised else "no table that readers see has a limit"
     return Answer(
         question="Complete",
@@ -74,7 +74,7 @@ def _is_late(stage: Stage, known: Mapping[str, Stage], stale: Collection[str]) -
 def _fresh(facts: DashboardFacts) -> Answer:
     states = Counter(table.state for table in facts.status.freshness)
     fresh, stale, unknown = (states[state] for state in ("fresh", "stale", "unknown"))
-    unsaid = f"unknown for {format_number_of(unknown, 'table')}" if unknown else ""
+    unsaid = f"unknown for {number_of(unknown, 'table')}" if unknown else ""
     is_sample = any(table.measured_at is not None for table in facts.status.freshness)
     if not fresh + stale:
         return Answer(question="Fresh", answer="unknown", more=unsaid or "no table has a limit", mood=Mood.UNKNOWN)
@@ -104,7 +104,7 @@ def _good(facts: DashboardFacts) -> Answer:
     lowest = min(judged, key=lambda stage: stage.quality or 0.0, default=None)
     more = "" if lowest is None else f"lowest in 7 days: {lowest.quality:.2%}, {lowest.stage}"
     if held:
-        batches = format_number_of(held, facts.catalog.batch_word())
+        batches = number_of(held, facts.catalog.batch_word())
         return Answer(question="Good", answer=f"{batches} held at the gate", more=more, mood=Mood.BAD)
     if lowest is None:
         return Answer(question="Good", answer="unknown", more="nothing judged in 7 days", mood=Mood.UNKNOWN)

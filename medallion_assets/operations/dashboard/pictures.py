@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.business.drawn_days import days_picture
 from medallion_assets.operations.dashboard.delay import Delay, delays_of
 from medallion_assets.operations.dashboard.facts import DashboardFacts
@@ -31,7 +32,6 @@ from medallion_assets.operations.drawing.scales import (
     short_number,
     short_seconds,
 )
-from medallion_assets.operations.sections import format_number_of
 from medallion_assets.operations.tables.pipeline_runs import Outcome
 
 OUTCOMES = {
@@ -104,7 +104,7 @@ def _quality(history: QualityHistory, since: datetime, until: datetime) -> Pictu
     return Picture(
         title=breakable(history.table),
         note=f"{last}, threshold {history.threshold:.2%}"
-        + (f", {format_number_of(len(history.held), history.word)} held at the gate" if history.held else ""),
+        + (f", {number_of(len(history.held), history.word)} held at the gate" if history.held else ""),
         drawing=time_chart(
             since,
             until,

@@ -56,6 +56,14 @@ class Fate(StrEnum):
     UNACCOUNTED = "unaccounted"
 
 
+WINNERS = {
+    Kind.UPSERT: "an upsert of export",
+    Kind.DELETE: "a delete of export",
+    Kind.ABSENT: "the key's absence from full export",
+}
+"""How the record that decided is called, before the id of its export."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeyRecord:
     """One record of the key, or its absence from a full batch (then without file and line).
@@ -165,7 +173,7 @@ def with_winner(records: Sequence[KeyRecord]) -> list[KeyRecord]:
     winner = next((record for record in records if record.verdict is Fate.SUPERSEDED), None)
     if winner is None:
         return list(records)
-    by = f"by {winner.kind} of export {winner.export_id}"
+    by = f"by {WINNERS[winner.kind]} {winner.export_id}"
     return [
         replace(record, verdict=Fate.DECIDED)
         if record is winner

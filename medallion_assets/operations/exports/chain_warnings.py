@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from medallion_assets.errors.counted import number_of
 from medallion_assets.refining.ledger.ledger import Ledger
 
 
@@ -35,8 +36,8 @@ def chain_warnings(ledgers: Iterable[Ledger]) -> list[ChainWarning]:
         if outdated := ledger.outdated:
             latest = max(outdated, key=lambda batch: batch.order)
             what = (
-                f"{len(outdated)} {ledger.word}s are ignored, the latest {latest.id}: they are of a former table, and "
-                f"begin after its successor's full {ledger.word}"
+                f"{number_of(len(outdated), ledger.word)} of a former table {'is' if len(outdated) == 1 else 'are'} "
+                f"ignored, the latest {latest.id}, as none counts that begins after its successor's full {ledger.word}"
             )
             found.append(ChainWarning(table=table, what=what))
     return found

@@ -15,13 +15,14 @@ import dagster as dg
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts import sensor_names
-from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, Owner
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.policies import Timers
 from medallion_assets.contracts.search import Search, Share
-from medallion_assets.contracts.source import FULL_BATCH_MISSING, Found
+from medallion_assets.contracts.source import Found
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
+from medallion_assets.errors.counted import number_of
 from medallion_assets.operations.stages import INGEST, INGEST_AND_REFINE
 from medallion_assets.orchestration.resources import LakehouseResource
 from medallion_assets.orchestration.sensors.asking import SensorLook, Subject, asking_sensor
@@ -254,4 +255,5 @@ def trigger_context(batches: Sequence[Found]) -> TriggerContext:
 def waiting_text(loaded: Loaded, batches: Sequence[Found]) -> str:
     """The batches for people, the first few by name."""
     names = ", ".join([*(batch.id for batch in batches[:3]), *(["..."] if len(batches) > 3 else [])])
-    return f"{len(batches)} {loaded.source.batch_word}s of {loaded.table.short_name} wait to be loaded: {names}"
+    wait = f"{'waits' if len(batches) == 1 else 'wait'} to be loaded: {names}"
+    return f"{number_of(len(batches), loaded.source.batch_word)} of {loaded.table.short_name} {wait}"

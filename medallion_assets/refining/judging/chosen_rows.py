@@ -18,6 +18,7 @@ from medallion_assets.contracts.table import Table
 from medallion_assets.delta.schema import polars_schema
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.counted import number_of
 from medallion_assets.refining.bronze import bronze_table, loaded_ids
 from medallion_assets.refining.judging.duplicates import CONFLICTING
 from medallion_assets.refining.judging.quarantine import quarantine_table
@@ -64,7 +65,7 @@ def _expect_known(table: Table, what: str, named: Collection[str], known: Collec
         return
     there = Counter(dict(held.group_by("named").len().collect(engine="streaming").iter_rows()))
     if unknown := [name for name in unknown if name not in there]:
-        counted = ", ".join(f"{name} ({rows:,} rows)" for name, rows in there.most_common(NAMED))
+        counted = ", ".join(f"{name} ({number_of(rows, 'row')})" for name, rows in there.most_common(NAMED))
         raise PermanentError(
             f"there is no {what} of that name",
             where=f"quarantine of {table.name}",

@@ -14,9 +14,9 @@ from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
 from medallion_assets.contracts.beside import bronze_name
-from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.owner import TABLE_RECREATED, Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import TABLE_RECREATED, BatchRefusedError, Delivery, Found, Source
+from medallion_assets.contracts.source import BatchRefusedError, Delivery, Found, Source
 from medallion_assets.contracts.table import Table
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import PermanentError

@@ -16,15 +16,9 @@ from dataclasses import replace
 from obstore.store import ObjectStore
 
 from medallion_assets.contracts.batch import Batch
-from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, TABLE_RECREATED, Owner
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import (
-    FULL_BATCH_MISSING,
-    TABLE_RECREATED,
-    BatchRefusedError,
-    Found,
-    Source,
-)
+from medallion_assets.contracts.source import BatchRefusedError, Found, Source
 from medallion_assets.delta.notes.commit_notes import commit_note
 from medallion_assets.delta.table import Snapshot
 from medallion_assets.errors import PermanentError

@@ -21,6 +21,7 @@ from medallion_assets.contracts.search import Search
 from medallion_assets.contracts.source import WRONG_TABLE, BatchRefusedError, Found, Listing
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, message_of
+from medallion_assets.errors.counted import number_of
 from medallion_assets.errors.nearest import nearest_name
 from medallion_assets.refining.loading.refused_batches import RefusedBatch
 from medallion_assets.storage.listing import is_there, list_objects
@@ -71,9 +72,10 @@ class RawPlace:
         if is_there(self.url) or has_file_in_the_way(self.url):  # of a file the store says what is wrong
             return open_store(self.url, self.storage_options)
         if known := held():
+            word, was = self.loaded.source.batch_word, "was" if len(known) == 1 else "were"
             raise PermanentError(
                 f"the place of the {self._batches} of {self.name} is gone",
-                expected=f"the folder {self.url}, from which {len(known)} {self._batches} were loaded",
+                expected=f"the folder {self.url}, from which {number_of(len(known), word)} {was} loaded",
                 found="no such folder",
                 do=_BACK.format("make the folder again, empty"),
             )

@@ -40,6 +40,7 @@ from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress,
 from medallion_assets.delta.replacing.table_changes import Rebuilt
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.errors import CommitConflictError, PermanentError, QualityGateError
+from medallion_assets.errors.counted import number_of
 from medallion_assets.errors.long_texts import largest_first, listed
 from medallion_assets.errors.reasons import expect_reason
 from medallion_assets.refining.bronze import bronze_table
@@ -181,8 +182,9 @@ class _Work:
         lost = sorted(settled - {batch.id for batch in ledger.batches})
         if lost and not self.drop_lost:
             bronze, word = bronze_table(self.table.short_name), self.loaded.source.batch_word
+            many = number_of(len(lost), word)
             raise PermanentError(
-                f"{self.table.name} holds {len(lost)} {word}s that {bronze.name} has lost; nothing was changed",
+                f"{self.table.name} holds {many} that {bronze.name} has lost; nothing was changed",
                 expected=f"every {word} that was applied in {bronze.name}, to judge it again",
                 found=f"none of {listed(lost)}",
                 do=f"run {bronze.path}, which loads what the raw place still has, or take {bronze.name} from a backup; "

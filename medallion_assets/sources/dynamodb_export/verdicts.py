@@ -9,15 +9,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from medallion_assets.contracts.source import (
-    ARCHIVED,
-    BY_ACCESS,
-    FULL_BATCH_MISSING,
-    TABLE_RECREATED,
-    UNREADABLE,
-    WRONG_TABLE,
-    BatchRefusedError,
-)
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, TABLE_RECREATED
+from medallion_assets.contracts.source import ARCHIVED, BY_ACCESS, UNREADABLE, WRONG_TABLE, BatchRefusedError
 from medallion_assets.sources.dynamodb_export.manifest import ROOT
 
 

@@ -69,6 +69,7 @@ def test_the_highest_sequence_decided_and_the_others_are_superseded(tmp_path: Pa
     ]
     found = explained(tmp_path, *exports)
     assert told(found) == [(SECOND, "upsert", "decided the row"), (FIRST, "upsert", "superseded")]
+    assert found.records[1].detail == f"by an upsert of export {SECOND}"
     assert [(record.source_file, record.line_number, record.sequence_micros) for record in found.records] == [
         ("a", 1, micros(AT) + 5),
         ("a", 2, micros(AT - MINUTE)),
@@ -89,6 +90,7 @@ def test_an_absence_from_a_full_export_decided(tmp_path: Path) -> None:
         (THIRD, "absent from full export", "decided the row"),
         (SECOND, "upsert", "superseded"),
     ]
+    assert found.records[1].detail == f"by the key's absence from full export {THIRD}"
     assert found.silver[0]["is_deleted"]
     assert not found.disagreements
 

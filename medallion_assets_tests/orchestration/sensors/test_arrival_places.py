@@ -71,11 +71,11 @@ def test_a_raw_folder_that_is_gone_is_no_folder_without_exports(graph: Graph) ->
     load(sensor, 5)
     folder = Path(place.raw_url) / TABLE
     folder.rename(folder.with_name("elsewhere"))
-    with pytest.raises(PermanentError, match="from which 1 exports were loaded"):
+    with pytest.raises(PermanentError, match="from which 1 export was loaded"):
         sensor.tick(10)
     (told,) = read_events(graph.lakehouse, NOON)
     assert (told.kind, told.table) == ("failure", BRONZE.name)
-    assert "from which 1 exports were loaded" in told.what
+    assert "from which 1 export was loaded" in told.what
     with pytest.raises(PermanentError, match="make the folder again"):
         place.ingest()
     folder.mkdir()

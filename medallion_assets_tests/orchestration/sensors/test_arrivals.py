@@ -270,7 +270,7 @@ def test_what_is_given_up_is_given_up_alone(graph: Graph) -> None:
     (alert,) = pipeline.rows(graph.lakehouse, ALERTS, "happened_at")
     assert (alert["kind"], alert["where"]) == ("failure", "arrivals_transactions")
     assert alert["alert_key"].startswith(f"given_up/arrivals_transactions/bronze/{PAYMENTS}/")
-    assert alert["what"].startswith(f"bronze/{PAYMENTS} given up after 8 attempts: 1 exports of {PAYMENTS} wait")
+    assert alert["what"].startswith(f"bronze/{PAYMENTS} given up after 8 attempts: 1 export of {PAYMENTS} waits")
     land_one(graph, CUSTOMERS, day=1)
     assert assets(sensor.requests(4 * 3600)) == [OF_CUSTOMERS]
 

@@ -177,7 +177,7 @@ def test_exports_that_do_not_count_are_named(tmp_path: Path) -> None:
     confirm(lakehouse, TRANSACTIONS)
     land(lakehouse, TRANSACTIONS, *ORDERS[0])
     (told,) = chain_warnings(read_ledgers(replace(lakehouse, catalog=CATALOG)))
-    assert f"1 exports are ignored, the latest {export_id(3)}" in told.what
+    assert f"1 export of a former table is ignored, the latest {export_id(3)}" in told.what
     assert str(told) == f"{told.table}: {told.what}"
 
 

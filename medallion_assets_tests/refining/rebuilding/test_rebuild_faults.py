@@ -139,7 +139,7 @@ def test_exports_that_bronze_has_lost_stop_it_and_come_back_if_they_were_dropped
     run(lakehouse, before, [first, second])
     lakehouse.open(bronze).delta.restore(1)
     held = state(lakehouse, before)
-    with pytest.raises(PermanentError, match=rf"1 exports that {bronze.name} has lost.*{SECOND}"):
+    with pytest.raises(PermanentError, match=rf"1 export that {bronze.name} has lost.*{SECOND}"):
         rebuilt(lakehouse, after)
     assert state(lakehouse, before) == held
     done = rebuilt(lakehouse, after, drop_lost=True)
