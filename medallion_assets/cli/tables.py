@@ -225,7 +225,7 @@ def quarantine_redrive(
     table: TableName,
     export: Exports = None,
     reason: Reasons = None,
-    why: Annotated[str, typer.Option(help="The reason; recorded in the commit.")] = "",
+    why: Annotated[str, typer.Option(help="A reason, recorded in the commit; may be left out.")] = "",
     json: Json = False,
 ) -> None:
     """Judge quarantined rows again with the current contract, and apply those that are good now."""

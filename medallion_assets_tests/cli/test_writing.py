@@ -152,6 +152,11 @@ def test_redrive_applies_what_is_good_now(lakehouse: Lakehouse, monkeypatch: pyt
     assert "0 rows wait, 1 was redriven" in run("quarantine", "show", "customer_transactions").stdout
 
 
+def test_the_help_of_a_redrive_says_that_a_reason_may_be_left_out() -> None:
+    """A rebuild has to have one; a redrive did without from the beginning."""
+    assert "may be left out" in " ".join(run("quarantine", "redrive", "--help").stdout.replace("│", " ").split())
+
+
 # Serving
 
 
