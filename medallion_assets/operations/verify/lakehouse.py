@@ -223,7 +223,7 @@ class _Look:
         except TableFeatureError:
             return
         except OtherContractError as error:
-            self.answer.findings.append(of_contract(table, error))
+            self.answer.findings.insert(0, of_contract(table, error))  # in the flow of data, as they are rebuilt
             return
         except PermanentError as error:
             found = error.found if isinstance(error, UnreadableTableError) else error

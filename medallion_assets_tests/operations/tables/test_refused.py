@@ -143,7 +143,7 @@ def test_verify_takes_a_changed_contract_for_no_damage(changed: Lakehouse) -> No
     """What to do is to rebuild, and nothing is to be removed."""
     answer = verify(changed, deep=True)
     found = [finding for finding in answer.findings if finding.check == "table_fits_contract"]
-    assert [finding.table for finding in found] == ["silver.enriched_transactions", "silver.customer_transactions"]
+    assert [finding.table for finding in found] == ["silver.customer_transactions", "silver.enriched_transactions"]
     assert {finding.check for finding in answer.findings} == {"table_fits_contract", "judged_by_one_contract"}
     for finding in found:
         assert finding.expected == "Decimal(precision=20, scale=2)"
