@@ -52,7 +52,8 @@ class Loaded(Policies):
     and `loading_limits` are those of loading, as `limits` are of judging.
     `chain_starts_at` lets a chain of changes begin without a full batch (rule C1).
     `months` says that each batch is a whole month of the table, which replaces what there was of it (rule E6). Such a
-    table has no key, is partitioned by a column `of_batch`, and is stale 35 days after the end of its last month.
+    table has no key, is partitioned by a column `of_batch`, and is stale 35 days after the end of its last month
+    (`freshness_hours=24`, the default of others, counts as not said).
     `source_freshness_hours` is the age of the latest batch that lies there at which the source counts as stale (rule
     F8); None when nothing promises one.
     Where the source's batches name their owner, `source_arn` is the DynamoDB table that they are of, else that of the

@@ -8,7 +8,7 @@ Does not: the bytes of data files under ordinary keys, which obstore brings with
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.exceptions as botocore
 from obstore.store import S3Store
@@ -16,6 +16,9 @@ from obstore.store import S3Store
 from medallion_assets.errors import TransientError
 from medallion_assets.storage.aws_answers import code_of
 from medallion_assets.storage.s3 import s3_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
 
 EMPTY = "no byte"
 PAGE_KEYS = 1_000
@@ -29,7 +32,12 @@ class Bucket:
         prefix = str(store.prefix or "").strip("/")
         self.name = str(store.config["bucket"])
         self.prefix = f"{prefix}/" if prefix else ""
-        self._client = s3_client(store)
+        self._store = store
+
+    @property
+    def _client(self) -> S3Client:
+        """One with the keys of now: those of a profile may end while somebody goes through a listing."""
+        return s3_client(self._store)
 
     def page(self, folder: str, *, after: str = "", delimiter: str = "") -> dict[str, Any]:
         """Up to PAGE_KEYS objects below `folder`, in the order of keys, that come after the key `after`.

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from medallion_assets.errors import MedallionError, PermanentError, TransientError
 from medallion_assets.errors.aws import REQUEST_KEYS
+from medallion_assets.errors.long_texts import first_line
 from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
 
@@ -33,12 +34,16 @@ SIGNING_KEYS = AWS_KEYS[:2]
 """What signs a request; a third one goes with them where they are temporary."""
 UNSIGNED, NO_ROLE = "AWS_SKIP_SIGNATURE", "AWS_EC2_METADATA_DISABLED"
 TRIES = "AWS_METADATA_SERVICE_NUM_ATTEMPTS"
-FOUND_BY_ALL = frozenset({"env", "iam-role", "container-role", "assume-role-with-web-identity"})
-"""What boto3 calls the ways to credentials that obstore and delta-rs find by themselves."""
+WEB_IDENTITY, TOKEN_FILE = "assume-role-with-web-identity", "AWS_WEB_IDENTITY_TOKEN_FILE"
+FOUND_BY_ALL = frozenset({"env", "iam-role", "container-role"})
+"""What boto3 calls the ways to credentials that obstore and delta-rs find by themselves; so do they a web identity that
+variables name, and not one of a profile."""
 READ_AGAIN_SECONDS = 60.0
 """So often a file of keys is read again: whoever signs in writes new ones there when the old ones end."""
 LIFETIME = timedelta(seconds=300 + READ_AGAIN_SECONDS)
 """obstore asks again for what ends within five minutes."""
+NO_KEYS = "the keys of a profile cannot be had"
+CORRECT_PROFILE = "if it persists, correct the profile that AWS_PROFILE names, or sign in again"
 FORCED = "AWS_FORCE_CREDENTIAL_LOAD"
 """Has delta-rs look for credentials as it does without an endpoint."""
 
@@ -53,8 +58,20 @@ class ProfileCredentials:
     _reading: Lock = field(default_factory=Lock)
 
     def __call__(self) -> S3Credential:
-        """The keys as they are now."""
-        keys = self._now().get_frozen_credentials()
+        """The keys as they are now.
+
+        Raises:
+            TransientError, PermanentError: whoever has them did not answer, or the profile is wrong.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        from medallion_assets.storage.aws_answers import may_pass
+
+        try:
+            keys = self._now().get_frozen_credentials()
+        except (BotoCoreError, ClientError) as error:
+            kind = TransientError if may_pass(error) else PermanentError
+            raise kind(NO_KEYS, found=first_line(error), do=CORRECT_PROFILE) from error
         return {
             "access_key_id": str(keys.access_key),
             "secret_access_key": str(keys.secret_key),
@@ -128,7 +145,6 @@ def _are_given(options: Mapping[str, str]) -> bool:
     return given.get(UNSIGNED, "").lower() in ("true", "1") or given.keys() >= set(SIGNING_KEYS)
 
 
-@cache
 def _find() -> ProfileCredentials | None:
     """Ask boto3 until it has found some; gives those that others would not find.
 
@@ -136,15 +152,22 @@ def _find() -> ProfileCredentials | None:
         LookupError: it knows none, and is asked again the next time.
     """
     from botocore.exceptions import BotoCoreError
-    from botocore.session import get_session
 
     try:
-        session = get_session()
-        if TRIES not in inherited_environment():
-            session.set_config_variable("metadata_service_num_attempts", 3)
-        found = session.get_credentials()
-    except BotoCoreError:  # they are somewhere, and the library that needs them says what is wrong with them
-        return None
+        return _found()
+    except BotoCoreError:  # a profile has some, whose use says what is wrong with it, or finds it mended
+        return ProfileCredentials()
+
+
+@cache
+def _found() -> ProfileCredentials | None:
+    from botocore.session import get_session
+
+    session, variables = get_session(), inherited_environment()
+    if TRIES not in variables:
+        session.set_config_variable("metadata_service_num_attempts", 3)
+    found = session.get_credentials()
     if found is None:
         raise LookupError
-    return None if found.method in FOUND_BY_ALL else ProfileCredentials()
+    is_found_by_all = found.method in FOUND_BY_ALL or (found.method == WEB_IDENTITY and TOKEN_FILE in variables)
+    return None if is_found_by_all else ProfileCredentials()

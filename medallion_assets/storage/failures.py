@@ -18,6 +18,7 @@ from medallion_assets.errors import MedallionError, PermanentError, TransientErr
 from medallion_assets.errors.aws import AWS_ERRORS, Advice, Repeat, advice
 from medallion_assets.errors.long_texts import first_line
 from medallion_assets.storage import aws_answers
+from medallion_assets.storage.credentials import CORRECT_PROFILE, NO_KEYS
 
 ARCHIVED = "InvalidObjectState"
 GONE = frozenset({"NoSuchBucket", "InvalidBucketName", "NoSuchBucketException"})
@@ -36,6 +37,8 @@ _SSE_C = "Server Side Encryption"
 _CODE = re.compile(r"<Code>([^<]+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 _OS_ERROR = re.compile(r"\bos error (\d+)\b")
+_OF_PROFILE = re.compile(r"External AWS credential provider: (\w+): .*?found: (.*?); what to do: ")
+"""How obstore repeats what `ProfileCredentials` raises."""
 _MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 
 
@@ -87,6 +90,9 @@ def of_disk(error: BaseException) -> OSError | None:
 def our_error(error: Exception, what: str, *, is_object: bool = False) -> MedallionError:
     """The error of ours that stands for one of a disk's, of obstore's or of boto3's."""
     code, found, text = code_of(error), words(error), str(error)
+    if said := _OF_PROFILE.search(text):
+        kind = TransientError if said[1] == TransientError.__name__ else PermanentError
+        return kind(NO_KEYS, found=f"{what}: {said[2]}", do=CORRECT_PROFILE)
     answer = advice(code, _status(error), text) if _is_answer(error) else None
     if is_object and _is_about_the_object(error, code, answer):
         return UnreadableObjectError(what, code, found, _remedy(code, text))

@@ -17,6 +17,9 @@ from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.values import AWS_KEYS
 from medallion_assets.storage.credentials import of_profile
 
+A_BUCKET = "s3://"
+"""Whichever it is: Polars has a client for each provider of keys that differs, so ours does not say where it reads."""
+
 
 class StorageOptions(dict[str, str]):
     """Storage options of which a pickle holds all but the secrets: who reads it puts in those of its own environment.
@@ -36,7 +39,7 @@ class StorageOptions(dict[str, str]):
         known = {name: value for name, value in self.items() if name not in AWS_KEYS}
         arguments: dict[str, Any] = {"storage_options": known or None}
         has_own = len(known) < len(self) or of_profile(url, self) is not None
-        return arguments | ({"credential_provider": _Credentials(url, self)} if has_own else {})
+        return arguments | ({"credential_provider": _Credentials(self)} if has_own else {})
 
 
 def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
@@ -48,7 +51,6 @@ def _with_own_secrets(public: Mapping[str, str]) -> StorageOptions:
 class _Credentials:
     """What Polars asks for the secrets of some options, in the process that reads or writes."""
 
-    url: str
     options: StorageOptions
 
     def __call__(self) -> tuple[dict[str, str], int | None]:
@@ -56,7 +58,7 @@ class _Credentials:
         secrets = {name.lower(): self.options[name] for name in AWS_KEYS if name in self.options}
         if secrets:
             return secrets, None
-        if (profile := of_profile(self.url, self.options)) is not None:
+        if (profile := of_profile(A_BUCKET, self.options)) is not None:
             keys = profile()
             values = (keys["access_key_id"], keys["secret_access_key"], keys["token"])
             found = {name.lower(): value for name, value in zip(AWS_KEYS, values, strict=True) if value}

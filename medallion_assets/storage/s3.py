@@ -17,7 +17,6 @@ from obstore.store import S3Store
 
 from medallion_assets.errors import SettingsError
 from medallion_assets.storage.credentials import ProfileCredentials, expect_credentials, of_profile
-from medallion_assets.storage.failures import store_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -60,8 +59,7 @@ def s3_client(store: S3Store) -> S3Client:
     """
     config: dict[str, Any] = dict(store.config)
     if isinstance(profile := store.credential_provider, ProfileCredentials):
-        with store_errors("the keys of a profile"):
-            keys = profile()
+        keys = profile()
         config |= {**keys, "session_token": keys["token"]}
     names = ("endpoint", "region", "access_key_id", "secret_access_key", "session_token")
     return _client(*(config.get(name) for name in names))

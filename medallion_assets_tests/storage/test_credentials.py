@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,8 +17,9 @@ from medallion_assets.contracts.table import Column, Table, Text
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.errors import PermanentError, TransientError
 from medallion_assets.storage import credentials
-from medallion_assets.storage.credentials import expect_credentials
+from medallion_assets.storage.credentials import expect_credentials, of_profile
 from medallion_assets.storage.listing import list_objects
+from medallion_assets.storage.options import StorageOptions
 from medallion_assets.storage.stores import open_store, read_bytes, write_bytes
 from medallion_assets_tests.services.s3 import S3Server
 
@@ -34,10 +36,9 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    find = credentials._find
-    find.cache_clear()
+    credentials._found.cache_clear()
     yield
-    find.cache_clear()
+    credentials._found.cache_clear()
 
 
 def test_without_any_it_is_said_for_good() -> None:
@@ -140,6 +141,46 @@ def test_keys_that_somebody_wrote_anew_are_taken(tmp_path: Path, monkeypatch: py
     assert given()["access_key_id"] == "key"
     (tmp_path / "own").write_text("[people]\naws_access_key_id = new\naws_secret_access_key = s\n")
     assert given()["access_key_id"] == "new"
+
+
+def test_whoever_hands_out_keys_may_do_so_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the store is asked; what failed once is asked again, and what is wrong with a profile is said."""
+    for name, value in process(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    given = (tmp_path / "given").rename(tmp_path / "aside")
+    options = {"AWS_REGION": "us-west-2", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true"}
+    store = open_store(BUCKET, options)
+    for ask in (lambda: read_bytes(store, "a"), lambda: list(list_objects(store))):
+        with pytest.raises(TransientError, match="the keys of a profile cannot be had"):
+            ask()
+    given.rename(tmp_path / "given")
+    kept = of_profile(BUCKET, options)
+    assert kept is not None
+    assert kept()["access_key_id"] == "key"
+    credentials._found.cache_clear()  # as another process has it
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(PermanentError, match=r"the keys of a profile cannot be had.*\(nobody\).*correct the profile"):
+        read_bytes(open_store(BUCKET, options), "a")
+
+
+def test_a_web_identity_is_found_by_all_where_variables_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = web_identity(tmp_path)
+    lines = (f"role_arn = {named['AWS_ROLE_ARN']}", f"web_identity_token_file = {named['AWS_WEB_IDENTITY_TOKEN_FILE']}")
+    (tmp_path / "config").write_text("\n".join(["[default]", *lines]))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    assert of_profile(BUCKET, {}) is not None
+    credentials._found.cache_clear()
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)
+    assert of_profile(BUCKET, {}) is None
+
+
+def test_polars_has_one_client_for_all_places_of_a_bucket() -> None:
+    """It keeps one for each provider of keys, and eight of them."""
+    one, other = (StorageOptions(KEYS).of_polars(f"{BUCKET}/{name}")["credential_provider"] for name in "ab")
+    assert pickle.dumps(one) == pickle.dumps(other)
 
 
 class _Role(BaseHTTPRequestHandler):

@@ -156,7 +156,7 @@ def sent(channel: Channel, alert: Alert, host: Host) -> str | None:
 def send(channel: Channel, alert: Alert, *, host: Host, seconds: float) -> str | None:
     """Send one alert; give why it failed, without secrets, or None."""
     _load_apprise()
-    from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType
+    from apprise import Apprise, AppriseResultStatus, NotifyFormat, NotifyType, OverflowMode
 
     types = {"failure": NotifyType.FAILURE, "skipped": NotifyType.INFO, "success": NotifyType.SUCCESS}
     is_over = alert.key.startswith(RECOVERED)
@@ -164,7 +164,8 @@ def send(channel: Channel, alert: Alert, *, host: Host, seconds: float) -> str |
         service = _service(channel.url)
         if service is None:
             return "Apprise cannot send to this URL"
-        title, body = message(alert, host=host, longest=service.body_maxlen)
+        longest = None if service.overflow_mode == OverflowMode.SPLIT else service.body_maxlen
+        title, body = message(alert, host=host, longest=longest)
         result = Apprise(service).notify(
             body=body,
             title=title,

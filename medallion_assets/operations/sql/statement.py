@@ -65,7 +65,7 @@ def _tree(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
     ((answer,),) = connection.execute("select json_serialize_sql(?::varchar)", [text]).fetchall()
     tree: dict[str, Any] = json.loads(answer)
     if tree["error"] and tree["error_type"] == "parser":
-        version = BARE_VERSION.search(text)
+        version = BARE_VERSION.search(text) if 'near "@"' in tree["error_message"] else None
         do = f'put a name with its version in quotes, "{version[0]}"' if version else "correct it"
         raise PermanentError("the query cannot be read", found=tree["error_message"], do=do)
     if tree["error"] or len(tree["statements"]) != 1:

@@ -144,9 +144,10 @@ def _as_json_has_it(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
     if isinstance(kind, pl.Map):
         return _as_json_has_it(value.map.entries(), _entries(kind))
     if isinstance(kind, pl.Struct):
+        numbered = value.struct.rename_fields([str(number) for number in range(len(kind.fields))])  # no patterns
         fields = (
-            _as_json_has_it(value.struct.field(field.name), _kind(field.dtype)).alias(field.name)
-            for field in kind.fields
+            _as_json_has_it(numbered.struct.field(str(number)), _kind(field.dtype)).alias(field.name)
+            for number, field in enumerate(kind.fields)
         )
         return pl.when(value.is_not_null()).then(pl.struct(fields))
     assert isinstance(kind, pl.List | pl.Array)  # noqa: S101 - nothing else is nested

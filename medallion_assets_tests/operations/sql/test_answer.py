@@ -135,6 +135,7 @@ def test_a_moment_stands_for_the_version_of_then(ask: Any, lakehouse: Lakehouse)
         ("select nothing from silver.customers", "nothing"),
         ("select 1 from", "cannot be read"),
         ("from silver.customers@3", 'in quotes, "customers@3"'),
+        ("from silver.customers where region = 'a@b.c' and", "what to do: correct it"),
         ("", "found: nothing"),
         ("select 1; select 2", "one SELECT"),
     ],

@@ -100,6 +100,9 @@ def test_names_of_columns_are_no_patterns(tmp_path: Path) -> None:
     rows = pl.DataFrame({"id": ["a"], "price": ["1"], "*": ["2"], "^.*$": [{"^.*$": "c", "b": 1}]})
     (raw,) = records(tmp_path, parquet(rows), name="a.parquet", source=SOURCE)
     assert json.loads(raw) == {"id": "a", "price": "1", "*": "2", "^.*$": '{"^.*$":"c","b":1}'}
+    rows = pl.DataFrame({"id": ["a"], "price": ["1"], "in": [{"^b.*$": b"x", "b1": b"y", "*": b"z"}]})
+    (raw,) = records(tmp_path / "nested", parquet(rows), name="a.parquet", source=SOURCE)
+    assert json.loads(json.loads(raw)["in"]) == {"^b.*$": "eA==", "b1": "eQ==", "*": "eg=="}
 
 
 def test_rows_are_read_by_name_with_flag_and_moment(tmp_path: Path) -> None:
