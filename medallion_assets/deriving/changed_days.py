@@ -21,6 +21,7 @@ from medallion_assets.delta.notes.coverage_notes import covered_with
 from medallion_assets.delta.notes.source_versions import SourceVersion, source_app_id, source_commits, taken_version
 from medallion_assets.delta.replacing.replacement import REBUILT_NOTE, Progress, Replacement
 from medallion_assets.delta.replacing.table_changes import Rebuilt
+from medallion_assets.delta.schema import expect_readable
 from medallion_assets.delta.table import Lakehouse, Snapshot
 from medallion_assets.deriving.made_rows import transform_errors
 from medallion_assets.deriving.making_days import DaysItem, make_days
@@ -187,6 +188,7 @@ def _touched(sources: Sources, table: Snapshot) -> set[date]:
             continue
         try:
             before = after.lakehouse.open(after.table, version=seen[after.table.name])
+            expect_readable(before.delta, after.table)  # a version of another contract says nothing of days either
             engine = table.lakehouse.engine
             rows, *states = (engine.scan(snapshot.part()) for snapshot in (sources.first, before, after))
             with transform_errors(table.table, "changed_days of a lookup"):

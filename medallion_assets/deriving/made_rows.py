@@ -21,6 +21,7 @@ from medallion_assets.contracts.table import Column, Decimal, Table
 from medallion_assets.delta.replacing.partitions import conform
 from medallion_assets.delta.schema import polars_type
 from medallion_assets.errors import PermanentError
+from medallion_assets.errors.counted import number_of
 from medallion_assets.errors.long_texts import first_line, short
 
 ARITHMETIC = re.compile(r"overflow|by zero|can't fit values")
@@ -83,8 +84,9 @@ def fitted(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
     Raises:
         PermanentError: a type would change a value, or has no room for it.
     """
-    expect_exact(rows.lazy(), table)
-    return conform(rows.lazy(), table).collect()
+    with transform_errors(table):  # a Boolean that is to be a Decimal
+        expect_exact(rows.lazy(), table)
+        return conform(rows.lazy(), table).collect()
 
 
 def expect_exact(rows: pl.LazyFrame, table: Table) -> None:
@@ -108,8 +110,8 @@ def expect_exact(rows: pl.LazyFrame, table: Table) -> None:
                 Misfit(
                     what=f"the type of {column.name} would change values that its compute gives",
                     expected=f"values of {column.name} that {column.type} holds as they are",
-                    found=short(f"{count:,} of {types[column.name]}, such as {found[column.name]!s}"),
-                    do=f"cast or round {column.name} in compute of {table.name}, or give the column another type",
+                    found=short(f"{number_of(count, 'value')} ({types[column.name]}), such as {found[column.name]!s}"),
+                    do=f"cast, fill or round {column.name} in compute of {table.name}, or give it another type",
                 ),
             )
 

@@ -35,7 +35,7 @@ from medallion_assets.refining.loading.raw_place import RawPlace
 SAMPLE_FILES = 3
 """So many of the newest files or batches, and of the files of the last full one."""
 SAMPLE_LINES = 10_000
-"""Of each."""
+"""Of all of them, a share of each."""
 MOST_BATCHES = 500
 """So many batches are asked at most whether they are full: three weeks of hourly windows."""
 COLUMNS = (RAW, BATCH_ID, EXPORT_TYPE, EXPORT_FROM_AT, EXPORT_TO_AT, SOURCE_FILE, LINE_NUMBER)
@@ -63,7 +63,7 @@ def _of_bronze(bronze: Snapshot) -> Iterator[pl.DataFrame]:
     last_full = full.filter(pl.col(ends) == pl.col(ends).max())
     paths = dict.fromkeys([*last_full["path"].tail(SAMPLE_FILES), *files["path"].tail(SAMPLE_FILES)])
     for path in paths:
-        yield bronze.scan(paths=[path]).select(COLUMNS).tail(SAMPLE_LINES).collect(engine="streaming")
+        yield bronze.scan(paths=[path]).select(COLUMNS).tail(SAMPLE_LINES // len(paths)).collect(engine="streaming")
 
 
 def _of_place(place: ObjectStore, source: Source) -> Iterator[pl.DataFrame]:
@@ -101,7 +101,7 @@ def _first_lines(place: ObjectStore, delivery: Delivery, source: Source) -> pl.D
         return None
     if frame is None:
         return None
-    return frame.head(SAMPLE_LINES).select(
+    return frame.head(SAMPLE_LINES // (SAMPLE_FILES + 1)).select(
         RAW,
         pl.lit(batch.id).alias(BATCH_ID),
         pl.lit(str(batch.kind)).alias(EXPORT_TYPE),

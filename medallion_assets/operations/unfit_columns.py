@@ -25,7 +25,7 @@ from medallion_assets.contracts.columns import (
     VERDICT,
 )
 from medallion_assets.contracts.pipeline import Loaded
-from medallion_assets.contracts.source import WRONG_TYPE, wrong
+from medallion_assets.contracts.source import MISSING, WRONG_TYPE, wrong
 from medallion_assets.contracts.table import Boolean, Column, Decimal, Table, Text, Type
 from medallion_assets.errors.long_texts import cut
 from medallion_assets.operations.sections import format_counts
@@ -65,7 +65,10 @@ class Unfilled(Unfit):
 
 @dataclass(frozen=True, kw_only=True)
 class Misread(Unfit):
-    """A column whose value is bad in each of the records, all that have one; `found` says why, and what it is."""
+    """A column whose value is bad in each of the records, all that have one; `found` says why, and what it is.
+
+    One record in a hundred has a value at least: of rarer ones the gate says how many are bad.
+    """
 
     found: str
 
@@ -92,15 +95,17 @@ def unfit_columns(loaded: Loaded, lines: pl.DataFrame) -> Iterator[Unfilled | Mi
             is_required = not column.nullable and column.missing is None
             is_sure = is_required or items.height >= TELLING_RECORDS or bool(meant_attributes(table, [column], unread))
             yield unfilled(do=advice(column, unread), records=items.height, is_sure=is_sure)
-        elif having.height and having[REASON_COLUMNS].list.contains(column.name).all():
+        elif (
+            having.height * TELLING_RECORDS >= items.height > 0
+            and having[REASON_COLUMNS].list.contains(column.name).all()
+        ):
             yield Misread(
                 table=table.name,
                 column=column.name,
                 source=column.source,
                 records=having.height,
                 found=_found(loaded, having, column),
-                do=_hint(loaded, having, column)
-                or f"declare {column.name} with a type that reads its values, or leave it out",
+                do=_hint(loaded, having, column) or _remedy(having, column),
             )
 
 
@@ -115,6 +120,12 @@ def _hint(loaded: Loaded, records: pl.DataFrame, column: Column) -> str:
     some = _faults(records, column).head(HINT_ROWS)
     alone = some.with_columns(pl.concat_list(REASONS), pl.concat_list(REASON_COLUMNS))
     return "; ".join(loaded.source.hints(alone, loaded.table))
+
+
+def _remedy(having: pl.DataFrame, column: Column) -> str:
+    if set(_faults(having, column)[REASONS]) == {MISSING}:
+        return f"declare {column.name} nullable=True, or the text that stands for a missing one: missing=..."
+    return f"declare {column.name} with a type that reads its values, or leave it out"
 
 
 def _found(loaded: Loaded, having: pl.DataFrame, column: Column) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from medallion_assets.contracts.table import Integer
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.deriving.changed_days import update_derived
 from medallion_assets.pipelines.transactions.enriched_transactions import ENRICHED_TRANSACTIONS
@@ -50,3 +52,16 @@ def test_a_day_of_as_many_rows_is_compared(tmp_path: Path) -> None:
     amounts = lakehouse.open(ENRICHED_TRANSACTIONS).scan().select(pl.col("amount").cast(pl.Float64)).collect()
     assert amounts["amount"].to_list() == [77.0]
     assert update_derived(changed(tmp_path / "same", SALE), ENRICHMENT).restated == set()
+
+
+def test_after_a_lookup_was_rebuilt_by_another_contract_every_day_is_compared(tmp_path: Path) -> None:
+    """Its version from before has other types, and says nothing of days."""
+    lakehouse = changed(tmp_path, transaction("t1", amount={"N": "77"}))
+    (lookup,) = ENRICHMENT.lookups
+    columns = (replace(column, type=Integer()) if column.name == "email" else column for column in lookup.table.columns)
+    other = replace(lookup.table, columns=tuple(columns))
+    rebuilt = lakehouse.open_any(other)
+    rows = lakehouse.open(lookup.table).scan().with_columns(email=pl.lit(1, dtype=pl.Int64))
+    rebuilt.commit([rebuilt.folder.write(rows)], new_schema=True)
+    derived = replace(ENRICHMENT, lookups=(replace(lookup, table=other),))
+    assert {str(day) for day in update_derived(lakehouse, derived).restated} == {DAY}

@@ -164,6 +164,11 @@ def test_a_value_that_its_type_would_change_is_refused(made: pl.Series, kind: Ty
     assert f"such as {made[-1]}" in str(refused.value.found)
 
 
+def test_a_cast_that_there_is_not_is_told_as_a_fault_of_the_transform() -> None:
+    with pytest.raises(PermanentError, match=r"gold\.one: its compute failed; found: InvalidOperationError"):
+        fitted(pl.DataFrame({"value": [True]}), of_type(Money))
+
+
 @pytest.mark.parametrize(
     ("made", "kind", "expected"),
     [
@@ -194,4 +199,4 @@ def test_a_fraction_of_an_integer_is_refused_by_a_build(tmp_path: Path) -> None:
     half = spoilt(DAILY_SALES, lambda rows: rows.with_columns(units_sold=nw.col("units_sold") / 2))
     error = refusal(lakehouse_at(tmp_path), half, BUILDS["run"])
     assert error.expected == "values of units_sold that Integer() holds as they are"
-    assert (str(error.found), "round units_sold" in str(error.do)) == ("1 of Float64, such as 0.5", True)
+    assert (str(error.found), "round units_sold" in str(error.do)) == ("1 value (Float64), such as 0.5", True)

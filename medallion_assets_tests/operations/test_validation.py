@@ -14,7 +14,7 @@ from medallion_assets.contracts.catalog import Catalog
 from medallion_assets.contracts.moments import micros
 from medallion_assets.contracts.pipeline import Loaded, Pipeline
 from medallion_assets.contracts.place import PlaceState
-from medallion_assets.contracts.table import Column, Date, Decimal, Table, Text, TimestampUtc, Type
+from medallion_assets.contracts.table import Column, Date, Decimal, Integer, Table, Text, TimestampUtc, Type
 from medallion_assets.delta.table import Lakehouse
 from medallion_assets.operations.exports.report import verify_exports
 from medallion_assets.operations.unfit_columns import TELLING_RECORDS, Unfilled
@@ -178,6 +178,15 @@ def test_a_type_that_reads_no_value_is_named(
         assert (misread.column, misread.records, found.unfilled, found.is_well) == ("total", 2, [], False)
         assert misread.found.startswith(says)
         assert re.match(do, misread.do)
+
+
+def test_a_bad_value_of_a_rare_attribute_is_for_the_gate(tmp_path: Path) -> None:
+    """The contract is right, whatever one record holds."""
+    loaded = declared(Column("note", Integer(), "", source="note", nullable=True))
+    items = [{"id": {"S": str(key)}, **({} if key else {"note": {"S": "oops"}})} for key in range(200)]
+    _export(tmp_path / "raw" / "tickets", items)
+    found = validate(_lakehouse(tmp_path, loaded), str(tmp_path / "raw"))
+    assert (found.misread, found.unfilled, found.is_well) == ([], [], True)
 
 
 def test_one_value_that_is_read_is_enough(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from medallion_assets.contracts.owner import Owner
+from medallion_assets.contracts.owner import FULL_BATCH_MISSING, Owner
 from medallion_assets.contracts.pipeline import Loaded
 from medallion_assets.contracts.source import BatchRefusedError, Found
 from medallion_assets.delta.table import Lakehouse, Snapshot
@@ -83,8 +83,9 @@ class Claims:
     @classmethod
     def of(cls, place: str, raw_url: str | None, lakehouse: Lakehouse | None = None) -> Self:
         """The claims on what lies below a place: by the contracts, and by what Bronze recorded, if there is one."""
-        declared = {} if lakehouse is None else dict.fromkeys(lakehouse.catalog.loaded, lakehouse)
-        named = {loaded.table.short_name: Claimant.of(loaded, known) for loaded, known in declared.items()}
+        named: dict[str, Claimant] = {}
+        if lakehouse is not None:
+            named = {loaded.table.short_name: Claimant.of(loaded, lakehouse) for loaded in lakehouse.catalog.loaded}
         if raw_url is not None and f"{place}/".startswith(f"{raw_url}/"):
             return cls(tables=named, inside="", below=f"{place}/".removeprefix(f"{raw_url}/"), root=raw_url)
         if raw_url is not None and raw_url.startswith(f"{place}/"):
@@ -94,14 +95,19 @@ class Claims:
         folder = place.rpartition("/")[2]
         return cls(tables=named, inside="", below=f"{folder}/" if folder in named else "")
 
-    def as_taken(self, verified: VerifiedExport) -> VerifiedExport:
-        """With another verdict where an export that is whole would be refused by the table in whose folder it lies."""
+    def as_taken(self, verified: VerifiedExport, begun: Collection[str | None] = ()) -> VerifiedExport:
+        """With another verdict where an export that is whole would be refused by the table in whose folder it lies.
+
+        `begun` are the origins of the full exports before it, which are loaded first.
+        """
         claimant, export = self.tables.get(self._folder(verified.found) or ""), verified.export
         if claimant is None or export is None or verified.verdict is not Verdict.COMPLETE:
             return verified
         try:
             claimant.expect_taken(export)
         except BatchRefusedError as refused:
+            if refused.verdict == FULL_BATCH_MISSING and export.batch.origin in begun:
+                return verified
             verdict = next(verdict for verdict in Verdict if verdict == refused.verdict)
             detail = ExportRefusedError(
                 verdict,

@@ -109,9 +109,12 @@ def verify_exports(
         nothing = _nothing(place, listing, others, may_be_exports=exports)
         return ExportReport(place=_as_its_table_says(nothing, raw_url, lakehouse))
     claims = Claims.of(place, raw_url, lakehouse)
-    verified = []
+    verified, begun = list[VerifiedExport](), set[str | None]()
     for number, export in enumerate(listing.batches, start=1):
-        verified.append(claims.as_taken(verify_export(store, export)))
+        found = claims.as_taken(verify_export(store, export), begun)
+        if found.verdict is Verdict.COMPLETE and found.export is not None and found.export.batch.is_full:
+            begun.add(found.export.batch.origin)
+        verified.append(found)
         progress(number, len(listing.batches))
     complete = [
         found.export.batch for found in verified if found.export is not None and found.verdict is Verdict.COMPLETE

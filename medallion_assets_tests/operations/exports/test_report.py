@@ -175,11 +175,13 @@ def test_exports_of_a_table_that_was_made_anew_are_not_complete_until_it_is_conf
     }
     assert not report.is_well
     record_decisions(lakehouse, [replace(decision(ANEW), table_name="customers")])
+    place.window("c", begin=EXPORT_AT + 2 * DAY, table_id=ANEW)
     report = verify_exports(place.raw_url, raw_url=place.raw_url, lakehouse=lakehouse)
     assert [export.verdict for export in report.exports] == [
         Verdict.COMPLETE,
         Verdict.FULL_EXPORT_MISSING,
         Verdict.COMPLETE,
+        Verdict.COMPLETE,  # loaded after the full one before it
     ]
 
 

@@ -25,11 +25,11 @@ from medallion_assets.errors.long_texts import first_line
 SAME = {"TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 """Types that DuckDB describes by another name."""
 KINDS = (
-    (re.compile(r".*\[\d*\]"), ValueKind.LIST),
+    (re.compile(r".*\[\d*\]", re.DOTALL), ValueKind.LIST),
     (re.compile(r"DOUBLE|FLOAT"), ValueKind.FLOAT),
     (re.compile(r"BOOLEAN|DECIMAL.*|U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?"), ValueKind.NUMBER),
     (re.compile(r"DATE|TIMESTAMP.*"), ValueKind.TIME),
-    (re.compile(r".*"), ValueKind.TEXT),
+    (re.compile(r".*", re.DOTALL), ValueKind.TEXT),
 )
 """What DuckDB's types are about; of those that are left, such as UUID and ENUM, each value is its text."""
 
