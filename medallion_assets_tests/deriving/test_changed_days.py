@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 
 from medallion_assets.contracts.table import Integer
@@ -63,5 +64,10 @@ def test_after_a_lookup_was_rebuilt_by_another_contract_every_day_is_compared(tm
     rebuilt = lakehouse.open_any(other)
     rows = lakehouse.open(lookup.table).scan().with_columns(email=pl.lit(1, dtype=pl.Int64))
     rebuilt.commit([rebuilt.folder.write(rows)], new_schema=True)
-    derived = replace(ENRICHMENT, lookups=(replace(lookup, table=other),))
+
+    def days(sales: nw.LazyFrame[Any], before: nw.LazyFrame[Any], _after: object) -> nw.LazyFrame[Any]:
+        known = before.filter(nw.col("email") > 0).select("customer_id")
+        return sales.join(known, on="customer_id").select("transaction_date")
+
+    derived = replace(ENRICHMENT, lookups=(replace(lookup, table=other, changed_days=days),))
     assert {str(day) for day in update_derived(lakehouse, derived).restated} == {DAY}
