@@ -136,7 +136,8 @@ def misfits(rows: pl.DataFrame, table: Table) -> Iterator[Misfit]:
         yield Misfit(
             what="several rows have the same key",
             expected=f"one row for each {', '.join(key)}",
-            found=f"{repeated.height:,} keys with more, such as {_named(example, key)} with {example['len']:,} rows",
+            found=f"{number_of(repeated.height, 'key')} with more, such as {_named(example, key)} with "
+            f"{example['len']:,} rows",
             do=f"compute of {table.name} gives several rows of one key: group by its key, or add to the key what tells "
             "them apart",
         )

@@ -42,7 +42,7 @@ READ_AGAIN_SECONDS = 60.0
 """So often a file of keys is read again: whoever signs in writes new ones there when the old ones end."""
 LIFETIME = timedelta(seconds=300 + READ_AGAIN_SECONDS)
 """obstore asks again for what ends within five minutes."""
-NO_KEYS = "the keys of a profile cannot be had"
+NO_KEYS = "the profile gives no AWS keys"
 CORRECT_PROFILE = "if it persists, correct the profile that AWS_PROFILE names, or sign in again"
 FORCED = "AWS_FORCE_CREDENTIAL_LOAD"
 """Has delta-rs look for credentials as it does without an endpoint."""

@@ -76,7 +76,7 @@ def test_several_rows_of_one_key_are_refused_by_whatever_builds(tmp_path: Path, 
     doubled = spoilt(gold, lambda rows: nw.concat([rows, rows]))
     error = refusal(lakehouse_at(tmp_path), doubled, made)
     assert str(error.expected).startswith(f"one row for each {gold.table.key[0]}, ")
-    assert str(error.found).startswith(f"1 keys with more, such as {gold.table.partition_by} = 2025-03-10, ")
+    assert str(error.found).startswith(f"1 key with more, such as {gold.table.partition_by} = 2025-03-10, ")
     assert str(error.found).endswith(" with 2 rows")
     assert "group by its key" in str(error.do)
 

@@ -151,7 +151,7 @@ def test_whoever_hands_out_keys_may_do_so_later(tmp_path: Path, monkeypatch: pyt
     options = {"AWS_REGION": "us-west-2", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ALLOW_HTTP": "true"}
     store = open_store(BUCKET, options)
     for ask in (lambda: read_bytes(store, "a"), lambda: list(list_objects(store))):
-        with pytest.raises(TransientError, match="the keys of a profile cannot be had"):
+        with pytest.raises(TransientError, match="the profile gives no AWS keys"):
             ask()
     given.rename(tmp_path / "given")
     kept = of_profile(BUCKET, options)
@@ -159,7 +159,7 @@ def test_whoever_hands_out_keys_may_do_so_later(tmp_path: Path, monkeypatch: pyt
     assert kept()["access_key_id"] == "key"
     credentials._found.cache_clear()  # as another process has it
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(PermanentError, match=r"the keys of a profile cannot be had.*\(nobody\).*correct the profile"):
+    with pytest.raises(PermanentError, match=r"the profile gives no AWS keys.*\(nobody\).*correct the profile"):
         read_bytes(open_store(BUCKET, options), "a")
 
 
