@@ -1,5 +1,6 @@
 """DynamoDB exports become a trustworthy lakehouse (Bronze -> Silver -> Gold); the metrics return to DynamoDB."""
 
+import atexit
 import gc
 import os
 
@@ -13,3 +14,6 @@ os.environ.setdefault("_RJEM_MALLOC_CONF", f"narenas:{(os.cpu_count() or 1) + 1}
 _young, _middle, _old = gc.get_threshold()
 if 0 < _young < 10_000:
     gc.set_threshold(10_000, _middle, _old)
+
+# And once more at the end of a process, through all that was imported: 0.4 seconds of every command and run.
+atexit.register(gc.freeze)

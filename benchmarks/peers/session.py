@@ -12,6 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from medallion_assets.engines.spark.class_archive import using
+from medallion_assets.settings.spark import CLASSES
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -24,7 +27,7 @@ _EXTENSIONS = (
 )
 
 SMALL = {
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {using(CLASSES)}",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.shuffle.partitions": "1",

@@ -22,6 +22,8 @@ SUBMITTED = ""
 """The master of whoever started this process: spark-submit, a job of EMR Serverless or of Databricks."""
 JARS = Path(__file__).parents[2] / ".cache" / "spark-jars"
 """Where `make spark-jars` puts them: beside this package, from whatever folder a process is started."""
+CLASSES = JARS.with_name("spark-classes.jsa")
+"""Where `make spark-classes` puts the class archive."""
 CONF = "MEDALLION_SPARK_CONF"
 EMPTY: Mapping[str, str] = {}
 SECRET = re.compile(r"secret|password|token|access\.key", re.IGNORECASE)
@@ -46,6 +48,7 @@ class SparkSettings:
     - `has_own_spark`: SPARK_HOME or SPARK_CONF_DIR names a Spark that may have more than ours.
     - `has_keys`: there may be keys of AWS in the environment.
     - `packages` are those of pipelines that are not this project's.
+    - `classes` is where the class archive of local sessions is, if there is one.
     - `jars` is a folder of those that a session takes along to a lakehouse in S3; `lakehouse_url`, `s3_endpoint` and
       `s3_region` say where that is, None being AWS's own.
     """
@@ -57,6 +60,7 @@ class SparkSettings:
     has_keys: bool = True
     packages: tuple[str, ...] = ()
     jars: Path = JARS
+    classes: Path = CLASSES
     lakehouse_url: str = ""
     s3_endpoint: str | None = None
     s3_region: str | None = None

@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks.peers.session import missing as peers_miss
 from medallion_assets.engines.spark.engine import SparkEngine
+from medallion_assets.settings.spark import CLASSES
 from medallion_assets_tests import pipeline
 from medallion_assets_tests.services import dynamodb_local as local
 from medallion_assets_tests.services import s3
@@ -97,6 +98,14 @@ def spark_jars() -> Path:
     if not list(folder.glob("hadoop-aws-*.jar")):
         _without("spark", ServiceMissingError("Spark has no S3 client: run make spark-jars"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def spark_classes() -> Path:
+    """The class archive that the sessions of this machine are started with."""
+    if not CLASSES.is_file():
+        _without("spark", ServiceMissingError("there is no class archive: run make spark-classes"))
+    return CLASSES
 
 
 @pytest.fixture(scope="session")

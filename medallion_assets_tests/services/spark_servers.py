@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from medallion_assets.engines.spark.class_archive import using
+from medallion_assets.settings.spark import CLASSES
 from medallion_assets_tests.services.processes import QUICK_JAVA, free_port, is_listening, running
 from medallion_assets_tests.services.spark import CONF, expect_spark
 
@@ -22,7 +24,7 @@ CONNECT = "org.apache.spark.sql.connect.service.SparkConnectServer"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 AT_START = {**CONF, **LOOPBACK, "spark.ui.enabled": "false"}
 """What is fixed when a server or a driver starts."""
-OF_JAVA = {"JAVA_TOOL_OPTIONS": " ".join(QUICK_JAVA)}
+OF_JAVA = {"JAVA_TOOL_OPTIONS": " ".join([*QUICK_JAVA, using(CLASSES)])}
 """For every Java of a server: what launches it, itself, and executors that it starts."""
 CORES, MEMORY = 1, "600m"
 """Of each worker of a cluster."""

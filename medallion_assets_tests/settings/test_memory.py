@@ -11,6 +11,19 @@ import pytest
 ALLOCATOR = "import medallion_assets.engines.polars, os; print(os.environ['_RJEM_MALLOC_CONF'])"
 GARBAGE = "import gc; gc.set_threshold({}, 7, 5); import medallion_assets; print(*gc.get_threshold())"
 
+AT_THE_END = """
+import medallion_assets
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        print("looked for")
+
+circle = Circle()
+"""
+
 
 def answer(program: str, **said: str) -> str:
     """What a new process prints that has no word about memory but these."""
@@ -32,3 +45,8 @@ def test_what_a_user_says_to_the_allocator_holds() -> None:
 def test_garbage_is_looked_for_seldom_unless_a_user_says_otherwise(said: int, holds: int) -> None:
     """None at all (0) is a word of the user's, too."""
     assert answer(GARBAGE.format(said)) == f"{holds} 7 5"
+
+
+def test_at_its_end_a_process_looks_for_no_garbage() -> None:
+    assert answer(AT_THE_END.replace("import medallion_assets", "")) == "looked for"
+    assert answer(AT_THE_END) == ""

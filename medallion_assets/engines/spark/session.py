@@ -17,6 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from medallion_assets.engines.spark.calls import in_a_thread
+from medallion_assets.engines.spark.class_archive import using
 from medallion_assets.engines.spark.failures import not_started
 from medallion_assets.engines.spark.loss import forget_java, give_up, is_lost
 from medallion_assets.engines.spark.requirements import (
@@ -51,15 +52,16 @@ AT_START = {
 }
 """Spark runs as many items beside each other as there are cores: each is given one. A process whose task is canceled is
 killed without being waited for: nobody names what it wrote."""
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+QUICK_JAVA = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+"""Java schedules on this machine, and hardly computes: compiling with its first compiler alone halves what it takes."""
 LOCAL = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "10000",
 }
-"""Java schedules here, and hardly computes: compiling with its first compiler alone halves what it takes. On a disk,
-looking at a table's files takes no job of a task for each."""
+"""On a disk, looking at a table's files takes no job of a task for each."""
 CONNECT_RETRIES = 6
 """A server that is away is asked again for a minute, and not, as pyspark does, for ten: work is repeated anyway."""
 
@@ -168,7 +170,7 @@ def _start(settings: SparkSettings) -> SparkSession:
 
     expect_jars(settings)
     where = {"spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/medallion-spark"}
-    local = LOCAL if settings.is_local else {}
+    local = LOCAL | {JAVA_OPTIONS: f"{QUICK_JAVA} {using(settings.classes)}"} if settings.is_local else {}
     builder: Any = SparkSession.builder.appName("medallion_assets")
     if settings.master:
         builder = builder.master(settings.master)
