@@ -8,6 +8,7 @@ Does not: finding the archive again (class_archive).
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def make_archive(archive: Path) -> None:
                 found=f"Java's exit code {code}, and {'a' if part.is_file() else 'no'} file",
                 do="see that java is Java 17 or newer and that the disk has 200 MB; sessions also start without it",
             )
+        with part.open("rb") as written:
+            os.fsync(written.fileno())  # no Java would start with a part of it
         part.replace(archive)
 
 
