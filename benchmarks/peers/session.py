@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medallion_assets.engines.spark.class_archive import using
+from medallion_assets.engines.spark.session import JAVA_OPTIONS, QUICK_JAVA
 from medallion_assets.settings.spark import CLASSES
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _EXTENSIONS = (
 )
 
 SMALL = {
-    "spark.driver.extraJavaOptions": f"-XX:TieredStopAtLevel=1 -XX:+UseSerialGC {using(CLASSES)}",
+    JAVA_OPTIONS: f"{QUICK_JAVA} {using(CLASSES)}",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.shuffle.partitions": "1",

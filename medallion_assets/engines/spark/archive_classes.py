@@ -9,6 +9,7 @@ Does not: finding the archive again (class_archive).
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from medallion_assets.engines.files import ParquetFiles
 from medallion_assets.engines.spark import class_archive
 from medallion_assets.engines.spark.engine import SparkEngine
 from medallion_assets.engines.spark.session import JAVA_OPTIONS, QUICK_JAVA, session
-from medallion_assets.errors import PermanentError
+from medallion_assets.errors import MedallionError, PermanentError
 from medallion_assets.settings.environment import inherited_environment
 from medallion_assets.settings.spark import CLASSES, SparkSettings, spark_settings
 
@@ -51,8 +52,6 @@ def make_archive(archive: Path) -> None:
 
 def _use_spark(folder: Path, java_options: str) -> int:
     """Items, a scan of files, and rows grouped: what any run asks of Spark. Java's exit code."""
-    from pyspark import SparkContext
-
     settings = SparkSettings(
         master="local[2]",
         conf={JAVA_OPTIONS: java_options},
@@ -64,11 +63,15 @@ def _use_spark(folder: Path, java_options: str) -> int:
     list(engine.run(len, ["one", "another"]))
     scanned = engine.scan(ParquetFiles(uri=str(folder), paths=("rows.parquet",), schema=rows.schema))
     engine.fetch(scanned.group_by("key").agg(nw.col("value").sum()))
-    java = SparkContext._gateway.proc
-    session(settings).stop()
+    spark = session(settings)
+    java = spark.sparkContext._gateway.proc
+    spark.stop()
     java.stdin.close()  # at its end Java goes, and writes
     return int(java.wait(timeout=WRITING_SECONDS))
 
 
 if __name__ == "__main__":
-    make_archive(CLASSES)
+    try:
+        make_archive(CLASSES)
+    except MedallionError as error:
+        sys.exit(str(error))

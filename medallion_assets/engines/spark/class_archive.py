@@ -1,10 +1,10 @@
 """The class archive: Spark's classes as Java has them in memory, so that it need not load and check each of them anew.
 
-Belongs here: what Java is told of it. `archive_classes` makes one.
-Does not: the rest of what a session is started with.
+Belongs here: the options with which Java uses an archive, or writes one.
+Does not: starting a Java that writes one (archive_classes), or a session's other options.
 
-With it a session of this machine starts in 5 seconds and not in 8. Java passes over one that is missing, or that was
-made with another Java or other jars, as if it had not been told.
+With it a session on this machine starts in 5 seconds, not 8. Java ignores one that is missing, or that was made with
+another Java or other jars.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 
 SILENT = "-Xlog:cds*=off"
-"""Which classes an archive has no place for, or why it is passed over, is nothing that a user has to know."""
+"""Which classes an archive leaves out, or why it is ignored, is nothing that a user has to know."""
 
 
 def using(archive: Path) -> str:

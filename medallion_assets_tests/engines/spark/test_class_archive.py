@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_where_java_does_not_write_it_whole_the_old_one_stays(
     with pytest.raises(PermanentError, match=rf"no class archive; .*exit code {code}, .*: see that java is Java 17"):
         archive_classes.make_archive(archive)
     assert [(path, path.read_text()) for path in tmp_path.iterdir()] == [(archive, "the old one")]
+
+
+@pytest.mark.usefixtures("spark_elsewhere")
+def test_without_java_the_command_says_so_in_a_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", archive_classes.__name__]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "JAVA_HOME": str(tmp_path)}
+    )
+    assert done.returncode == 1
+    assert "found: no program" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("spark_elsewhere")
